@@ -1,0 +1,1 @@
+"""trimtab: an event-driven autoscaling daemon for GPU inference deployments."""

@@ -1,0 +1,1 @@
+"""Policy files: document model, YAML with positions, diagnostics, JSON Schema, loader."""

@@ -1,0 +1,1 @@
+"""The daemon: supervisor, controller loop, trigger, actuator, shutdown."""

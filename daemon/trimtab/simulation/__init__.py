@@ -1,0 +1,1 @@
+"""The engine on the plant: references to compare a run with."""

@@ -1,0 +1,1 @@
+"""Adapters that hear load and turn it into samples."""

@@ -1,0 +1,1 @@
+"""Adapters that read deployments and write replica counts."""
