@@ -1,0 +1,191 @@
+"""The outcome for one deployment at one moment, and how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from trimtab.core.bounds import Bounds
+    from trimtab.core.policy import Actuation, Mode
+    from trimtab.core.proposals import Proposal
+    from trimtab.core.signals import Reading
+
+
+class Reason(StrEnum):
+    """Why. One closed list: metric label, field of the log line, anchor in docs/reference/reasons.md."""
+
+    # what moves a count
+    DEMAND = "demand"
+    FLOOR = "floor"
+    CEILING = "ceiling"
+    BOUNDS = "bounds"
+    EXPIRY_DRAIN = "expiry_drain"
+    # what leaves it
+    STEADY = "steady"
+    MISSING_DATA = "missing_data"
+    STABILIZING = "stabilizing"
+    RATE_LIMITED = "rate_limited"
+    AT_MIN = "at_min"
+    AT_MAX = "at_max"
+    BOUNDS_CONFLICT = "bounds_conflict"
+    SHAPE_UNKNOWN = "shape_unknown"
+    # what the lifecycle forbids
+    CREATING = "creating"
+    UPDATING = "updating"
+    FAILED = "failed"
+    DELETING = "deleting"
+    GONE = "gone"
+    UNKNOWN_STATE = "unknown_state"
+    PARKED = "parked"
+    EXPIRED = "expired"
+    EXPIRES_SOON = "expires_soon"
+    # what is wrong with the policies, or with us
+    AMBIGUOUS_POLICY = "ambiguous_policy"
+    INVARIANT = "invariant"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUp:
+    """More replicas than are asked for now."""
+
+    reason: Reason
+
+    def __str__(self) -> str:
+        return "scale up"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDown:
+    """Fewer replicas than are asked for now."""
+
+    reason: Reason
+
+    def __str__(self) -> str:
+        return "scale down"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Leave it."""
+
+    reason: Reason
+
+    def __str__(self) -> str:
+        return "hold"
+
+
+Verdict: TypeAlias = ScaleUp | ScaleDown | Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one stage did: the count before and after (``None``: no count yet), and why."""
+
+    stage: str
+    before: int | None
+    after: int | None
+    reason: Reason | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided for ``deployment`` at ``at``, why, and by which steps.
+
+    ``current`` is the count asked for before, ``desired`` after; they are equal exactly when the
+    verdict is ``Hold``. ``wanted`` is what the rules asked for before anything limited them.
+    """
+
+    deployment: str
+    policy: str
+    mode: Mode
+    at: float
+    verdict: Verdict
+    current: int
+    desired: int
+    wanted: int | None
+    bounds: Bounds | None
+    sentence: str
+    trail: tuple[Step, ...]
+    proposals: tuple[Proposal, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One write to carry out: the bounds or the count to put on the wire, as absolute numbers.
+
+    ``expected_*`` is the deployment the decision was made on; if it no longer looks like that, the
+    order is void and a new decision is due. ``lower`` and ``upper`` are the effective bounds.
+    """
+
+    deployment: str
+    policy: str
+    at: float
+    actuation: Actuation
+    from_replicas: int
+    to_replicas: int
+    min_replicas: int
+    max_replicas: int
+    expected_state: str
+    expected_min_replicas: int
+    expected_max_replicas: int
+    lower: int
+    upper: int
+    user_min_replicas: int
+    user_max_replicas: int
+    reason: Reason
+    sentence: str
+
+
+class WriteStatus(StrEnum):
+    """How a write ended. ``UNKNOWN``: it may or may not have been applied, and reading back failed."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    UNKNOWN = "unknown"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an order. ``VOID`` orders were never sent: the world had moved on."""
+
+    order: Order
+    at: float
+    status: WriteStatus
+    sentence: str
+    error_kind: str | None = None
+
+
+class EventKind(StrEnum):
+    """What happened to a deployment, apart from decisions."""
+
+    ADOPTED = "adopted"
+    STATE_CHANGED = "state_changed"
+    BOUNDS_CHANGED = "bounds_changed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that the engine noticed and that people will want to read about."""
+
+    deployment: str
+    at: float
+    kind: EventKind
+    sentence: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One evaluation: a decision for each deployment that was due, and the writes that follow."""
+
+    at: float
+    decisions: tuple[Decision, ...] = ()
+    orders: tuple[Order, ...] = ()
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,123 @@
+"""The thing that is scaled, as the control plane last described it, and the hardware it runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
+
+
+class State(StrEnum):
+    """Where a deployment is in its life. ``UNKNOWN`` is any word we have not learned yet."""
+
+    CREATING = "CREATING"
+    READY = "READY"
+    UPDATING = "UPDATING"
+    FAILED = "FAILED"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """How far each replica is on its way: pending, downloading, initializing, ready (serving)."""
+
+    pending: int = 0
+    downloading: int = 0
+    initializing: int = 0
+    ready: int = 0
+
+    @property
+    def on_their_way(self) -> int:
+        """Replicas that exist and do not serve yet."""
+        return self.pending + self.downloading + self.initializing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The hardware one replica uses. ``None`` means unknown, never "none"."""
+
+    name: str | None = None
+    accelerator_type: str | None = None
+    accelerators_per_replica: int | None = None
+    precision: str | None = None
+    preset: str | None = None
+    parameter_count: int | None = None
+
+
+NO_SHAPE = Shape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleFloor:
+    """A floor that the platform itself raises on a schedule (five-field cron in an IANA zone)."""
+
+    name: str
+    replicas: int
+    cron: str
+    duration_seconds: float
+    timezone: str
+
+    def is_active(self, now: float) -> bool:
+        """Whether the floor applies at ``now``; a schedule that cannot be read applies never."""
+        try:
+            zone = ZoneInfo(self.timezone)
+            # The last start at or before now decides; cronsim walks backwards across DST changes.
+            moment = datetime.fromtimestamp(now + 60, tz=zone)
+            start = next(CronSim(self.cron, moment, reverse=True))
+        except (KeyError, ValueError, StopIteration, OSError):
+            return False
+        return start.timestamp() <= now < start.timestamp() + self.duration_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One deployment at one moment. Times are UTC seconds; ``None`` means "never" or "not set".
+
+    ``min_replicas`` and ``max_replicas`` are what is on the wire, which trimtab may itself have
+    written; the range that people meant is worked out in ``core/bounds.py``.
+    """
+
+    name: str
+    state: State = State.READY
+    state_text: str = ""
+    status_message: str = ""
+    display_name: str = ""
+    base_model: str = ""
+    region: str = ""
+    min_replicas: int = 0
+    max_replicas: int = 0
+    desired_replicas: int = 0
+    replica_count: int = 0
+    pipeline: Pipeline = Pipeline()
+    revocable_replicas: int = 0
+    shape: Shape = NO_SHAPE
+    schedule_floors: tuple[ScheduleFloor, ...] = ()
+    annotations: Mapping[str, str] = field(default=NO_ANNOTATIONS)
+    created_at: float | None = None
+    updated_at: float | None = None
+    expires_at: float | None = None
+    deleted_at: float | None = None
+    purged_at: float | None = None
+    observed_at: float | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the wire leaves the platform no room (min equals max)."""
+        return self.min_replicas == self.max_replicas
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether somebody put the deployment to rest (0/0): traffic does not wake it, nor do we."""
+        return self.max_replicas == 0

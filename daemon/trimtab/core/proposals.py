@@ -1,0 +1,57 @@
+"""What one rule asks for, and what it may look at when it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.policy import Role
+    from trimtab.core.signals import Reading
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything a strategy may know: the deployment, what is asked for now, and its readings.
+
+    ``current`` is the count already asked for (ready and on its way), the number a proposal is
+    compared with. ``ready`` is how many serve, the number an average was taken over.
+    """
+
+    now: float
+    deployment: Deployment
+    current: int
+    readings: Mapping[str, Reading]
+    lead_time_seconds: float
+
+    @property
+    def ready(self) -> int:
+        """Replicas that serve now."""
+        return self.deployment.pipeline.ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a strategy answers: a count, or ``None`` when it cannot tell, with one sentence why.
+
+    ``memory`` replaces what the strategy remembers for this rule; JSON values only.
+    """
+
+    replicas: int | None
+    sentence: str
+    memory: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A wish with the name and the role of the rule it came from."""
+
+    rule: str
+    role: Role
+    replicas: int | None
+    sentence: str

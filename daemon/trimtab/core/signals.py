@@ -1,0 +1,85 @@
+"""Load as the core sees it: samples, what a policy expects of a signal, and what can be used now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import NamedTuple
+
+
+class Sample(NamedTuple):
+    """One value of one signal of one deployment; ``time`` is when it was true, in UTC seconds."""
+
+    deployment: str
+    signal: str
+    time: float
+    value: float
+
+
+class Per(StrEnum):
+    """What a value is counted over."""
+
+    REPLICA = "replica"
+    DEPLOYMENT = "deployment"
+
+
+class OnMissing(StrEnum):
+    """What a missing signal does to moves in one direction."""
+
+    IGNORE = "ignore"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSpec:
+    """A named series about a deployment, with its freshness contract.
+
+    ``source`` names a source in the settings, ``query`` is in that source's own language.
+    """
+
+    name: str
+    source: str
+    query: str
+    max_age_seconds: float
+    per: Per = Per.DEPLOYMENT
+    missing_up: OnMissing = OnMissing.IGNORE
+    missing_down: OnMissing = OnMissing.BLOCK
+
+
+class Freshness(StrEnum):
+    """Whether a signal can be used at this moment."""
+
+    USABLE = "usable"
+    STALE = "stale"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is known of one signal now. ``value`` is set exactly when it is usable."""
+
+    spec: SignalSpec
+    freshness: Freshness
+    value: float | None = None
+    age_seconds: float | None = None
+
+
+FUTURE_TOLERANCE_SECONDS = 5.0
+"""A sample from further ahead than this comes from a wrong clock and is not believed."""
+
+
+def is_believable(value: float) -> bool:
+    """Loads are finite and not negative; anything else is a broken exporter, not a load."""
+    return isfinite(value) and value >= 0
+
+
+def read(spec: SignalSpec, latest: tuple[float, float] | None, now: float) -> Reading:
+    """Judge the latest ``(time, value)`` of a signal by its contract at ``now``."""
+    if latest is None:
+        return Reading(spec=spec, freshness=Freshness.MISSING)
+    time, value = latest
+    age = now - time
+    if age > spec.max_age_seconds:
+        return Reading(spec=spec, freshness=Freshness.STALE, age_seconds=age)
+    return Reading(spec=spec, freshness=Freshness.USABLE, value=value, age_seconds=max(0.0, age))

@@ -1,0 +1,57 @@
+"""The port behind which every target stands: read a fleet, read one deployment, carry out an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trimtab.core.decision import Order, WriteStatus
+    from trimtab.core.deployment import Deployment
+    from trimtab.errors import ErrorKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """How a write ended, the deployment as read back afterwards (if it could be), and a sentence."""
+
+    status: WriteStatus
+    sentence: str
+    deployment: Deployment | None = None
+    error_kind: ErrorKind | None = None
+    retry_after_seconds: float | None = None
+
+
+class Target(Protocol):
+    """An adapter that reads deployments and writes replica counts.
+
+    Reading raises ``TargetError``; writing never does: how a write ended is a value, because
+    "perhaps" is a possible answer.
+    """
+
+    @property
+    def name(self) -> str:
+        """What this target is called in logs and metrics (for Fireworks: ``accounts/<id>``)."""
+        ...
+
+    def owns(self, deployment: str) -> bool:
+        """Whether the deployment of that full name is reached through this target."""
+        ...
+
+    async def read_fleet(self) -> Mapping[str, Deployment]:
+        """Read every deployment, by full name. Raises ``TargetError``."""
+        ...
+
+    async def read(self, deployment: str) -> Deployment | None:
+        """Read one deployment; ``None`` when it no longer exists. Raises ``TargetError``."""
+        ...
+
+    async def write(self, order: Order) -> WriteResult:
+        """Carry out one order with absolute numbers and read back what became of it."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
