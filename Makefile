@@ -1,0 +1,107 @@
+# Two commands are enough: `make demo` and `make test`. They need Python >= 3.11, make and git, and
+# make what else they need: .venv, with the pinned and hashed packages of requirements/*.txt.
+# Written for GNU make 3.81 and a POSIX shell, so that it also runs where both are old.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+# Empty files that say "this was done"; changed requirements are newer and make it be done again.
+STAMP_VENV := $(VENV)/.made.stamp
+STAMP_RUNTIME := $(VENV)/.runtime.stamp
+STAMP_DEVELOP := $(VENV)/.develop.stamp
+
+# Scripts in a virtual environment carry its absolute path. One that was moved, copied, interrupted
+# while being made, or whose Python is gone is none: its stamps go, and it is made anew.
+VENV_IS_SOUND := test -x $(BIN)/python && grep -qsF "$$(pwd -P)/$(BIN)/" $(BIN)/pip
+$(shell { $(VENV_IS_SOUND); } || rm -f $(STAMP_VENV) $(STAMP_RUNTIME) $(STAMP_DEVELOP))
+
+# Further arguments for the command behind a target: make demo ARGS="--speed 120 --for 60s"
+ARGS ?=
+# The interpreter for a new .venv; without it requirements/choose-python looks for the newest.
+export PYTHON
+
+.PHONY: help
+help: ## Show this list
+	@echo 'usage: make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (stop with Ctrl-C)
+	@$(BIN)/trimtab demo $(ARGS)
+
+.PHONY: test
+test: $(STAMP_DEVELOP) ## Run every test, on every core; warnings are errors
+	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+.PHONY: check
+check: $(STAMP_DEVELOP) ## Lint, format, types, layers, dependencies: nothing is changed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry daemon
+
+.PHONY: format
+format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with safe lint fixes
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+.PHONY: bench
+bench: $(STAMP_DEVELOP) ## Measure what has a budget; one JSON object per benchmark
+	@for file in tests/bench/*.py; do $(BIN)/python "$$file" $(ARGS) || exit; done
+
+.PHONY: docs
+docs: $(STAMP_DEVELOP) ## Write the generated pages of docs/reference anew
+	$(BIN)/python docs/generate.py
+
+.PHONY: run
+run: $(STAMP_RUNTIME) ## Run the daemon; it takes its settings from TRIMTAB_… variables
+	@$(BIN)/trimtab run $(ARGS)
+
+.PHONY: emulate
+emulate: $(STAMP_RUNTIME) ## Serve the emulated control plane, on 127.0.0.1:8600 by default
+	@$(BIN)/trimtab emulate $(ARGS)
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+.PHONY: lock
+lock: $(STAMP_VENV) ## Pin the dependencies again (ARGS=--upgrade takes newer versions)
+	$(PIP) install --require-hashes --requirement requirements/lock.txt
+	$(LOCK) $(ARGS) requirements/lock.in --output-file requirements/lock.txt
+	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --output-file requirements/runtime.txt
+	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --group test --group check \
+		--constraint requirements/runtime.txt --output-file requirements/develop.txt
+
+.PHONY: clean
+clean: ## Remove .venv and whatever the tools left behind
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find daemon tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP_VENV):
+	@{ $(VENV_IS_SOUND) && PYTHON=$(BIN)/python sh requirements/choose-python >/dev/null 2>&1; } || { \
+		python=$$(sh requirements/choose-python) || exit; \
+		echo "Making $(VENV) with $$("$$python" --version) ($$python)"; \
+		"$$python" -m venv --clear $(VENV); }
+	@touch $@
+
+# The project itself is installed after its dependencies and without asking any index for more.
+define install
+	@echo "Installing the packages pinned in $< (the first time takes a minute or two)"
+	@$(PIP) install --require-hashes --requirement $<
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(STAMP_RUNTIME): requirements/runtime.txt pyproject.toml $(STAMP_VENV)
+	$(install)
+
+$(STAMP_DEVELOP): requirements/develop.txt pyproject.toml $(STAMP_VENV)
+	$(install)
