@@ -42,6 +42,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     EXPIRES_SOON = "expires_soon"
     # what is wrong with the policies, or with us
+    NO_POLICY = "no_policy"
     AMBIGUOUS_POLICY = "ambiguous_policy"
     INVARIANT = "invariant"
 

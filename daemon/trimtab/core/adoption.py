@@ -1,0 +1,165 @@
+"""Whose bounds are these? Tells the range that people meant from what trimtab wrote itself.
+
+Writing a pin or a floor overwrites the very fields that held the user's range, so the range is kept
+in memory and in two annotations of the deployment. What is read back is believed end by end: an end
+that equals what trimtab wrote is trimtab's own echo; an end that differs was set by somebody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trimtab.core.decision import Event, EventKind
+from trimtab.core.memory import DeploymentMemory, UserRange, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trimtab.core.decision import Order
+    from trimtab.core.deployment import Deployment
+
+USER_BOUNDS = "trimtab.dev/user-bounds"
+WRITTEN_BOUNDS = "trimtab.dev/written-bounds"
+
+STALE_READ_SECONDS = 60.0
+"""How long after a write the bounds from before it may still be read somewhere."""
+
+
+def annotations_for(order: Order) -> dict[str, str]:
+    """Return what a target should note on the deployment in the same write as ``order``."""
+    return {
+        USER_BOUNDS: f"{order.user_min_replicas}-{order.user_max_replicas}",
+        WRITTEN_BOUNDS: f"{order.min_replicas}-{order.max_replicas}",
+    }
+
+
+def adopt(deployment: Deployment, now: float) -> DeploymentMemory:
+    """Begin to remember a deployment, with the user's range as well as it can be known."""
+    user, written = _recorded(deployment, now) or (_found(deployment, now), None)
+    return DeploymentMemory(
+        adopted_at=now,
+        user=user,
+        written=written,
+        state=deployment.state,
+        created_at=deployment.created_at,
+    )
+
+
+def _found(deployment: Deployment, now: float) -> UserRange:
+    return UserRange(
+        min_replicas=deployment.min_replicas,
+        max_replicas=deployment.max_replicas,
+        is_believed=not deployment.is_pinned or deployment.is_parked,
+        since=now,
+        origin="found on the deployment",
+    )
+
+
+def _recorded(deployment: Deployment, now: float) -> tuple[UserRange, Written] | None:
+    """Return what an earlier run noted, if the wire still shows what that run wrote."""
+    user = _parse(deployment.annotations, USER_BOUNDS)
+    written = _parse(deployment.annotations, WRITTEN_BOUNDS)
+    if user is None or written != (deployment.min_replicas, deployment.max_replicas):
+        return None
+    return (
+        UserRange(
+            min_replicas=user[0],
+            max_replicas=user[1],
+            is_believed=user[0] < user[1],
+            since=now,
+            origin="noted on the deployment by an earlier run",
+        ),
+        Written(
+            min_replicas=written[0],
+            max_replicas=written[1],
+            before_min_replicas=written[0],
+            before_max_replicas=written[1],
+            at=now,
+        ),
+    )
+
+
+def _parse(annotations: Mapping[str, str], key: str) -> tuple[int, int] | None:
+    low, dash, high = annotations.get(key, "").partition("-")
+    if not (dash and low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
+        return None
+    return int(low), int(high)
+
+
+def notice(
+    memory: DeploymentMemory, deployment: Deployment, now: float
+) -> tuple[DeploymentMemory, Event | None]:
+    """Compare the wire with what is remembered, and take over what somebody else has set."""
+    wire = (deployment.min_replicas, deployment.max_replicas)
+    written = memory.written
+    if written is None:
+        if wire == (memory.user.min_replicas, memory.user.max_replicas):
+            return memory, None
+        return _taken_over(memory, deployment, wire, now)
+    if wire == (written.min_replicas, written.max_replicas):
+        return memory, None
+    if _is_echo(written, deployment, wire, now):
+        return memory, None
+    user = memory.user
+    low = user.min_replicas if wire[0] == written.min_replicas else wire[0]
+    high = user.max_replicas if wire[1] == written.max_replicas else wire[1]
+    if low > high:  # the untouched end was ours; the end that a person set decides
+        low, high = wire
+    return _taken_over(memory, deployment, (low, high), now)
+
+
+def _is_echo(written: Written, deployment: Deployment, wire: tuple[int, int], now: float) -> bool:
+    if deployment.observed_at is not None and deployment.observed_at < written.at:
+        return True  # read before our write
+    before = (written.before_min_replicas, written.before_max_replicas)
+    is_recent = now - written.at < STALE_READ_SECONDS
+    return wire == before and (is_recent or not written.is_certain)
+
+
+def _taken_over(
+    memory: DeploymentMemory, deployment: Deployment, user: tuple[int, int], now: float
+) -> tuple[DeploymentMemory, Event]:
+    before = f"{memory.user.min_replicas}-{memory.user.max_replicas}"
+    after = f"{user[0]}-{user[1]}"
+    wire = f"{deployment.min_replicas}-{deployment.max_replicas}"
+    event = Event(
+        deployment=deployment.name,
+        at=now,
+        kind=EventKind.BOUNDS_CHANGED,
+        before=before,
+        after=after,
+        sentence=(
+            f"somebody set the replica bounds to {wire}; "
+            f"the user's range is now {after} (was {before})"
+        ),
+    )
+    changed = replace(
+        memory,
+        written=None,
+        user=UserRange(
+            min_replicas=user[0],
+            max_replicas=user[1],
+            is_believed=True,
+            since=now,
+            origin="set by somebody else while trimtab watched",
+        ),
+    )
+    return _with_wire(changed, deployment), event
+
+
+def _with_wire(memory: DeploymentMemory, deployment: Deployment) -> DeploymentMemory:
+    """Remember the wire as the state to compare with, where it is not the user's range itself."""
+    wire = (deployment.min_replicas, deployment.max_replicas)
+    if wire == (memory.user.min_replicas, memory.user.max_replicas):
+        return memory
+    return replace(
+        memory,
+        written=Written(
+            min_replicas=wire[0],
+            max_replicas=wire[1],
+            before_min_replicas=wire[0],
+            before_max_replicas=wire[1],
+            at=memory.user.since,
+        ),
+    )

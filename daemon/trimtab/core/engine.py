@@ -1,0 +1,348 @@
+"""``Engine.step``: everything that is decided, decided here, without touching the world.
+
+No I/O, no clock, no logging, no exception for an expected situation. The same code runs under the
+live daemon, the simulation and the replay of recorded history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trimtab.core.adoption import adopt, notice
+from trimtab.core.decision import (
+    Decision,
+    Event,
+    EventKind,
+    Hold,
+    Reason,
+    ScaleDown,
+    ScaleUp,
+    Step,
+    Tick,
+    WriteStatus,
+)
+from trimtab.core.lead_time import LeadTimes
+from trimtab.core.memory import At, Memory, Written
+from trimtab.core.orders import asked_for, check, order_for
+from trimtab.core.policy import Actuation, Mode
+from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, is_believable
+from trimtab.core.stages.behavior import behavior
+from trimtab.core.stages.bounds import bounds
+from trimtab.core.stages.combine import combine
+from trimtab.core.stages.draft import Case, Draft
+from trimtab.core.stages.freshness import freshness
+from trimtab.core.stages.lifecycle import lifecycle
+from trimtab.core.stages.propose import propose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from trimtab.core.decision import Order, Outcome, Verdict
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.policy import Policy
+    from trimtab.core.signals import Sample
+
+STAGES = (freshness, propose, combine, lifecycle, behavior, bounds)
+"""In the order they run. ``override`` will stand before ``behavior``, ``allocate`` after ``bounds``."""
+
+GONE_SECONDS = 3600.0
+"""How long a deployment that vanished is remembered, in case a list was merely incomplete."""
+
+
+class Engine:
+    """Decides for a fleet. Holds the policies and the memory; everything else is handed in."""
+
+    def __init__(
+        self,
+        policies: Iterable[Policy],
+        memory: Memory | None = None,
+        *,
+        lead_times: LeadTimes | None = None,
+    ) -> None:
+        self._policies = tuple(policies)
+        self._deployments = dict(memory.deployments) if memory is not None else {}
+        self._lead_times = lead_times or LeadTimes()
+
+    @property
+    def memory(self) -> Memory:
+        """What must survive a restart, as a value."""
+        return Memory(dict(self._deployments))
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies in force."""
+        return self._policies
+
+    def replace_policies(self, policies: Iterable[Policy]) -> None:
+        """Put other policies in force; what is remembered of deployments stays."""
+        self._policies = tuple(policies)
+
+    def policies_for(self, deployment: Deployment) -> tuple[Policy, ...]:
+        """Return every policy that matches; more than one is an author's mistake."""
+        return tuple(policy for policy in self._policies if policy.selector.matches(deployment))
+
+    def step(
+        self,
+        now: float,
+        fleet: Mapping[str, Deployment],
+        samples: Iterable[Sample] = (),
+        *,
+        due: Collection[str] | None = None,
+    ) -> Tick:
+        """Take in what is new and decide for each due deployment that a policy matches.
+
+        ``now`` is UTC seconds. ``fleet`` is every known deployment by full name: one that is
+        missing from it no longer exists. ``due`` names those to decide on (``None``: all).
+        """
+        events: list[Event] = []
+        self._notice_fleet(now, fleet, events)
+        self._take_in(now, samples)
+        decisions: list[Decision] = []
+        orders: list[Order] = []
+        for name in fleet if due is None else due:
+            deployment = fleet.get(name)
+            if deployment is None or name not in self._deployments:
+                continue
+            decision, order = self._decide(now, deployment)
+            decisions.append(decision)
+            if order is not None:
+                orders.append(order)
+        return Tick(at=now, decisions=tuple(decisions), orders=tuple(orders), events=tuple(events))
+
+    def record(self, outcome: Outcome) -> None:
+        """Remember what became of an order: for the rate limits, and to recognise our own writes."""
+        order = outcome.order
+        memory = self._deployments.get(order.deployment)
+        if memory is None or outcome.status in (WriteStatus.VOID, WriteStatus.NOT_APPLIED):
+            return
+        change = At(outcome.at, order.to_replicas - order.from_replicas)
+        written = memory.written
+        if order.actuation is not Actuation.SCALE:
+            written = Written(
+                min_replicas=order.min_replicas,
+                max_replicas=order.max_replicas,
+                before_min_replicas=order.expected_min_replicas,
+                before_max_replicas=order.expected_max_replicas,
+                at=outcome.at,
+                is_certain=outcome.status is WriteStatus.APPLIED,
+            )
+        self._deployments[order.deployment] = replace(
+            memory,
+            written=written,
+            moves=(*self._recent_moves(memory, order.policy, outcome.at), change),
+        )
+
+    def _recent_moves(
+        self, memory: DeploymentMemory, policy_name: str, now: float
+    ) -> tuple[At, ...]:
+        """Return the moves that some limit of the policy may still look back at."""
+        periods = [
+            limit.period_seconds
+            for policy in self._policies
+            if policy.name == policy_name
+            for limit in (*policy.up.limits, *policy.down.limits)
+        ]
+        longest = max(periods, default=0.0)
+        return tuple(move for move in memory.moves if now - move.time < longest)
+
+    # -- taking in what is new ------------------------------------------------------------------
+
+    def _notice_fleet(
+        self, now: float, fleet: Mapping[str, Deployment], events: list[Event]
+    ) -> None:
+        for name, deployment in fleet.items():
+            memory = self._deployments.get(name)
+            if memory is None or memory.created_at != deployment.created_at:
+                self._begin(now, deployment, events)
+            else:
+                self._deployments[name] = _noticed(memory, deployment, now, events)
+        for name in [name for name in self._deployments if name not in fleet]:
+            self._lose(now, name, events)
+
+    def _begin(self, now: float, deployment: Deployment, events: list[Event]) -> None:
+        policies = self.policies_for(deployment)
+        if not policies:
+            return
+        current = At(now, asked_for(deployment, policies[0].actuation))
+        memory = adopt(deployment, now)
+        # The count found counts as a first wish, so that a restart shrinks nothing at once.
+        self._deployments[deployment.name] = replace(memory, lows=(current,), highs=(current,))
+        user = memory.user
+        events.append(
+            Event(
+                deployment=deployment.name,
+                at=now,
+                kind=EventKind.ADOPTED,
+                after=deployment.state.value,
+                sentence=(
+                    f"adopted under policy {policies[0].name}; the user's range is "
+                    f"{user.min_replicas}-{user.max_replicas} ({user.origin})"
+                ),
+            )
+        )
+
+    def _lose(self, now: float, name: str, events: list[Event]) -> None:
+        memory = self._deployments[name]
+        if memory.gone_at is None:
+            self._deployments[name] = replace(memory, gone_at=now)
+            events.append(
+                Event(
+                    deployment=name,
+                    at=now,
+                    kind=EventKind.GONE,
+                    before=memory.state.value,
+                    sentence="no longer there: trimtab stops for good and recreates nothing",
+                )
+            )
+        elif now - memory.gone_at >= GONE_SECONDS:
+            del self._deployments[name]
+
+    def _take_in(self, now: float, samples: Iterable[Sample]) -> None:
+        """Keep the newest believable sample of each signal; whatever is not, never happened."""
+        fresh: dict[str, dict[str, tuple[float, float]]] = {}
+        for sample in samples:
+            memory = self._deployments.get(sample.deployment)
+            if memory is None or not is_believable(sample.value):
+                continue
+            if sample.time > now + FUTURE_TOLERANCE_SECONDS:
+                continue
+            latest = fresh.setdefault(sample.deployment, dict(memory.latest))
+            before = latest.get(sample.signal)
+            if before is None or sample.time >= before[0]:
+                latest[sample.signal] = (sample.time, sample.value)
+        for name, latest in fresh.items():
+            self._deployments[name] = replace(self._deployments[name], latest=latest)
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def _decide(self, now: float, deployment: Deployment) -> tuple[Decision, Order | None]:
+        policies = self.policies_for(deployment)
+        memory = self._deployments[deployment.name]
+        if len(policies) != 1:
+            return _unclear(now, deployment, policies), None
+        policy = policies[0]
+        case = Case(
+            now=now,
+            deployment=deployment,
+            policy=policy,
+            current=asked_for(deployment, policy.actuation),
+            lead_time_seconds=self._lead_times.of(deployment),
+        )
+        draft = Draft(memory=memory, replicas=case.current, readings_by_name={})
+        try:
+            for stage in STAGES:
+                draft = stage(case, draft)
+            decision = _conclude(case, draft)
+            order = order_for(decision, deployment, policy, draft.memory.user)
+            if order is not None:
+                check(order, deployment, policy, now)
+        except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
+            return _isolated(case, draft, bug), None
+        self._deployments[deployment.name] = draft.memory
+        return decision, order
+
+
+def _noticed(
+    memory: DeploymentMemory, deployment: Deployment, now: float, events: list[Event]
+) -> DeploymentMemory:
+    if memory.gone_at is not None:
+        memory = replace(memory, gone_at=None)
+    if memory.state is not deployment.state:
+        events.append(
+            Event(
+                deployment=deployment.name,
+                at=now,
+                kind=EventKind.STATE_CHANGED,
+                before=memory.state.value,
+                after=deployment.state.value,
+                sentence=f"went from {memory.state} to {deployment.state}",
+            )
+        )
+        memory = replace(memory, state=deployment.state)
+    memory, event = notice(memory, deployment, now)
+    if event is not None:
+        events.append(event)
+    return memory
+
+
+def _conclude(case: Case, draft: Draft) -> Decision:
+    desired = case.current if draft.halt is not None else draft.replicas
+    verdict: Verdict
+    if desired > case.current:
+        verdict = ScaleUp(draft.reason)
+        change = f"{case.current} → {desired}"
+    elif desired < case.current:
+        verdict = ScaleDown(draft.reason)
+        change = f"{case.current} → {desired}"
+    else:
+        verdict = Hold(draft.reason)
+        change = f"at {desired}"
+    return Decision(
+        deployment=case.deployment.name,
+        policy=case.policy.name,
+        mode=case.policy.mode,
+        at=case.now,
+        verdict=verdict,
+        current=case.current,
+        desired=desired,
+        wanted=draft.wanted,
+        bounds=draft.bounds,
+        sentence=f"{verdict} {change}: {'; '.join(draft.sentences)}",
+        trail=draft.trail,
+        proposals=draft.proposals,
+        readings=draft.readings,
+    )
+
+
+def _unclear(now: float, deployment: Deployment, policies: tuple[Policy, ...]) -> Decision:
+    """Hold a deployment that several policies claim, or that its policy has let go of."""
+    if policies:
+        names = ", ".join(policy.name for policy in policies)
+        sentence = f"policies {names} all match; exactly one may"
+    else:
+        sentence = "no policy matches any more"
+    current = asked_for(deployment, policies[0].actuation if policies else Actuation.PIN)
+    step = Step(
+        stage="match",
+        before=current,
+        after=current,
+        reason=Reason.AMBIGUOUS_POLICY if policies else Reason.NO_POLICY,
+        sentence=sentence,
+    )
+    return _held(now, deployment, policies[0] if policies else None, current, step, ())
+
+
+def _isolated(case: Case, draft: Draft, bug: Exception) -> Decision:
+    step = Step(
+        stage="invariant",
+        before=draft.replicas,
+        after=case.current,
+        reason=Reason.INVARIANT,
+        sentence=f"a bug in trimtab: {type(bug).__name__}: {bug}",
+    )
+    return _held(case.now, case.deployment, case.policy, case.current, step, draft.trail)
+
+
+def _held(
+    now: float,
+    deployment: Deployment,
+    policy: Policy | None,
+    current: int,
+    step: Step,
+    trail: tuple[Step, ...],
+) -> Decision:
+    return Decision(
+        deployment=deployment.name,
+        policy="" if policy is None else policy.name,
+        mode=Mode.ADVISE if policy is None else policy.mode,
+        at=now,
+        verdict=Hold(step.reason or Reason.INVARIANT),
+        current=current,
+        desired=current,
+        wanted=None,
+        bounds=None,
+        sentence=f"hold at {current}: {step.sentence}",
+        trail=(*trail, step),
+    )

@@ -1,0 +1,187 @@
+"""What the engine must remember between ticks: plain values that survive a restart bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+
+from trimtab.core.deployment import State
+from trimtab.core.proposals import JsonValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = 1
+"""Version of the JSON form; a reader refuses what it does not know."""
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+
+class At(NamedTuple):
+    """A count (or, for moves, a signed change) at a moment."""
+
+    time: float
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRange:
+    """The range that people meant, as far as it is known.
+
+    ``is_believed`` is false for a pin (min equals max) found at adoption: it may be somebody's way
+    of switching the deployment on, or the leftover of an autoscaler; it is not a range.
+    """
+
+    min_replicas: int
+    max_replicas: int
+    is_believed: bool
+    since: float
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The bounds that trimtab last put on the wire, and what stood there before.
+
+    While ``is_certain`` is false (the write's outcome could not be read back), either pair may be
+    found on the wire without anybody else having been there.
+    """
+
+    min_replicas: int
+    max_replicas: int
+    before_min_replicas: int
+    before_max_replicas: int
+    at: float
+    is_certain: bool = True
+
+
+NOTHING: Mapping[str, tuple[float, float]] = MappingProxyType({})
+NO_RULES: Mapping[str, JsonValue] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentMemory:
+    """All that is remembered of one deployment. Bounded: every window is pruned as it is used.
+
+    ``lows`` and ``highs`` are the recommendations of the up and down stabilisation windows, thinned
+    to what a minimum (maximum) over the window can still depend on. ``moves`` are our own changes,
+    for the rate limits. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
+    when the lifecycle last forbade to act on it.
+    """
+
+    adopted_at: float
+    user: UserRange
+    state: State
+    created_at: float | None = None
+    written: Written | None = None
+    latest: Mapping[str, tuple[float, float]] = field(default=NOTHING)
+    lows: tuple[At, ...] = ()
+    highs: tuple[At, ...] = ()
+    moves: tuple[At, ...] = ()
+    rules: Mapping[str, JsonValue] = field(default=NO_RULES)
+    wish: At | None = None
+    gone_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The memory of a whole fleet, by full deployment name."""
+
+    deployments: Mapping[str, DeploymentMemory] = field(default_factory=dict)
+
+    def to_json(self) -> JsonObject:
+        """Return JSON values from which ``from_json`` restores this memory exactly."""
+        return {
+            "format": FORMAT,
+            "deployments": {name: _dump(one) for name, one in self.deployments.items()},
+        }
+
+    @staticmethod
+    def from_json(document: JsonObject) -> Memory:
+        """Restore what ``to_json`` gave.
+
+        Raises ``ValueError`` when the document is of another format.
+        """
+        if document.get("format") != FORMAT:
+            raise ValueError(
+                f"memory has format {document.get('format')!r}; this version reads format {FORMAT}"
+            )
+        deployments = cast("dict[str, JsonObject]", document["deployments"])
+        return Memory({name: _load(one) for name, one in deployments.items()})
+
+
+def _dump(one: DeploymentMemory) -> JsonObject:
+    written = one.written
+    return {
+        "adopted_at": one.adopted_at,
+        "user": [
+            one.user.min_replicas,
+            one.user.max_replicas,
+            one.user.is_believed,
+            one.user.since,
+            one.user.origin,
+        ],
+        "state": one.state.value,
+        "created_at": one.created_at,
+        "written": None
+        if written is None
+        else [
+            written.min_replicas,
+            written.max_replicas,
+            written.before_min_replicas,
+            written.before_max_replicas,
+            written.at,
+            written.is_certain,
+        ],
+        "latest": {signal: list(sample) for signal, sample in one.latest.items()},
+        "lows": [list(at) for at in one.lows],
+        "highs": [list(at) for at in one.highs],
+        "moves": [list(at) for at in one.moves],
+        "rules": dict(one.rules),
+        "wish": None if one.wish is None else list(one.wish),
+        "gone_at": one.gone_at,
+    }
+
+
+def _load(one: JsonObject) -> DeploymentMemory:
+    # The document is our own; casts say what `_dump` wrote.
+    user = cast("tuple[int, int, bool, float, str]", one["user"])
+    written = cast("tuple[int, int, int, int, float, bool] | None", one["written"])
+    wish = cast("tuple[float, int] | None", one["wish"])
+    return DeploymentMemory(
+        adopted_at=cast("float", one["adopted_at"]),
+        user=UserRange(
+            min_replicas=user[0],
+            max_replicas=user[1],
+            is_believed=user[2],
+            since=user[3],
+            origin=user[4],
+        ),
+        state=State(cast("str", one["state"])),
+        created_at=cast("float | None", one["created_at"]),
+        written=None
+        if written is None
+        else Written(
+            min_replicas=written[0],
+            max_replicas=written[1],
+            before_min_replicas=written[2],
+            before_max_replicas=written[3],
+            at=written[4],
+            is_certain=written[5],
+        ),
+        latest={
+            signal: (sample[0], sample[1])
+            for signal, sample in cast("dict[str, list[float]]", one["latest"]).items()
+        },
+        lows=_times(one["lows"]),
+        highs=_times(one["highs"]),
+        moves=_times(one["moves"]),
+        rules=cast("dict[str, JsonValue]", one["rules"]),
+        wish=None if wish is None else At(*wish),
+        gone_at=cast("float | None", one["gone_at"]),
+    )
+
+
+def _times(pairs: JsonValue) -> tuple[At, ...]:
+    return tuple(At(time, replicas) for time, replicas in cast("list[tuple[float, int]]", pairs))
