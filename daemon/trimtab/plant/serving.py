@@ -1,0 +1,369 @@
+"""Requests in front of and inside the serving replicas, as a fluid: one step, one set of flows.
+
+Every request is in exactly one place, always:
+
+    offered = finished + refused + waiting + in service + draining
+
+Waiting is first come, first served, in front of all replicas; in service is spread evenly over
+them (what a least-loaded router does). Within a step the pace of the batch is constant, so the
+requests in service follow dS/dt = admitted - S / tau with tau = output tokens * time per token,
+which has an exact solution: a step may be long or an answer short without the flows running off.
+
+A request meets the SLO if its first token came in time (known when it is admitted) and its tokens
+were fast enough (known when it finishes). It is counted when it finishes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.plant.serving_model import tpot_share, ttft_share
+
+if TYPE_CHECKING:
+    from trimtab.plant.serving_model import ServingModel, Slo
+    from trimtab.plant.workload import Load
+
+TOO_MANY_REQUESTS = 429
+UNAVAILABLE = 503
+INTERNAL_ERROR = 500
+
+_REMNANT = 1e-6
+"""Less than this of a request is numerical dust and counts as finished."""
+
+_DRAIN_SECONDS_MAX = 300.0
+_DRAIN_TAUS = 4.6
+"""After 4.6 time constants 99 % of a replica's requests have finished."""
+
+
+class StepRecord(NamedTuple):
+    """What one step did; the metrics window is made of these."""
+
+    ended_at: float
+    seconds: float
+    serving: int
+    offered: float
+    refused_429: float
+    refused_503: float
+    lost_500: float
+    admitted: float
+    finished: float
+    wait_seconds: float
+    """Mean wait for admission of those admitted."""
+    batch: float
+    """Sequences in service on one replica."""
+    waiting: float
+    prompt_tokens: float
+    output_tokens: float
+
+
+@dataclass(slots=True)
+class _Apart:
+    """What happened between two steps, for the record of the next one."""
+
+    offered: float = 0.0
+    admitted: float = 0.0
+    refused_429: float = 0.0
+    refused_503: float = 0.0
+    lost_500: float = 0.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What became of the requests and what it cost, since the start.
+
+    ``refused`` counts everything answered with an error: 429 (full), 503 (no replica serves) and
+    500 (lost in a crash); ``refused_by_code`` tells them apart. Counts are fluid: not whole.
+    """
+
+    offered: float = 0.0
+    finished: float = 0.0
+    met_slo: float = 0.0
+    refused_by_code: dict[int, float] = field(
+        default_factory=lambda: {TOO_MANY_REQUESTS: 0.0, UNAVAILABLE: 0.0, INTERNAL_ERROR: 0.0}
+    )
+    billed_replica_seconds: float = 0.0
+
+    @property
+    def refused(self) -> float:
+        """Requests answered with an error."""
+        return sum(self.refused_by_code.values())
+
+    @property
+    def attainment(self) -> float | None:
+        """Share of all answered requests that met the SLO, refused ones being misses.
+
+        Requests still waiting or in service are not judged yet. ``None`` when none was answered.
+        """
+        answered = self.finished + self.refused
+        return self.met_slo / answered if answered > 0.0 else None
+
+
+class FluidQueue:
+    """The requests of one deployment. ``waiting_max_per_replica``: beyond it, requests get 429."""
+
+    def __init__(
+        self,
+        model: ServingModel,
+        slo: Slo,
+        *,
+        waiting_max_per_replica: int | None = None,
+        cached_prompt_share: float = 0.0,
+    ) -> None:
+        if not 0.0 <= cached_prompt_share < 1.0:
+            raise ValueError(
+                f"cached prompt share is {cached_prompt_share}; give 0 or above and less than 1"
+            )
+        self.model = model
+        self.slo = slo
+        self.cached_prompt_share = cached_prompt_share
+        self.waiting_max_per_replica = (
+            model.sequences_max if waiting_max_per_replica is None else waiting_max_per_replica
+        )
+        self.totals = Totals()
+        self.waiting = 0.0
+        self.in_service = 0.0
+        self.draining = 0.0
+        self._cohorts: deque[list[float]] = deque()  # [arrived_at, count], oldest first
+        self._in_time = 0.0  # of those in service, how many got their first token in time
+        self._draining_in_time = 0.0
+        self._prompt_tokens = 0.0  # of those in service, summed
+        self._output_tokens = 0.0
+        self._pace = model.pace(0.0, 1.0, 1.0)
+        self._tpot_ms = self._pace[0]  # smoothed over a request's time in service
+        self._apart = _Apart()
+        self._draining_output_tokens = 1.0  # mean of those draining
+
+    @property
+    def in_flight(self) -> float:
+        """Requests accepted and not yet answered."""
+        return self.waiting + self.in_service + self.draining
+
+    def mix(self, load: Load) -> tuple[float, float]:
+        """Return mean prompt and output tokens of those in service; the load's where there are none."""
+        if self.in_service > _REMNANT:
+            return self._prompt_tokens / self.in_service, self._output_tokens / self.in_service
+        return load.prompt_tokens, load.output_tokens
+
+    # -- one step ----------------------------------------------------------------------------
+
+    def step(
+        self,
+        ended_at: float,
+        seconds: float,
+        arrivals: float,
+        load: Load,
+        serving: int,
+        draining: int,
+    ) -> StepRecord:
+        """Let ``seconds`` pass with ``arrivals`` spread over them and return what happened."""
+        totals = self.totals
+        totals.offered += arrivals
+        if self.draining:
+            self._step_draining(seconds, draining)
+        apart = self._apart
+        if apart.offered or apart.lost_500:
+            self._apart = _Apart()
+        if serving == 0:
+            unserved = self._turn_away(arrivals)
+            return StepRecord(
+                ended_at, seconds, 0, arrivals + apart.offered, apart.refused_429,
+                unserved + apart.refused_503, apart.lost_500, apart.admitted, 0.0, 0.0, 0.0, 0.0,
+                load.prompt_tokens, load.output_tokens,
+            )  # fmt: skip
+        before = self.in_service
+        if before > _REMNANT:
+            prompt = self._prompt_tokens / before
+            output = self._output_tokens / before
+        else:
+            prompt = load.prompt_tokens
+            output = load.output_tokens
+        pace = self._pace
+        stay = output * pace[0] / 1000.0
+        decay = math.exp(-seconds / stay)
+        gain = (1.0 - decay) * stay / seconds
+        limit = serving * self.model.batch_max(prompt, output, self.cached_prompt_share)
+        ttft_ms = pace[2] + pace[3]
+        after = before * decay + arrivals * gain
+        wait = refused = 0.0
+        if self.waiting or after > limit:
+            room = (limit - before * decay) / gain
+            admitted, in_time, wait, refused = self._admit(
+                ended_at, arrivals, room, serving, ttft_ms
+            )
+            after = before * decay + admitted * gain
+        else:
+            admitted = arrivals
+            in_time = arrivals * ttft_share(self.slo.ttft_seconds, 0.0, ttft_ms)
+        if after < _REMNANT:
+            after = 0.0
+        finished = before + admitted - after
+        self._settle(decay, gain, admitted, in_time, finished, load)
+        self.in_service = after
+        batch = after / serving
+        self._pace = self.model.pace(batch, prompt, output, self.cached_prompt_share)
+        return StepRecord(
+            ended_at, seconds, serving, arrivals + apart.offered, refused + apart.refused_429,
+            apart.refused_503, apart.lost_500, admitted + apart.admitted, finished, wait, batch,
+            self.waiting, prompt, output,
+        )  # fmt: skip
+
+    def _settle(
+        self,
+        decay: float,
+        gain: float,
+        admitted: float,
+        in_time: float,
+        finished: float,
+        load: Load,
+    ) -> None:
+        """Carry along what is known of those in service, and judge those that finished."""
+        joined = admitted * gain
+        self._prompt_tokens = self._prompt_tokens * decay + joined * load.prompt_tokens
+        self._output_tokens = self._output_tokens * decay + joined * load.output_tokens
+        before = self._in_time
+        self._in_time = before * decay + in_time * gain
+        pace = self._pace
+        self._tpot_ms += (pace[0] - self._tpot_ms) * (1.0 - decay)
+        totals = self.totals
+        totals.finished += finished
+        totals.met_slo += (before + in_time - self._in_time) * tpot_share(
+            self.slo.tpot_seconds, self._tpot_ms, pace[1]
+        )
+
+    def _admit(
+        self, now: float, arrivals: float, room: float, serving: int, ttft_ms: float
+    ) -> tuple[float, float, float, float]:
+        """Queue the arrivals, admit from the front while there is room, refuse what is too much.
+
+        Returns how many were admitted, how many of those in time, their mean wait, and how many
+        were refused.
+        """
+        cohorts = self._cohorts
+        if arrivals > 0.0:
+            cohorts.append([now, arrivals])
+            self.waiting += arrivals
+        admitted = in_time = waited = 0.0
+        room = max(0.0, room)
+        while cohorts and room > _REMNANT:
+            arrived_at, count = cohorts[0]
+            take = min(count, room)
+            wait = now - arrived_at
+            in_time += take * ttft_share(self.slo.ttft_seconds, wait, ttft_ms)
+            waited += take * wait
+            admitted += take
+            room -= take
+            if take == count:
+                cohorts.popleft()
+            else:
+                cohorts[0][1] -= take
+        self.waiting = self.waiting - admitted if cohorts else 0.0
+        refused = self.waiting - self.waiting_max_per_replica * serving
+        if refused > 0.0:
+            self._refuse_newest(refused)
+        else:
+            refused = 0.0
+        return admitted, in_time, (waited / admitted if admitted else 0.0), refused
+
+    def _refuse_newest(self, refused: float) -> None:
+        self.waiting -= refused
+        self.totals.refused_by_code[TOO_MANY_REQUESTS] += refused
+        while refused > 0.0 and self._cohorts:
+            newest = self._cohorts[-1]
+            if newest[1] > refused:
+                newest[1] -= refused
+                return
+            refused -= self._cohorts.pop()[1]
+
+    def _turn_away(self, arrivals: float) -> float:
+        """Nothing serves: everyone waiting and everyone arriving gets 503."""
+        turned_away = arrivals + self.waiting
+        self.waiting = 0.0
+        self._cohorts.clear()
+        self.totals.refused_by_code[UNAVAILABLE] += turned_away
+        return turned_away
+
+    def _step_draining(self, seconds: float, draining: int) -> None:
+        """Let what left with draining replicas finish; with the last of them, all of it has."""
+        before = self.draining
+        decay = 0.0
+        if draining:
+            decay = math.exp(-seconds * 1000.0 / (self._draining_output_tokens * self._tpot_ms))
+        self.draining = before * decay if before * decay > _REMNANT else 0.0
+        left = self.draining / before
+        in_time = self._draining_in_time * (1.0 - left)
+        self._draining_in_time -= in_time
+        self.totals.finished += before - self.draining
+        self.totals.met_slo += in_time * tpot_share(
+            self.slo.tpot_seconds, self._tpot_ms, self._pace[1]
+        )
+
+    # -- one real request --------------------------------------------------------------------
+
+    def offer(
+        self, now: float, prompt_tokens: float, output_tokens: float, serving: int
+    ) -> tuple[int, float]:
+        """Take one request between two steps; return its status and expected wait for admission.
+
+        From then on it is part of the fluid, and counted like everybody else.
+        """
+        self.totals.offered += 1.0
+        apart = self._apart
+        apart.offered += 1.0
+        if serving == 0:
+            self.totals.refused_by_code[UNAVAILABLE] += 1.0
+            apart.refused_503 += 1.0
+            return UNAVAILABLE, 0.0
+        limit = serving * self.model.batch_max(
+            prompt_tokens, output_tokens, self.cached_prompt_share
+        )
+        if self.waiting == 0.0 and self.in_service + 1.0 <= limit:
+            self.in_service += 1.0
+            apart.admitted += 1.0
+            self._prompt_tokens += prompt_tokens
+            self._output_tokens += output_tokens
+            ttft_ms = self._pace[2] + self._pace[3]
+            self._in_time += ttft_share(self.slo.ttft_seconds, 0.0, ttft_ms)
+            return 200, 0.0
+        if self.waiting + 1.0 > self.waiting_max_per_replica * serving:
+            self.totals.refused_by_code[TOO_MANY_REQUESTS] += 1.0
+            apart.refused_429 += 1.0
+            return TOO_MANY_REQUESTS, 0.0
+        wait_seconds = (self.waiting + 1.0) * output_tokens * self._pace[0] / 1000.0 / limit
+        self._cohorts.append([now, 1.0])
+        self.waiting += 1.0
+        return 200, wait_seconds
+
+    # -- what happens to replicas ------------------------------------------------------------
+
+    def move_to_draining(self, share: float) -> None:
+        """Let this share of what is in service leave with replicas that drain."""
+        moved = self.in_service * share
+        if moved <= 0.0:
+            return
+        self._draining_output_tokens = self._output_tokens / self.in_service
+        self.draining += moved
+        self._draining_in_time += self._in_time * share
+        self._keep(1.0 - share)
+
+    def lose(self, share: float) -> None:
+        """Lose this share of what is in service: their replicas crashed."""
+        lost = self.in_service * share
+        self.totals.refused_by_code[INTERNAL_ERROR] += lost
+        self._apart.lost_500 += lost
+        self._keep(1.0 - share)
+
+    def _keep(self, share: float) -> None:
+        self.in_service *= share
+        self._in_time *= share
+        self._prompt_tokens *= share
+        self._output_tokens *= share
+
+    def drain_seconds(self) -> float:
+        """How long a replica that stops now needs until nearly all its requests have finished."""
+        if self.in_service <= _REMNANT:
+            return 0.0
+        stay = self._output_tokens / self.in_service * self._pace[0] / 1000.0
+        return min(_DRAIN_SECONDS_MAX, _DRAIN_TAUS * stay)
