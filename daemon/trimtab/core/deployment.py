@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,8 +12,6 @@ from cronsim import CronSim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 
 
 class State(StrEnum):
@@ -104,7 +101,7 @@ class Deployment:
     revocable_replicas: int = 0
     shape: Shape = NO_SHAPE
     schedule_floors: tuple[ScheduleFloor, ...] = ()
-    annotations: Mapping[str, str] = field(default=NO_ANNOTATIONS)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     created_at: float | None = None
     updated_at: float | None = None
     expires_at: float | None = None

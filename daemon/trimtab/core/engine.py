@@ -165,7 +165,7 @@ class Engine:
         policies = self.policies_for(deployment)
         if not policies:
             return
-        current = At(now, asked_for(deployment, policies[0].actuation))
+        current = At(now, asked_for(deployment, policies[0], now))
         memory = adopt(deployment, now)
         # The count found counts as a first wish, so that a restart shrinks nothing at once.
         self._deployments[deployment.name] = replace(memory, lows=(current,), highs=(current,))
@@ -227,7 +227,7 @@ class Engine:
             now=now,
             deployment=deployment,
             policy=policy,
-            current=asked_for(deployment, policy.actuation),
+            current=asked_for(deployment, policy, now),
             lead_time_seconds=self._lead_times.of(deployment),
         )
         draft = Draft(memory=memory, replicas=case.current, readings_by_name={})
@@ -303,7 +303,7 @@ def _unclear(now: float, deployment: Deployment, policies: tuple[Policy, ...]) -
         sentence = f"policies {names} all match; exactly one may"
     else:
         sentence = "no policy matches any more"
-    current = asked_for(deployment, policies[0].actuation if policies else Actuation.PIN)
+    current = asked_for(deployment, policies[0], now) if policies else deployment.desired_replicas
     step = Step(
         stage="match",
         before=current,

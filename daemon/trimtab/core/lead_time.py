@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
 
     from trimtab.core.deployment import Deployment
 
-NO_VALUES: Mapping[str, float] = MappingProxyType({})
 
 DEFAULT_SECONDS = 300.0
 """Start value: cold starts of 75 s to 10 minutes are reported for the first control plane."""
@@ -22,7 +20,7 @@ class LeadTimes:
     """Start values in seconds: per accelerator type where stated, else ``default_seconds``."""
 
     default_seconds: float = DEFAULT_SECONDS
-    by_accelerator: Mapping[str, float] = field(default=NO_VALUES)
+    by_accelerator: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, deployment: Deployment) -> float:
         """Return the lead time to plan with for ``deployment``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from trimtab.core.deployment import State
@@ -56,10 +55,6 @@ class Written:
     is_certain: bool = True
 
 
-NOTHING: Mapping[str, tuple[float, float]] = MappingProxyType({})
-NO_RULES: Mapping[str, JsonValue] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentMemory:
     """All that is remembered of one deployment. Bounded: every window is pruned as it is used.
@@ -75,11 +70,11 @@ class DeploymentMemory:
     state: State
     created_at: float | None = None
     written: Written | None = None
-    latest: Mapping[str, tuple[float, float]] = field(default=NOTHING)
+    latest: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     lows: tuple[At, ...] = ()
     highs: tuple[At, ...] = ()
     moves: tuple[At, ...] = ()
-    rules: Mapping[str, JsonValue] = field(default=NO_RULES)
+    rules: Mapping[str, JsonValue] = field(default_factory=dict)
     wish: At | None = None
     gone_at: float | None = None
 

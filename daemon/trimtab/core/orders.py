@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from trimtab.core.policy import Policy
 
 
-def asked_for(deployment: Deployment, actuation: Actuation) -> int:
-    """Return the count that is asked for now, in the field that ``actuation`` steers by."""
-    match actuation:
+def asked_for(deployment: Deployment, policy: Policy, now: float) -> int:
+    """Return the count that is asked for now, in the field that the policy's actuation steers by.
+
+    A drain closes whatever the platform runs, so there it is the platform's own wish that counts.
+    """
+    if policy.at_expiry is AtExpiry.DRAIN and is_expired(deployment, now):
+        return deployment.desired_replicas
+    match policy.actuation:
         case Actuation.PIN:
             if deployment.is_pinned:
                 return deployment.min_replicas

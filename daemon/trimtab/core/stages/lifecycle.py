@@ -92,7 +92,7 @@ def _state(deployment: Deployment) -> Block | None:
 def _at_expiry(case: Case, draft: Draft) -> Draft:
     if case.policy.at_expiry is AtExpiry.HOLD:
         return _halted(case, draft, Block(Reason.EXPIRED, "expired: nothing is written any more"))
-    if case.current == 0 and case.deployment.is_parked:
+    if case.current == 0:
         return _halted(case, draft, Block(Reason.EXPIRED, "expired and drained"))
     drained = draft.move(STAGE, 0, Reason.EXPIRY_DRAIN, "expired: drains to 0")
     return replace(drained, is_drain=True)
