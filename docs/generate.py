@@ -225,7 +225,7 @@ def error_kinds_page() -> str:
         "this page. None of them changes a replica count: trimtab fails static.",
     ]
     for kind, entry in KINDS.items():
-        again = "Retried." if kind in RETRYABLE_KINDS else "Not retried as it stands."
+        again = "Reads are retried." if kind in RETRYABLE_KINDS else "Not retried as it stands."
         lines += ["", f"## {kind.value}", "", f"{entry.meaning} {again}"]
         lines += ["", f"*To do:* {entry.remedy}"]
     return "\n".join(lines)
