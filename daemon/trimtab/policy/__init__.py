@@ -1,1 +1,29 @@
 """Policy files: document model, YAML with positions, diagnostics, JSON Schema, loader."""
+
+from trimtab.policy.codes import CODES, Code, Severity
+from trimtab.policy.diagnostics import Diagnostic
+from trimtab.policy.formats import as_github, as_json, as_text
+from trimtab.policy.loader import (
+    FileReport,
+    LoadReport,
+    Policies,
+    load_policies,
+    read_policies,
+    read_policy_texts,
+)
+
+__all__ = [
+    "CODES",
+    "Code",
+    "Diagnostic",
+    "FileReport",
+    "LoadReport",
+    "Policies",
+    "Severity",
+    "as_github",
+    "as_json",
+    "as_text",
+    "load_policies",
+    "read_policies",
+    "read_policy_texts",
+]

@@ -1,0 +1,229 @@
+"""Every kind of diagnostic, once: its code, its title, how grave it is, and what it means.
+
+The numbers are grouped and never reused: ``POL0xx`` the file and its YAML, ``POL1xx`` the shape of a
+document, ``POL2xx`` single values, ``POL3xx`` what the parts mean together, ``POL4xx`` settings that
+have no effect or not the expected one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Severity(StrEnum):
+    """Whether a file with the diagnostic can be used: an error refuses it, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of diagnostic. ``explanation`` is for the reader who looks the code up."""
+
+    id: str
+    title: str
+    explanation: str
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        return self.id
+
+
+NO_SUCH_PATH = Code(
+    "POL001",
+    "path does not exist",
+    "The file or directory that policies should be read from is not there. Nothing is scaled "
+    "without policies, so a wrong path must not pass for an empty one.",
+)
+NO_POLICIES = Code(
+    "POL002",
+    "no policy found",
+    "The directory holds no `*.yaml` or `*.yml` file with a policy. `schema/`, `tests/`, "
+    "`examples/` and hidden files below it are not read.",
+)
+UNREADABLE_FILE = Code(
+    "POL003",
+    "file cannot be read",
+    "The file cannot be opened, is not UTF-8, holds control characters, or is larger than a policy "
+    "file can sensibly be (256 KiB).",
+)
+YAML_SYNTAX = Code(
+    "POL004",
+    "not valid YAML",
+    "The text cannot be read as YAML. What follows the position in the same file has not been "
+    "looked at yet.",
+)
+TAB = Code(
+    "POL005",
+    "tab in the indentation",
+    "YAML allows only spaces for indentation; a tab looks the same in an editor and means nothing.",
+)
+DUPLICATE_KEY = Code(
+    "POL006",
+    "duplicate key",
+    "The same key stands twice in one mapping. Most YAML readers silently keep the last one; here "
+    "neither is used until one of them is gone.",
+)
+KEY_NOT_TEXT = Code(
+    "POL007",
+    "key is not text",
+    "Every key of a policy is a word. A number, a truth value, a list or a mapping as a key comes "
+    "from a missing quote or a slipped colon.",
+)
+TOO_LARGE = Code(
+    "POL008",
+    "document too large or too deep",
+    "With its aliases written out, a document may have 10,000 nodes, 50 deep. More is not a policy "
+    "but an accident or an attack (an anchor bomb).",
+)
+TAG = Code(
+    "POL009",
+    "YAML tag not allowed",
+    "A policy is plain data: text, numbers, truth values, lists and mappings of the YAML 1.2 core "
+    "schema. Other tags (`!something`) are refused and never run anything.",
+)
+NO_VALUE = Code(
+    "POL010",
+    "key without a value",
+    "The key is there but nothing follows it. Leaving a value out means the default, and is written "
+    "by leaving out the key.",
+)
+ALIAS = Code(
+    "POL011",
+    "anchor or alias cannot be used",
+    "An alias (`*name`) repeats a complete node that an anchor (`&name`) marked earlier in the same "
+    "document. Merge keys (`<<`) are not part of YAML 1.2.",
+)
+
+NOT_A_MAPPING = Code(
+    "POL101",
+    "a mapping is expected",
+    "A section of a policy is a mapping of keys to values, or a list of such mappings.",
+)
+KIND = Code(
+    "POL102",
+    "unknown kind of document",
+    "The `kind` of a document says how it is read; this version reads `ScalingPolicy`.",
+)
+NOT_YET = Code(
+    "POL103",
+    "not supported by this version",
+    "The format describes it, but this version of trimtab cannot honour it yet. It is refused "
+    "because an order that is silently ignored is worse than one that is turned down.",
+)
+UNKNOWN_KEY = Code(
+    "POL104",
+    "unknown key",
+    "The key does not exist in this section. Unknown keys are errors, because a misspelt safety "
+    "setting that is ignored is found out on the worst day.",
+)
+MISSING_KEY = Code("POL105", "missing key", "The section cannot be understood without this key.")
+API_VERSION = Code(
+    "POL106",
+    "unknown apiVersion",
+    "The version of the format that the document is written in; this version of trimtab reads "
+    "`trimtab.dev/v1`.",
+)
+STRATEGY_TYPE = Code(
+    "POL107",
+    "unknown strategy",
+    "The `type` of a strategy names the algorithm; it is one of those that are registered.",
+)
+
+WRONG_TYPE = Code(
+    "POL201",
+    "wrong type of value",
+    "Values are not converted: a count is a plain whole number, text is text. What looks alike "
+    '(`4`, `4.0`, `"4"`) is not the same.',
+)
+OUT_OF_RANGE = Code(
+    "POL202", "value out of range", "The value lies outside what the setting can sensibly be."
+)
+NOT_A_CHOICE = Code(
+    "POL203", "not one of the choices", "The setting takes one of a few words, written exactly so."
+)
+DURATION = Code(
+    "POL204",
+    "not a duration",
+    "A duration is a number with its unit: `500ms`, `90s`, `5m`, `1h`, `7d`, or several from large to "
+    "small as in `1h30m`. A number alone is refused, because seconds and minutes look the same.",
+)
+NAME = Code(
+    "POL205",
+    "malformed name",
+    "Names become metric labels, log fields and parts of expressions, so their letters are limited. "
+    "A deployment goes by its full resource name.",
+)
+ONE_OF = Code(
+    "POL206",
+    "exactly one is needed",
+    "Of these keys exactly one may be given, or at least one must be; the message says which.",
+)
+TOO_SHORT = Code("POL207", "empty value", "The list, mapping or text must not be empty.")
+INVALID = Code("POL299", "invalid value", "The value cannot be used; the message says why.")
+
+DUPLICATE_POLICY = Code(
+    "POL301",
+    "policy name used twice",
+    "A policy is known by its name in metrics, logs and memory; names are unique over all files.",
+)
+SAME_DEPLOYMENT = Code(
+    "POL302",
+    "two policies for one deployment",
+    "Two policies name the same deployment or have the same `match`. Each deployment obeys one "
+    "policy, so that nobody has to guess which one wins.",
+)
+DUPLICATE_RULE = Code(
+    "POL303", "rule name used twice", "A rule is known by its name within its policy."
+)
+UNDECLARED_SIGNAL = Code(
+    "POL304",
+    "signal not declared",
+    "A rule reads a signal that `spec.signals` does not declare, so there is nothing to read.",
+)
+UNKNOWN_SOURCE = Code(
+    "POL305",
+    "unknown source",
+    "Signals come from sources that the settings of the daemon name. A policy cannot bring its own, "
+    "so that who edits a policy cannot make the daemon call out.",
+)
+MIN_ABOVE_MAX = Code(
+    "POL306", "min above max", "No replica count satisfies bounds whose min is above their max."
+)
+
+UNUSED_SIGNAL = Code(
+    "POL401",
+    "signal never used",
+    "The signal is declared, but no rule reads it. It still costs queries.",
+    Severity.WARNING,
+)
+NO_EFFECT = Code(
+    "POL402",
+    "setting without effect",
+    "Another setting makes sure that this one never matters; one of the two is probably a mistake.",
+    Severity.WARNING,
+)
+NOTHING_WAKES = Code(
+    "POL403",
+    "nothing wakes it from zero",
+    "With no replica there is no value per replica. A deployment that may go to zero needs a demand "
+    "rule on a signal that is counted per deployment, or it stays at zero for good.",
+    Severity.WARNING,
+)
+EMPTY_FILE = Code(
+    "POL404",
+    "file without a policy",
+    "The file is empty or holds comments only.",
+    Severity.WARNING,
+)
+
+CODES: Mapping[str, Code] = {
+    code.id: code for code in list(globals().values()) if isinstance(code, Code)
+}
+"""All codes by their id, in order."""

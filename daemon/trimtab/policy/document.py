@@ -1,0 +1,287 @@
+"""A policy document as SREs write it. This model is the format: checks, schema and docs follow it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from trimtab.core.policy import Actuation, AtExpiry, Mode, Role, Select, WhileUpdating
+from trimtab.core.signals import OnMissing, Per
+from trimtab.policy.parts import (
+    Count,
+    DeploymentName,
+    Duration,
+    Part,
+    PolicyName,
+    PositiveCount,
+    RuleName,
+    SignalName,
+    Text,
+    Word,
+    within,
+)
+from trimtab.policy.registry import STRATEGIES
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from trimtab.policy.strategies.interface import StrategyConfig
+
+    AnyStrategy: TypeAlias = StrategyConfig
+else:
+    AnyStrategy = Annotated[
+        Union[tuple(kind.config for kind in STRATEGIES.values())],  # noqa: UP007  built, not written
+        Field(discriminator="type"),
+    ]
+
+API_VERSION = "trimtab.dev/v1"
+DAY = 86_400.0
+
+
+def _exactly_one(*keys: str) -> dict[str, Any]:
+    """The JSON Schema for "exactly one of ``keys``", which a model validator checks as well."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
+
+
+def _require(part: Part, keys: tuple[str, ...], count: str) -> None:
+    """Refuse ``part`` unless exactly one, or at least one, of ``keys`` was given."""
+    given = [key for key in keys if getattr(part, key) is not None]
+    if len(given) == 1 or (given and count == "at least one"):
+        return
+    names = [type(part).model_fields[key].alias or key for key in keys]
+    raise PydanticCustomError(
+        "one_of",
+        "{count} of {names} is needed",
+        {"count": count, "names": names, "given": len(given)},
+    )
+
+
+class Metadata(Part):
+    """What a policy is called and who answers for it."""
+
+    name: PolicyName = Field(
+        description="Unique over all files: lower-case letters, digits and dashes, up to 63."
+    )
+    owner: Text | None = Field(default=None, description="Whom to ask about it.")
+
+
+class Match(Part):
+    """Patterns that a deployment must all match: shell globs, case-sensitive."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    base_model: Text | None = Field(
+        alias="baseModel",
+        default=None,
+        description="Glob on the full name of the base model.",
+        examples=["accounts/fireworks/models/llama-*"],
+    )
+    display_name: Text | None = Field(
+        alias="displayName",
+        default=None,
+        description="Glob on the display name.",
+        examples=["chat-*"],
+    )
+    region: Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
+        default=None, description="Regions, any of which will do.", examples=[["US_IOWA_1"]]
+    )
+
+    @model_validator(mode="after")
+    def _matches_something(self) -> Self:
+        _require(self, ("base_model", "display_name", "region"), "at least one")
+        return self
+
+
+class Deployments(Part):
+    """Which deployments obey the policy: one by its name, or all that match."""
+
+    model_config = ConfigDict(json_schema_extra=_exactly_one("name", "match"))
+
+    name: DeploymentName | None = Field(
+        default=None,
+        description="Full resource name of one deployment.",
+        examples=["accounts/acme/deployments/chat-prod"],
+    )
+    match: Match | None = Field(default=None, description="Patterns that must all match.")
+
+    @model_validator(mode="after")
+    def _names_or_matches(self) -> Self:
+        _require(self, ("name", "match"), "exactly one")
+        return self
+
+
+class Bounds(Part):
+    """Narrows the range that the deployment itself allows; never widens it."""
+
+    min: Count | None = Field(default=None, description="Never fewer replicas than this.")
+    max: PositiveCount | None = Field(default=None, description="Never more replicas than this.")
+
+
+class Accelerators(Part):
+    """A limit in accelerators; the shape says how many each replica takes."""
+
+    max: PositiveCount = Field(description="Never more accelerators, over all replicas.")
+
+
+class Missing(Part):
+    """What a missing or stale signal does to moves in each direction."""
+
+    up: Annotated[OnMissing, Word] = Field(
+        default=OnMissing.IGNORE, description="To scale-ups that other signals ask for."
+    )
+    down: Annotated[OnMissing, Word] = Field(
+        default=OnMissing.BLOCK, description="To scale-downs that other signals ask for."
+    )
+
+
+class Signal(Part):
+    """A named series about a deployment, and how fresh it must be to count."""
+
+    source: Text = Field(description="A source that the settings name; never an address.")
+    query: Text = Field(description="What to ask for, in the source's own language.")
+    max_age: Annotated[Duration, within(1, DAY)] = Field(
+        alias="maxAge", description="A value older than this is stale and decides nothing."
+    )
+    per: Annotated[Per, Word] = Field(
+        default=Per.DEPLOYMENT, description="What the value is counted over."
+    )
+    missing: Missing = Field(
+        default_factory=Missing, description="What happens while there is no fresh value."
+    )
+
+
+class RuleDocument(Part):
+    """One line of reasoning."""
+
+    name: RuleName = Field(description="Unique within the policy.")
+    role: Annotated[Role, Word] = Field(
+        description="`demand`: the largest wins; `floor` raises; `ceiling` caps."
+    )
+    strategy: AnyStrategy = Field(description="The algorithm, chosen by its `type`.")
+
+
+class UpLimit(Part):
+    """How far the count may rise within a period, as a share of it or as a number of replicas."""
+
+    model_config = ConfigDict(json_schema_extra=_exactly_one("percent", "replicas"))
+
+    percent: PositiveCount | None = Field(
+        default=None, description="Per cent of the count at the start of the period."
+    )
+    replicas: PositiveCount | None = Field(default=None, description="Number of replicas.")
+    period: Annotated[Duration, within(1, DAY)] = Field(description="Over how long.")
+
+    @model_validator(mode="after")
+    def _is_percent_or_replicas(self) -> Self:
+        _require(self, ("percent", "replicas"), "exactly one")
+        return self
+
+
+class DownLimit(UpLimit):
+    """How far the count may fall within a period, as a share of it or as a number of replicas."""
+
+    percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="Per cent of the count at the start of the period, up to 100."
+    )
+
+
+class UpMoves(Part):
+    """How fast the count may rise. Left out, each key has its default."""
+
+    stabilization: Annotated[Duration, within(0, DAY)] | None = Field(
+        default=None, description="Moves only to the smallest wish within this time (0s)."
+    )
+    limits: tuple[UpLimit, ...] | None = Field(
+        default=None, description="Rate limits; an empty list means none (100 % or 4 per 60s)."
+    )
+    select: Annotated[Select, Word] = Field(
+        default=Select.MAX,
+        description="Which limit counts: the most permissive, the strictest; or no move at all.",
+    )
+
+
+class DownMoves(Part):
+    """How fast the count may fall. Left out, each key has its default."""
+
+    stabilization: Annotated[Duration, within(0, DAY)] | None = Field(
+        default=None, description="Moves only to the largest wish within this time (300s)."
+    )
+    limits: tuple[DownLimit, ...] | None = Field(
+        default=None, description="Rate limits; an empty list means none (50 % per 60s)."
+    )
+    select: Annotated[Select, Word] = Field(
+        default=Select.MAX,
+        description="Which limit counts: the most permissive, the strictest; or no move at all.",
+    )
+
+
+class Behavior(Part):
+    """How fast the count may move, for each direction."""
+
+    scale_up: UpMoves = Field(alias="scaleUp", default_factory=UpMoves, description="Rising.")
+    scale_down: DownMoves = Field(
+        alias="scaleDown", default_factory=DownMoves, description="Falling."
+    )
+
+
+class Expiry(Part):
+    """What happens towards and after the end of a deployment's life."""
+
+    minimum_useful_time: Annotated[Duration, within(0, 7 * DAY)] = Field(
+        alias="minimumUsefulTime",
+        default=600.0,
+        description="No replica is ordered that could not serve at least this long.",
+    )
+    at_expiry: Annotated[AtExpiry, Word] = Field(
+        alias="atExpiry",
+        default=AtExpiry.HOLD,
+        description="Leave an expired deployment alone, or drain it to 0.",
+    )
+
+
+class Spec(Part):
+    """What the policy orders."""
+
+    deployments: Deployments = Field(description="Whom it is for.")
+    mode: Annotated[Mode, Word] = Field(
+        default=Mode.ENFORCE, description="`advise` decides and explains, and writes nothing."
+    )
+    actuation: Annotated[Actuation, Word] = Field(
+        default=Actuation.PIN,
+        description="How a count is written: `pin` both bounds, `floor` the lower, `scale` once.",
+    )
+    bounds: Bounds = Field(default_factory=Bounds, description="Allowed replica range.")
+    accelerators: Accelerators | None = Field(default=None, description="Limit in accelerators.")
+    signals: dict[SignalName, Signal] = Field(
+        default_factory=dict, description="What it listens to, by the names that rules use."
+    )
+    rules: Annotated[tuple[RuleDocument, ...], Field(min_length=1)] = Field(
+        description="What it reasons; the order does not matter."
+    )
+    behavior: Behavior = Field(default_factory=Behavior, description="How fast it moves.")
+    while_updating: Annotated[WhileUpdating, Word] = Field(
+        alias="whileUpdating",
+        default=WhileUpdating.HOLD,
+        description="While the platform rolls out a change.",
+    )
+    expiry: Expiry = Field(default_factory=Expiry, description="Towards the end of its life.")
+    priority: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=100, description="Who is served first when accelerators are short; higher first."
+    )
+
+
+class ScalingPolicy(Part):
+    """How the replicas of some deployments follow their load."""
+
+    api_version: Literal["trimtab.dev/v1"] = Field(
+        alias="apiVersion", description="The version of this format."
+    )
+    kind: Literal["ScalingPolicy"] = Field(description="What the document is.")
+    metadata: Metadata = Field(description="What it is called.")
+    spec: Spec = Field(description="What it orders.")
+
+
+KINDS: dict[str, type[Part]] = {"ScalingPolicy": ScalingPolicy}
+"""Every kind of document that this version reads, by the word that names it."""

@@ -1,0 +1,353 @@
+"""pydantic's errors in the words of an SRE, each at its place in the file.
+
+pydantic says what is wrong by an error type and a ``loc``. Inside a tagged union the ``loc`` carries
+the tag as a step of its own, which is no place in the file; it is dropped where the path is made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from trimtab.errors import excerpt
+from trimtab.policy import codes, not_yet
+from trimtab.policy.document import API_VERSION
+from trimtab.policy.registry import STRATEGIES
+from trimtab.policy.suggestions import for_choice, for_key, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from trimtab.policy.diagnostics import Findings, Span
+    from trimtab.policy.yaml_nodes import Node, Path
+
+WHAT_WORDS: Mapping[str, str] = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+}
+RANGE_WORDS: Mapping[str, tuple[str, str]] = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+NAME_HINTS: Mapping[str, str] = {
+    "spec.deployments.name": (
+        "write the full name, `accounts/<account>/deployments/<id>`; patterns go under `match`"
+    ),
+    "spec.signals": "use letters, digits and underscores, not starting with a digit",
+}
+LABEL_HINT = "use up to 63 lower-case letters, digits and dashes, no dash at either end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """One error of pydantic with its place: ``path`` is without tags, ``loc`` as pydantic gave it."""
+
+    error: ErrorDetails
+    path: Path
+    root: Node
+    model: type[BaseModel]
+
+    @property
+    def type(self) -> str:
+        return self.error["type"]
+
+    @property
+    def value(self) -> object:
+        return self.error["input"]
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self.error.get("ctx", {})
+
+    @property
+    def key(self) -> str:
+        """The last step that is a word: what people call the place."""
+        return next((str(step) for step in reversed(self.path) if isinstance(step, str)), "kind")
+
+    @property
+    def section(self) -> str:
+        return show_path(self.path[:-1]) or "the document"
+
+
+def show_path(path: Iterable[str | int]) -> str:
+    """``spec.rules[0].strategy``, as the sentences write it."""
+    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return excerpt(shown.removeprefix("."), 120)
+
+
+def show_value(value: object) -> str:
+    """A value as the file might have it, short."""
+    match value:
+        case bool():
+            return f"`{str(value).lower()}`"
+        case str():
+            return f'"{excerpt(value, 60)}"'
+        case dict():
+            return "a mapping"
+        case tuple():
+            return "a list"
+        case _:
+            return f"`{excerpt(str(value), 60)}`"
+
+
+def path_of(loc: tuple[str | int, ...]) -> Path:
+    """The way through the file for pydantic's ``loc``: without union tags and key marks."""
+    steps = [step for step in loc if step != "[key]"]
+    match steps:
+        case ["spec", "rules", int(), "strategy", str(tag), *_] if tag in STRATEGIES:
+            del steps[4]
+    return tuple(steps)
+
+
+def note_model_errors(
+    findings: Findings, errors: list[ErrorDetails], root: Node, model: type[BaseModel]
+) -> None:
+    """Translate every error of one document; those that only follow from another are left out."""
+    faults = [_Fault(error, path_of(error["loc"]), root, model) for error in errors]
+    refused_rules = {fault.path[:3] for fault in faults if _is_not_yet(fault)}
+    for fault in faults:
+        if _follows_from_another(fault, refused_rules):
+            continue
+        code, span, message, hint = _translate(fault)
+        findings.add(code, span, message, hint)
+
+
+def _is_not_yet(fault: _Fault) -> bool:
+    """Whether a whole rule is of a sort that this version does not know."""
+    if fault.path[:2] != ("spec", "rules"):
+        return False
+    if fault.type == "union_tag_invalid":
+        return str(fault.context.get("tag")) in not_yet.STRATEGIES
+    is_role = len(fault.path) == 4 and fault.path[3] == "role"
+    return is_role and isinstance(fault.value, str) and fault.value in not_yet.ROLES
+
+
+def _follows_from_another(fault: _Fault, refused_rules: set[Path]) -> bool:
+    if fault.type == "missing":
+        parent, name = fault.path[:-1], fault.path[-1]
+        children = fault.root.find(parent)[1].children
+        if isinstance(children, dict) and name in children:
+            return True  # the key is there without a value, which the reader has noted
+        return fault.path[:3] in refused_rules and len(fault.path) == 4
+    if fault.type == "too_short" and fault.value:
+        return True  # pydantic counts the items that passed; the others have errors of their own
+    if fault.type == "union_tag_not_found":
+        children = fault.root.find(fault.path)[1].children
+        return isinstance(children, dict) and "type" in children
+    is_in_refused = fault.path[:3] in refused_rules and len(fault.path) == 4
+    return is_in_refused and fault.type == "extra_forbidden" and not_yet.is_key_not_yet(fault.path)
+
+
+_Answer = tuple[codes.Code, "Span", str, str]
+
+
+def _translate(fault: _Fault) -> _Answer:
+    if fault.type in RANGE_WORDS or fault.type == "duration_range":
+        return _out_of_range(fault)
+    if fault.type in WHAT_WORDS:
+        return _wrong_type(fault)
+    translations = {
+        "missing": _missing,
+        "extra_forbidden": _unknown_key,
+        "literal_error": _not_a_choice,
+        "enum": _not_a_choice,
+        "union_tag_invalid": _unknown_strategy,
+        "union_tag_not_found": _no_strategy_type,
+        "duration": _not_a_duration,
+        "string_pattern_mismatch": _malformed_name,
+        "string_too_long": _too_long,
+        "string_too_short": _empty,
+        "too_short": _empty,
+        "one_of": _not_one_of,
+    }
+    translation = translations.get(fault.type, _anything_else)
+    return translation(fault)
+
+
+def _missing(fault: _Fault) -> _Answer:
+    name = fault.path[-1]
+    message = f"`{name}` is missing from {_quoted(fault.section)}"
+    # Point at the section's own key; a missing section of the document itself has none.
+    span = fault.root.key_span(fault.path[:-1])
+    siblings = _children(fault.root, fault.path[:-1])
+    fields = keys_at(fault.model, fault.error["loc"][:-1])
+    strangers = [one for one in siblings if one not in fields]
+    hint = for_choice(str(name), strangers) if strangers else ""
+    if "did you mean" in hint:
+        hint = hint.replace("did you mean", "is it").replace("?", " that is meant?")
+    else:
+        hint = f"add `{name}: …`"
+    return codes.MISSING_KEY, span, message, hint
+
+
+def _unknown_key(fault: _Fault) -> _Answer:
+    name = str(fault.path[-1])
+    span = fault.root.key_span(fault.path)
+    if not_yet.is_key_not_yet(fault.path):
+        message = f"`{show_path(fault.path)}` is not supported by this version"
+        return codes.NOT_YET, span, message, "remove it; it would be ignored"
+    known = keys_at(fault.model, fault.error["loc"][:-1])
+    message = f"`{excerpt(name, 60)}` is not a key of {_quoted(fault.section)}"
+    return codes.UNKNOWN_KEY, span, message, for_key(name, known)
+
+
+def _wrong_type(fault: _Fault) -> _Answer:
+    wanted = WHAT_WORDS[fault.type]
+    span = fault.root.value_span(fault.path)
+    place = _quoted(show_path(fault.path) or "the document")
+    message = f"{place} must be {wanted}, not {show_value(fault.value)}"
+    code = codes.NOT_A_MAPPING if wanted == "a mapping" else codes.WRONG_TYPE
+    hint = ""
+    if isinstance(fault.value, str) and re.fullmatch(r"-?[0-9.]+", fault.value, re.ASCII):
+        hint = f"remove the quotes: `{fault.key}: {fault.value}`"
+    elif wanted == "text" and isinstance(fault.value, int | float):
+        hint = f'put it in quotes: `"{str(fault.value).lower()}"`'
+    elif wanted == "a list" and not isinstance(fault.value, dict):
+        hint = f"write it as a list: `{fault.key}: [{excerpt(str(fault.value), 40)}]`"
+    elif wanted == "a list":
+        hint = "begin each item with `- `"
+    return code, span, message, hint
+
+
+def _out_of_range(fault: _Fault) -> _Answer:
+    if fault.type == "duration_range":
+        words = "between {least} and {most}".format(**fault.context)
+    else:
+        key, word = RANGE_WORDS[fault.type]
+        words = f"{word} {fault.context[key]:g}"
+    shown = show_value(fault.value) if not isinstance(fault.value, str) else f"`{fault.value}`"
+    message = f"`{show_path(fault.path)}` is {shown}, but must be {words}"
+    return codes.OUT_OF_RANGE, fault.root.value_span(fault.path), message, ""
+
+
+def _not_a_choice(fault: _Fault) -> _Answer:
+    span = fault.root.value_span(fault.path)
+    if fault.path == ("apiVersion",):
+        message = f"this version does not read apiVersion {show_value(fault.value)}"
+        return codes.API_VERSION, span, message, f"use `{API_VERSION}`"
+    if _is_not_yet(fault):
+        message = f"the role `{fault.value}` is not supported by this version"
+        return codes.NOT_YET, span, message, "remove the rule; it would be ignored"
+    known = re.findall(r"'([^']*)'", str(fault.context["expected"]))
+    message = f"`{show_path(fault.path)}` cannot be {show_value(fault.value)}"
+    hint = for_choice(fault.value, known) if isinstance(fault.value, str) else one_of(known)
+    return codes.NOT_A_CHOICE, span, message, hint
+
+
+def _unknown_strategy(fault: _Fault) -> _Answer:
+    path = (*fault.path, "type")
+    span, tag = fault.root.value_span(path), str(fault.context["tag"])
+    if tag in not_yet.STRATEGIES:
+        message = f"the strategy `{tag}` is not supported by this version"
+        return codes.NOT_YET, span, message, one_of(STRATEGIES)
+    message = f'there is no strategy "{excerpt(tag, 60)}"'
+    return codes.STRATEGY_TYPE, span, message, for_choice(tag, STRATEGIES)
+
+
+def _no_strategy_type(fault: _Fault) -> _Answer:
+    message = f"`type` is missing from `{show_path(fault.path)}`"
+    return codes.MISSING_KEY, fault.root.key_span(fault.path), message, one_of(STRATEGIES)
+
+
+def _not_a_duration(fault: _Fault) -> _Answer:
+    message = f"`{show_path(fault.path)}` must be a duration, not {show_value(fault.value)}"
+    span = fault.root.value_span(fault.path)
+    return codes.DURATION, span, message, str(fault.context["hint"])
+
+
+def _malformed_name(fault: _Fault) -> _Answer:
+    is_key = fault.error["loc"][-1] == "[key]"
+    span = fault.root.key_span(fault.path) if is_key else fault.root.value_span(fault.path)
+    place = show_path(fault.path[:-1] if is_key else fault.path)
+    is_signal = place == "spec.signals" or fault.key == "signal"
+    hint = NAME_HINTS.get("spec.signals" if is_signal else place, LABEL_HINT)
+    return codes.NAME, span, f"{show_value(fault.value)} is no name for `{place}`", hint
+
+
+def _too_long(fault: _Fault) -> _Answer:
+    is_key = fault.error["loc"][-1] == "[key]"
+    span = fault.root.key_span(fault.path) if is_key else fault.root.value_span(fault.path)
+    most = fault.context["max_length"]
+    message = f"`{show_path(fault.path)}` is longer than {most} characters"
+    return codes.NAME, span, message, "shorten it"
+
+
+def _empty(fault: _Fault) -> _Answer:
+    message = f"`{show_path(fault.path)}` must not be empty"
+    return codes.TOO_SHORT, fault.root.value_span(fault.path), message, ""
+
+
+def _not_one_of(fault: _Fault) -> _Answer:
+    names = [f"`{name}`" for name in fault.context["names"]]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    given = "none is given" if not fault.context["given"] else "more than one is given"
+    message = f"`{show_path(fault.path)}` needs {fault.context['count']} of {listed}; {given}"
+    return codes.ONE_OF, fault.root.key_span(fault.path), message, ""
+
+
+def _anything_else(fault: _Fault) -> _Answer:
+    place = show_path(fault.path) or "the document"
+    sentence = excerpt(fault.error["msg"])
+    return codes.INVALID, fault.root.value_span(fault.path), f"`{place}`: {sentence}", ""
+
+
+def _quoted(place: str) -> str:
+    return place if place == "the document" else f"`{place}`"
+
+
+def _children(root: Node, path: Path) -> list[str]:
+    children = root.find(path)[1].children
+    return list(children) if isinstance(children, dict) else []
+
+
+def keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that a document may have at ``loc`` (tags included), as they are written."""
+    kind: Any = model
+    for step in loc:
+        kind = _step(kind, step)
+    kind = _unwrap(kind)
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return []
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def _step(kind: Any, step: str | int) -> Any:
+    kind = _unwrap(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = kind.model_fields.items()
+        return next((one.annotation for name, one in fields if (one.alias or name) == step), None)
+    arguments = get_args(kind)
+    if get_origin(kind) is tuple:
+        return arguments[0]
+    if get_origin(kind) is dict:
+        return arguments[1]
+    if get_origin(kind) in (Union, UnionType) and step in STRATEGIES:
+        return STRATEGIES[str(step)].config
+    return None
+
+
+def _unwrap(kind: Any) -> Any:
+    """Without ``Annotated`` and ``| None``."""
+    if get_origin(kind) is Annotated:
+        return _unwrap(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        rest = [one for one in get_args(kind) if one is not NoneType]
+        return _unwrap(rest[0]) if len(rest) == 1 else kind
+    return kind

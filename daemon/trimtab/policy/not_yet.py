@@ -1,0 +1,29 @@
+"""What the format describes and this version cannot honour. Refused by name, never ignored.
+
+An entry leaves this file together with the change that honours it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trimtab.policy.yaml_nodes import Path
+
+KINDS = frozenset({"Fleet", "PolicyTest"})
+ROLES = frozenset({"hold"})
+STRATEGIES = frozenset({"capacity", "schedule", "spend"})
+KEYS = frozenset(
+    {
+        "spec.behavior.scaleToZero",
+        "spec.fallback",
+        "spec.rules.*.blocks",
+        "spec.rules.*.signals",
+        "spec.rules.*.when",
+    }
+)
+
+
+def is_key_not_yet(path: Path) -> bool:
+    """Whether the key at ``path`` belongs to the format, though not to this version."""
+    return ".".join("*" if isinstance(step, int) else step for step in path) in KEYS

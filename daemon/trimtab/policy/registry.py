@@ -1,0 +1,48 @@
+"""Which strategies a policy can name. Explicit: nothing is scanned for, nothing registers itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from trimtab.policy.strategies.fixed import FixedConfig
+from trimtab.policy.strategies.target import TargetConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trimtab.core.strategies.interface import Strategy
+    from trimtab.policy.strategies.interface import StrategyConfig
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyKind:
+    """One algorithm that a rule can use: its configuration, how it is built, one line about it."""
+
+    config: type[StrategyConfig]
+    build: Callable[[Any], Strategy]  # takes an instance of ``config``
+    summary: str
+
+
+STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
+    {
+        "target": StrategyKind(
+            config=TargetConfig,
+            build=TargetConfig.build,
+            summary="keeps a signal at a target per replica, in proportion (Kubernetes HPA)",
+        ),
+        "fixed": StrategyKind(
+            config=FixedConfig,
+            build=FixedConfig.build,
+            summary="always asks for the same count",
+        ),
+    }
+)
+"""Every strategy by the ``type`` that names it in a policy."""
+
+
+def build_strategy(config: StrategyConfig) -> Strategy:
+    """The algorithm that ``config`` describes."""
+    kind: str = config.type  # type: ignore[attr-defined]  # each subclass has its own literal
+    return STRATEGIES[kind].build(config)

@@ -1,0 +1,62 @@
+"""The JSON Schema of policy files, for editors; generated from the document model.
+
+``python -m trimtab.policy.schema`` prints it, ``python -m trimtab.policy.schema FILE`` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from trimtab.policy.document import ScalingPolicy
+from trimtab.policy.durations import PATTERN, format_duration
+
+TITLE = "trimtab policy"
+
+
+def policy_schema() -> dict[str, Any]:
+    """The schema of one policy document (JSON Schema, draft 2020-12)."""
+    schema = ScalingPolicy.model_json_schema(by_alias=True)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE}
+    return {**head, **{key: _tidy(value) for key, value in schema.items() if key != "title"}}
+
+
+def schema_text() -> str:
+    """The schema as the file in ``policies/schema/`` has it."""
+    return json.dumps(policy_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _tidy(node: Any) -> Any:
+    """Without generated titles and null branches; defaults of durations as people write them."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    tidy = {key: _tidy(value) for key, value in node.items() if not _is_noise(key, value)}
+    branches = tidy.get("anyOf", [])
+    real = [branch for branch in branches if branch != {"type": "null"}]
+    if len(real) == 1:
+        # Optional keys are left out of a file, never null.
+        del tidy["anyOf"]
+        tidy = {**real[0], **tidy}
+    if tidy.get("pattern") == PATTERN and isinstance(tidy.get("default"), float):
+        tidy["default"] = format_duration(tidy["default"])
+    return tidy
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)
+
+
+def main(arguments: list[str]) -> None:
+    """Print the schema, or write it to the file that is named."""
+    if arguments:
+        Path(arguments[0]).write_text(schema_text(), encoding="utf-8")
+    else:
+        sys.stdout.write(schema_text())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

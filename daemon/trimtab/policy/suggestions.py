@@ -1,0 +1,72 @@
+"""What somebody probably meant: the nearest known word, or our word for somebody else's."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# Words that people bring along from the autoscalers they know (HPA, KEDA, the platform's own API).
+WORDS_FROM_ELSEWHERE: Mapping[str, str] = {
+    "annotations": "comments belong behind a `#`",
+    "cooldown": "pauses are `spec.behavior.scaleUp.stabilization` and `….scaleDown.stabilization`",
+    "cooldownperiod": "pauses are `spec.behavior.scaleUp.stabilization` and `….scaleDown.stabilization`",
+    "dryrun": "a policy that only advises has `spec.mode: advise`",
+    "interval": "there is no polling interval: trimtab reacts to events, see `maxAge` of the signal",
+    "maxreplicacount": "the upper bound is `spec.bounds.max`",
+    "maxreplicas": "the upper bound is `spec.bounds.max`",
+    "metrics": "signals are declared in `spec.signals` and used in `spec.rules`",
+    "minreplicacount": "the lower bound is `spec.bounds.min`",
+    "minreplicas": "the lower bound is `spec.bounds.min`",
+    "periodseconds": "the key is `period`, with a unit (`60s`)",
+    "policies": "rate limits are `limits`, a list of `{percent, period}` or `{replicas, period}`",
+    "pollinginterval": "trimtab reacts to events; how old a value may be is `maxAge` of the signal",
+    "scaletargetref": "the deployments are chosen in `spec.deployments`",
+    "selectpolicy": "the key is `select`: max, min or disabled",
+    "stabilizationwindowseconds": "the key is `stabilization`, with a unit (`300s`)",
+    "targetvalue": "the key is `target`",
+    "threshold": "the load that a replica should carry is `target` of the strategy `target`",
+    "triggers": "signals are declared in `spec.signals` and used in `spec.rules`",
+}
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", "").replace("-", "").replace(" ", "").casefold()
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the known word nearest to ``word``; empty if none is near."""
+    by_plain = {_plain(one): one for one in known}
+    near = get_close_matches(_plain(word), by_plain, n=1, cutoff=0.6)
+    return f"did you mean `{by_plain[near[0]]}`?" if near else ""
+
+
+def one_of(known: Iterable[str]) -> str:
+    """A hint that lists the choices."""
+    words = [f"`{word}`" for word in known]
+    match words:
+        case []:
+            return "there is none"
+        case [only]:
+            return f"use {only}"
+        case [*front, last]:
+            return f"use {', '.join(front)} or {last}"
+    return ""  # pragma: no cover  the patterns are exhaustive, which the type checker cannot see
+
+
+def for_key(word: str, known: Iterable[str]) -> str:
+    """The hint for an unknown key: the nearest known one, our word for it, or all that there are."""
+    known = sorted(known)
+    return (
+        did_you_mean(word, known)
+        or WORDS_FROM_ELSEWHERE.get(_plain(word), "")
+        or f"known here: {', '.join(f'`{one}`' for one in known)}"
+    )
+
+
+def for_choice(word: str, known: Iterable[str]) -> str:
+    """The hint for a word that is none of the choices."""
+    known = list(known)
+    return did_you_mean(word, known) or one_of(known)
