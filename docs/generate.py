@@ -135,7 +135,7 @@ LIFECYCLE: Mapping[Reason, Entry] = {
 
 OURS: Mapping[Reason, Entry] = {
     Reason.NO_POLICY: Entry(
-        "No policy matches this deployment, so trimtab leaves it alone.",
+        "No policy matches this deployment any more, so trimtab leaves it alone.",
         "Write a policy that names or matches it, if it should be scaled.",
     ),
     Reason.AMBIGUOUS_POLICY: Entry(
