@@ -4,6 +4,7 @@ Shared by the emulator (behind an HTTP surface) and the simulation (behind the e
 nothing else of ours and reads no clock: whoever drives it says what time it is.
 """
 
+from trimtab.plant.day import DayWorkload
 from trimtab.plant.deployment import Offered, PlantDeployment
 from trimtab.plant.replicas import Replica, ReplicaSet, ReplicaState
 from trimtab.plant.serving import FluidQueue, StepRecord, Totals
@@ -27,6 +28,7 @@ from trimtab.plant.workload import (
 __all__ = [
     "SERVING_MODELS",
     "ConstantWorkload",
+    "DayWorkload",
     "FluidQueue",
     "Histogram",
     "Load",

@@ -245,11 +245,15 @@ class ReplicaSet:
                 replica.start_failures += 1
                 self._restart(replica, at)
             else:
-                self._move(replica, _NEXT_STATE[replica.state], at)
-                if replica.state is ReplicaState.READY:
-                    replica.ready_at = at
-                    if replica.due_at is None:
-                        self._set_serving(replica)
+                self._progress(replica, at)
+
+    def _progress(self, replica: Replica, at: float) -> None:
+        state = _NEXT_STATE[replica.state]
+        self._move(replica, state, at)
+        if state is ReplicaState.READY:
+            replica.ready_at = at
+            if replica.due_at is None:
+                self._set_serving(replica)
 
     def _due(self, replica: Replica) -> float:
         blocked = self._scheduling_blocked and replica.state is ReplicaState.PENDING

@@ -141,12 +141,6 @@ class FluidQueue:
         """Requests accepted and not yet answered."""
         return self.waiting + self.in_service + self.draining
 
-    def mix(self, load: Load) -> tuple[float, float]:
-        """Return mean prompt and output tokens of those in service; the load's where there are none."""
-        if self.in_service > _REMNANT:
-            return self._prompt_tokens / self.in_service, self._output_tokens / self.in_service
-        return load.prompt_tokens, load.output_tokens
-
     # -- one step ----------------------------------------------------------------------------
 
     def step(
@@ -159,20 +153,35 @@ class FluidQueue:
         draining: int,
     ) -> StepRecord:
         """Let ``seconds`` pass with ``arrivals`` spread over them and return what happened."""
-        totals = self.totals
-        totals.offered += arrivals
-        if self.draining:
-            self._step_draining(seconds, draining)
+        self.totals.offered += arrivals
+        drained = self._step_draining(seconds, draining) if self.draining else 0.0
+        unserved = 0.0
+        if serving and (arrivals or self.in_service or self.waiting):
+            admitted, finished, wait, refused, batch, prompt, output = self._serve(
+                ended_at, seconds, arrivals, load, serving
+            )
+        else:
+            admitted = finished = wait = refused = batch = 0.0
+            prompt, output = load.prompt_tokens, load.output_tokens
+            if not serving:
+                unserved = self._turn_away(arrivals)
         apart = self._apart
         if apart.offered or apart.lost_500:
             self._apart = _Apart()
-        if serving == 0:
-            unserved = self._turn_away(arrivals)
-            return StepRecord(
-                ended_at, seconds, 0, arrivals + apart.offered, apart.refused_429,
-                unserved + apart.refused_503, apart.lost_500, apart.admitted, 0.0, 0.0, 0.0, 0.0,
-                load.prompt_tokens, load.output_tokens,
-            )  # fmt: skip
+        return StepRecord(
+            ended_at, seconds, serving, arrivals + apart.offered, refused + apart.refused_429,
+            unserved + apart.refused_503, apart.lost_500, admitted + apart.admitted,
+            finished + drained, wait, batch, self.waiting, prompt, output,
+        )  # fmt: skip
+
+    def _serve(
+        self, now: float, seconds: float, arrivals: float, load: Load, serving: int
+    ) -> tuple[float, float, float, float, float, float, float]:
+        """Admit, decode and finish; return the flows of the step, the batch and its mean lengths.
+
+        The flows are requests admitted and finished, the mean wait of those admitted in seconds,
+        and requests refused for want of room.
+        """
         before = self.in_service
         if before > _REMNANT:
             prompt = self._prompt_tokens / before
@@ -190,9 +199,7 @@ class FluidQueue:
         wait = refused = 0.0
         if self.waiting or after > limit:
             room = (limit - before * decay) / gain
-            admitted, in_time, wait, refused = self._admit(
-                ended_at, arrivals, room, serving, ttft_ms
-            )
+            admitted, in_time, wait, refused = self._admit(now, arrivals, room, serving, ttft_ms)
             after = before * decay + admitted * gain
         else:
             admitted = arrivals
@@ -204,11 +211,7 @@ class FluidQueue:
         self.in_service = after
         batch = after / serving
         self._pace = self.model.pace(batch, prompt, output, self.cached_prompt_share)
-        return StepRecord(
-            ended_at, seconds, serving, arrivals + apart.offered, refused + apart.refused_429,
-            apart.refused_503, apart.lost_500, admitted + apart.admitted, finished, wait, batch,
-            self.waiting, prompt, output,
-        )  # fmt: skip
+        return admitted, finished, wait, refused, batch, prompt, output
 
     def _settle(
         self,
@@ -285,7 +288,7 @@ class FluidQueue:
         self.totals.refused_by_code[UNAVAILABLE] += turned_away
         return turned_away
 
-    def _step_draining(self, seconds: float, draining: int) -> None:
+    def _step_draining(self, seconds: float, draining: int) -> float:
         """Let what left with draining replicas finish; with the last of them, all of it has."""
         before = self.draining
         decay = 0.0
@@ -299,6 +302,7 @@ class FluidQueue:
         self.totals.met_slo += in_time * tpot_share(
             self.slo.tpot_seconds, self._tpot_ms, self._pace[1]
         )
+        return before - self.draining
 
     # -- one real request --------------------------------------------------------------------
 

@@ -155,8 +155,12 @@ def _gauges(
         prompt, output = record.prompt_tokens, record.output_tokens
         blocks += seconds * min(1.0, record.batch / model.kv_batch_max(prompt, output))
         slots += seconds * record.batch / model.sequences_max
-        forward += seconds * model.pace(record.batch, prompt, output, cached_prompt_share)[0]
-        concurrent += seconds * (record.batch + record.waiting / record.serving)
+        pace = model.pace(record.batch, prompt, output, cached_prompt_share)
+        forward += seconds * pace[0]
+        # The fluid's batch decodes; by Little's law admitted * TTFT more are being prefilled.
+        prefilling = record.admitted * (pace[2] + pace[3]) / 1000.0
+        concurrent += seconds * record.batch
+        concurrent += (prefilling + seconds * record.waiting) / record.serving
     if not served_seconds:
         return _Gauges()
     return _Gauges(
