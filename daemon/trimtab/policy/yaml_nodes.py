@@ -42,13 +42,19 @@ class Node:
     downstream can change them. ``size`` counts the nodes below, aliases written out.
     """
 
-    __slots__ = ("children", "data", "size", "span")
+    __slots__ = ("_column", "_length", "_line", "children", "data", "size")
 
-    def __init__(self, span: Span, data: object) -> None:
-        self.span = span
+    def __init__(self, event: yaml.Event, data: object) -> None:
+        # Plain numbers instead of the event: a directory's trees live as long as its checks.
+        self._line, self._column, self._length = _place_of(event)
         self.data = data
         self.size = 1
         self.children: dict[str, tuple[Node, Node]] | list[Node] | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where the node stands; for a mapping or a list, where it begins."""
+        return Span(self._line, self._column, self._length)
 
     def find(self, path: Path) -> tuple[Node, Node, int]:
         """The key node and the value node at ``path``, as far as it exists, and how far that was."""
@@ -144,9 +150,9 @@ class _Reader:
         for event in yaml.parse(self._findings.file.text, Loader=EventReader):
             if isinstance(event, yaml.ScalarEvent):
                 self._place(self._scalar(event), event.anchor)
-            elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            elif isinstance(event, yaml.CollectionStartEvent):
                 self._open(event)
-            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            elif isinstance(event, yaml.CollectionEndEvent):
                 self._close()
             elif isinstance(event, yaml.AliasEvent):
                 self._alias(event)
@@ -155,16 +161,15 @@ class _Reader:
             elif isinstance(event, yaml.DocumentEndEvent) and self._root is not None:
                 yield self._root
 
-    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+    def _open(self, event: yaml.CollectionStartEvent) -> None:
         is_mapping = isinstance(event, yaml.MappingStartEvent)
-        span = _span(event)
         expected = "map" if is_mapping else "seq"
         if event.tag not in (None, "!", _YAML + expected):
-            self._findings.add(*_tag_fault(event.tag, span))
+            self._findings.add(*_tag_fault(event.tag, _span(event)))
         if len(self._stack) >= DEPTH_MAX:
             message = f"the document is nested more than {DEPTH_MAX} deep"
-            self._abandon(codes.TOO_LARGE, span, message)
-        node = Node(span, {} if is_mapping else ())
+            self._abandon(codes.TOO_LARGE, _span(event), message)
+        node = Node(event, {} if is_mapping else ())
         node.children = {} if is_mapping else []
         if event.anchor is not None:
             self._anchors[event.anchor] = None
@@ -234,31 +239,36 @@ class _Reader:
                 data[name] = value.data
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
-        span, tag, text = _span(event), event.tag, event.value
+        tag, text = event.tag, event.value
         if tag is None and event.implicit[0]:
-            return Node(span, core_scalar(text))
+            return Node(event, core_scalar(text))
         if tag in (None, "!", _YAML + "str"):
-            return Node(span, text)
+            return Node(event, text)
         value = core_scalar(text)
         if tag == _YAML + "float" and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         names = {bool: "bool", int: "int", float: "float", type(None): "null"}
         if tag != _YAML + names.get(type(value), "str"):
-            self._findings.add(*_tag_fault(tag, span))
-        return Node(span, value)
+            self._findings.add(*_tag_fault(tag, _span(event)))
+        return Node(event, value)
 
     def _abandon(self, code: codes.Code, span: Span, message: str, hint: str = "") -> None:
         self._findings.add(code, span, message, hint)
         raise _DocumentAbandonedError
 
 
-def _span(event: yaml.Event) -> Span:
+def _place_of(event: yaml.Event) -> tuple[int, int, int]:
+    """Line, column (from 1) and length on that line."""
     start, end = event.start_mark, event.end_mark
     assert start is not None  # noqa: S101  for the type checker: events that were read have marks
     assert end is not None  # noqa: S101
-    is_one_line = end.line == start.line and end.column > start.column
-    length = end.column - start.column if is_one_line else 1
-    return Span(start.line + 1, start.column + 1, length)
+    line, column = start.line, start.column
+    length = end.column - column if end.line == line and end.column > column else 1
+    return line + 1, column + 1, length
+
+
+def _span(event: yaml.Event) -> Span:
+    return Span(*_place_of(event))
 
 
 def _tag_fault(tag: str, span: Span) -> tuple[codes.Code, Span, str, str]:
