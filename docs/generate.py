@@ -134,6 +134,11 @@ LIFECYCLE: Mapping[Reason, Entry] = {
 }
 
 OURS: Mapping[Reason, Entry] = {
+    Reason.WRITE_IN_FLIGHT: Entry(
+        "The last write to this deployment has not ended yet; there is never a second beside it.",
+        "Nothing; it is decided anew when the write has ended. If it lasts, the control plane is "
+        "slow: look at the target's errors.",
+    ),
     Reason.NO_POLICY: Entry(
         "No policy matches this deployment any more, so trimtab leaves it alone.",
         "Write a policy that names or matches it, if it should be scaled.",
@@ -199,7 +204,7 @@ def reasons_page() -> str:
         "What moves a count": MOVES,
         "What leaves it": STAYS,
         "What the lifecycle forbids": LIFECYCLE,
-        "What is wrong with the policies, or with trimtab": OURS,
+        "What lies with the policies, or with trimtab": OURS,
     }
     require_exact(Reason, [reason for group in groups.values() for reason in group])
     lines = [

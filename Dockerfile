@@ -1,0 +1,58 @@
+# Two stages from one Debian-slim image: the first has pip and writes /opt/trimtab, the second only
+# copies it. Slim and not Alpine: some of our dependencies publish no wheels for musl.
+#
+#   docker build --tag trimtab .
+#   docker run --rm trimtab --help
+#
+# Pin the base by digest in your own build if you need the same bytes twice:
+#   docker build --build-arg PYTHON_IMAGE=python:3.13-slim-trixie@sha256:… .
+ARG PYTHON_IMAGE=python:3.13-slim-trixie
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+RUN ["python", "-m", "venv", "/opt/trimtab"]
+# Dependencies first: this layer is rebuilt only when the pins change.
+COPY requirements/runtime.txt requirements/
+RUN ["/opt/trimtab/bin/python", "-m", "pip", "install", \
+     "--require-hashes", "--only-binary", ":all:", "--requirement", "requirements/runtime.txt"]
+COPY pyproject.toml README.md LICENSE ./
+COPY daemon daemon
+RUN ["/opt/trimtab/bin/python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "."]
+# What was needed to build and install is not needed to run. (Layers of this stage are not shipped.)
+RUN ["/opt/trimtab/bin/python", "-m", "pip", "uninstall", "--yes", \
+     "editables", "hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers", "pip"]
+# The file system is read-only at run time, so byte code is made now.
+RUN ["/opt/trimtab/bin/python", "-m", "compileall", "-q", "/opt/trimtab/lib"]
+
+FROM ${PYTHON_IMAGE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="trimtab" \
+      org.opencontainers.image.description="An event-driven autoscaling daemon for GPU inference deployments" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/trimtab /opt/trimtab
+ENV PATH=/opt/trimtab/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TRIMTAB_POLICIES=/etc/trimtab/policies \
+    TRIMTAB_LISTEN=0.0.0.0:9464
+WORKDIR /etc/trimtab
+# By number, so that a cluster can see that it is not root. The user owns no file in the image.
+USER 65532:65532
+EXPOSE 9464
+# Liveness asks only whether the daemon's own loop turns, never whether its dependencies answer.
+HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 CMD ["/opt/trimtab/bin/python", "-c", "\
+import http.client, os; \
+port = int(os.environ['TRIMTAB_LISTEN'].rpartition(':')[2]); \
+connection = http.client.HTTPConnection('127.0.0.1', port, timeout=2); \
+connection.request('GET', '/livez'); \
+raise SystemExit(connection.getresponse().status != 200)"]
+# No shell and no init in between: trimtab is process 1 and handles SIGTERM itself, within 10 s.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["trimtab"]
+CMD ["run"]
