@@ -31,6 +31,8 @@ help: ## Show this list
 	@echo 'usage: make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'ARGS goes to the command behind a target; PYTHON makes a new .venv (after make clean).'
 
 .PHONY: demo
 demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (stop with Ctrl-C)
