@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
+from trimtab.policy.codes import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -236,7 +237,21 @@ def error_kinds_page() -> str:
     return "\n".join(lines)
 
 
+def diagnostics_page() -> str:
+    """Return docs/reference/diagnostics.md."""
+    lines = [
+        "# Diagnostics of policy files",
+        "",
+        "What trimtab can say about a policy file, by code. An error refuses the file, a warning does",
+        "not. A code is never given to something else.",
+    ]
+    for code in CODES.values():
+        lines += ["", f"## {code.id}", "", f"*{code.severity}: {code.title}*", "", code.explanation]
+    return "\n".join(lines)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "diagnostics.md": diagnostics_page,
     "error-kinds.md": error_kinds_page,
     "reasons.md": reasons_page,
 }
