@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import stamina
 
+from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks.errors import FireworksError, Limit
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Retries:
             nonlocal pause_seconds
             if not isinstance(error, FireworksError):
                 return False
-            if error.retryable:
+            if error.retryable and not is_own_limit(error):
                 self.budget.failed()
             if attempt_number >= attempts_max or not may_resend(error, is_write=is_write):
                 return False
@@ -110,10 +111,15 @@ def may_resend(error: FireworksError, *, is_write: bool) -> bool:
     idempotency key on this API, so an ambiguous one has to be read back by whoever knows what it
     meant. A 429 of the metrics endpoint or of a quota is not worth another try here.
     """
-    if not error.retryable or error.limit in {Limit.METRICS, Limit.QUOTA}:
+    if not error.retryable or is_own_limit(error) or error.limit in {Limit.METRICS, Limit.QUOTA}:
         return False
     if error.retry_after_seconds is not None and (
         error.retry_after_seconds > RETRY_AFTER_SECONDS_MAX
     ):
         return False
     return not (is_write and error.is_ambiguous)
+
+
+def is_own_limit(error: FireworksError) -> bool:
+    """Whether our own limiter said no: it has waited already, and the server was never asked."""
+    return error.kind is ErrorKind.RATE_LIMITED and error.http_status is None

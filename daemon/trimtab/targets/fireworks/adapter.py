@@ -1,0 +1,260 @@
+"""One Fireworks account as a target: read its fleet, carry out orders, and find out what happened.
+
+There is no idempotency key and no version to compare on this API: the last writer wins. So every
+write states absolute numbers, is read back, and is resent only after looking; how it ended is a
+value, because "perhaps" is a possible answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trimtab.core.policy import Actuation
+from trimtab.errors import ErrorKind
+from trimtab.targets.fireworks.client import FireworksClient
+from trimtab.targets.fireworks.errors import FireworksError
+from trimtab.targets.fireworks.shapes import ShapeCatalog
+from trimtab.targets.fireworks.translate import doubtful, translate
+from trimtab.targets.fireworks.vocabulary import DeploymentState
+from trimtab.targets.fireworks.writing import (
+    applied,
+    is_carried_out,
+    is_untouched,
+    not_applied,
+    refused,
+    refuses_annotations,
+    unknown,
+    update_for,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from random import Random
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Order
+    from trimtab.core.deployment import Deployment
+    from trimtab.targets.fireworks.resources import DeploymentResource
+    from trimtab.targets.fireworks.transport import FireworksAccount, Observer
+    from trimtab.targets.port import WriteResult
+
+SENDS_MAX = 2
+"""A write that came to nothing is sent once more; after that the engine decides anew."""
+READ_BACK_PAUSES_SECONDS = (1.0, 2.0)
+"""A read may be older than the write before it, so a surprising one is repeated."""
+CONFIRMATIONS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """What came of sending: the server's answer, or an ambiguous failure; neither for ``:scale``."""
+
+    answer: DeploymentResource | None = None
+    error: FireworksError | None = None
+
+
+class FireworksTarget:
+    """The deployments of one account, behind the port ``trimtab.targets.port.Target``.
+
+    Several accounts are several targets, each with its own key, limits and connections. With
+    ``annotate`` the user's bounds are noted on the deployment in the same write, until a server
+    says that it does not know annotations.
+    """
+
+    def __init__(
+        self,
+        account: FireworksAccount,
+        clock: Clock,
+        *,
+        annotate: bool = True,
+        rng: Random | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.client = FireworksClient(account, clock, rng=rng, observer=observer)
+        self._clock = clock
+        self._shapes = ShapeCatalog(self.client, clock)
+        self._annotates = annotate
+        self._resources: dict[str, DeploymentResource] = {}
+        self._fleet: dict[str, Deployment] = {}
+
+    def __repr__(self) -> str:
+        return f"FireworksTarget({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """``accounts/<id>``."""
+        return f"accounts/{self.client.account_id}"
+
+    @property
+    def annotates(self) -> bool:
+        """Whether writes carry annotations: wanted, and not refused by the server so far."""
+        return self._annotates
+
+    @property
+    def shape_trouble(self) -> FireworksError | None:
+        """Why the last shape that could not be read could not be."""
+        return self._shapes.last_error
+
+    def owns(self, deployment: str) -> bool:
+        """Whether a full name is one of this account's deployments."""
+        return deployment.startswith(f"{self.name}/deployments/")
+
+    async def close(self) -> None:
+        """Release the connections; safe to call twice."""
+        await self.client.close()
+
+    async def read_fleet(self) -> Mapping[str, Deployment]:
+        """Read every deployment, with its shape. Raises ``FireworksError``.
+
+        One that cannot be read keeps its last description in state ``UNKNOWN``, so that it is held
+        and seen. One that the list lacks is asked for by name before it counts as gone, because
+        rows move between pages. Deleted ones are gone.
+        """
+        observed_at = self._clock.now()
+        found: dict[str, DeploymentResource] = {}
+        unreadable: dict[str, FireworksError] = {}
+        async for resource in self.client.list_deployments(on_unreadable=unreadable.__setitem__):
+            found[resource.name] = resource
+        missing = self._fleet.keys() - found.keys() - unreadable.keys()
+        found.update(await self._confirmed(missing, unreadable))
+        alive = {
+            name: resource
+            for name, resource in found.items()
+            if resource.state != DeploymentState.DELETED and self.owns(name)
+        }
+        shape_names = {resource.deployment_shape for resource in alive.values()}
+        await self._shapes.learn(shape_names)
+        self._shapes.forget_all_but(shape_names)
+        fleet = {name: self._translated(resource, observed_at) for name, resource in alive.items()}
+        for name, error in unreadable.items():
+            if name in self._fleet:
+                fleet[name] = doubtful(self._fleet[name], error)
+        # What was read by itself while we listed is newer than the list.
+        newer = {
+            name
+            for name, known in self._fleet.items()
+            if known.observed_at is not None and known.observed_at > observed_at
+        }
+        fleet.update({name: self._fleet[name] for name in newer})
+        kept = newer | unreadable.keys()
+        self._resources = alive | {
+            name: self._resources[name] for name in kept if name in self._resources
+        }
+        self._fleet = fleet
+        return dict(fleet)
+
+    async def read(self, deployment: str) -> Deployment | None:
+        """Read one deployment; ``None`` when it no longer exists. Raises ``FireworksError``."""
+        observed_at = self._clock.now()
+        try:
+            resource = await self.client.get_deployment(deployment)
+        except FireworksError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            self._resources.pop(deployment, None)
+            self._fleet.pop(deployment, None)
+            return None
+        await self._shapes.learn([resource.deployment_shape])
+        return self._remembered(resource, observed_at)
+
+    async def write(self, order: Order) -> WriteResult:
+        """Carry out one order with absolute numbers, and read back what became of it.
+
+        Never raises for what the control plane does. After an ambiguous failure it reads back first
+        and sends once more only if the deployment still looks as it did before.
+        """
+        sends_left = SENDS_MAX
+        while True:
+            sends_left -= 1
+            try:
+                sent = await self._send(order)
+            except FireworksError as failure:
+                return refused(order, failure)
+            result, may_resend = await self._outcome(order, sent)
+            if not (may_resend and sends_left):
+                return result
+
+    async def _send(self, order: Order) -> _Sent:
+        """Send an order once. Raises ``FireworksError`` for a failure that changed nothing."""
+        try:
+            if order.actuation is not Actuation.SCALE:
+                return _Sent(answer=await self._update(order))
+            await self.client.scale_deployment(order.deployment, order.to_replicas)
+        except FireworksError as error:
+            if not error.is_ambiguous:
+                raise
+            return _Sent(error=error)
+        return _Sent()
+
+    async def _update(self, order: Order) -> DeploymentResource:
+        current = self._resources.get(order.deployment)
+        if current is None:
+            current = await self.client.get_deployment(order.deployment)
+        update = update_for(order, current, annotate=self._annotates)
+        try:
+            return await self.client.update_deployment(order.deployment, update.fields, update.mask)
+        except FireworksError as error:
+            if not (self._annotates and refuses_annotations(error)):
+                raise
+        self._annotates = False
+        update = update_for(order, current, annotate=False)
+        return await self.client.update_deployment(order.deployment, update.fields, update.mask)
+
+    async def _outcome(self, order: Order, sent: _Sent) -> tuple[WriteResult, bool]:
+        """Read back until the deployment shows the order; say how it ended and whether to resend."""
+        observed_at = self._clock.now()
+        try:
+            found = await self.client.get_deployment(order.deployment)
+            for pause_seconds in READ_BACK_PAUSES_SECONDS:
+                if is_carried_out(order, found):
+                    break
+                await self._clock.sleep(pause_seconds)
+                observed_at = self._clock.now()
+                found = await self.client.get_deployment(order.deployment)
+        except FireworksError as failure:
+            return self._unseen(order, sent, failure), False
+        fresh = self._remembered(found, observed_at)
+        if is_carried_out(order, found):
+            return applied(order, fresh, sent.error), False
+        may_pass = sent.error is not None and sent.error.retryable
+        return not_applied(order, found, fresh, sent.error), may_pass and is_untouched(order, found)
+
+    def _unseen(self, order: Order, sent: _Sent, failure: FireworksError) -> WriteResult:
+        """Say how a write ended that could not be read back; its own answer may tell."""
+        if failure.kind is ErrorKind.NOT_FOUND:
+            return refused(order, failure)  # what is gone holds no order
+        if sent.answer is not None and is_carried_out(order, sent.answer):
+            return applied(order, self._remembered(sent.answer, self._clock.now()), None)
+        return unknown(order, sent.error, failure)
+
+    async def _confirmed(
+        self, names: Iterable[str], unreadable: dict[str, FireworksError]
+    ) -> dict[str, DeploymentResource]:
+        """Ask by name for deployments that a list lacked; what is there after all is returned."""
+        there: dict[str, DeploymentResource] = {}
+        turns = asyncio.Semaphore(CONFIRMATIONS_AT_ONCE)
+
+        async def ask(name: str) -> None:
+            async with turns:
+                try:
+                    there[name] = await self.client.get_deployment(name)
+                except FireworksError as error:
+                    if error.kind is not ErrorKind.NOT_FOUND:
+                        unreadable[name] = error
+
+        async with asyncio.TaskGroup() as group:
+            for name in sorted(names):
+                group.create_task(ask(name), name=f"confirm {name}")
+        return there
+
+    def _remembered(self, resource: DeploymentResource, observed_at: float) -> Deployment:
+        deployment = self._translated(resource, observed_at)
+        self._resources[resource.name] = resource
+        self._fleet[resource.name] = deployment
+        return deployment
+
+    def _translated(self, resource: DeploymentResource, observed_at: float) -> Deployment:
+        shape = self._shapes.shape(resource.deployment_shape)
+        return translate(resource, shape, observed_at=observed_at)
