@@ -10,7 +10,7 @@ from trimtab.core.signals import Per
 from trimtab.policy import codes
 from trimtab.policy.model_errors import show_path
 from trimtab.policy.strategies.fixed import FixedConfig
-from trimtab.policy.suggestions import did_you_mean, one_of
+from trimtab.policy.suggestions import did_you_mean, nearest, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -69,11 +69,12 @@ def _check_rule_names(place: Place) -> None:
 
 
 def _check_signals(place: Place, sources: Collection[str] | None) -> None:
-    declared, used = place.spec.signals, set[str]()
+    declared, used, meant = place.spec.signals, set[str](), set[str | None]()
     for index, rule in enumerate(place.spec.rules):
         for path, name in rule.strategy.reads():
             used.add(name)
             if name not in declared:
+                meant.add(nearest(name, declared))
                 place.note(
                     codes.UNDECLARED_SIGNAL,
                     ("spec", "rules", index, "strategy", *path),
@@ -81,7 +82,7 @@ def _check_signals(place: Place, sources: Collection[str] | None) -> None:
                     did_you_mean(name, declared) or f"declare it: `spec.signals.{name}`",
                 )
     for name, signal in declared.items():
-        if name not in used:
+        if name not in used | meant:
             message = f"no rule reads the signal `{name}`"
             hint = "remove it, or use it in a rule"
             place.note_key(codes.UNUSED_SIGNAL, ("spec", "signals", name), message, hint)
@@ -98,7 +99,9 @@ def _check_bounds(place: Place) -> None:
     low, high = place.spec.bounds.min, place.spec.bounds.max
     if low is not None and high is not None and low > high:
         message = f"`spec.bounds.min` is {low} and above `max`, which is {high}"
-        place.note(codes.MIN_ABOVE_MAX, ("spec", "bounds", "min"), message, "swap them?")
+        place.note(
+            codes.MIN_ABOVE_MAX, ("spec", "bounds", "min"), message, "lower `min` or raise `max`"
+        )
 
 
 def _check_fixed(place: Place) -> None:
@@ -149,7 +152,7 @@ def _check_moves(place: Place, direction: str, moves: UpMoves | DownMoves) -> No
                 place.note_key(codes.NO_EFFECT, (*path, key), message, f"remove `{key}`")
         return
     if moves.select is Select.MIN and moves.limits is not None and len(moves.limits) < 2:
-        message = f"`{show_path((*path, 'select'))}` has no effect: it chooses between limits"
+        message = f"`{show_path((*path, 'select'))}` has no effect: there are no two limits to choose from"
         place.note_key(codes.NO_EFFECT, (*path, "select"), message, "remove it")
 
 

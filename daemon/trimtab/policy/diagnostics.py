@@ -80,7 +80,7 @@ class Findings:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def add(self, code: Code, at: Span, message: str, hint: str = "") -> None:
-        """Note one finding at ``at``."""
+        """Note one finding at ``at``. What it quotes from the file can do a terminal no harm."""
         self.diagnostics.append(
             Diagnostic(
                 file=self.file.name,
@@ -88,11 +88,16 @@ class Findings:
                 column=at.column,
                 length=at.length,
                 code=code,
-                message=message,
-                hint=hint,
+                message=printable(message),
+                hint=printable(hint),
                 excerpt=self.file.line(at.line),
             )
         )
+
+
+def printable(text: str) -> str:
+    """``text`` with a replacement for every character that could move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -25,7 +25,7 @@ _UNIT_OF_WORD = {word: unit for unit, words in _WORDS.items() for word in (unit,
 
 def parse_duration(text: str) -> float | None:
     """Seconds for ``text``; ``None`` if it is not a duration."""
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     if match is None:
         return None
     parts = zip(match.groups(), UNIT_SECONDS.values(), strict=True)
@@ -46,12 +46,12 @@ def format_duration(seconds: float) -> str:
 def duration_hint(value: object) -> str:
     """What to write instead of ``value``, which is not a duration."""
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
-        return f"say which unit: `{value}s`, `{value}m` or `{value}h`"
-    if isinstance(value, str) and (match := _LOOSE.match(value)):
+        return f"say which unit: `{value}s`, `{value}m` or `{value}h`" if value else "write `0s`"
+    if isinstance(value, str) and (match := _LOOSE.fullmatch(value)):
         number, word = match.groups()
         unit = _UNIT_OF_WORD.get(word.lower())
         if unit is not None:
             return f"write `{number}{unit}`"
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`"
-    return "write a number and its unit, for example `90s`, `5m` or `1h30m`"
+    return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"

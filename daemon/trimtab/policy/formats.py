@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
 from trimtab.policy.codes import Severity
+from trimtab.policy.diagnostics import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def as_github(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _block(diagnostic: Diagnostic) -> str:
-    place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
+    place = f"{printable(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
     lines = [f"{place}: {diagnostic.severity} {diagnostic.code}: {diagnostic.message}"]
     if diagnostic.excerpt:
         shown, caret_column = _window(diagnostic.excerpt, diagnostic.column)
@@ -90,7 +91,7 @@ def _window(line: str, column: int) -> tuple[str, int]:
 def _safe(letter: str) -> str:
     if letter == "\t":
         return "→"  # one column wide, so that the caret stays below its place
-    return letter if letter.isprintable() else "\ufffd"
+    return printable(letter)
 
 
 def _width(letter: str) -> int:

@@ -206,8 +206,8 @@ def _read_file(path: Path) -> _Read:
     try:
         return _read_text(FileText(str(path), content.decode()))
     except UnicodeDecodeError as error:
-        before = FileText(str(path), content[: error.start].decode())
-        findings, at = Findings(before), before.place(len(before.text))
+        findings = Findings(FileText(str(path), content.decode(errors="replace")))
+        at = findings.file.place(len(content[: error.start].decode()))
         findings.add(codes.UNREADABLE_FILE, at, "the file is not UTF-8 here", "save it as UTF-8")
         return _Read(findings, [], has_documents=True)
 
@@ -257,7 +257,7 @@ def _is_known_kind(root: Node, data: dict[str, Any], findings: Findings) -> bool
     span = root.value_span(("kind",))
     if isinstance(kind, str) and kind in not_yet.KINDS:
         message = f"documents of the kind `{kind}` are not supported by this version"
-        findings.add(codes.NOT_YET, span, message, "remove the document; it would be ignored")
+        findings.add(codes.NOT_YET, span, message, "remove it: this version could only ignore it")
     else:
         hint = for_choice(str(kind), KINDS)
         findings.add(codes.KIND, span, f"there is no kind of document {show_value(kind)}", hint)

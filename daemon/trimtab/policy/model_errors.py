@@ -17,7 +17,7 @@ from trimtab.errors import excerpt
 from trimtab.policy import codes, not_yet
 from trimtab.policy.document import API_VERSION
 from trimtab.policy.registry import STRATEGIES
-from trimtab.policy.suggestions import for_choice, for_key, one_of
+from trimtab.policy.suggestions import for_choice, for_key, nearest, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -145,6 +145,8 @@ def _follows_from_another(fault: _Fault, refused_rules: set[Path]) -> bool:
         children = fault.root.find(parent)[1].children
         if isinstance(children, dict) and name in children:
             return True  # the key is there without a value, which the reader has noted
+        if name in _meant_by_unknown_keys(fault):
+            return True  # the key is there, misspelt
         return fault.path[:3] in refused_rules and len(fault.path) == 4
     if fault.type == "too_short" and fault.value:
         return True  # pydantic counts the items that passed; the others have errors of their own
@@ -186,15 +188,7 @@ def _missing(fault: _Fault) -> _Answer:
     message = f"`{name}` is missing from {_quoted(fault.section)}"
     # Point at the section's own key; a missing section of the document itself has none.
     span = fault.root.key_span(fault.path[:-1])
-    siblings = _children(fault.root, fault.path[:-1])
-    fields = keys_at(fault.model, fault.error["loc"][:-1])
-    strangers = [one for one in siblings if one not in fields]
-    hint = for_choice(str(name), strangers) if strangers else ""
-    if "did you mean" in hint:
-        hint = hint.replace("did you mean", "is it").replace("?", " that is meant?")
-    else:
-        hint = f"add `{name}: …`"
-    return codes.MISSING_KEY, span, message, hint
+    return codes.MISSING_KEY, span, message, f"add `{name}: …`"
 
 
 def _unknown_key(fault: _Fault) -> _Answer:
@@ -202,7 +196,7 @@ def _unknown_key(fault: _Fault) -> _Answer:
     span = fault.root.key_span(fault.path)
     if not_yet.is_key_not_yet(fault.path):
         message = f"`{show_path(fault.path)}` is not supported by this version"
-        return codes.NOT_YET, span, message, "remove it; it would be ignored"
+        return codes.NOT_YET, span, message, "remove it: this version could only ignore it"
     known = keys_at(fault.model, fault.error["loc"][:-1])
     message = f"`{excerpt(name, 60)}` is not a key of {_quoted(fault.section)}"
     return codes.UNKNOWN_KEY, span, message, for_key(name, known)
@@ -223,6 +217,9 @@ def _wrong_type(fault: _Fault) -> _Answer:
         hint = f"write it as a list: `{fault.key}: [{excerpt(str(fault.value), 40)}]`"
     elif wanted == "a list":
         hint = "begin each item with `- `"
+    elif wanted == "a mapping":
+        known = keys_at(fault.model, fault.error["loc"]) or ["type"]
+        hint = f"its keys: {', '.join(f'`{one}`' for one in known)}"
     return code, span, message, hint
 
 
@@ -231,7 +228,7 @@ def _out_of_range(fault: _Fault) -> _Answer:
         words = "between {least} and {most}".format(**fault.context)
     else:
         key, word = RANGE_WORDS[fault.type]
-        words = f"{word} {fault.context[key]:g}"
+        words = f"{word} {fault.context[key]:,}".removesuffix(".0")
     shown = show_value(fault.value) if not isinstance(fault.value, str) else f"`{fault.value}`"
     message = f"`{show_path(fault.path)}` is {shown}, but must be {words}"
     return codes.OUT_OF_RANGE, fault.root.value_span(fault.path), message, ""
@@ -244,7 +241,7 @@ def _not_a_choice(fault: _Fault) -> _Answer:
         return codes.API_VERSION, span, message, f"use `{API_VERSION}`"
     if _is_not_yet(fault):
         message = f"the role `{fault.value}` is not supported by this version"
-        return codes.NOT_YET, span, message, "remove the rule; it would be ignored"
+        return codes.NOT_YET, span, message, "remove the rule: this version could only ignore it"
     known = re.findall(r"'([^']*)'", str(fault.context["expected"]))
     message = f"`{show_path(fault.path)}` cannot be {show_value(fault.value)}"
     hint = for_choice(fault.value, known) if isinstance(fault.value, str) else one_of(known)
@@ -278,7 +275,8 @@ def _malformed_name(fault: _Fault) -> _Answer:
     place = show_path(fault.path[:-1] if is_key else fault.path)
     is_signal = place == "spec.signals" or fault.key == "signal"
     hint = NAME_HINTS.get("spec.signals" if is_signal else place, LABEL_HINT)
-    return codes.NAME, span, f"{show_value(fault.value)} is no name for `{place}`", hint
+    where = f"as a key of `{place}`" if is_key else f"for `{place}`"
+    return codes.NAME, span, f"{show_value(fault.value)} will not do {where}", hint
 
 
 def _too_long(fault: _Fault) -> _Answer:
@@ -312,9 +310,12 @@ def _quoted(place: str) -> str:
     return place if place == "the document" else f"`{place}`"
 
 
-def _children(root: Node, path: Path) -> list[str]:
-    children = root.find(path)[1].children
-    return list(children) if isinstance(children, dict) else []
+def _meant_by_unknown_keys(fault: _Fault) -> set[str | None]:
+    """The keys that the unknown ones beside a missing key were probably meant to be."""
+    children = fault.root.find(fault.path[:-1])[1].children
+    known = keys_at(fault.model, fault.error["loc"][:-1])
+    given = children if isinstance(children, dict) else {}
+    return {nearest(one, known) for one in given if one not in known}
 
 
 def keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

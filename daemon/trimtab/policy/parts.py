@@ -41,6 +41,9 @@ def _seconds(value: object) -> float:
     return seconds
 
 
+DURATION_SCHEMA = {"type": "string", "pattern": PATTERN, "examples": ["500ms", "90s", "1h30m"]}
+
+
 class _DurationSchema:
     """Makes the JSON Schema speak of durations as they are written, defaults included."""
 
@@ -48,7 +51,7 @@ class _DurationSchema:
     def __get_pydantic_json_schema__(
         cls, _core: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "string", "pattern": PATTERN, "examples": ["500ms", "90s", "5m", "1h30m"]}
+        return dict(DURATION_SCHEMA)
 
 
 Duration = Annotated[float, BeforeValidator(_seconds), _DurationSchema]

@@ -12,6 +12,7 @@ from typing import Any
 
 from trimtab.policy.document import ScalingPolicy
 from trimtab.policy.durations import PATTERN, format_duration
+from trimtab.policy.parts import DURATION_SCHEMA
 
 TITLE = "trimtab policy"
 
@@ -20,7 +21,12 @@ def policy_schema() -> dict[str, Any]:
     """The schema of one policy document (JSON Schema, draft 2020-12)."""
     schema = ScalingPolicy.model_json_schema(by_alias=True)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE}
-    return {**head, **{key: _tidy(value) for key, value in schema.items() if key != "title"}}
+    tidy = {key: _tidy(value) for key, value in schema.items() if key != "title"}
+    tidy["$defs"]["Duration"] = {
+        "description": "A number with its unit; several from large to small.",
+        **DURATION_SCHEMA,
+    }
+    return {**head, **tidy}
 
 
 def schema_text() -> str:
@@ -41,8 +47,13 @@ def _tidy(node: Any) -> Any:
         # Optional keys are left out of a file, never null.
         del tidy["anyOf"]
         tidy = {**real[0], **tidy}
-    if tidy.get("pattern") == PATTERN and isinstance(tidy.get("default"), float):
-        tidy["default"] = format_duration(tidy["default"])
+    if tidy.get("pattern") == PATTERN:
+        tidy = {key: value for key, value in tidy.items() if key not in DURATION_SCHEMA}
+        tidy["$ref"] = "#/$defs/Duration"
+        if isinstance(tidy.get("default"), float):
+            tidy["default"] = format_duration(tidy["default"])
+    if "patternProperties" in tidy:
+        tidy["additionalProperties"] = False  # pydantic lets names through that match no pattern
     return tidy
 
 

@@ -36,11 +36,17 @@ def _plain(word: str) -> str:
     return word.replace("_", "").replace("-", "").replace(" ", "").casefold()
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the known word nearest to ``word``; empty if none is near."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that ``word`` is most like, ``None`` if it is like none of them."""
     by_plain = {_plain(one): one for one in known}
     near = get_close_matches(_plain(word), by_plain, n=1, cutoff=0.6)
-    return f"did you mean `{by_plain[near[0]]}`?" if near else ""
+    return by_plain[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the known word nearest to ``word``; empty if none is near."""
+    near = nearest(word, known)
+    return "" if near is None else f"did you mean `{near}`?"
 
 
 def one_of(known: Iterable[str]) -> str:

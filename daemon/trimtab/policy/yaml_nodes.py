@@ -185,7 +185,8 @@ class _Reader:
         span, name = _span(event), str(event.anchor)
         if name not in self._anchors:
             message = f"the alias `*{name}` has no anchor `&{name}` before it in this document"
-            self._abandon(codes.ALIAS, span, message, "anchors do not reach across `---`")
+            hint = "put text that begins with `*` in quotes; anchors do not reach across `---`"
+            self._abandon(codes.ALIAS, span, message, hint)
         node = self._anchors[name]
         if node is None:
             message = f"the alias `*{name}` stands inside the node that `&{name}` marks"
@@ -291,14 +292,17 @@ _REMEDIES = {
     "did not find expected ',' or '}'": "a `,` or the closing `}` is missing",
     "did not find expected ',' or ']'": "a `,` or the closing `]` is missing",
     "did not find expected '-' indicator": "check the indentation against the lines above",
+    "did not find expected node content": "a value is missing, or a bracket is not closed",
     "found unexpected end of stream": "a quote is not closed",
     "found character that cannot start any token": "put text that begins with this in quotes",
 }
 
 
+_LEFT_OPEN = frozenset({"did not find expected ',' or '}'", "did not find expected ',' or ']'"})
+
+
 def _note_syntax(findings: Findings, error: yaml.MarkedYAMLError) -> None:
-    mark = error.problem_mark or error.context_mark
-    span = START if mark is None else Span(mark.line + 1, mark.column + 1)
+    span = _place_of_fault(findings, error)
     problem = error.problem or "the text ends too early"
     before = findings.file.line(span.line)[: span.column]
     if "\t" in before[len(before.rstrip()) :] or "tab character" in problem:
@@ -306,9 +310,23 @@ def _note_syntax(findings: Findings, error: yaml.MarkedYAMLError) -> None:
         return
     # The Python reader says 'here' where libyaml says 'in this context'; both mean the same.
     problem = problem.replace("not allowed here", "not allowed in this context")
-    findings.add(
-        codes.YAML_SYNTAX,
-        span,
-        f"the YAML cannot be read: {excerpt(problem)}",
-        _REMEDIES.get(problem, ""),
-    )
+    message = f"the YAML cannot be read: {excerpt(problem)}"
+    findings.add(codes.YAML_SYNTAX, span, message, _REMEDIES.get(problem, ""))
+
+
+def _place_of_fault(findings: Findings, error: yaml.MarkedYAMLError) -> Span:
+    """Where the reader gave up; what was left open, if that is the end or the line after."""
+    mark, context = error.problem_mark or error.context_mark, error.context_mark
+    if mark is None:
+        return START
+    if context is not None and (error.problem in _LEFT_OPEN or _is_blank(findings, mark.line)):
+        mark = context
+    if _is_blank(findings, mark.line):
+        for number in range(mark.line, 0, -1):
+            if line := findings.file.line(number).rstrip():
+                return Span(number, len(line))
+    return Span(mark.line + 1, mark.column + 1)
+
+
+def _is_blank(findings: Findings, line_index: int) -> bool:
+    return not findings.file.line(line_index + 1).strip()

@@ -1,0 +1,131 @@
+"""A valid document becomes exactly the value that the engine uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.core.policy import (
+    DEFAULT_DOWN,
+    DEFAULT_UP,
+    Actuation,
+    AtExpiry,
+    Limit,
+    Mode,
+    MoveRules,
+    Policy,
+    Role,
+    Rule,
+    Select,
+    Selector,
+    WhileUpdating,
+)
+from trimtab.core.signals import OnMissing, Per, SignalSpec
+from trimtab.core.strategies.fixed import Fixed
+from trimtab.core.strategies.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trimtab.policy import LoadReport
+
+    Diagnose = Callable[..., LoadReport]
+
+
+def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every_key: str) -> None:
+    report = diagnose(every_key, sources={"gateway", "fireworks"})
+    assert report.diagnostics == ()
+    assert report.policies == (
+        Policy(
+            name="chat-prod",
+            owner="ml-platform",
+            selector=Selector(
+                base_model="accounts/fireworks/models/llama-*",
+                display_name="chat-*",
+                regions=("US_IOWA_1",),
+            ),
+            mode=Mode.ADVISE,
+            actuation=Actuation.FLOOR,
+            min_replicas=2,
+            max_replicas=12,
+            accelerators_max=48,
+            signals=(
+                SignalSpec(
+                    name="requests",
+                    source="gateway",
+                    query="requests_per_second",
+                    max_age_seconds=15.0,
+                ),
+                SignalSpec(
+                    name="concurrency",
+                    source="fireworks",
+                    query="requests_coordinator_concurrent_count:avg_by_deployment",
+                    max_age_seconds=90.0,
+                    per=Per.REPLICA,
+                    missing_up=OnMissing.BLOCK,
+                    missing_down=OnMissing.IGNORE,
+                ),
+            ),
+            rules=(
+                Rule(
+                    name="busy-day",
+                    role=Role.DEMAND,
+                    strategy=Target(signal="concurrency", target=24.0, tolerance=0.2),
+                ),
+                Rule(
+                    name="rate",
+                    role=Role.DEMAND,
+                    strategy=Target(signal="requests", target=5.6, tolerance=0.1),
+                ),
+                Rule(name="at-least", role=Role.FLOOR, strategy=Fixed(replicas=4)),
+                Rule(name="at-most", role=Role.CEILING, strategy=Fixed(replicas=10)),
+            ),
+            up=MoveRules(
+                stabilization_seconds=30.0,
+                limits=(
+                    Limit(percent=400, period_seconds=15.0),
+                    Limit(replicas=4, period_seconds=60.0),
+                ),
+                select=Select.MIN,
+            ),
+            down=MoveRules(
+                stabilization_seconds=600.0, limits=(Limit(percent=50, period_seconds=60.0),)
+            ),
+            while_updating=WhileUpdating.UP,
+            minimum_useful_seconds=900.0,
+            at_expiry=AtExpiry.DRAIN,
+            priority=7,
+            origin="policy.yaml:1",
+        ),
+    )
+
+
+def test_what_is_left_out_has_the_defaults_of_the_core(
+    diagnose: Diagnose, fewest_keys: str
+) -> None:
+    (policy,) = diagnose(fewest_keys).policies
+    assert policy == Policy(
+        name="still",
+        selector=Selector(name="accounts/acme/deployments/still"),
+        rules=(Rule(name="two", role=Role.DEMAND, strategy=Fixed(replicas=2)),),
+        origin="policy.yaml:1",
+    )
+
+
+def test_a_direction_that_is_half_described_keeps_the_other_defaults(
+    diagnose: Diagnose, fewest_keys: str
+) -> None:
+    text = fewest_keys + "  behavior: {scaleUp: {stabilization: 1m}, scaleDown: {limits: []}}\n"
+    (policy,) = diagnose(text).policies
+    assert policy.up == MoveRules(stabilization_seconds=60.0, limits=DEFAULT_UP.limits)
+    assert policy.down == MoveRules(
+        stabilization_seconds=DEFAULT_DOWN.stabilization_seconds, limits=()
+    )
+
+
+def test_the_origin_is_the_line_where_the_document_begins(
+    diagnose: Diagnose, every_key: str, fewest_keys: str
+) -> None:
+    report = diagnose(f"# two documents\n\n{every_key}---\n# the second\n{fewest_keys}")
+    first, second = report.policies
+    assert first.origin == "policy.yaml:3"
+    assert second.origin == f"policy.yaml:{3 + every_key.count(chr(10)) + 2}"
