@@ -157,7 +157,7 @@ class PlantDeployment:
         if status != 200:
             return Offered(status)
         batch = queue.in_service / self.replicas.serving
-        tpot_ms, scale_ms, prefill_ms, prefill_wait_ms = self.model.pace(
+        tpot_ms, scale_ms, prefill_ms, prefill_wait_ms, _ = self.model.pace(
             batch, max(1.0, prompt_tokens), max(1.0, output_tokens), queue.cached_prompt_share
         )
         ttft = wait_seconds + (prefill_ms + self._rng.expovariate(1.0) * prefill_wait_ms) / 1000.0

@@ -14,6 +14,7 @@ replicas, youngest first, which drain. Times are whatever the driver calls ``now
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 from enum import StrEnum
@@ -87,8 +88,11 @@ class ReplicaSet:
         self._billed = 0
         self._billed_seconds = 0.0
         self._now = -_NEVER
+        self._due: list[tuple[float, int, Replica]] = []  # a heap; entries may be out of date
         self._due_at = _NEVER
+        self._due_order = 0
         self._scheduling_blocked = False
+        self._held: list[Replica] = []  # pending ones that fell due while scheduling was blocked
 
     # -- what is seen ------------------------------------------------------------------------
 
@@ -143,7 +147,11 @@ class ReplicaSet:
     @scheduling_blocked.setter
     def scheduling_blocked(self, blocked: bool) -> None:
         self._scheduling_blocked = blocked
-        self._find_due()
+        if not blocked:
+            held, self._held = self._held, []
+            for replica in held:
+                if replica.state is ReplicaState.PENDING and replica.due_at is not None:
+                    self._schedule(replica, self._now)
 
     # -- what is done ------------------------------------------------------------------------
 
@@ -165,7 +173,6 @@ class ReplicaSet:
             held.sort(key=lambda replica: (replica.state is ReplicaState.READY, -replica.number))
             for replica in held[:surplus]:
                 self._stop(replica, now)
-        self._find_due()
 
     def place_ready(self, count: int, now: float) -> None:
         """Put ``count`` replicas there that already serve: how a run begins."""
@@ -175,14 +182,12 @@ class ReplicaSet:
             replica.ready_at = now
             self._set_serving(replica)
         self.asked += count
-        self._find_due()
 
     def add_revocable(self, count: int, now: float) -> None:
         """Start ``count`` extra replicas beyond what was asked for."""
         self.advance(now)
         for _ in range(count):
             self._start(now).is_revocable = True
-        self._find_due()
 
     def revoke(self, count: int, now: float) -> int:
         """Take away up to ``count`` revocable replicas at once; return how many went."""
@@ -191,7 +196,6 @@ class ReplicaSet:
         gone = extras[::-1][: max(0, count)]
         for replica in gone:
             self._lose(replica)
-        self._find_due()
         return len(gone)
 
     def crash_one(self, now: float) -> Replica | None:
@@ -214,7 +218,6 @@ class ReplicaSet:
                 self._unserve(replica)
                 self.left_by_loss += 1
             self._restart(replica, now)
-        self._find_due()
         return replica
 
     def advance(self, now: float) -> None:
@@ -222,9 +225,11 @@ class ReplicaSet:
         if now <= self._now:
             return
         while self._due_at <= now:
-            self._accrue(self._due_at)
-            self._change(self._due_at)
-            self._find_due()
+            at, _, replica = heapq.heappop(self._due)
+            self._due_at = self._due[0][0] if self._due else _NEVER
+            if replica.due_at == at:
+                self._accrue(at)
+                self._change(replica, at)
         self._accrue(now)
 
     # -- how it happens ----------------------------------------------------------------------
@@ -234,18 +239,20 @@ class ReplicaSet:
             self._billed_seconds += self._billed * (until - self._now)
         self._now = max(self._now, until)
 
-    def _change(self, at: float) -> None:
-        for replica in [each for each in self._replicas if self._due(each) <= at]:
-            if replica.state is ReplicaState.DRAINING:
-                self._remove(replica)
-            elif replica.state is ReplicaState.READY:
-                self._set_serving(replica)
-            elif replica.state is ReplicaState.INITIALIZING and replica.will_fail:
-                self.start_failures += 1
-                replica.start_failures += 1
-                self._restart(replica, at)
-            else:
-                self._progress(replica, at)
+    def _change(self, replica: Replica, at: float) -> None:
+        state = replica.state
+        if state is ReplicaState.DRAINING:
+            self._remove(replica)
+        elif state is ReplicaState.READY:
+            self._set_serving(replica)
+        elif state is ReplicaState.PENDING and self._scheduling_blocked:
+            self._held.append(replica)
+        elif state is ReplicaState.INITIALIZING and replica.will_fail:
+            self.start_failures += 1
+            replica.start_failures += 1
+            self._restart(replica, at)
+        else:
+            self._progress(replica, at)
 
     def _progress(self, replica: Replica, at: float) -> None:
         state = _NEXT_STATE[replica.state]
@@ -255,14 +262,11 @@ class ReplicaSet:
             if replica.due_at is None:
                 self._set_serving(replica)
 
-    def _due(self, replica: Replica) -> float:
-        blocked = self._scheduling_blocked and replica.state is ReplicaState.PENDING
-        if blocked or replica.due_at is None:
-            return _NEVER
-        return max(replica.due_at, self._now)
-
-    def _find_due(self) -> None:
-        self._due_at = min(map(self._due, self._replicas), default=_NEVER)
+    def _schedule(self, replica: Replica, due_at: float) -> None:
+        replica.due_at = due_at
+        self._due_order += 1  # ties fall due in the order they were set
+        heapq.heappush(self._due, (due_at, self._due_order, replica))
+        self._due_at = self._due[0][0]
 
     def _start(self, now: float) -> Replica:
         replica = self._new(ReplicaState.PENDING, now)
@@ -292,7 +296,7 @@ class ReplicaSet:
         state = replica.state
         replica.state_since = at
         if state is ReplicaState.DRAINING:
-            replica.due_at = at + self.drain_seconds
+            self._schedule(replica, at + self.drain_seconds)
             return
         if state is ReplicaState.INITIALIZING:
             replica.will_fail = self._rng.random() < times.failure_probability
@@ -305,7 +309,7 @@ class ReplicaSet:
         if state is ReplicaState.READY and median == 0.0:
             replica.due_at = None
         else:
-            replica.due_at = at + lognormal(self._rng, median, times.cv)
+            self._schedule(replica, at + lognormal(self._rng, median, times.cv))
 
     def _restart(self, replica: Replica, at: float) -> None:
         replica.ready_at = None
@@ -340,3 +344,4 @@ class ReplicaSet:
         self._counts[replica.state] -= 1
         self._billed -= replica.state is not ReplicaState.PENDING
         self._replicas.remove(replica)
+        replica.due_at = None

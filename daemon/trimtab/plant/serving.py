@@ -60,6 +60,15 @@ class StepRecord(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Cohort:
+    """Requests that wait and arrived together, evenly over a span of time."""
+
+    begin: float
+    seconds: float
+    count: float
+
+
+@dataclass(slots=True)
 class _Apart:
     """What happened between two steps, for the record of the next one."""
 
@@ -126,7 +135,7 @@ class FluidQueue:
         self.waiting = 0.0
         self.in_service = 0.0
         self.draining = 0.0
-        self._cohorts: deque[list[float]] = deque()  # [arrived_at, count], oldest first
+        self._cohorts: deque[_Cohort] = deque()  # oldest first
         self._in_time = 0.0  # of those in service, how many got their first token in time
         self._draining_in_time = 0.0
         self._prompt_tokens = 0.0  # of those in service, summed
@@ -186,20 +195,27 @@ class FluidQueue:
         if before > _REMNANT:
             prompt = self._prompt_tokens / before
             output = self._output_tokens / before
+            pace = self._pace
         else:
             prompt = load.prompt_tokens
             output = load.output_tokens
-        pace = self._pace
+            pace = self.model.pace(0.0, prompt, output, self.cached_prompt_share)
         stay = output * pace[0] / 1000.0
         decay = math.exp(-seconds / stay)
         gain = (1.0 - decay) * stay / seconds
         limit = serving * self.model.batch_max(prompt, output, self.cached_prompt_share)
         ttft_ms = pace[2] + pace[3]
         after = before * decay + arrivals * gain
+        # What a burst cannot pass: the prefill budget of this step, and the room in the batch.
+        prefill_room = serving * seconds * 1000.0 / pace[4]
         wait = refused = 0.0
-        if self.waiting or after > limit:
-            room = (limit - before * decay) / gain
-            admitted, in_time, wait, refused = self._admit(now, arrivals, room, serving, ttft_ms)
+        if self.waiting or after > limit or arrivals > prefill_room:
+            room = min(prefill_room, max(0.0, (limit - before * decay) / gain))
+            if arrivals > 0.0:
+                self._cohorts.append(_Cohort(now - seconds, seconds, arrivals))
+                self.waiting += arrivals
+            admitted, in_time, wait = self._admit(now - seconds, seconds, room, ttft_ms)
+            refused = self._refuse_newest(serving)
             after = before * decay + admitted * gain
         else:
             admitted = arrivals
@@ -237,48 +253,50 @@ class FluidQueue:
         )
 
     def _admit(
-        self, now: float, arrivals: float, room: float, serving: int, ttft_ms: float
-    ) -> tuple[float, float, float, float]:
-        """Queue the arrivals, admit from the front while there is room, refuse what is too much.
+        self, begin: float, seconds: float, room: float, ttft_ms: float
+    ) -> tuple[float, float, float]:
+        """Admit from the front, evenly over the step, until ``room`` requests were let in.
 
-        Returns how many were admitted, how many of those in time, their mean wait, and how many
-        were refused.
+        Returns how many were admitted, how many of those in time, and their mean wait. Waits are
+        from the middle of when a group arrived to the middle of when it is admitted: a queue
+        shorter than a step has waits shorter than a step.
         """
         cohorts = self._cohorts
-        if arrivals > 0.0:
-            cohorts.append([now, arrivals])
-            self.waiting += arrivals
         admitted = in_time = waited = 0.0
-        room = max(0.0, room)
-        while cohorts and room > _REMNANT:
-            arrived_at, count = cohorts[0]
-            take = min(count, room)
-            wait = now - arrived_at
+        while cohorts and room - admitted > _REMNANT:
+            cohort = cohorts[0]
+            count = cohort.count
+            take = min(count, room - admitted)
+            share = take / count
+            let_in_at = begin + seconds * (admitted + 0.5 * take) / room
+            wait = max(0.0, let_in_at - cohort.begin - 0.5 * share * cohort.seconds)
             in_time += take * ttft_share(self.slo.ttft_seconds, wait, ttft_ms)
             waited += take * wait
             admitted += take
-            room -= take
-            if take == count:
+            if share == 1.0:
                 cohorts.popleft()
             else:
-                cohorts[0][1] -= take
+                cohort.begin += share * cohort.seconds
+                cohort.seconds -= share * cohort.seconds
+                cohort.count -= take
         self.waiting = self.waiting - admitted if cohorts else 0.0
-        refused = self.waiting - self.waiting_max_per_replica * serving
-        if refused > 0.0:
-            self._refuse_newest(refused)
-        else:
-            refused = 0.0
-        return admitted, in_time, (waited / admitted if admitted else 0.0), refused
+        return admitted, in_time, (waited / admitted if admitted else 0.0)
 
-    def _refuse_newest(self, refused: float) -> None:
+    def _refuse_newest(self, serving: int) -> float:
+        """Refuse who came last, as far as more wait than may; return how many."""
+        refused = self.waiting - self.waiting_max_per_replica * serving
+        if refused <= 0.0:
+            return 0.0
         self.waiting -= refused
         self.totals.refused_by_code[TOO_MANY_REQUESTS] += refused
-        while refused > 0.0 and self._cohorts:
+        left = refused
+        while left > 0.0 and self._cohorts:
             newest = self._cohorts[-1]
-            if newest[1] > refused:
-                newest[1] -= refused
-                return
-            refused -= self._cohorts.pop()[1]
+            if newest.count > left:
+                newest.count -= left
+                break
+            left -= self._cohorts.pop().count
+        return refused
 
     def _turn_away(self, arrivals: float) -> float:
         """Nothing serves: everyone waiting and everyone arriving gets 503."""
@@ -336,7 +354,7 @@ class FluidQueue:
             apart.refused_429 += 1.0
             return TOO_MANY_REQUESTS, 0.0
         wait_seconds = (self.waiting + 1.0) * output_tokens * self._pace[0] / 1000.0 / limit
-        self._cohorts.append([now, 1.0])
+        self._cohorts.append(_Cohort(now, 0.0, 1.0))
         self.waiting += 1.0
         return 200, wait_seconds
 

@@ -119,12 +119,13 @@ class ServingModel:
 
     def pace(
         self, batch: float, prompt_tokens: float, output_tokens: float, cached_share: float = 0.0
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[float, float, float, float, float]:
         """Return what a batch of this size means for its requests, in milliseconds.
 
-        The four numbers: mean time per output token (the mean iteration), the scale of its logistic
-        spread over requests, mean prefill time, mean wait for other prompts' prefill. A tuple of
-        floats because the fluid model asks once a step.
+        The five numbers: mean time per output token (the mean iteration), the scale of its logistic
+        spread over requests, mean prefill time, mean wait for other prompts' prefill, and how long
+        a mean prompt takes up the prefill budget (its inverse is the rate at which a burst can be
+        admitted). A tuple of floats because the fluid model asks once a step.
 
         Prompts come one or more chunks at a time, so most iterations below saturation carry none
         and some carry a full one; averaging the tokens instead would hide them under
@@ -169,7 +170,7 @@ class ServingModel:
             busy = _PREFILL_BUSY_MAX
         prefill = (fixed + loaded) * (chunks if chunks > 1.0 else 1.0)
         wait = 0.5 * mean + busy / (1.0 - busy) * service * 0.5 * PROMPT_SPREAD
-        return mean, (tail / _LOGISTIC_P95 if tail > 0.0 else 0.0), prefill, wait
+        return mean, (tail / _LOGISTIC_P95 if tail > 0.0 else 0.0), prefill, wait, service
 
     def requests_per_second(
         self, batch: float, prompt_tokens: float, output_tokens: float, cached_share: float = 0.0
@@ -214,7 +215,7 @@ def capacity_requests_per_second(
     low, high = 0.0, model.batch_max(prompt_tokens, output_tokens)
     for _ in range(50):
         batch = (low + high) / 2.0
-        mean, scale, prefill, wait = model.pace(batch, prompt_tokens, output_tokens)
+        mean, scale, prefill, wait, _ = model.pace(batch, prompt_tokens, output_tokens)
         ttft_p95_ms = (prefill + wait) * math.log(20.0)
         tpot_p95_ms = mean + scale * _LOGISTIC_P95
         if ttft_p95_ms <= slo.ttft_seconds * 1000.0 and tpot_p95_ms <= slo.tpot_seconds * 1000.0:

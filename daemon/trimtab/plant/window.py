@@ -116,7 +116,7 @@ class _Tallies:
 
     def add(self, record: StepRecord) -> None:
         """Add what one step did. Waits and prefill show at admission, the rest at the end."""
-        tpot_ms, scale_ms, prefill_ms, prefill_wait_ms = self._model.pace(
+        tpot_ms, scale_ms, prefill_ms, prefill_wait_ms, _ = self._model.pace(
             record.batch, record.prompt_tokens, record.output_tokens, self._cached_prompt_share
         )
         wait_ms = record.wait_seconds * 1000.0
