@@ -1,0 +1,139 @@
+"""Who hears what the daemon does: logs, metrics, callbacks; later the journal's readers.
+
+Listeners hear of things after they happened, cannot change them, and cannot stop them: what one
+raises is reported and survived.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ParamSpec, Protocol
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trimtab.core.decision import Outcome, Tick
+    from trimtab.service.controller import Evaluation
+    from trimtab.service.fleet import Reading
+    from trimtab.service.observer import Poll
+
+P = ParamSpec("P")
+
+LOG = structlog.get_logger("trimtab")
+
+
+class Listener(Protocol):
+    """One of the audience. Called in the event loop, so every method must be quick."""
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """The engine has decided."""
+        ...
+
+    def wrote(self, outcome: Outcome) -> None:
+        """An order has come to its end."""
+        ...
+
+    def polled(self, poll: Poll) -> None:
+        """A source was asked."""
+        ...
+
+    def fleet_read(self, reading: Reading) -> None:
+        """All deployments of a target were read, or could not be."""
+        ...
+
+    def target_called(self, target: str, verb: str, outcome: str) -> None:
+        """A target was asked to list, read or write; ``outcome`` is ``ok`` or an error kind."""
+        ...
+
+    def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
+        """A task that should run for ever has ended and starts again after the pause."""
+        ...
+
+
+class Silence:
+    """A listener that hears everything and does nothing: override what matters."""
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """The engine has decided."""
+
+    def wrote(self, outcome: Outcome) -> None:
+        """An order has come to its end."""
+
+    def polled(self, poll: Poll) -> None:
+        """A source was asked."""
+
+    def fleet_read(self, reading: Reading) -> None:
+        """All deployments of a target were read, or could not be."""
+
+    def target_called(self, target: str, verb: str, outcome: str) -> None:
+        """A target was asked to list, read or write."""
+
+    def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
+        """A task that should run for ever has ended."""
+
+
+class Callbacks(Silence):
+    """Passes ticks and outcomes on to plain functions."""
+
+    def __init__(
+        self,
+        on_tick: Callable[[Tick], None] | None,
+        on_outcome: Callable[[Outcome], None] | None,
+    ) -> None:
+        self._on_tick = on_tick
+        self._on_outcome = on_outcome
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Pass the engine's tick on."""
+        if self._on_tick is not None:
+            self._on_tick(evaluation.tick)
+
+    def wrote(self, outcome: Outcome) -> None:
+        """Pass the outcome on."""
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+
+
+class Audience:
+    """All listeners as one, each guarded from the others."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """The engine has decided."""
+        for listener in self._listeners:
+            _guarded(listener.evaluated, evaluation)
+
+    def wrote(self, outcome: Outcome) -> None:
+        """An order has come to its end."""
+        for listener in self._listeners:
+            _guarded(listener.wrote, outcome)
+
+    def polled(self, poll: Poll) -> None:
+        """A source was asked."""
+        for listener in self._listeners:
+            _guarded(listener.polled, poll)
+
+    def fleet_read(self, reading: Reading) -> None:
+        """All deployments of a target were read, or could not be."""
+        for listener in self._listeners:
+            _guarded(listener.fleet_read, reading)
+
+    def target_called(self, target: str, verb: str, outcome: str) -> None:
+        """A target was asked to list, read or write."""
+        for listener in self._listeners:
+            _guarded(listener.target_called, target, verb, outcome)
+
+    def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
+        """A task that should run for ever has ended."""
+        for listener in self._listeners:
+            _guarded(listener.task_ended, task, problem, pause_seconds)
+
+
+def _guarded(tell: Callable[P, None], *news: P.args, **named: P.kwargs) -> None:
+    try:
+        tell(*news, **named)
+    except Exception as bug:  # what a listener does with the news must not stop the daemon
+        LOG.exception("listener_failed", error=f"{type(bug).__name__}: {bug}")

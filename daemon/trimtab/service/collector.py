@@ -1,0 +1,158 @@
+"""Metrics of deployments, policies, targets and sources, made from one status snapshot a scrape.
+
+Nothing is kept between scrapes: no reading is torn, and a deployment's series end with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from trimtab.core.decision import Hold
+from trimtab.core.signals import Freshness
+from trimtab.service import metric_names as names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client.metrics_core import Metric as Family
+
+    from trimtab.service.metric_names import Metric
+    from trimtab.service.status import DeploymentStatus, StatusSnapshot
+
+
+class StatusCollector(Collector):
+    """Collects from the snapshot that ``snapshot`` returns."""
+
+    def __init__(self, snapshot: Callable[[], StatusSnapshot]) -> None:
+        self._snapshot = snapshot
+
+    def describe(self) -> Iterator[Family]:
+        """Describe nothing, so that registering does not ask for a snapshot."""
+        return iter(())
+
+    def collect(self) -> Iterator[Family]:
+        """Yield every family, those without a series too."""
+        status = self._snapshot()
+        yield from _daemon(status)
+        yield from _targets(status)
+        yield from _sources(status)
+        yield from _policies(status)
+        yield from _deployments(status)
+        yield from _signals(status)
+
+
+def _gauge(metric: Metric) -> GaugeMetricFamily:
+    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+
+def _daemon(status: StatusSnapshot) -> Iterator[Family]:
+    started, ticked = _gauge(names.START_TIME), _gauge(names.LAST_EVALUATION)
+    if status.started_at is not None:
+        started.add_metric((), status.started_at)
+    if status.ticked_at is not None:
+        ticked.add_metric((), status.ticked_at)
+    jumps = CounterMetricFamily(
+        names.CLOCK_JUMPS.name, names.CLOCK_JUMPS.help, labels=names.CLOCK_JUMPS.labels
+    )
+    counts = (status.clock_jumps_forward, status.clock_jumps_backward)
+    for direction, count in zip(names.JUMP_DIRECTIONS, counts, strict=True):
+        jumps.add_metric((direction,), count)
+    yield from (started, ticked, jumps)
+
+
+def _targets(status: StatusSnapshot) -> Iterator[Family]:
+    read_at, readable = _gauge(names.TARGET_LAST_READ), _gauge(names.TARGET_READABLE)
+    deployments = _gauge(names.TARGET_DEPLOYMENTS)
+    for target in status.targets:
+        if target.read_at is not None:
+            read_at.add_metric((target.name,), target.read_at)
+        is_readable = target.read_at is not None and target.trouble is None
+        readable.add_metric((target.name,), float(is_readable))
+        deployments.add_metric((target.name,), target.deployments)
+    yield from (read_at, readable, deployments)
+
+
+def _sources(status: StatusSnapshot) -> Iterator[Family]:
+    succeeded_at = _gauge(names.SOURCE_LAST_SUCCESS)
+    for source in status.sources:
+        if source.succeeded_at is not None:
+            succeeded_at.add_metric((source.name, source.endpoint), source.succeeded_at)
+    yield succeeded_at
+
+
+def _policies(status: StatusSnapshot) -> Iterator[Family]:
+    info, counts = _gauge(names.POLICY_INFO), _gauge(names.POLICY_DEPLOYMENTS)
+    matched: dict[str, int] = {policy.name: 0 for policy in status.policies}
+    for one in status.deployments:
+        if one.decision.policy in matched:
+            matched[one.decision.policy] += 1
+    for policy in status.policies:
+        info.add_metric((policy.name, policy.owner, policy.mode, policy.actuation), 1)
+        counts.add_metric((policy.name,), matched[policy.name])
+    yield from (info, counts)
+
+
+def _deployments(status: StatusSnapshot) -> Iterator[Family]:
+    numbers = {metric: _gauge(metric) for metric in _NUMBERS}
+    state, hold = _gauge(names.STATE), _gauge(names.HOLD)
+    withheld, accelerators = _gauge(names.ORDER_WITHHELD), _gauge(names.ACCELERATORS)
+    held = dict.fromkeys(names.REASONS, 0)
+    for one in status.deployments:
+        labels = _labels(one)
+        for metric, number_of in _NUMBERS.items():
+            number = number_of(one)
+            if number is not None:
+                numbers[metric].add_metric(labels, number)
+        word = one.deployment.state_text or one.deployment.state.value
+        state.add_metric((*labels, word), 1)
+        if isinstance(one.decision.verdict, Hold):
+            hold.add_metric((*labels, one.decision.verdict.reason), 1)
+            held[one.decision.verdict.reason] += 1
+        if one.withheld is not None:
+            withheld.add_metric((*labels, one.withheld.reason), 1)
+        shape = one.deployment.shape
+        if shape.accelerators_per_replica is not None:
+            count = shape.accelerators_per_replica * one.deployment.replica_count
+            accelerators.add_metric((*labels, shape.accelerator_type or ""), count)
+    all_held = _gauge(names.HELD)
+    for reason, count in held.items():
+        all_held.add_metric((reason,), count)
+    yield from (*numbers.values(), state, hold, withheld, accelerators, all_held)
+
+
+def _signals(status: StatusSnapshot) -> Iterator[Family]:
+    value, age = _gauge(names.SIGNAL_VALUE), _gauge(names.SIGNAL_AGE)
+    usable = _gauge(names.SIGNAL_USABLE)
+    for one in status.deployments:
+        for reading in one.decision.readings:
+            labels = (*_labels(one), reading.spec.name)
+            if reading.value is not None:
+                value.add_metric(labels, reading.value)
+            if reading.age_seconds is not None:
+                age.add_metric(labels, reading.age_seconds)
+            usable.add_metric(labels, float(reading.freshness is Freshness.USABLE))
+    yield from (value, age, usable)
+
+
+def _labels(one: DeploymentStatus) -> tuple[str, str]:
+    return one.deployment.name, one.decision.policy
+
+
+_NUMBERS: dict[Metric, Callable[[DeploymentStatus], float | None]] = {
+    names.CURRENT: lambda one: one.decision.current,
+    names.DESIRED: lambda one: one.decision.desired,
+    names.WANTED: lambda one: one.decision.wanted,
+    names.MIN: lambda one: (
+        None if (bounds := one.decision.bounds) is None else bounds.lower.replicas
+    ),
+    names.MAX: lambda one: (
+        None if (bounds := one.decision.bounds) is None else bounds.upper.replicas
+    ),
+    names.READY: lambda one: one.deployment.pipeline.ready,
+    names.ON_THEIR_WAY: lambda one: one.deployment.pipeline.on_their_way,
+    names.DECIDED_AT: lambda one: one.decision.at,
+    names.IN_FLIGHT: lambda one: float(one.is_write_in_flight),
+}

@@ -1,0 +1,120 @@
+"""The loop: wait for the trigger, let the engine decide, hand its orders to the actuator.
+
+It never waits for the world, only for the trigger, so that its heartbeat tells whether it is stuck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trimtab.core.decision import EventKind, WriteStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Decision, Outcome, Tick
+    from trimtab.core.engine import Engine
+    from trimtab.service.actuator import Actuator, Withholding
+    from trimtab.service.fleet import Fleet
+    from trimtab.service.observer import Inbox
+    from trimtab.service.trigger import Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One turn of the loop: the engine's tick, how long it took, and the orders not begun."""
+
+    tick: Tick
+    took_seconds: float
+    withheld: tuple[Withholding, ...] = ()
+
+
+class Controller:
+    """Evaluates what is due and remembers the latest decision of each deployment."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        engine: Engine,
+        fleet: Fleet,
+        inbox: Inbox,
+        trigger: Trigger,
+        actuator: Actuator,
+        on_evaluation: Callable[[Evaluation], None],
+    ) -> None:
+        self._clock = clock
+        self._engine = engine
+        self._fleet = fleet
+        self._inbox = inbox
+        self._trigger = trigger
+        self._actuator = actuator
+        self._on_evaluation = on_evaluation
+        self._decisions: dict[str, Decision] = {}
+        self._withheld: dict[str, Withholding] = {}
+        self.beat_at = clock.monotonic()
+        self.ticked_at: float | None = None
+
+    @property
+    def decisions(self) -> Mapping[str, Decision]:
+        """The latest decision for each deployment that is under a policy."""
+        return self._decisions
+
+    @property
+    def withheld(self) -> Mapping[str, Withholding]:
+        """The orders of each deployment's latest evaluation that could not be begun."""
+        return self._withheld
+
+    async def run(self) -> None:
+        """Evaluate for ever."""
+        while True:
+            self.beat_at = self._clock.monotonic()
+            woken = await self._trigger.wait()
+            self.beat_at = self._clock.monotonic()
+            if not self._fleet.is_known:
+                continue
+            if woken.is_tick:
+                self.evaluate(None)
+            elif woken.names:
+                self.evaluate(woken.names)
+
+    def evaluate(self, names: frozenset[str] | None) -> Evaluation:
+        """Decide for ``names`` (``None``: everything) and hand over what is to be written."""
+        started_at = self._clock.monotonic()
+        fleet = self._fleet.deployments
+        in_flight = self._actuator.in_flight
+        due = [name for name in (fleet if names is None else names) if name not in in_flight]
+        tick = self._engine.step(self._clock.now(), fleet, self._inbox.drain(), due=due)
+        for decision in tick.decisions:
+            self._decisions[decision.deployment] = decision
+            self._withheld.pop(decision.deployment, None)
+        for event in tick.events:
+            if event.kind is EventKind.GONE:
+                self._forget(event.deployment)
+        withheld: list[Withholding] = []
+        for order in tick.orders:
+            withholding = self._actuator.submit(order)
+            if withholding is not None:
+                self._withheld[order.deployment] = withholding
+                withheld.append(withholding)
+        self.ticked_at = tick.at
+        evaluation = Evaluation(
+            tick=tick,
+            took_seconds=self._clock.monotonic() - started_at,
+            withheld=tuple(withheld),
+        )
+        self._on_evaluation(evaluation)
+        return evaluation
+
+    def take_outcome(self, outcome: Outcome) -> None:
+        """Let the engine remember what became of an order and evaluate its deployment anew."""
+        self._engine.record(outcome)
+        if outcome.status is not WriteStatus.NOT_APPLIED:
+            self._trigger.wake([outcome.order.deployment])
+
+    def _forget(self, deployment: str) -> None:
+        self._decisions.pop(deployment, None)
+        self._withheld.pop(deployment, None)
+        self._actuator.forget(deployment)

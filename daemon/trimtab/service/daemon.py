@@ -1,0 +1,281 @@
+"""The daemon: everything wired together, started in order, stopped in order.
+
+Embed it (tests and the demo do)::
+
+    async with Daemon(clock=clock, targets=[…], sources=[…], policies=[…]) as daemon:
+        ...
+
+or let ``await daemon.run()`` last until ``daemon.stop()`` is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Self
+
+from trimtab.clock import SystemClock
+from trimtab.core.engine import Engine
+from trimtab.service.actuator import WRITES_IN_FLIGHT_MAX, Actuator
+from trimtab.service.audience import Audience, Callbacks
+from trimtab.service.controller import Controller
+from trimtab.service.fleet import Fleet
+from trimtab.service.instruments import Instruments
+from trimtab.service.logs import Narrator
+from trimtab.service.observer import Inbox, Observer
+from trimtab.service.polls import Polls
+from trimtab.service.status import DeploymentStatus, StatusSnapshot, TargetStatus
+from trimtab.service.supervisor import Supervisor
+from trimtab.service.trigger import Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Decision, Outcome, Tick
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.lead_time import LeadTimes
+    from trimtab.core.memory import Memory
+    from trimtab.core.policy import Policy
+    from trimtab.service.fleet import Reading
+    from trimtab.sources.port import Source
+    from trimtab.targets.port import Target
+
+
+DRAIN_SHARE = 0.9
+"""Of the shutdown's time, for writes in flight; the rest closes connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How often and how long, in seconds of the daemon's clock; the shutdown in real seconds."""
+
+    tick_interval_seconds: float = 15.0
+    fleet_refresh_interval_seconds: float = 15.0
+    shutdown_timeout_seconds: float = 10.0
+
+
+class Daemon:
+    """Observes, decides and acts for the deployments of ``targets`` that ``policies`` match.
+
+    ``on_tick`` hears every evaluation and ``on_outcome`` the end of every write, in the event loop:
+    they must be quick; what they raise is logged and survived. The daemon owns its targets and
+    sources and closes them when it stops. It runs once.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        targets: Sequence[Target],
+        sources: Sequence[Source],
+        policies: Iterable[Policy],
+        timing: Timing | None = None,
+        lead_times: LeadTimes | None = None,
+        memory: Memory | None = None,
+        random: Random | None = None,
+        writes_in_flight_max: int = WRITES_IN_FLIGHT_MAX,
+        on_tick: Callable[[Tick], None] | None = None,
+        on_outcome: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._sources = tuple(sources)
+        self._timing = timing or Timing()
+        self._stop = asyncio.Event()
+        self._started_at: float | None = None
+        self._background: asyncio.Task[None] | None = None
+        self._polls = Polls()
+        self.instruments = Instruments()
+        self._audience = Audience(
+            Narrator(tick_interval_seconds=self._timing.tick_interval_seconds),
+            self.instruments,
+            self._polls,
+            Callbacks(on_tick, on_outcome),
+        )
+        random = random or Random()  # noqa: S311  jitter, not a secret
+        self.engine = Engine(policies, memory, lead_times=lead_times)
+        self.fleet = Fleet(clock, targets)
+        self._inbox = Inbox()
+        self._trigger = Trigger(
+            clock, random, tick_interval_seconds=self._timing.tick_interval_seconds
+        )
+        self._actuator = Actuator(
+            clock,
+            random,
+            self.fleet,
+            on_outcome=self._take_outcome,
+            on_call=self._audience.target_called,
+            writes_in_flight_max=writes_in_flight_max,
+        )
+        self._controller = Controller(
+            clock,
+            engine=self.engine,
+            fleet=self.fleet,
+            inbox=self._inbox,
+            trigger=self._trigger,
+            actuator=self._actuator,
+            on_evaluation=self._audience.evaluated,
+        )
+        self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
+        self.instruments.show(self.status)
+        self.instruments.expect(
+            targets=[target.name for target in targets],
+            sources=[(source.name, source.endpoint) for source in self._sources],
+        )
+
+    # -- running --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until ``stop`` is called, then let writes in flight end and close everything."""
+        if self._started_at is not None:
+            raise RuntimeError("this daemon has run already; make a new one")
+        self._started_at = self._clock.now()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._supervisor.keep(name, run), name=name)
+                    for name, run in self._eternal_tasks()
+                ]
+                await self._stop.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._stop.set()
+            await self._close()
+
+    def stop(self) -> None:
+        """Ask ``run`` to end. Returns at once; calling it again changes nothing."""
+        self._stop.set()
+
+    async def __aenter__(self) -> Self:
+        """Run in the background until the block ends."""
+        self._background = asyncio.create_task(self.run(), name="trimtab daemon")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, and wait until everything is closed."""
+        self.stop()
+        if self._background is not None:
+            await self._background
+
+    def _eternal_tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Return the table of contents of the running daemon: every task with its name in prose."""
+        tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("decide what is due", self._controller.run)
+        ]
+        tasks += [
+            (f"read the fleet of {target.name}", partial(self._keep_reading, target))
+            for target in self.fleet.targets
+        ]
+        for source in self._sources:
+            observer = Observer(
+                self._clock,
+                source,
+                engine=self.engine,
+                fleet=self.fleet,
+                inbox=self._inbox,
+                trigger=self._trigger,
+                on_poll=self._audience.polled,
+            )
+            tasks.append((f"ask {source.name} at {source.endpoint}", observer.run))
+        return tasks
+
+    async def _keep_reading(self, target: Target) -> None:
+        while True:
+            started_at = self._clock.monotonic()
+            reading = await self.read(target)
+            elapsed = self._clock.monotonic() - started_at
+            rest = self._timing.fleet_refresh_interval_seconds - elapsed
+            await self._clock.sleep(max(rest, reading.retry_after_seconds or 0.0))
+
+    async def read(self, target: Target) -> Reading:
+        """Read all deployments of one target now, and wake those that changed."""
+        reading = await self.fleet.refresh(target)
+        kind = "ok" if reading.trouble is None else reading.trouble.kind.value
+        self._audience.target_called(target.name, "list", kind)
+        self._audience.fleet_read(reading)
+        self._trigger.wake(reading.changed | reading.gone)
+        return reading
+
+    def _take_outcome(self, outcome: Outcome) -> None:
+        self._controller.take_outcome(outcome)
+        self._audience.wrote(outcome)
+
+    async def _close(self) -> None:
+        drain_seconds = self._timing.shutdown_timeout_seconds * DRAIN_SHARE
+        await self._actuator.drain(drain_seconds)
+        closing = [source.close() for source in self._sources]
+        closing += [target.close() for target in self.fleet.targets]
+        rest_seconds = self._timing.shutdown_timeout_seconds - drain_seconds
+        with contextlib.suppress(TimeoutError):  # a connection that will not close ends with us
+            async with asyncio.timeout(rest_seconds):
+                await asyncio.gather(*closing, return_exceptions=True)
+
+    # -- looking in -----------------------------------------------------------------------------
+
+    def status(self) -> StatusSnapshot:
+        """Return what the daemon knows and does right now."""
+        clock = self._clock
+        deployments = self.fleet.deployments
+        jumps = (0, 0)
+        if isinstance(clock, SystemClock):
+            jumps = (clock.jumps_forward, clock.jumps_backward)
+        return StatusSnapshot(
+            at=clock.now(),
+            started_at=self._started_at,
+            ticked_at=self._controller.ticked_at,
+            is_stopping=self._stop.is_set(),
+            policies=self.engine.policies,
+            deployments=tuple(
+                self._status_of(deployments[name], decision)
+                for name, decision in self._controller.decisions.items()
+                if name in deployments
+            ),
+            targets=tuple(self._target_status(target) for target in self.fleet.targets),
+            sources=tuple(self._polls.status_of(source) for source in self._sources),
+            clock_jumps_forward=jumps[0],
+            clock_jumps_backward=jumps[1],
+        )
+
+    def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:
+        name = deployment.name
+        return DeploymentStatus(
+            deployment=deployment,
+            decision=decision,
+            is_write_in_flight=name in self._actuator.in_flight,
+            withheld=self._controller.withheld.get(name),
+            setback=self._actuator.setbacks.get(name),
+        )
+
+    def _target_status(self, target: Target) -> TargetStatus:
+        return TargetStatus(
+            name=target.name,
+            deployments=self.fleet.count(target.name),
+            read_at=self.fleet.read_at(target.name),
+            trouble=self.fleet.trouble(target.name),
+        )
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Return what is still missing before the daemon does its work; empty when it does."""
+        missing = []
+        if self._stop.is_set():
+            missing.append("the daemon is stopping")
+        if not self.engine.policies:
+            missing.append("no policy is loaded")
+        missing += [f"{name} has not been read yet" for name in self.fleet.unread]
+        if self._controller.ticked_at is None:
+            missing.append("nothing has been evaluated yet")
+        return tuple(missing)
+
+    def beat_age_seconds(self) -> float:
+        """Return how long ago the loop that decides last came round; it waits for nothing else."""
+        return self._clock.monotonic() - self._controller.beat_at

@@ -1,0 +1,123 @@
+"""Counters and histograms, incremented where things happen, in a registry of the daemon's own."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+
+from trimtab.core.decision import EventKind, Hold, ScaleUp
+from trimtab.service import metric_names as names
+from trimtab.service.audience import Silence
+from trimtab.service.collector import StatusCollector
+from trimtab.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from trimtab.core.decision import Outcome
+    from trimtab.service.controller import Evaluation
+    from trimtab.service.metric_names import Metric
+    from trimtab.service.observer import Poll
+    from trimtab.service.status import StatusSnapshot
+
+
+class Instruments(Silence):
+    """Counts what the daemon does. Known label sets begin at 0, so that a first event is a rise."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped upstream
+        self.registry = CollectorRegistry()
+        build = Gauge(*names.BUILD_INFO, registry=self.registry)
+        build.labels(VERSION, platform.python_version()).set(1)
+        self._duration = self._histogram(names.TICK_DURATION)
+        self._decisions = self._counter(names.DECISIONS)
+        self._events = self._counter(names.EVENTS)
+        self._writes = self._counter(names.WRITES)
+        self._withheld = self._counter(names.WITHHELD)
+        self._restarts = self._counter(names.TASK_RESTARTS)
+        self._target_requests = self._counter(names.TARGET_REQUESTS)
+        self._source_polls = self._counter(names.SOURCE_POLLS)
+        self._source_duration = self._histogram(names.SOURCE_DURATION)
+        self._source_samples = self._counter(names.SOURCE_SAMPLES)
+        self._begin_at_zero()
+
+    def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
+        """Add what can be read off the status at each scrape."""
+        self.registry.register(StatusCollector(snapshot))
+
+    def expect(self, *, targets: Iterable[str], sources: Iterable[tuple[str, str]]) -> None:
+        """Let the counters of these targets and sources (name, endpoint) begin at 0."""
+        for target in targets:
+            for verb in names.VERBS:
+                for outcome in names.OUTCOMES:
+                    self._target_requests.labels(target, verb, outcome)
+        for source, endpoint in sources:
+            self._source_samples.labels(source, endpoint)
+            self._source_duration.labels(source, endpoint)
+            for outcome in names.OUTCOMES:
+                self._source_polls.labels(source, endpoint, outcome)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Count decisions, events and withheld orders; measure the time."""
+        self._duration.observe(evaluation.took_seconds)
+        for decision in evaluation.tick.decisions:
+            verdict = decision.verdict
+            if isinstance(verdict, Hold):
+                word = names.HOLD_VERDICT
+            else:
+                word = names.SCALE_UP if isinstance(verdict, ScaleUp) else names.SCALE_DOWN
+            self._decisions.labels(word, verdict.reason).inc()
+        for event in evaluation.tick.events:
+            self._events.labels(event.kind).inc()
+        for withholding in evaluation.withheld:
+            self._withheld.labels(withholding.reason).inc()
+
+    def wrote(self, outcome: Outcome) -> None:
+        """Count how a write ended."""
+        is_up = outcome.order.to_replicas > outcome.order.from_replicas
+        direction = names.DIRECTION_UP if is_up else names.DIRECTION_DOWN
+        self._writes.labels(outcome.status, direction).inc()
+
+    def polled(self, poll: Poll) -> None:
+        """Count a poll and its samples; measure the time."""
+        kind = names.OK if poll.error_kind is None else poll.error_kind.value
+        self._source_polls.labels(poll.source, poll.endpoint, kind).inc()
+        self._source_samples.labels(poll.source, poll.endpoint).inc(poll.samples)
+        self._source_duration.labels(poll.source, poll.endpoint).observe(poll.took_seconds)
+
+    def target_called(self, target: str, verb: str, outcome: str) -> None:
+        """Count a request to a target."""
+        self._target_requests.labels(target, verb, outcome).inc()
+
+    def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
+        """Count a task that ended and starts again."""
+        del problem, pause_seconds
+        self._restarts.labels(task).inc()
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(*metric, registry=self.registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        return Histogram(*metric, registry=self.registry, buckets=names.SECONDS_BUCKETS)
+
+    def _begin_at_zero(self) -> None:
+        for reason in names.REASONS:
+            self._decisions.labels(names.HOLD_VERDICT, reason)
+        for reason in names.MOVING_REASONS:
+            self._decisions.labels(names.SCALE_UP, reason)
+            self._decisions.labels(names.SCALE_DOWN, reason)
+        for kind in EventKind:
+            self._events.labels(kind)
+        for outcome in names.WRITE_OUTCOMES:
+            for direction in names.DIRECTIONS:
+                self._writes.labels(outcome, direction)
+        for reason in names.WITHHELD_REASONS:
+            self._withheld.labels(reason)

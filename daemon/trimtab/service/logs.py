@@ -1,0 +1,205 @@
+"""The log: one line for each thing that happened, and none for what merely went on.
+
+Events are stable identifiers (``decision``, ``hold``, ``write``, …); everything else is a field.
+A repeated hold is logged once, when its reason changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+import structlog
+
+from trimtab.core.decision import Hold, Reason, WriteStatus
+from trimtab.service.audience import Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from structlog.typing import EventDict, Processor
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Decision, Event, Outcome
+    from trimtab.service.actuator import Withholding
+    from trimtab.service.controller import Evaluation
+    from trimtab.service.fleet import Reading
+    from trimtab.service.observer import Poll
+
+ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLICY})
+"""Holds that somebody should look at."""
+
+SLOW_SHARE = 0.5
+"""An evaluation that takes more than this share of the tick interval is called slow."""
+
+
+def configure_logs(
+    clock: Clock, *, level: str = "info", form: str = "auto", stream: TextIO | None = None
+) -> None:
+    """Send log lines to ``stream`` (standard output) as ``json``, ``console`` or, by ``auto``, as suits.
+
+    ``level`` is debug, info, warning or error. Times in the lines are the clock's.
+    """
+    out = stream or sys.stdout
+    is_console = form == "console" or (form == "auto" and out.isatty())
+
+    def add_time(_: object, __: str, event: EventDict) -> EventDict:
+        moment = datetime.fromtimestamp(clock.now(), tz=UTC)
+        return {"time": moment.isoformat(timespec="milliseconds"), **event}
+
+    processors: Sequence[Processor] = [
+        structlog.processors.add_log_level,
+        add_time,
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time")
+        if is_console
+        else structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+    ]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+
+
+class Narrator(Silence):
+    """Tells the log what the daemon does, without repeating itself."""
+
+    def __init__(self, *, tick_interval_seconds: float) -> None:
+        self._log = structlog.get_logger("trimtab")
+        self._slow_seconds = tick_interval_seconds * SLOW_SHARE
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._told_withheld: dict[str, tuple[str, str]] = {}
+        self._told_trouble: dict[str, str] = {}
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Log the events, and each decision that differs from the one told last."""
+        for event in evaluation.tick.events:
+            self._tell_event(event)
+        for decision in evaluation.tick.decisions:
+            self._tell_decision(decision)
+        for withholding in evaluation.withheld:
+            self._tell_withheld(withholding)
+        if evaluation.took_seconds > self._slow_seconds:
+            self._log.warning(
+                "slow_evaluation",
+                took_seconds=round(evaluation.took_seconds, 3),
+                decisions=len(evaluation.tick.decisions),
+            )
+
+    def wrote(self, outcome: Outcome) -> None:
+        """Log how a write ended."""
+        order = outcome.order
+        self._told_withheld.pop(order.deployment, None)
+        is_fine = outcome.status in (WriteStatus.APPLIED, WriteStatus.VOID)
+        tell = self._log.info if is_fine else self._log.warning
+        tell(
+            "write",
+            deployment=order.deployment,
+            policy=order.policy,
+            outcome=outcome.status.value,
+            from_replicas=order.from_replicas,
+            to_replicas=order.to_replicas,
+            actuation=order.actuation.value,
+            reason=order.reason.value,
+            error_kind=outcome.error_kind,
+            sentence=outcome.sentence,
+        )
+
+    def polled(self, poll: Poll) -> None:
+        """Log when a source begins to fail, fails in another way, or works again."""
+        fields = {"source": poll.source, "endpoint": poll.endpoint}
+        kind = None if poll.error_kind is None else poll.error_kind.value
+        self._tell_trouble("source", f"{poll.source} {poll.endpoint}", poll.trouble, kind, fields)
+
+    def fleet_read(self, reading: Reading) -> None:
+        """Log when a target begins to fail, fails in another way, or works again."""
+        trouble = reading.trouble
+        self._tell_trouble(
+            "target",
+            reading.target,
+            None if trouble is None else trouble.sentence,
+            None if trouble is None else trouble.kind.value,
+            {"target": reading.target},
+        )
+
+    def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
+        """Log a task that should not have ended, with where it failed."""
+        self._log.error(
+            "task_ended",
+            task=task,
+            error="it returned" if problem is None else f"{type(problem).__name__}: {problem}",
+            restart_in_seconds=round(pause_seconds, 1),
+            exc_info=problem,
+        )
+
+    def _tell_event(self, event: Event) -> None:
+        self._log.info(
+            event.kind.value,
+            deployment=event.deployment,
+            before=event.before or None,
+            after=event.after or None,
+            sentence=event.sentence,
+        )
+        if event.kind == "gone":
+            self._told.pop(event.deployment, None)
+            self._told_withheld.pop(event.deployment, None)
+
+    def _tell_decision(self, decision: Decision) -> None:
+        verdict = decision.verdict
+        is_hold = isinstance(verdict, Hold)
+        key: tuple[object, ...] = (str(verdict), verdict.reason, decision.mode)
+        if not is_hold:
+            key += (decision.current, decision.desired)
+        if self._told.get(decision.deployment) == key:
+            return
+        self._told[decision.deployment] = key
+        tell = self._log.info
+        if verdict.reason is Reason.INVARIANT:
+            tell = self._log.error
+        elif verdict.reason in ALARMING:
+            tell = self._log.warning
+        tell(
+            "hold" if is_hold else "decision",
+            deployment=decision.deployment,
+            policy=decision.policy,
+            mode=decision.mode.value,
+            verdict=str(verdict),
+            reason=verdict.reason.value,
+            current=decision.current,
+            desired=decision.desired,
+            wanted=decision.wanted,
+            sentence=decision.sentence,
+        )
+
+    def _tell_withheld(self, withholding: Withholding) -> None:
+        order = withholding.order
+        key = (withholding.reason.value, withholding.sentence)
+        if self._told_withheld.get(order.deployment) == key:
+            return
+        self._told_withheld[order.deployment] = key
+        self._log.warning(
+            "order_withheld",
+            deployment=order.deployment,
+            policy=order.policy,
+            to_replicas=order.to_replicas,
+            reason=withholding.reason.value,
+            sentence=withholding.sentence,
+        )
+
+    def _tell_trouble(
+        self, what: str, key: str, trouble: str | None, kind: str | None, fields: dict[str, str]
+    ) -> None:
+        """Log once per change of state; the kind of failure is the state, its wording is not."""
+        before = self._told_trouble.get(key)
+        if trouble is None:
+            if self._told_trouble.pop(key, None) is not None:
+                self._log.info(f"{what}_recovered", **fields)
+        elif before != kind:
+            self._told_trouble[key] = kind or ""
+            self._log.warning(f"{what}_failed", **fields, error_kind=kind, sentence=trouble)

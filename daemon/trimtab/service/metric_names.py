@@ -1,0 +1,195 @@
+"""Every metric's name, help, labels and closed label values, once.
+
+Names follow the Prometheus practices: base units, ``_total`` on counters only, points in time as
+timestamps rather than ages. No label is called ``namespace``, ``pod``, ``job`` or ``instance``:
+those belong to whoever scrapes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trimtab.core.decision import Reason, WriteStatus
+from trimtab.errors import ErrorKind
+from trimtab.service.actuator import Withheld
+
+
+class Metric(NamedTuple):
+    """Name, one sentence of help, and the names of its labels."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+DEPLOYMENT_LABELS = ("deployment", "policy")
+
+# -- the daemon ----------------------------------------------------------------------------------
+BUILD_INFO = Metric(
+    "trimtab_build_info", "The version that runs; always 1.", ("version", "python_version")
+)
+START_TIME = Metric("trimtab_start_timestamp_seconds", "When the daemon started.")
+TICK_DURATION = Metric(
+    "trimtab_evaluation_duration_seconds", "How long one evaluation of what was due took."
+)
+LAST_EVALUATION = Metric(
+    "trimtab_last_successful_evaluation_timestamp_seconds",
+    "When an evaluation last succeeded; absent before the first.",
+)
+DECISIONS = Metric("trimtab_decisions_total", "Decisions by outcome.", ("verdict", "reason"))
+EVENTS = Metric("trimtab_events_total", "What was noticed about deployments.", ("kind",))
+WRITES = Metric("trimtab_writes_total", "Orders by how they ended.", ("outcome", "direction"))
+WITHHELD = Metric("trimtab_orders_withheld_total", "Orders not even begun, by why.", ("reason",))
+TASK_RESTARTS = Metric(
+    "trimtab_task_restarts_total", "Tasks that should run for ever and ended.", ("task",)
+)
+CLOCK_JUMPS = Metric(
+    "trimtab_clock_jumps_total", "Jumps of the system clock that were noticed.", ("direction",)
+)
+
+# -- what it depends on --------------------------------------------------------------------------
+TARGET_REQUESTS = Metric(
+    "trimtab_target_requests_total",
+    "Requests to targets by outcome (ok, or how they failed).",
+    ("target", "verb", "outcome"),
+)
+TARGET_LAST_READ = Metric(
+    "trimtab_target_last_read_timestamp_seconds",
+    "When all deployments of the target were last read; absent before the first time.",
+    ("target",),
+)
+TARGET_READABLE = Metric(
+    "trimtab_target_readable", "Whether the last reading of the target worked.", ("target",)
+)
+TARGET_DEPLOYMENTS = Metric(
+    "trimtab_target_deployments", "Deployments known, under a policy or not.", ("target",)
+)
+SOURCE_POLLS = Metric(
+    "trimtab_source_polls_total",
+    "Polls of sources by outcome (ok, or how they failed).",
+    ("source", "endpoint", "outcome"),
+)
+SOURCE_DURATION = Metric(
+    "trimtab_source_poll_duration_seconds", "How long polls took.", ("source", "endpoint")
+)
+SOURCE_SAMPLES = Metric(
+    "trimtab_source_samples_total", "Samples that sources gave.", ("source", "endpoint")
+)
+SOURCE_LAST_SUCCESS = Metric(
+    "trimtab_source_last_success_timestamp_seconds",
+    "When the source last answered; absent before the first time.",
+    ("source", "endpoint"),
+)
+
+# -- policies and deployments --------------------------------------------------------------------
+POLICY_INFO = Metric(
+    "trimtab_policy_info",
+    "A policy in force; always 1.",
+    ("policy", "owner", "mode", "actuation"),
+)
+POLICY_DEPLOYMENTS = Metric(
+    "trimtab_policy_deployments", "Deployments that the policy decides for.", ("policy",)
+)
+HELD = Metric(
+    "trimtab_deployments_held", "Deployments whose latest decision is to hold, by why.", ("reason",)
+)
+STATE = Metric(
+    "trimtab_deployment_state",
+    "The deployment's state; 1 for the one it is in.",
+    (*DEPLOYMENT_LABELS, "state"),
+)
+HOLD = Metric(
+    "trimtab_deployment_hold",
+    "Why the latest decision is to hold; absent when it is not.",
+    (*DEPLOYMENT_LABELS, "reason"),
+)
+CURRENT = Metric(
+    "trimtab_deployment_current_replicas",
+    "Replicas asked for before the latest decision.",
+    DEPLOYMENT_LABELS,
+)
+DESIRED = Metric(
+    "trimtab_deployment_desired_replicas",
+    "Replicas asked for by the latest decision.",
+    DEPLOYMENT_LABELS,
+)
+WANTED = Metric(
+    "trimtab_deployment_wanted_replicas",
+    "Replicas the rules want before anything limits them; absent when they cannot tell.",
+    DEPLOYMENT_LABELS,
+)
+MIN = Metric(
+    "trimtab_deployment_min_replicas",
+    "The lower end of the effective bounds; absent when no rule was applied.",
+    DEPLOYMENT_LABELS,
+)
+MAX = Metric(
+    "trimtab_deployment_max_replicas",
+    "The upper end of the effective bounds; absent when no rule was applied.",
+    DEPLOYMENT_LABELS,
+)
+READY = Metric(
+    "trimtab_deployment_ready_replicas", "Replicas that serve, as last read.", DEPLOYMENT_LABELS
+)
+ON_THEIR_WAY = Metric(
+    "trimtab_deployment_on_their_way_replicas",
+    "Replicas that exist and do not serve yet, as last read.",
+    DEPLOYMENT_LABELS,
+)
+ACCELERATORS = Metric(
+    "trimtab_deployment_accelerators",
+    "Accelerators of the replicas that exist; absent while the shape is unknown.",
+    (*DEPLOYMENT_LABELS, "accelerator_type"),
+)
+DECIDED_AT = Metric(
+    "trimtab_deployment_last_decision_timestamp_seconds",
+    "When the deployment was last decided on.",
+    DEPLOYMENT_LABELS,
+)
+IN_FLIGHT = Metric(
+    "trimtab_deployment_write_in_flight", "Whether a write has not ended yet.", DEPLOYMENT_LABELS
+)
+ORDER_WITHHELD = Metric(
+    "trimtab_deployment_order_withheld",
+    "Why the latest order could not be begun; absent when it could.",
+    (*DEPLOYMENT_LABELS, "reason"),
+)
+SIGNAL_VALUE = Metric(
+    "trimtab_signal_value",
+    "The value the latest decision rests on; absent when stale or missing.",
+    (*DEPLOYMENT_LABELS, "signal"),
+)
+SIGNAL_AGE = Metric(
+    "trimtab_signal_age_seconds",
+    "How old the latest sample was at the latest decision; absent when there never was one.",
+    (*DEPLOYMENT_LABELS, "signal"),
+)
+SIGNAL_USABLE = Metric(
+    "trimtab_signal_usable",
+    "Whether the signal could be used at the latest decision.",
+    (*DEPLOYMENT_LABELS, "signal"),
+)
+
+# -- closed label values -------------------------------------------------------------------------
+SCALE_UP, SCALE_DOWN, HOLD_VERDICT = "scale_up", "scale_down", "hold"
+REASONS = tuple(reason.value for reason in Reason)
+MOVING_REASONS = tuple(
+    reason.value
+    for reason in (
+        Reason.DEMAND,
+        Reason.FLOOR,
+        Reason.CEILING,
+        Reason.BOUNDS,
+        Reason.EXPIRY_DRAIN,
+    )
+)
+DIRECTION_UP, DIRECTION_DOWN = "up", "down"
+DIRECTIONS = (DIRECTION_UP, DIRECTION_DOWN)
+WRITE_OUTCOMES = tuple(status.value for status in WriteStatus)
+WITHHELD_REASONS = tuple(reason.value for reason in Withheld)
+OK = "ok"
+OUTCOMES = (OK, *(kind.value for kind in ErrorKind))
+VERBS = ("list", "read", "write")
+JUMP_DIRECTIONS = ("forward", "backward")
+
+SECONDS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -1,0 +1,134 @@
+"""Asks one source for load, at the source's own interval, for ever; its failures stop nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trimtab.errors import ErrorKind, SourceError
+from trimtab.service.signals_wanted import signals_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from trimtab.clock import Clock
+    from trimtab.core.engine import Engine
+    from trimtab.core.signals import Sample, SignalSpec
+    from trimtab.service.fleet import Fleet
+    from trimtab.service.trigger import Trigger
+    from trimtab.sources.port import Source
+
+SAMPLES_MAX = 200_000
+"""Samples that may wait for the controller; beyond it the oldest are dropped and counted."""
+
+POLL_SECONDS_MAX = 60.0
+"""In real time; sources have tighter limits of their own."""
+
+
+FIRST_LOOK_SECONDS = 1.0
+"""While some target's deployments are not known yet."""
+
+
+class Inbox:
+    """Samples on their way from the sources to the next evaluation."""
+
+    def __init__(self, samples_max: int = SAMPLES_MAX) -> None:
+        self._samples: deque[Sample] = deque(maxlen=samples_max)
+        self.dropped = 0
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Append samples; the newest are kept."""
+        room = (self._samples.maxlen or 0) - len(self._samples)
+        self.dropped += max(0, len(samples) - room)
+        self._samples.extend(samples)
+
+    def drain(self) -> list[Sample]:
+        """Return everything that came in since the last time."""
+        samples = list(self._samples)
+        self._samples.clear()
+        return samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """How asking a source went. ``trouble`` is ``None`` when it answered."""
+
+    source: str
+    endpoint: str
+    at: float
+    took_seconds: float
+    samples: int = 0
+    trouble: str | None = None
+    error_kind: ErrorKind | None = None
+
+
+class Observer:
+    """One per source. Leaves samples in the inbox and wakes the deployments they are about."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        source: Source,
+        *,
+        engine: Engine,
+        fleet: Fleet,
+        inbox: Inbox,
+        trigger: Trigger,
+        on_poll: Callable[[Poll], None],
+    ) -> None:
+        self._clock = clock
+        self._source = source
+        self._engine = engine
+        self._fleet = fleet
+        self._inbox = inbox
+        self._trigger = trigger
+        self._on_poll = on_poll
+
+    async def run(self) -> None:
+        """Poll for ever. The interval counts from start to start and is never undercut."""
+        interval = self._source.interval_seconds
+        while True:
+            deployments = self._fleet.deployments.values()
+            wanted = signals_wanted(self._engine, deployments, self._source)
+            if not wanted:
+                # Nothing was asked, so looking again soon undercuts nothing; at the start it
+                # saves an interval of blindness.
+                await self._clock.sleep(FIRST_LOOK_SECONDS if self._fleet.unread else interval)
+                continue
+            started_at = self._clock.monotonic()
+            wait_seconds = await self._poll_once(wanted)
+            elapsed = self._clock.monotonic() - started_at
+            await self._clock.sleep(max(interval - elapsed, wait_seconds))
+
+    async def _poll_once(self, wanted: Mapping[str, Sequence[SignalSpec]]) -> float:
+        """Return how long the other side asked to be left alone."""
+        source = self._source
+        started_at = self._clock.monotonic()
+        retry_after: float | None = None
+        trouble: str | None = None
+        kind: ErrorKind | None = None
+        samples: Sequence[Sample] = ()
+        try:
+            async with asyncio.timeout(POLL_SECONDS_MAX):
+                samples = await source.poll(wanted)
+        except SourceError as error:
+            trouble, kind, retry_after = str(error), error.kind, error.retry_after_seconds
+        except TimeoutError:
+            trouble = f"{source.endpoint} did not answer within {POLL_SECONDS_MAX:.0f} s"
+            kind = ErrorKind.TIMEOUT
+        self._inbox.add(samples)
+        self._trigger.wake({sample.deployment for sample in samples})
+        self._on_poll(
+            Poll(
+                source=source.name,
+                endpoint=source.endpoint,
+                at=self._clock.now(),
+                took_seconds=self._clock.monotonic() - started_at,
+                samples=len(samples),
+                trouble=trouble,
+                error_kind=kind,
+            )
+        )
+        return retry_after or 0.0

@@ -1,0 +1,65 @@
+"""What the daemon knows and does right now, as one immutable value: for metrics, pages and people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trimtab.core.decision import Decision
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.policy import Policy
+    from trimtab.service.actuator import Setback, Withholding
+    from trimtab.service.fleet import Trouble
+    from trimtab.service.observer import Poll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStatus:
+    """One deployment that a policy matches: as last read, as last decided, and what stands in the way.
+
+    ``withheld`` is the order that could not be begun at the last evaluation, ``setback`` what the
+    last write ran into; both are ``None`` when all is well.
+    """
+
+    deployment: Deployment
+    decision: Decision
+    is_write_in_flight: bool
+    withheld: Withholding | None
+    setback: Setback | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """One target: when its fleet was last read (``None``: never), and why not since."""
+
+    name: str
+    deployments: int
+    read_at: float | None
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """One source: its last poll and the last that worked; ``None`` before the first."""
+
+    name: str
+    endpoint: str
+    last: Poll | None
+    succeeded_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSnapshot:
+    """Everything at one moment (UTC seconds). ``ticked_at`` is the last evaluation that succeeded."""
+
+    at: float
+    started_at: float | None
+    ticked_at: float | None
+    is_stopping: bool
+    policies: tuple[Policy, ...]
+    deployments: tuple[DeploymentStatus, ...]
+    targets: tuple[TargetStatus, ...]
+    sources: tuple[SourceStatus, ...]
+    clock_jumps_forward: int = 0
+    clock_jumps_backward: int = 0

@@ -1,0 +1,49 @@
+"""The port behind which every source that is asked for load stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trimtab.core.signals import Sample, SignalSpec
+
+
+class Source(Protocol):
+    """An adapter that turns the world into samples when it is asked.
+
+    Several sources may share a ``name``: policies say ``source: fireworks`` and mean the endpoint of
+    whichever account a deployment belongs to; ``endpoint`` tells those apart. Sources that are
+    pushed to will have a port of their own.
+    """
+
+    @property
+    def name(self) -> str:
+        """What policies call it."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """Which of the sources of that name it is, for logs and metrics."""
+        ...
+
+    @property
+    def interval_seconds(self) -> float:
+        """How long to wait between two polls; never undercut, whatever happens."""
+        ...
+
+    def serves(self, deployment: str) -> bool:
+        """Whether the signals of the deployment of that full name are heard here."""
+        ...
+
+    async def poll(self, wanted: Mapping[str, Sequence[SignalSpec]]) -> Sequence[Sample]:
+        """Ask once for all the ``wanted`` signals, by full deployment name.
+
+        A signal of which nothing is known has no sample. Raises ``SourceError``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
