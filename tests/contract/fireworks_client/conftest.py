@@ -12,8 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from trimtab.targets.fireworks.client import FireworksClient
-from trimtab.targets.fireworks.transport import FireworksAccount
+from trimtab.targets.fireworks import FireworksAccount, FireworksClient, FireworksTarget
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -74,6 +73,9 @@ class ScriptedServer:
     def on(self, method: str, path: str, *replies: Reply | dict[str, Any]) -> None:
         queue = self._by_call.setdefault((method, path), [])
         queue += [r if isinstance(r, Reply) else Reply(r) for r in replies]
+
+    def discard_the_rest(self) -> None:
+        self._queue.clear()
 
     @property
     def left(self) -> int:
@@ -169,6 +171,13 @@ def account(server: ScriptedServer) -> FireworksAccount:
 async def client(account: FireworksAccount, clock: JumpingClock) -> AsyncIterator[FireworksClient]:
     async with FireworksClient(account, clock, rng=Random(7)) as opened:
         yield opened
+
+
+@pytest.fixture
+async def target(account: FireworksAccount, clock: JumpingClock) -> AsyncIterator[FireworksTarget]:
+    opened = FireworksTarget(account, clock, rng=Random(7))
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

@@ -202,8 +202,7 @@ class FireworksClient:
     ) -> None:
         """Delete a deployment: softly, or for good with ``hard``.
 
-        Without ``ignore_checks`` one that had traffic within the hour is refused. A DELETE may be
-        resent by HTTP itself on a stale connection, so a ``not_found`` may be our own doing.
+        Without ``ignore_checks`` one that had traffic within the last hour is refused.
         """
         flags = {"hard": hard, "ignoreChecks": ignore_checks}
         call = self._deployment_call(

@@ -202,6 +202,7 @@ class Transport:
                 json=call.body,
                 headers={"Authorization": f"Bearer {self.account.api_key}"},
                 allow_redirects=False,
+                middlewares=(_without_resending,) if call.is_write else (),
             ) as response:
                 return Answer(
                     status=response.status,
@@ -283,6 +284,25 @@ class Transport:
                 error_kind=kind,
             )
         )
+
+
+class _LostError(aiohttp.ClientError):
+    """A connection that ended before the answer, in a class that aiohttp does not react to."""
+
+
+async def _without_resending(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from resending a DELETE by itself when the connection is lost (RFC 9110 lets it).
+
+    Nobody could tell afterwards whether a "not found" was the answer to the first or the second.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(str(error)) from error
 
 
 def _bucket(clock: Clock, bucket: Bucket, per_minute: int) -> TokenBucket:
