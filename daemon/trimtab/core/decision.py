@@ -41,6 +41,7 @@ class Reason(StrEnum):
     PARKED = "parked"
     EXPIRED = "expired"
     EXPIRES_SOON = "expires_soon"
+    WRITE_IN_FLIGHT = "write_in_flight"
     # what is wrong with the policies, or with us
     NO_POLICY = "no_policy"
     AMBIGUOUS_POLICY = "ambiguous_policy"

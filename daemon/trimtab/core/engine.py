@@ -64,6 +64,7 @@ class Engine:
         self._policies = tuple(policies)
         self._deployments = dict(memory.deployments) if memory is not None else {}
         self._lead_times = lead_times or LeadTimes()
+        self._in_flight: set[str] = set()
 
     @property
     def memory(self) -> Memory:
@@ -109,11 +110,17 @@ class Engine:
             decisions.append(decision)
             if order is not None:
                 orders.append(order)
+                self._in_flight.add(name)
         return Tick(at=now, decisions=tuple(decisions), orders=tuple(orders), events=tuple(events))
 
     def record(self, outcome: Outcome) -> None:
-        """Remember what became of an order: for the rate limits, and to recognise our own writes."""
+        """Remember what became of an order: for the rate limits, and to recognise our own writes.
+
+        Every order of a tick must end here, also one that was never sent (``VOID``): until then the
+        deployment is held.
+        """
         order = outcome.order
+        self._in_flight.discard(order.deployment)
         memory = self._deployments.get(order.deployment)
         if memory is None or outcome.status in (WriteStatus.VOID, WriteStatus.NOT_APPLIED):
             return
@@ -229,6 +236,7 @@ class Engine:
             policy=policy,
             current=asked_for(deployment, policy, now),
             lead_time_seconds=self._lead_times.of(deployment),
+            has_write_in_flight=deployment.name in self._in_flight,
         )
         draft = Draft(memory=memory, replicas=case.current, readings_by_name={})
         try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.worlds.engine_world import world
 
-from trimtab.core.decision import Hold, Reason, ScaleDown, ScaleUp, WriteStatus
+from trimtab.core.decision import Hold, Outcome, Reason, ScaleDown, ScaleUp, WriteStatus
 from trimtab.core.deployment import Pipeline
 from trimtab.core.policy import Limit, MoveRules, Select
 
@@ -131,9 +131,19 @@ def test_a_write_of_unknown_outcome_counts_against_the_limit() -> None:
 
 def test_a_write_that_was_not_applied_is_free_to_be_tried_again() -> None:
     w = world(2, up=moves(replicas(2, period=60.0)))
-    decision = w.step(load=90.0)
-    assert decision.desired == 4
+    assert w.step(load=90.0).desired == 4
+    (order,) = w.orders
+    w.engine.record(
+        Outcome(order=order, at=w.now, status=WriteStatus.NOT_APPLIED, sentence="refused")
+    )
     assert w.step(after=5.0, load=90.0).verdict == ScaleUp(Reason.DEMAND)
+
+
+def test_no_second_write_before_the_outcome_of_the_first_is_known() -> None:
+    w = world(2)
+    w.step(load=50.0)
+    assert w.step(after=15.0, load=90.0).verdict == Hold(Reason.WRITE_IN_FLIGHT)
+    assert w.orders == ()
 
 
 def test_replicas_on_their_way_are_not_asked_for_twice() -> None:

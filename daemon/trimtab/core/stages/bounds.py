@@ -55,14 +55,14 @@ def _clamp(case: Case, draft: Draft, allowed: Bounds) -> Draft:
     return draft.move(
         STAGE,
         end.replicas,
-        _reason(current, wanted, end.replicas, is_lower=end is allowed.lower),
+        _reason(case, draft, end.replicas, is_lower=end is allowed.lower),
         f"{word} {end.replicas} ({end.set_by})",
     )
 
 
-def _reason(current: int, wanted: int, end: int, *, is_lower: bool) -> Reason:
+def _reason(case: Case, draft: Draft, end: int, *, is_lower: bool) -> Reason:
+    current, wanted = case.current, draft.replicas
     if end == current:
         return Reason.AT_MIN if is_lower else Reason.AT_MAX
-    if (wanted > current) == (end > current) and wanted != current:
-        return Reason.DEMAND  # the same direction, cut short
-    return Reason.BOUNDS
+    is_cut_short = current < end < wanted or wanted < end < current
+    return draft.reason if is_cut_short else Reason.BOUNDS

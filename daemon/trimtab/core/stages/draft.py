@@ -27,6 +27,7 @@ class Case:
     policy: Policy
     current: int
     lead_time_seconds: float
+    has_write_in_flight: bool = False
 
 
 class Block(NamedTuple):

@@ -10,6 +10,7 @@ a word we do not know      no write
 0/0 on the wire            parked by a person: no write
 expired                    no write, or drain to 0 if the policy says so
 expires too soon           no scale-up: a replica would serve for less than the minimum useful time
+a write is in flight       no second one until its outcome is known
 =========================  ======================================================================
 """
 
@@ -36,6 +37,9 @@ def lifecycle(case: Case, draft: Draft) -> Draft:
     halt = _ending(case.deployment) or _state(case.deployment)
     if halt is not None:
         return _halted(case, draft, halt)
+    if case.has_write_in_flight:
+        block = Block(Reason.WRITE_IN_FLIGHT, "a write is in flight: waits for its outcome")
+        return _halted(case, draft, block)
     if is_expired(case.deployment, case.now):
         return _at_expiry(case, draft)
     if case.deployment.is_parked:

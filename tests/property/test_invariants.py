@@ -1,0 +1,422 @@
+"""What must hold in every life of a fleet: invariants 1-5 and 7 of docs/architecture.md.
+
+A random life: policies, loads (sane, absent, absurd), states, expiry, people who set bounds, writes
+that are applied, refused, lost or left in flight, restarts from JSON text. The checks keep their own
+full history and compute every limit from it anew, sharing no code with what they check.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.worlds.engine_world import START
+
+from trimtab.core.decision import Hold, Order, Outcome, Reason, ScaleDown, Tick, WriteStatus
+from trimtab.core.deployment import Deployment, Pipeline, Shape, State
+from trimtab.core.engine import Engine
+from trimtab.core.memory import Memory
+from trimtab.core.policy import (
+    Actuation,
+    AtExpiry,
+    Limit,
+    Mode,
+    MoveRules,
+    Policy,
+    Role,
+    Rule,
+    Select,
+    Selector,
+    WhileUpdating,
+)
+from trimtab.core.signals import OnMissing, Per, Sample, SignalSpec
+from trimtab.core.strategies.fixed import Fixed
+from trimtab.core.strategies.target import Target
+
+NAMES = ("accounts/acme/deployments/a", "accounts/acme/deployments/b")
+SIGNALS = ("total", "average")
+
+limits = st.builds(
+    lambda period, kind, amount: Limit(period_seconds=period, **{kind: amount}),
+    st.sampled_from([15.0, 60.0, 300.0]),
+    st.sampled_from(["percent", "replicas"]),
+    st.integers(1, 100),
+)
+
+
+def move_rules(*stabilizations: float) -> st.SearchStrategy[MoveRules]:
+    return st.builds(
+        MoveRules,
+        stabilization_seconds=st.sampled_from(stabilizations),
+        limits=st.lists(limits, max_size=2).map(tuple),
+        select=st.sampled_from(Select),
+    )
+
+
+signals = st.tuples(
+    st.builds(
+        SignalSpec,
+        name=st.just("total"),
+        source=st.just("s"),
+        query=st.just("q"),
+        max_age_seconds=st.sampled_from([20.0, 90.0]),
+        missing_up=st.sampled_from(OnMissing),
+    ),
+    st.builds(
+        SignalSpec,
+        name=st.just("average"),
+        source=st.just("s"),
+        query=st.just("q"),
+        max_age_seconds=st.sampled_from([20.0, 90.0]),
+        per=st.just(Per.REPLICA),
+        missing_up=st.sampled_from(OnMissing),
+    ),
+)
+
+demands = st.lists(
+    st.sampled_from(SIGNALS).map(
+        lambda name: Rule(
+            name=f"by-{name}", role=Role.DEMAND, strategy=Target(signal=name, target=10.0)
+        )
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda one: one.name,
+)
+limits_by_rule = st.lists(
+    st.builds(
+        lambda role, count: Rule(name=f"{role}-{count}", role=role, strategy=Fixed(replicas=count)),
+        st.sampled_from([Role.FLOOR, Role.CEILING]),
+        st.integers(0, 12),
+    ),
+    max_size=2,
+    unique_by=lambda one: one.name,
+)
+
+
+@st.composite
+def policies(draw: st.DrawFn, name: str) -> Policy:
+    low = draw(st.none() | st.integers(0, 6))
+    high = draw(st.none() | st.integers(low or 0, 14))
+    return Policy(
+        name=f"policy-of-{name[-1]}",
+        selector=Selector(name=name),
+        signals=draw(signals),
+        rules=tuple(draw(demands) + draw(limits_by_rule)),
+        mode=draw(st.sampled_from([Mode.ENFORCE, Mode.ENFORCE, Mode.ENFORCE, Mode.ADVISE])),
+        actuation=draw(st.sampled_from(Actuation)),
+        min_replicas=low,
+        max_replicas=high,
+        accelerators_max=draw(st.none() | st.integers(0, 60)),
+        up=draw(move_rules(0.0, 30.0, 120.0)),
+        down=draw(move_rules(0.0, 60.0, 300.0)),
+        while_updating=draw(st.sampled_from(WhileUpdating)),
+        at_expiry=draw(st.sampled_from(AtExpiry)),
+        minimum_useful_seconds=draw(st.sampled_from([0.0, 600.0])),
+    )
+
+
+@st.composite
+def deployments(draw: st.DrawFn, name: str) -> Deployment:
+    low = draw(st.integers(0, 5))
+    high = draw(st.integers(low, 12))
+    desired = draw(st.integers(low, high))
+    return Deployment(
+        name=name,
+        state=draw(st.sampled_from([State.READY, State.READY, State.READY, State.CREATING])),
+        min_replicas=low,
+        max_replicas=high,
+        desired_replicas=desired,
+        replica_count=desired,
+        pipeline=Pipeline(ready=desired),
+        shape=draw(st.sampled_from([Shape(), Shape(accelerators_per_replica=4)])),
+        created_at=START,
+        observed_at=START,
+    )
+
+
+class Life(RuleBasedStateMachine):
+    """Two deployments, their policies, an engine that may restart, and a world that misbehaves."""
+
+    engine: Engine
+
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        self.now = START
+        self.policies = {name: data.draw(policies(name)) for name in NAMES}
+        self.fleet = {name: data.draw(deployments(name)) for name in NAMES}
+        self.engine = Engine(self.policies.values())
+        self.in_flight: dict[str, Order] = {}
+        self.moves: dict[str, list[tuple[float, int]]] = {name: [] for name in NAMES}
+        self.wishes: dict[str, list[tuple[float, int]]] = {name: [] for name in NAMES}
+        self.heard: dict[tuple[str, str], float] = {}
+        self.tick(after=0.0)
+
+    # -- what happens --------------------------------------------------------------------------
+
+    @rule(after=st.sampled_from([0.0, 0.3, 5.0, 15.0, 61.0, 400.0]))
+    def tick(self, after: float) -> None:
+        self.now += after
+        before = dict(self.fleet)
+        tick = self.engine.step(self.now, self.fleet)
+        self._check(tick, before)
+        for order in tick.orders:
+            self.in_flight[order.deployment] = order
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        signal=st.sampled_from(SIGNALS),
+        value=st.floats(0, 200) | st.sampled_from([math.nan, math.inf, -3.0, 0.0, 1e300]),
+        age=st.sampled_from([0.0, 0.0, 0.0, 30.0, -100.0]),
+    )
+    def hear(self, name: str, signal: str, value: float, age: float) -> None:
+        if value == 1e300:
+            value = 1e4  # far beyond any bound, within what a strategy may ask for
+        if math.isfinite(value) and value >= 0 and age >= 0 and name in self._known():
+            key = (name, signal)
+            self.heard[key] = max(self.heard.get(key, -math.inf), self.now - age)
+        before = dict(self.fleet)
+        sample = Sample(name, signal, self.now - age, value)
+        tick = self.engine.step(self.now, self.fleet, [sample], due=[name])
+        self._check(tick, before)
+        for order in tick.orders:
+            self.in_flight[order.deployment] = order
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        loads=st.lists(st.sampled_from([0.0, 8.0, 25.0, 60.0, 140.0]), min_size=2, max_size=8),
+        after=st.sampled_from([10.0, 20.0, 50.0]),
+        is_reported_in_full=st.booleans(),
+    )
+    def ordinary_minutes_pass(
+        self, name: str, loads: list[float], after: float, is_reported_in_full: bool
+    ) -> None:
+        """A stretch in which nothing goes wrong: loads are heard, writes are applied at once."""
+        for load in loads:
+            self.now += after
+            signals = SIGNALS if is_reported_in_full else SIGNALS[:1]
+            ready = max(1, self.fleet[name].pipeline.ready)
+            values = {"total": load, "average": load / ready}
+            samples = [Sample(name, signal, self.now, values[signal]) for signal in signals]
+            if name in self._known():
+                self.heard.update(dict.fromkeys(((name, one) for one in signals), self.now))
+            before = dict(self.fleet)
+            tick = self.engine.step(self.now, self.fleet, samples, due=[name])
+            self._check(tick, before)
+            for order in tick.orders:
+                self._apply(order)
+                self.moves[name].append((self.now, order.to_replicas - order.from_replicas))
+                self.engine.record(
+                    Outcome(order=order, at=self.now, status=WriteStatus.APPLIED, sentence="")
+                )
+                deployment = self.fleet[name]
+                self.fleet[name] = replace(
+                    deployment, pipeline=Pipeline(ready=deployment.desired_replicas)
+                )
+
+    @precondition(lambda self: self.in_flight)
+    @rule(
+        data=st.data(),
+        status=st.sampled_from([*WriteStatus, WriteStatus.APPLIED, WriteStatus.APPLIED]),
+        is_applied_all_the_same=st.booleans(),
+        seconds=st.sampled_from([0.0, 2.0]),
+    )
+    def write_ends(
+        self,
+        data: st.DataObject,
+        status: WriteStatus,
+        is_applied_all_the_same: bool,
+        seconds: float,
+    ) -> None:
+        self.now += seconds
+        name = data.draw(st.sampled_from(sorted(self.in_flight)))
+        order = self.in_flight.pop(name)
+        is_applied = status is WriteStatus.APPLIED or (
+            status is WriteStatus.UNKNOWN and is_applied_all_the_same
+        )
+        if is_applied:
+            self._apply(order)
+        if status in (WriteStatus.APPLIED, WriteStatus.UNKNOWN):
+            self.moves[name].append((self.now, order.to_replicas - order.from_replicas))
+        self.engine.record(Outcome(order=order, at=self.now, status=status, sentence=""))
+
+    @rule(name=st.sampled_from(NAMES), ready=st.integers(0, 3))
+    def replicas_become_ready(self, name: str, ready: int) -> None:
+        deployment = self.fleet[name]
+        serving = min(deployment.desired_replicas, deployment.pipeline.ready + ready)
+        self.fleet[name] = replace(
+            deployment,
+            pipeline=Pipeline(ready=serving, pending=deployment.desired_replicas - serving),
+        )
+
+    @rule(name=st.sampled_from(NAMES), state=st.sampled_from([*State, State.UPDATING]))
+    def state_changes(self, name: str, state: State) -> None:
+        self.fleet[name] = replace(self.fleet[name], state=state)
+
+    @rule(name=st.sampled_from(NAMES))
+    def all_is_well_again(self, name: str) -> None:
+        self.fleet[name] = replace(self.fleet[name], state=State.READY, expires_at=None)
+
+    @rule(name=st.sampled_from(NAMES), left=st.sampled_from([-1.0, 0.0, 100.0, 2_000.0]))
+    def expiry_is_set(self, name: str, left: float) -> None:
+        self.fleet[name] = replace(self.fleet[name], expires_at=self.now + left)
+
+    @rule(name=st.sampled_from(NAMES), low=st.integers(0, 8), span=st.integers(0, 6))
+    def somebody_sets_bounds(self, name: str, low: int, span: int) -> None:
+        desired = min(max(self.fleet[name].desired_replicas, low), low + span)
+        self.fleet[name] = replace(
+            self.fleet[name],
+            min_replicas=low,
+            max_replicas=low + span,
+            desired_replicas=desired,
+            observed_at=self.now,
+        )
+
+    @rule()
+    def the_process_restarts(self) -> None:
+        text = json.dumps(self.engine.memory.to_json())
+        self.engine = Engine(self.policies.values(), Memory.from_json(json.loads(text)))
+        self.in_flight.clear()  # a write in flight died with the process, unapplied
+
+    # -- what must hold ------------------------------------------------------------------------
+
+    @invariant()
+    def memory_is_a_value(self) -> None:
+        if hasattr(self, "engine"):
+            memory = self.engine.memory
+            assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
+
+    def _check(self, tick: Tick, before: dict[str, Deployment]) -> None:
+        for decision in tick.decisions:
+            name = decision.deployment
+            assert decision.verdict != Hold(Reason.INVARIANT), decision.sentence
+            if decision.wanted is not None:
+                self.wishes[name].append((self.now, decision.wanted))
+            assert (decision.desired == decision.current) == isinstance(decision.verdict, Hold)
+            self._missing_data_never_shrinks(decision, before[name])
+        names = [order.deployment for order in tick.orders]
+        assert len(names) == len(set(names)), "one order for each deployment"
+        for order in tick.orders:
+            assert order.deployment not in self.in_flight, "invariant 5: one write in flight"
+            assert self.policies[order.deployment].mode is Mode.ENFORCE, "invariant 7: advise"
+            deployment = before[order.deployment]
+            self._is_allowed_by_the_lifecycle(order, deployment)
+            if order.reason is Reason.EXPIRY_DRAIN:
+                assert (order.min_replicas, order.max_replicas) == (0, 0)
+                continue
+            self._is_within_the_bounds(order, deployment)
+            if order.reason is not Reason.BOUNDS:
+                self._is_within_the_limits(order)
+                self._is_stable(order)
+
+    def _is_within_the_bounds(self, order: Order, deployment: Deployment) -> None:
+        """Invariant 1, with the ends worked out from the policy and the shape anew."""
+        policy = self.policies[order.deployment]
+        count = order.to_replicas
+        if policy.min_replicas is not None:
+            assert count >= policy.min_replicas
+        if policy.max_replicas is not None:
+            assert count <= policy.max_replicas
+        each = deployment.shape.accelerators_per_replica
+        if policy.accelerators_max is not None:
+            if each is None:
+                assert count <= order.from_replicas
+            else:
+                assert count * each <= policy.accelerators_max
+        if policy.actuation is Actuation.PIN:
+            assert order.min_replicas == order.max_replicas == count
+            assert count >= 1
+        if policy.actuation is Actuation.FLOOR:
+            assert order.min_replicas == count <= order.max_replicas
+        user = self.engine.memory.deployments[order.deployment].user
+        if user.is_believed:
+            assert user.min_replicas <= count <= user.max_replicas
+
+    def _is_allowed_by_the_lifecycle(self, order: Order, deployment: Deployment) -> None:
+        """Invariant 2."""
+        policy = self.policies[order.deployment]
+        is_expired = deployment.expires_at is not None and deployment.expires_at <= self.now
+        is_up = order.to_replicas > order.from_replicas
+        assert deployment.state in (State.READY, State.UPDATING)
+        if is_expired:
+            assert policy.at_expiry is AtExpiry.DRAIN
+            assert order.reason is Reason.EXPIRY_DRAIN
+        elif deployment.state is State.UPDATING:
+            assert is_up
+            assert policy.while_updating is WhileUpdating.UP
+        assert deployment.max_replicas > 0, "a parked deployment is a person's"
+
+    def _missing_data_never_shrinks(self, decision: Any, deployment: Deployment) -> None:
+        """Invariant 3: with any demand signal gone, only bounds or a drain may shrink."""
+        if not isinstance(decision.verdict, ScaleDown):
+            return
+        if decision.verdict.reason in (Reason.BOUNDS, Reason.EXPIRY_DRAIN):
+            return
+        policy = self.policies[deployment.name]
+        for spec in policy.signals:
+            if any(spec.name in one.strategy.signals for one in policy.rules):
+                heard = self.heard.get((deployment.name, spec.name), -math.inf)
+                assert self.now - heard <= spec.max_age_seconds, f"{spec.name} is missing"
+
+    def _is_within_the_limits(self, order: Order) -> None:
+        """Invariant 4, from the full history of our own writes, across restarts."""
+        policy = self.policies[order.deployment]
+        is_up = order.to_replicas > order.from_replicas
+        rules = policy.up if is_up else policy.down
+        assert rules.select is not Select.DISABLED
+        ends: list[float] = []
+        for limit in rules.limits:
+            moved = sum(
+                change
+                for at, change in self.moves[order.deployment]
+                if self.now - at < limit.period_seconds
+            )
+            start = max(0, order.from_replicas - moved)
+            sign = 1 if is_up else -1
+            if limit.percent is not None:
+                exact = start * (100 + sign * limit.percent) / 100
+                ends.append(math.ceil(exact) if is_up else math.floor(exact))
+            else:
+                assert limit.replicas is not None
+                ends.append(start + sign * limit.replicas)
+        if not ends:
+            return
+        is_wide = rules.select is Select.MAX
+        if is_up:
+            assert order.to_replicas <= (max(ends) if is_wide else min(ends))
+        else:
+            assert order.to_replicas >= (min(ends) if is_wide else max(ends))
+
+    def _is_stable(self, order: Order) -> None:
+        """No move past what was wished for within the direction's window."""
+        policy = self.policies[order.deployment]
+        is_up = order.to_replicas > order.from_replicas
+        seconds = (policy.up if is_up else policy.down).stabilization_seconds
+        within = [wish for at, wish in self.wishes[order.deployment] if self.now - at < seconds]
+        if within and is_up:
+            assert order.to_replicas <= min(within)
+        elif within:
+            assert order.to_replicas >= max(within)
+
+    def _apply(self, order: Order) -> None:
+        deployment = self.fleet[order.deployment]
+        self.fleet[order.deployment] = replace(
+            deployment,
+            min_replicas=order.min_replicas,
+            max_replicas=order.max_replicas,
+            desired_replicas=order.to_replicas,
+            replica_count=order.to_replicas,
+            observed_at=self.now,
+        )
+
+    def _known(self) -> set[str]:
+        return set(self.engine.memory.deployments)
+
+
+class TestLife(Life.TestCase):  # type: ignore[name-defined,misc]  # made by Hypothesis
+    settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
