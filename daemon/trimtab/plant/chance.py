@@ -19,8 +19,8 @@ def poisson(rng: Random, mean: float) -> int:
     """Draw a Poisson count with the given mean (0 or above).
 
     Small means by inversion. Larger ones by the Cornish-Fisher expansion of the quantile
-    (Abramowitz & Stegun 26.2.49) to the skewness term, whose error is below one count in ten
-    thousand there: a step of the plant must cost microseconds at any rate.
+    (Abramowitz & Stegun 26.2.49) to the skewness term, right to a fraction of a count there: a
+    step of the plant must cost microseconds at any rate.
     """
     if mean <= 0.0:
         return 0

@@ -8,7 +8,7 @@ same calls give the same run.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trimtab.plant.chance import lognormal, poisson
@@ -101,10 +101,13 @@ class PlantDeployment:
 
     @property
     def totals(self) -> Totals:
-        """What became of the requests and what the replicas cost, up to the last ``advance``."""
+        """What became of the requests and what the replicas cost, as of now; a copy to keep."""
         totals = self._queue.totals
-        totals.billed_replica_seconds = self.replicas.billed_replica_seconds
-        return totals
+        return replace(
+            totals,
+            refused_by_code=dict(totals.refused_by_code),
+            billed_replica_seconds=self.replicas.billed_replica_seconds,
+        )
 
     @property
     def in_flight(self) -> float:

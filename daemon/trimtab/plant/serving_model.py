@@ -184,8 +184,8 @@ def ttft_share(seconds: float, wait_seconds: float, mean_ms: float) -> float:
     """Return the share of requests whose first token comes within ``seconds`` of arrival.
 
     ``wait_seconds`` is what they waited for admission; after it the time is exponential with
-    ``mean_ms`` (prefill and its wait). The exponential tail fits the simulated p95 within 10 %
-    from a quarter of capacity up to all of it.
+    ``mean_ms`` (prefill and its wait). The exponential tail fits the published p95 of 8B on H100
+    with conversations within 10 %, from a quarter of capacity up to all of it.
     """
     left_ms = (seconds - wait_seconds) * 1000.0
     if left_ms <= 0.0:
