@@ -107,7 +107,7 @@ class Totals:
         Requests still waiting or in service are not judged yet. ``None`` when none was answered.
         """
         answered = self.finished + self.refused
-        return self.met_slo / answered if answered > 0.0 else None
+        return min(1.0, self.met_slo / answered) if answered > 0.0 else None
 
 
 class FluidQueue:

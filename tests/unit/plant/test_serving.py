@@ -79,7 +79,7 @@ def test_every_request_is_finished_or_refused_or_in_flight_always(
         assert -1e-9 <= totals.met_slo <= totals.finished + 1e-6
         assert min(fluid.waiting, fluid.in_service, fluid.draining) >= 0.0
         assert fluid.waiting <= serving * fluid.waiting_max_per_replica + 1e-6
-        assert totals.attainment is None or 0.0 <= totals.attainment <= 1.0 + 1e-9
+        assert totals.attainment is None or 0.0 <= totals.attainment <= 1.0
 
 
 @pytest.mark.parametrize(
