@@ -11,13 +11,16 @@ explanation without a member, stops the generator.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason
+from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
 from trimtab.policy.codes import CODES
+from trimtab.service import metric_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -250,9 +253,48 @@ def diagnostics_page() -> str:
     return "\n".join(lines)
 
 
+def metrics_page() -> str:
+    """Return docs/reference/metrics.md."""
+    metrics = [one for one in vars(metric_names).values() if isinstance(one, metric_names.Metric)]
+    lines = [
+        "# Metrics",
+        "",
+        "What `/metrics` exports. A series that has nothing to say is absent, never 0. Labels called",
+        "`reason` take the values of [reasons](reasons.md), `outcome` those of",
+        "[kinds of error](error-kinds.md) or `ok`.",
+        "",
+        "| metric | labels | meaning |",
+        "|---|---|---|",
+    ]
+    for one in sorted(metrics):
+        labels = ", ".join(f"`{label}`" for label in one.labels)
+        lines.append(f"| `{one.name}` | {labels} | {one.help} |")
+    return "\n".join(lines)
+
+
+def emulator_switches_page() -> str:
+    """Return docs/reference/emulator-switches.md."""
+    lines = [
+        "# Switches of the emulator",
+        "",
+        "The control plane's documentation leaves these open. `trimtab emulate --switch name=value`",
+        "turns each to another reading, so that a client can be tested against all of them.",
+    ]
+    for switch in dataclasses.fields(Switches):
+        default = switch.default
+        shown = ("on" if default else "off") if isinstance(default, bool) else default
+        lines += ["", f"## {switch.name}", "", switch.metadata["doc"], "", f"Default: `{shown}`."]
+        choices = switch.metadata.get("choices", {})
+        lines += [""] if choices else []
+        lines += [f"- `{value}`: {meaning}" for value, meaning in choices.items()]
+    return "\n".join(lines)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "diagnostics.md": diagnostics_page,
+    "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,
+    "metrics.md": metrics_page,
     "reasons.md": reasons_page,
 }
 
