@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trimtab.core.decision import EventKind, WriteStatus
+from trimtab.core.decision import EventKind, Outcome, WriteStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from trimtab.clock import Clock
-    from trimtab.core.decision import Decision, Outcome, Tick
+    from trimtab.core.decision import Decision, Tick
     from trimtab.core.engine import Engine
     from trimtab.service.actuator import Actuator, Withholding
     from trimtab.service.fleet import Fleet
@@ -99,6 +99,7 @@ class Controller:
             if withholding is not None:
                 self._withheld[order.deployment] = withholding
                 withheld.append(withholding)
+                self._engine.record(_never_sent(withholding, tick.at))
         self.ticked_at = tick.at
         evaluation = Evaluation(
             tick=tick,
@@ -118,3 +119,10 @@ class Controller:
         self._decisions.pop(deployment, None)
         self._withheld.pop(deployment, None)
         self._actuator.forget(deployment)
+
+
+def _never_sent(withholding: Withholding, at: float) -> Outcome:
+    """Tell the engine that an order came to nothing, so that it may decide anew."""
+    return Outcome(
+        order=withholding.order, at=at, status=WriteStatus.VOID, sentence=withholding.sentence
+    )
