@@ -220,10 +220,11 @@ def _read_text(file: FileText) -> _Read:
         findings.add(codes.UNREADABLE_FILE, file.place(bad.start()), message, "remove it")
         return _Read(findings, [], has_documents=True)
     roots = read_nodes(findings)
-    if not roots and not findings.diagnostics:
+    is_empty = not roots and not findings.diagnostics
+    if is_empty:
         findings.add(codes.EMPTY_FILE, START, "the file holds no policy")
     places = [place for root in roots if (place := _read_document(root, findings)) is not None]
-    return _Read(findings, places, has_documents=bool(roots or findings.diagnostics))
+    return _Read(findings, places, has_documents=not is_empty)
 
 
 def _read_document(root: Node, findings: Findings) -> Place | None:

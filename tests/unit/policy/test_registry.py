@@ -1,0 +1,42 @@
+"""Every strategy that a policy can name is complete."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from trimtab.policy.registry import STRATEGIES, build_strategy
+from trimtab.policy.strategies.fixed import FixedConfig
+from trimtab.policy.strategies.target import TargetConfig
+
+EXAMPLES = {
+    "target": TargetConfig(type="target", signal="requests", target=5),
+    "fixed": FixedConfig(type="fixed", replicas=3),
+}
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_the_type_in_the_file_is_the_name_in_the_registry(kind: str) -> None:
+    annotation = STRATEGIES[kind].config.model_fields["type"].annotation
+    assert get_args(annotation) == (kind,)
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_what_is_built_reads_the_signals_that_its_configuration_names(kind: str) -> None:
+    config = EXAMPLES[kind]
+    strategy = build_strategy(config)
+    assert strategy.signals == tuple(name for _, name in config.reads())
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_the_places_of_its_signals_are_keys_of_its_configuration(kind: str) -> None:
+    config = EXAMPLES[kind]
+    for path, name in config.reads():
+        assert getattr(config, str(path[0])) == name
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_each_is_described_in_one_line(kind: str) -> None:
+    assert 10 < len(STRATEGIES[kind].summary) < 100
+    assert "\n" not in STRATEGIES[kind].summary
