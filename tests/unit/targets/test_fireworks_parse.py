@@ -96,6 +96,7 @@ def test_float32_noise_goes_and_the_number_that_was_meant_stays() -> None:
     assert without_float32_noise(struct.unpack("<f", struct.pack("<f", 0.1))[0]) == 0.1
     assert without_float32_noise(1500.0) == 1500.0
     assert without_float32_noise(0.0) == 0.0
+    assert without_float32_noise(3.4028234663852886e38) == pytest.approx(3.4028235e38)
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

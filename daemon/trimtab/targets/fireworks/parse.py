@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VALUE_CHARACTERS_MAX = 80
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
+FLOAT32_MAX = (2.0 - 2.0**-23) * 2.0**127
 DURATION_SECONDS_MAX = 315_576_000_000
 """10,000 years, the range of ``google.protobuf.Duration``."""
 
@@ -97,7 +98,8 @@ def without_float32_noise(number: float) -> float:
     packed = struct.pack("<f", number)
     for digits in range(1, 9):
         shorter = float(f"{number:.{digits}g}")
-        if struct.pack("<f", shorter) == packed:
+        # Rounding up may leave the range of float32 altogether.
+        if abs(shorter) <= FLOAT32_MAX and struct.pack("<f", shorter) == packed:
             return shorter
     return float(f"{struct.unpack('<f', packed)[0]:.9g}")
 
