@@ -84,14 +84,14 @@ class Daemon:
     ) -> None:
         self._clock = clock
         self._sources = tuple(sources)
-        self._timing = timing or Timing()
+        self.timing = timing or Timing()
         self._stop = asyncio.Event()
         self._started_at: float | None = None
         self._background: asyncio.Task[None] | None = None
         self._polls = Polls()
         self.instruments = Instruments()
         self._audience = Audience(
-            Narrator(tick_interval_seconds=self._timing.tick_interval_seconds),
+            Narrator(tick_interval_seconds=self.timing.tick_interval_seconds),
             self.instruments,
             self._polls,
             Callbacks(on_tick, on_outcome),
@@ -101,7 +101,7 @@ class Daemon:
         self.fleet = Fleet(clock, targets)
         self._inbox = Inbox()
         self._trigger = Trigger(
-            clock, random, tick_interval_seconds=self._timing.tick_interval_seconds
+            clock, random, tick_interval_seconds=self.timing.tick_interval_seconds
         )
         self._actuator = Actuator(
             clock,
@@ -145,7 +145,7 @@ class Daemon:
                     task.cancel()
         finally:
             self._stop.set()
-            await self._close()
+            await self.close()
 
     def stop(self) -> None:
         """Ask ``run`` to end. Returns at once; calling it again changes nothing."""
@@ -194,7 +194,7 @@ class Daemon:
             started_at = self._clock.monotonic()
             reading = await self.read(target)
             elapsed = self._clock.monotonic() - started_at
-            rest = self._timing.fleet_refresh_interval_seconds - elapsed
+            rest = self.timing.fleet_refresh_interval_seconds - elapsed
             await self._clock.sleep(max(rest, reading.retry_after_seconds or 0.0))
 
     async def read(self, target: Target) -> Reading:
@@ -210,12 +210,13 @@ class Daemon:
         self._controller.take_outcome(outcome)
         self._audience.wrote(outcome)
 
-    async def _close(self) -> None:
-        drain_seconds = self._timing.shutdown_timeout_seconds * DRAIN_SHARE
+    async def close(self) -> None:
+        """Let writes in flight end and release every connection; ``run`` does so itself."""
+        drain_seconds = self.timing.shutdown_timeout_seconds * DRAIN_SHARE
         await self._actuator.drain(drain_seconds)
         closing = [source.close() for source in self._sources]
         closing += [target.close() for target in self.fleet.targets]
-        rest_seconds = self._timing.shutdown_timeout_seconds - drain_seconds
+        rest_seconds = self.timing.shutdown_timeout_seconds - drain_seconds
         with contextlib.suppress(TimeoutError):  # a connection that will not close ends with us
             async with asyncio.timeout(rest_seconds):
                 await asyncio.gather(*closing, return_exceptions=True)

@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+import stamina
 import structlog
 
 from trimtab.core.decision import Hold, Reason, WriteStatus
@@ -47,7 +48,8 @@ def configure_logs(
 
     def add_time(_: object, __: str, event: EventDict) -> EventDict:
         moment = datetime.fromtimestamp(clock.now(), tz=UTC)
-        return {"time": moment.isoformat(timespec="milliseconds"), **event}
+        head = {"time": moment.isoformat(timespec="milliseconds"), "level": event.pop("level")}
+        return {**head, "event": event.pop("event"), **event}
 
     processors: Sequence[Processor] = [
         structlog.processors.add_log_level,
@@ -57,6 +59,8 @@ def configure_logs(
         if is_console
         else structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
     ]
+    # Retries are the targets' business and counted there; their last failure is logged by us.
+    stamina.instrumentation.set_on_retry_hooks([])
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -1,0 +1,66 @@
+"""The ``trimtab`` command. Only the sub-command that is asked for is imported, so help stays fast."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trimtab.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+COMMANDS = {
+    "run": "Scale deployments until told to stop.",
+    "emulate": "Serve a Fireworks-compatible control plane of emulated deployments.",
+    "demo": "Watch the daemon scale three emulated deployments.",
+}
+"""In the order of the help; each is the function of that name in ``trimtab/cli/<name>.py``."""
+
+
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the application for this command line: the command it names in full, the rest by name."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        help="An event-driven autoscaling daemon for GPU inference deployments.",
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    for name, line in COMMANDS.items():
+        function = _imported(name) if name == named else _not_imported
+        app.command(name, short_help=line)(function)
+    return app
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(importlib.import_module(f"trimtab.cli.{name}"), name)
+    return function
+
+
+def _not_imported() -> None:
+    """Stand for a command in the overview."""
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"trimtab {VERSION}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    del version  # dealt with by its callback
+
+
+def main() -> None:
+    """Run the command line."""
+    build_app(sys.argv[1:])(prog_name="trimtab")

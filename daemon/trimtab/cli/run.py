@@ -1,0 +1,106 @@
+"""``trimtab run``: the daemon, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
+from random import Random
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trimtab.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from trimtab.core.decision import Tick
+    from trimtab.core.policy import Policy
+    from trimtab.service.daemon import Daemon
+    from trimtab.settings import Settings
+
+
+def run(
+    policies: Annotated[
+        Path | None,
+        typer.Option(help="File or directory of policies.", envvar="TRIMTAB_POLICIES"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of settings.", envvar="TRIMTAB_CONFIG"),
+    ] = None,
+    fail_fast: Annotated[
+        bool,
+        typer.Option(
+            "--fail-fast",
+            help="End with 69 if an account cannot be read at the start, and with 70 on a bug.",
+        ),
+    ] = False,
+) -> None:
+    """Scale the deployments of the accounts in the settings, as the policies say.
+
+    Settings come from TRIMTAB_... variables over the --config file. SIGTERM and SIGINT stop it
+    cleanly: a write in flight is finished first; a second signal ends it at once.
+    """
+    from trimtab.errors import SettingsError
+    from trimtab.settings import load_settings
+    from trimtab.web.server import AddressError
+
+    try:
+        settings = load_settings(config)
+        if policies is not None:
+            settings = settings.model_copy(update={"policies": policies})
+        loaded = _load(settings.policies)
+        if loaded is None:
+            raise typer.Exit(ExitCode.BAD_CONFIGURATION)
+        code = asyncio.run(_run(settings, loaded, is_fail_fast=fail_fast))
+    except SettingsError as error:
+        _say(str(error))
+        code = ExitCode.BAD_CONFIGURATION
+    except AddressError as error:
+        _say(str(error))
+        code = ExitCode.FAILED
+    raise typer.Exit(code)
+
+
+def _load(path: Path) -> tuple[Policy, ...] | None:
+    """Read the policies and show every diagnostic; ``None`` if any file cannot be used."""
+    from trimtab.policy import as_text, read_policies
+    from trimtab.service.wiring import SOURCE_NAMES
+
+    report = read_policies(path, sources=SOURCE_NAMES)
+    if report.diagnostics:
+        _say(as_text(report.diagnostics).rstrip("\n"))
+    return report.policies if report.is_valid else None
+
+
+async def _run(settings: Settings, policies: tuple[Policy, ...], *, is_fail_fast: bool) -> ExitCode:
+    from trimtab.clock import SystemClock
+    from trimtab.core.decision import Reason
+    from trimtab.service.logs import configure_logs
+    from trimtab.service.process import Ending, run_process
+    from trimtab.service.wiring import build_daemon
+
+    clock = SystemClock()
+    configure_logs(clock, level=settings.log.level, form=settings.log.format)
+    bugs: list[str] = []
+    daemon: Daemon
+
+    def stop_on_bug(tick: Tick) -> None:
+        found = [one.sentence for one in tick.decisions if one.verdict.reason is Reason.INVARIANT]
+        if found and is_fail_fast:
+            bugs.extend(found)
+            daemon.stop()
+
+    random = Random()  # noqa: S311  jitter, not a secret
+    daemon = build_daemon(settings, policies, clock, random, on_tick=stop_on_bug)
+    ending, sentences = await run_process(
+        daemon, listen=settings.listen_address, is_fail_fast=is_fail_fast
+    )
+    for sentence in (*sentences, *bugs):
+        _say(sentence)
+    if ending is Ending.DEPENDENCY_UNAVAILABLE:
+        return ExitCode.DEPENDENCY_UNAVAILABLE
+    return ExitCode.INVARIANT_VIOLATION if bugs else ExitCode.CLEAN
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)

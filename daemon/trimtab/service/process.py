@@ -1,0 +1,104 @@
+"""The daemon as a process: its HTTP surface, its signals, and how it ends.
+
+Handlers do no work, they set a flag. They are installed explicitly, so the process may be PID 1 of
+a container without an init.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack, contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import structlog
+
+from trimtab.version import VERSION
+from trimtab.web.app import allowed_hosts_for, build_app
+from trimtab.web.server import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from trimtab.service.daemon import Daemon
+
+LOG = structlog.get_logger("trimtab")
+
+BEATS_MISSED_MAX = 4
+BEAT_AGE_SECONDS_MIN = 60.0
+"""The loop is called stuck after four tick intervals, but never before a minute."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Ending(Enum):
+    """How a run of the process came to its end."""
+
+    STOPPED = "stopped"
+    DEPENDENCY_UNAVAILABLE = "dependency unavailable"
+
+
+async def run_process(
+    daemon: Daemon, *, listen: tuple[str, int] | None, is_fail_fast: bool = False
+) -> tuple[Ending, tuple[str, ...]]:
+    """Run until SIGTERM or SIGINT; return how it ended, with sentences for the operator.
+
+    With ``is_fail_fast`` an account that cannot be read at the start ends it at once. A second
+    signal ends the process on the spot. Raises ``AddressError`` when ``listen`` cannot be bound.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_stopping_on_signals(daemon.stop))
+        address = None
+        if listen is not None:
+            beat_age = BEATS_MISSED_MAX * daemon.timing.tick_interval_seconds
+            app = build_app(
+                registry=daemon.instruments.registry,
+                health=daemon,
+                beat_age_seconds_max=max(beat_age, BEAT_AGE_SECONDS_MIN),
+                allowed_hosts=allowed_hosts_for(listen[0]),
+            )
+            address = await stack.enter_async_context(serving(app, *listen))
+        LOG.info(
+            "started",
+            version=VERSION,
+            listen=None if address is None else f"{address[0]}:{address[1]}",
+            policies=[policy.name for policy in daemon.engine.policies],
+            targets=[target.name for target in daemon.fleet.targets],
+        )
+        if is_fail_fast:
+            readings = await asyncio.gather(*map(daemon.read, daemon.fleet.targets))
+            troubles = tuple(one.trouble.sentence for one in readings if one.trouble is not None)
+            if troubles:
+                await daemon.close()
+                return Ending.DEPENDENCY_UNAVAILABLE, troubles
+        await daemon.run()
+        LOG.info("stopped")
+    return Ending.STOPPED, ()
+
+
+@contextmanager
+def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` at the first signal and end the process at the second."""
+    loop = asyncio.get_running_loop()
+    is_stopping = False
+
+    def received(number: signal.Signals) -> None:
+        nonlocal is_stopping
+        if is_stopping:
+            LOG.warning("stopped_at_once", signal=number.name)
+            sys.stdout.flush()
+            os._exit(128 + number)
+        is_stopping = True
+        LOG.info("stopping", signal=number.name)
+        stop()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, received, number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

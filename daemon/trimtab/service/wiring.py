@@ -1,0 +1,80 @@
+"""From settings to the daemon: one target and one source of load for each account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.core.lead_time import LeadTimes
+from trimtab.service.daemon import Daemon, Timing
+from trimtab.sources.fireworks import NAME as FIREWORKS
+from trimtab.sources.fireworks import FireworksMetrics
+from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from random import Random
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Tick
+    from trimtab.core.policy import Policy
+    from trimtab.settings import AccountSettings, Settings
+
+SOURCE_NAMES = frozenset({FIREWORKS})
+"""What a policy may say after ``source:``."""
+
+
+def build_daemon(
+    settings: Settings,
+    policies: Iterable[Policy],
+    clock: Clock,
+    random: Random,
+    *,
+    on_tick: Callable[[Tick], None] | None = None,
+) -> Daemon:
+    """Wire a daemon for the accounts of ``settings``. Raises ``SettingsError``."""
+    targets = [
+        FireworksTarget(_account(name, one), clock, annotate=one.annotate, rng=random)
+        for name, one in settings.accounts.items()
+    ]
+    sources = [
+        FireworksMetrics(
+            clock,
+            account_id=name,
+            scrape=target.client.scrape_metrics,
+            interval_seconds=max(settings.metrics_interval, _seconds_between_scrapes(one)),
+        )
+        for (name, one), target in zip(settings.accounts.items(), targets, strict=True)
+    ]
+    return Daemon(
+        clock=clock,
+        targets=targets,
+        sources=sources,
+        policies=policies,
+        timing=Timing(
+            tick_interval_seconds=settings.tick_interval,
+            fleet_refresh_interval_seconds=settings.fleet_refresh_interval,
+            shutdown_timeout_seconds=settings.shutdown_timeout,
+        ),
+        lead_times=LeadTimes(
+            default_seconds=settings.lead_time.default,
+            by_accelerator=dict(settings.lead_time.by_accelerator),
+        ),
+        random=random,
+        writes_in_flight_max=settings.writes_in_flight_max,
+        on_tick=on_tick,
+    )
+
+
+def _account(account_id: str, one: AccountSettings) -> FireworksAccount:
+    return FireworksAccount(
+        account_id=account_id,
+        api_key="" if one.api_key is None else one.api_key.get_secret_value(),
+        base_url=one.base_url,
+        control_per_minute=one.control_requests_per_minute,
+        metrics_per_minute=one.metrics_requests_per_minute,
+    )
+
+
+def _seconds_between_scrapes(one: AccountSettings) -> float:
+    """One scrape a minute of those that the limit allows stays free, for people."""
+    return 60.0 / (one.metrics_requests_per_minute - 1)

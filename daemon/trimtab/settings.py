@@ -1,0 +1,267 @@
+"""How the process runs: environment over file, secrets from files, every problem at once.
+
+A setting ``tick_interval`` is the key ``tick_interval`` in the YAML file that ``--config`` or
+``TRIMTAB_CONFIG`` names, and the variable ``TRIMTAB_TICK_INTERVAL``; one inside a section has two
+underscores between (``TRIMTAB_LOG__LEVEL``). What is scaled, and how, is in policies, not here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as EnvironmentValueError
+
+from trimtab.errors import SettingsError
+from trimtab.policy.durations import duration_hint, format_duration, parse_duration
+from trimtab.settings_problems import (
+    PREFIX,
+    FileValues,
+    read_file,
+    sentences,
+    unknown_variables,
+)
+from trimtab.sources.fireworks import INTERVAL_SECONDS_MIN
+
+if TYPE_CHECKING:
+    from pydantic_settings import PydanticBaseSettingsSource
+
+SDK_VARIABLES = {
+    "account_id": "FIREWORKS_ACCOUNT_ID",
+    "api_key": "FIREWORKS_API_KEY",
+    "base_url": "FIREWORKS_BASE_URL",
+}
+"""What the official SDK reads; used for whatever the short form ``fireworks`` leaves out."""
+
+_FROZEN = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _between(low: float, high: float) -> BeforeValidator:
+    def seconds(value: object) -> float:
+        found = parse_duration(value) if isinstance(value, str) else None
+        if found is None:
+            raise ValueError(f"is not a duration; {duration_hint(value)}")
+        if not low <= found <= high:
+            raise ValueError(
+                f"is outside what works; use {format_duration(low)} to {format_duration(high)}"
+            )
+        return found
+
+    return BeforeValidator(seconds)
+
+
+class AccountSettings(BaseModel):
+    """One account of the control plane, with its own key and limits.
+
+    After loading, ``api_key`` holds the key wherever it came from. It is in no text of ours.
+    """
+
+    model_config = _FROZEN
+
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    """A file that holds the key and nothing else, as secrets are mounted."""
+
+    base_url: str = "https://api.fireworks.ai"
+    control_requests_per_minute: Annotated[int, Field(ge=100, le=6000)] = 6000
+    metrics_requests_per_minute: Annotated[int, Field(ge=2, le=6)] = 6
+    annotate: bool = True
+    """Note the user's bounds on the deployment when overwriting them."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_url(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")) or len(value.split("//", 1)[1]) == 0:
+            raise ValueError("is not an http(s) URL; write it as in https://api.fireworks.ai")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if self.api_key is not None and self.api_key_file is not None:
+            raise ValueError("has both api_key and api_key_file; keep one, the file where you can")
+        if self.api_key is None and self.api_key_file is None:
+            raise ValueError("has no API key; set api_key_file to a file that holds it")
+        key = self._read_key() if self.api_key is None else self.api_key.get_secret_value()
+        key = key.strip()  # files end in a newline more often than not
+        if not key:
+            where = "api_key" if self.api_key_file is None else f"file {self.api_key_file}"
+            raise ValueError(f"has an empty API key; put the key into {where}")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("has an API key with characters that no key has; copy it again")
+        object.__setattr__(self, "api_key", SecretStr(key))
+        return self
+
+    def _read_key(self) -> str:
+        path = self.api_key_file
+        assert path is not None  # noqa: S101  checked by the caller
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ValueError(
+                f"has an API key file {path} that cannot be read ({why}); check path and permissions"
+            ) from None  # a chain could carry the content
+
+
+class ShortAccount(BaseModel):
+    """The short form ``fireworks`` for a single account, when its id is missing: only to say so."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    account_id: Annotated[str, Field(min_length=1)]
+
+
+class LeadTimeSettings(BaseModel):
+    """Start values for the time from asking for a replica until it serves."""
+
+    model_config = _FROZEN
+
+    default: Annotated[float, _between(1, 7200)] = 300.0
+    by_accelerator: dict[str, Annotated[float, _between(1, 7200)]] = Field(default_factory=dict)
+    """By accelerator type as the control plane writes it (``NVIDIA_H100_80GB``)."""
+
+
+class LogSettings(BaseModel):
+    """What is logged, and in which form: ``auto`` is JSON unless standard output is a terminal."""
+
+    model_config = _FROZEN
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """Everything about how the process runs. Immutable. Durations are seconds once loaded."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    policies: Path = Path("policies")
+    """A file or directory of policies."""
+
+    accounts: Annotated[dict[str, AccountSettings], Field(min_length=1)] = Field(
+        default_factory=dict, validate_default=True
+    )
+    fireworks: ShortAccount | None = None
+    """Short form for one account: ``TRIMTAB_FIREWORKS__ACCOUNT_ID``, ``…__API_KEY_FILE`` and so on."""
+
+    tick_interval: Annotated[float, _between(1, 3600)] = 15.0
+    """How often everything is evaluated even if nothing happens."""
+
+    fleet_refresh_interval: Annotated[float, _between(1, 3600)] = 15.0
+    """How often the deployments of each account are listed."""
+
+    metrics_interval: Annotated[float, _between(INTERVAL_SECONDS_MIN, 3600)] = 30.0
+    """How often each account's metrics are read; its values change every 30 s."""
+
+    lead_time: LeadTimeSettings = LeadTimeSettings()
+    listen: str = "127.0.0.1:9464"
+    """Host and port for ``/metrics``, ``/livez`` and ``/readyz``, or ``off``."""
+
+    writes_in_flight_max: Annotated[int, Field(ge=1, le=256)] = 16
+    log: LogSettings = LogSettings()
+    shutdown_timeout: Annotated[float, _between(1, 300)] = 10.0
+    """How long a clean stop may take; writes in flight get nine tenths of it."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come in as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_in_short_form(cls, values: Any) -> Any:
+        """Turn the short form and the SDK's variables into an account like any other."""
+        short = values.get("fireworks")
+        if short is not None and not isinstance(short, dict):
+            return values
+        short = dict(short or {})
+        if not short and values.get("accounts"):
+            return values
+        for key, variable in SDK_VARIABLES.items():
+            is_stated = key in short or (key == "api_key" and "api_key_file" in short)
+            if not is_stated and os.environ.get(variable):
+                short[key] = os.environ[variable]
+        if not short.get("account_id"):
+            return {**values, "fireworks": short} if short else values
+        account_id = str(short.pop("account_id"))
+        accounts = {**(values.get("accounts") or {}), account_id: short}
+        return {**{k: v for k, v in values.items() if k != "fireworks"}, "accounts": accounts}
+
+    @field_validator("accounts")
+    @classmethod
+    def _ids_are_ids(cls, value: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
+        for account_id in value:
+            if not account_id or set(account_id) & set("/:?#% \t"):
+                raise ValueError(
+                    f"has {account_id!r}, which is no account id; write it as in accounts/<id>"
+                )
+        return value
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        is_address = bool(host) and port.isascii() and port.isdigit() and int(port) < 65536
+        if value != "off" and not is_address:
+            raise ValueError("is not an address; write host:port as in 127.0.0.1:9464, or off")
+        return value
+
+    @property
+    def listen_address(self) -> tuple[str, int] | None:
+        """Host and port to serve on; ``None`` when the HTTP surface is off."""
+        if self.listen == "off":
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Read the file ``config`` (else that of ``TRIMTAB_CONFIG``, else none) and the environment.
+
+    Raises ``SettingsError`` with one sentence a line for every problem found.
+    """
+    if config is None and (named := os.environ.get(f"{PREFIX}CONFIG")):
+        config = Path(named)
+    file = FileValues() if config is None else read_file(config)
+    problems = list(file.problems)
+    problems += unknown_variables(os.environ, Settings.model_fields)
+    try:
+        settings = Settings(**file.values)
+    except ValidationError as error:
+        problems += sentences(error, file, os.environ, Settings)
+    except EnvironmentValueError as error:
+        problems.append(
+            f"{PREFIX}… in the environment: {error}; write sections with two underscores"
+        )
+    else:
+        if not problems:
+            return settings
+    raise SettingsError("\n".join(problems))

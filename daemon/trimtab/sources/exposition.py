@@ -1,0 +1,68 @@
+"""Prometheus text exposition: the series of a few metrics, out of a text that has many.
+
+Reading is left to the reference parser, but only for the lines that are wanted: most of an
+account's text is histogram buckets that nobody asked for. All other lines are only checked to be
+lines of this format, so that a page of HTML or a text cut short is never taken for "no load".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from trimtab.errors import ErrorKind, SourceError, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+_LINE = re.compile(
+    r"\s*(?:#.*|([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{.*\}\s*|\s)\S+(?:\s+-?\d+)?\s*)?\Z"
+)
+"""A comment, an empty line, or a name, labels, a value and perhaps a timestamp in milliseconds."""
+
+SHOWN_CHARACTERS = 80
+
+
+class Series(NamedTuple):
+    """One series of one metric; ``time`` is its own timestamp in UTC seconds, if it states one."""
+
+    metric: str
+    labels: Mapping[str, str]
+    value: float
+    time: float | None
+
+
+def read_series(text: str, metrics: Collection[str]) -> Iterator[Series]:
+    """Yield the series of ``metrics``, in the order of the text.
+
+    Values may be NaN or infinite. Raises ``SourceError`` (bad_response) for what is not a whole
+    text in this format.
+    """
+    wanted = "".join(f"{line}\n" for line in _wanted_lines(text, frozenset(metrics)))
+    try:
+        for family in text_string_to_metric_families(wanted):
+            for sample in family.samples:
+                at = sample.timestamp
+                time = None if at is None else float(at)
+                yield Series(sample.name, sample.labels, float(sample.value), time)
+    except ValueError as error:
+        raise _unreadable(f"not Prometheus text: {excerpt(str(error), 120)}") from error
+
+
+def _wanted_lines(text: str, metrics: frozenset[str]) -> Iterator[str]:
+    if text and not text.endswith("\n"):
+        last = text.rsplit("\n", 1)[-1]
+        raise _unreadable(f"text cut short; it ends in {excerpt(last, SHOWN_CHARACTERS)!r}")
+    for number, line in enumerate(text.split("\n"), start=1):
+        match = _LINE.match(line)
+        if match is None:
+            shown = excerpt(line, SHOWN_CHARACTERS)
+            raise _unreadable(f"not Prometheus text; line {number} is {shown!r}")
+        if match[1] in metrics:
+            yield line
+
+
+def _unreadable(what: str) -> SourceError:
+    return SourceError(f"the answer is {what}", kind=ErrorKind.BAD_RESPONSE)

@@ -1,0 +1,133 @@
+"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``.
+
+Read-only, and by default on loopback only. A request that reached a loopback address under another
+host name came from a page in somebody's browser (DNS rebinding) and is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from prometheus_client import CollectorRegistry
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Health(Protocol):
+    """What health is read from."""
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Return what is missing before the daemon does its work; empty when it does."""
+        ...
+
+    def beat_age_seconds(self) -> float:
+        """Return how long ago the loop that decides last came round."""
+        ...
+
+
+def build_app(
+    *,
+    registry: CollectorRegistry,
+    health: Health,
+    beat_age_seconds_max: float,
+    allowed_hosts: Collection[str] | None = LOOPBACK_NAMES,
+) -> web.Application:
+    """Return the application. ``allowed_hosts`` are names without port; ``None`` allows any.
+
+    ``/livez`` fails when the loop is stuck for longer than ``beat_age_seconds_max`` and knows
+    nothing of dependencies: a restart would not mend them. ``/readyz`` says what is missing.
+    """
+    app = web.Application(middlewares=[_only_for(allowed_hosts), _with_security_headers])
+    app.router.add_get("/metrics", make_aiohttp_handler(registry))
+    app.router.add_get("/livez", _livez(health, beat_age_seconds_max))
+    app.router.add_get("/readyz", _readyz(health))
+    return app
+
+
+def allowed_hosts_for(address: str) -> frozenset[str] | None:
+    """Return the host names to answer to when listening on ``address``.
+
+    On loopback only its own names; elsewhere any, since a scraper may call us by whatever name.
+    """
+    try:
+        is_loopback = ip_address(address).is_loopback
+    except ValueError:
+        is_loopback = address == "localhost"
+    return LOOPBACK_NAMES | {address} if is_loopback else None
+
+
+def _livez(health: Health, beat_age_seconds_max: float) -> Handler:
+    async def livez(request: web.Request) -> web.Response:
+        age = health.beat_age_seconds()
+        if age <= beat_age_seconds_max:
+            return _answer(request, 200, "alive", (), beat_age_seconds=age)
+        why = f"nothing was evaluated for {age:.0f} s; at most {beat_age_seconds_max:.0f} s is well"
+        return _answer(request, 503, "stuck", (why,), beat_age_seconds=age)
+
+    return livez
+
+
+def _readyz(health: Health) -> Handler:
+    async def readyz(request: web.Request) -> web.Response:
+        missing = health.not_ready()
+        return _answer(
+            request, 503 if missing else 200, "not ready" if missing else "ready", missing
+        )
+
+    return readyz
+
+
+def _answer(
+    request: web.Request, status: int, word: str, missing: tuple[str, ...], **facts: float
+) -> web.Response:
+    """Answer in one word to a probe, with the reasons to ``?verbose``, in JSON to who accepts it."""
+    if "application/json" in request.headers.get("Accept", ""):
+        body = {"status": word, "missing": list(missing), **facts}
+        return web.json_response(body, status=status, dumps=lambda value: json.dumps(value) + "\n")
+    lines = [word, *(f"- {reason}" for reason in missing)]
+    if "verbose" in request.query:
+        lines += [f"{name}: {value:.3f}" for name, value in facts.items()]
+    return web.Response(status=status, text="\n".join(lines) + "\n")
+
+
+def _only_for(
+    allowed_hosts: Collection[str] | None,
+) -> Callable[..., Awaitable[web.StreamResponse]]:
+    @web.middleware
+    async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if allowed_hosts is not None and _host(request) not in allowed_hosts:
+            text = f"host {_host(request)!r} is not served here; ask for localhost\n"
+            return web.Response(status=421, text=text)
+        return await handler(request)
+
+    return check_host
+
+
+def _host(request: web.Request) -> str:
+    host = request.host
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].lower()
+
+
+@web.middleware
+async def _with_security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    response = await handler(request)
+    response.headers.update(SECURITY_HEADERS)
+    return response
