@@ -1,0 +1,96 @@
+"""The policies that the project ships are beyond reproach, and their README tells the truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from trimtab.core.deployment import Deployment
+from trimtab.core.policy import Mode
+from trimtab.policy import as_text, load_policies, read_policy_texts
+
+POLICIES = Path(__file__).parents[3] / "policies"
+README = POLICIES / "README.md"
+FILES = sorted(POLICIES.rglob("*.yaml"))
+MODELS = "accounts/fireworks/models"
+
+# The mistakes that the README shows: a file, and what is changed in it.
+MISTAKES = {
+    "chat-small.yaml": [
+        ("target: 15, tolerance: 0.1", "target: 15, tolerence: 0.1"),
+    ],
+    "code.yaml": [
+        ("stabilization: 300s", "stabilization: 300"),
+    ],
+    "chat-large.yaml": [
+        ("bounds: {min: 1, max: 8}", "bounds: {minReplicas: 1, max: 8}"),
+        ("signal: requests, target: 5.6", "signal: request_rate, target: 5.6"),
+    ],
+}
+
+
+def output_of(name: str) -> str:
+    text = (POLICIES / name).read_text(encoding="utf-8")
+    for old, new in MISTAKES[name]:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return as_text(read_policy_texts([(name, text)], sources={"fireworks"}).diagnostics)
+
+
+def test_they_load_without_errors_or_warnings() -> None:
+    policies = load_policies(POLICIES, sources={"fireworks"})
+    assert [policy.name for policy in policies] == ["chat-large", "chat-small", "code"]
+    assert policies.warnings == ()
+    assert load_policies(POLICIES / "examples", sources={"fireworks"}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("display_name", "base_model", "policy"),
+    [
+        ("chat-8b", "llama-v3p1-8b-instruct", "chat-small"),
+        ("chat-70b", "llama-v3p3-70b-instruct", "chat-large"),
+        ("code-8b", "llama-v3p1-8b-instruct", "code"),
+        ("embeddings", "nomic-embed", None),
+    ],
+)
+def test_each_deployment_obeys_at_most_one(
+    display_name: str, base_model: str, policy: str | None
+) -> None:
+    deployment = Deployment(
+        name=f"accounts/demo/deployments/{display_name}",
+        display_name=display_name,
+        base_model=f"{MODELS}/{base_model}",
+    )
+    matching = [one.name for one in load_policies(POLICIES) if one.selector.matches(deployment)]
+    assert matching == ([] if policy is None else [policy])
+
+
+def test_signals_of_the_account_endpoint_survive_one_failed_scrape() -> None:
+    # values are up to 90 seconds old on arrival, and the next scrape is up to 60 seconds away
+    for path in FILES:
+        for policy in load_policies(path):
+            assert all(signal.max_age_seconds >= 150 for signal in policy.signals)
+
+
+def test_the_example_to_begin_with_writes_nothing() -> None:
+    (policy,) = load_policies(POLICIES / "examples" / "advise.yaml")
+    assert policy.mode is Mode.ADVISE
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_file_tells_the_editor_where_its_schema_is(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    schema = first.removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / schema).resolve() == POLICIES / "schema" / "policy.schema.json"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_readme_mentions_each_file(path: Path) -> None:
+    assert f"({path.relative_to(POLICIES)})" in README.read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_what_the_reader_says() -> None:
+    shown = re.findall(r"```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert shown == [output_of(name) for name in MISTAKES]
