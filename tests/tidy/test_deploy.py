@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from trimtab.settings import AccountSettings, Settings
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -87,4 +89,23 @@ def test_wrong_settings_do_not_make_systemd_try_again(unit: configparser.ConfigP
 
 
 def test_systemd_waits_longer_than_a_clean_stop_takes(unit: configparser.ConfigParser) -> None:
-    assert int(unit["Service"]["TimeoutStopSec"]) > 10
+    stop_seconds = Settings.model_fields["shutdown_timeout"].default
+    assert int(unit["Service"]["TimeoutStopSec"]) > stop_seconds
+
+
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "deploy/README.md", "deploy/systemd/trimtab.service"]
+)
+def test_every_variable_that_is_set_is_a_setting(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    variables = re.findall(r"TRIMTAB_([A-Z_]+)\b", text)
+    assert variables
+    unknown = []
+    for variable in variables:
+        setting, *rest = variable.lower().split("__")
+        is_known = setting in Settings.model_fields
+        if rest:  # of an account; `account_id` belongs to the short form
+            is_known = is_known and rest[-1] in {*AccountSettings.model_fields, "account_id"}
+        if not is_known:
+            unknown.append(variable)
+    assert unknown == []
