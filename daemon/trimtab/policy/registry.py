@@ -44,5 +44,4 @@ STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
 
 def build_strategy(config: StrategyConfig) -> Strategy:
     """The algorithm that ``config`` describes."""
-    kind: str = config.type  # type: ignore[attr-defined]  # each subclass has its own literal
-    return STRATEGIES[kind].build(config)
+    return STRATEGIES[config.type].build(config)

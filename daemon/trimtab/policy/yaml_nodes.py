@@ -113,7 +113,6 @@ class _Open:
     node: Node
     anchor: str | None
     key: Node | None = None
-    is_complete: bool = True
 
 
 class _DocumentAbandonedError(Exception):
@@ -218,7 +217,7 @@ class _Reader:
     def _place_value(self, mapping: Node, key: Node, value: Node) -> None:
         children, data, name = mapping.children, mapping.data, key.data
         assert isinstance(children, dict)  # noqa: S101  for the type checker: only mappings have keys
-        assert isinstance(data, dict)  # noqa: S101
+        assert isinstance(data, dict)  # noqa: S101  likewise
         if not isinstance(name, str):
             shown = "this" if isinstance(name, dict | tuple) else f"`{_written(name)}`"
             hint = f'put it in quotes: `"{_written(name)}"`' if shown != "this" else ""
@@ -262,7 +261,7 @@ def _place_of(event: yaml.Event) -> tuple[int, int, int]:
     """Line, column (from 1) and length on that line."""
     start, end = event.start_mark, event.end_mark
     assert start is not None  # noqa: S101  for the type checker: events that were read have marks
-    assert end is not None  # noqa: S101
+    assert end is not None  # noqa: S101  likewise
     line, column = start.line, start.column
     length = end.column - column if end.line == line and end.column > column else 1
     return line + 1, column + 1, length

@@ -180,7 +180,7 @@ def test_policies_are_an_immutable_sequence(tmp_path: Path) -> None:
     assert [policy.name for policy in policies[1:]] == ["b", "c"]
     assert policies[1] in policies
     with pytest.raises(AttributeError):
-        policies.policies = ()  # type: ignore[misc]
+        policies.policies = ()  # type: ignore[misc]  # that it fails is the point
 
 
 def test_without_libyaml_the_same_policies_are_read(

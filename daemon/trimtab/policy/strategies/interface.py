@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 class StrategyConfig(Part):
-    """The ``strategy`` section of a rule. Every subclass has a ``type`` that tells it from others."""
+    """The ``strategy`` section of a rule. Every subclass narrows ``type`` to its own word."""
+
+    type: str
 
     def reads(self) -> Iterable[tuple[Path, str]]:
         """Each signal it reads, with the way to the key that names it, for diagnostics."""
