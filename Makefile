@@ -47,8 +47,8 @@ check: $(STAMP_DEVELOP) ## Lint, format, types, layers, dependencies: nothing is
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/deptry daemon
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry --no-ansi daemon
 
 .PHONY: format
 format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with safe lint fixes
