@@ -206,6 +206,18 @@ class Daemon:
         self._trigger.wake(reading.changed | reading.gone)
         return reading
 
+    async def read_everything(self) -> tuple[Reading, ...]:
+        """Read every target once; fewer than all when the daemon is stopped meanwhile."""
+        reads = [asyncio.ensure_future(self.read(target)) for target in self.fleet.targets]
+        all_read = asyncio.ensure_future(asyncio.wait(reads))
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({all_read, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        is_done = [read.done() for read in reads]
+        for task in (*reads, all_read, stopped):
+            task.cancel()
+        await asyncio.gather(*reads, all_read, stopped, return_exceptions=True)
+        return tuple(read.result() for read, done in zip(reads, is_done, strict=True) if done)
+
     def _take_outcome(self, outcome: Outcome) -> None:
         self._controller.take_outcome(outcome)
         self._audience.wrote(outcome)

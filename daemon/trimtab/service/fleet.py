@@ -35,13 +35,17 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How reading a target's whole fleet went: what changed, or what the trouble is."""
+    """How reading a target's whole fleet went: what changed, or what the trouble is.
+
+    ``view_age_seconds`` is how old the view is that remains in force; ``None``: there is none.
+    """
 
     target: str
     changed: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     trouble: Trouble | None = None
     retry_after_seconds: float | None = None
+    view_age_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -134,7 +138,7 @@ class Fleet:
         view.read_at = self._clock.now()
         view.trouble = None
         self._merged = None
-        return Reading(target=target.name, changed=changed, gone=gone)
+        return Reading(target=target.name, changed=changed, gone=gone, view_age_seconds=0.0)
 
     def put(self, deployment: Deployment) -> None:
         """Take in one deployment that was just read by itself."""
@@ -160,10 +164,14 @@ class Fleet:
         return None if target is None else self._views[target.name]
 
     def _failed(self, target: str, view: _View, error: TargetError) -> Reading:
-        since = self._clock.now() if view.trouble is None else view.trouble.since
+        now = self._clock.now()
+        since = now if view.trouble is None else view.trouble.since
         view.trouble = Trouble(since=since, kind=error.kind, sentence=str(error))
         return Reading(
-            target=target, trouble=view.trouble, retry_after_seconds=error.retry_after_seconds
+            target=target,
+            trouble=view.trouble,
+            retry_after_seconds=error.retry_after_seconds,
+            view_age_seconds=None if view.read_at is None else now - view.read_at,
         )
 
 

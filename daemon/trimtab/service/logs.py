@@ -18,7 +18,7 @@ from trimtab.core.decision import Hold, Reason, WriteStatus
 from trimtab.service.audience import Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from structlog.typing import EventDict, Processor
 
@@ -129,7 +129,7 @@ class Narrator(Silence):
             reading.target,
             None if trouble is None else trouble.sentence,
             None if trouble is None else trouble.kind.value,
-            {"target": reading.target},
+            {"target": reading.target, "view_age_seconds": reading.view_age_seconds},
         )
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
@@ -197,7 +197,12 @@ class Narrator(Silence):
         )
 
     def _tell_trouble(
-        self, what: str, key: str, trouble: str | None, kind: str | None, fields: dict[str, str]
+        self,
+        what: str,
+        key: str,
+        trouble: str | None,
+        kind: str | None,
+        fields: Mapping[str, object],
     ) -> None:
         """Log once per change of state; the kind of failure is the state, its wording is not."""
         before = self._told_trouble.get(key)

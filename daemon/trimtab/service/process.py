@@ -69,7 +69,7 @@ async def run_process(
             targets=[target.name for target in daemon.fleet.targets],
         )
         if is_fail_fast:
-            readings = await asyncio.gather(*map(daemon.read, daemon.fleet.targets))
+            readings = await daemon.read_everything()
             troubles = tuple(one.trouble.sentence for one in readings if one.trouble is not None)
             if troubles:
                 await daemon.close()
