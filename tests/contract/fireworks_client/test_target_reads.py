@@ -168,6 +168,14 @@ async def test_a_shape_that_cannot_be_read_leaves_accelerators_unknown_and_not_z
     assert (await target.read_fleet())[D1].shape.accelerators_per_replica == 4
 
 
+async def test_a_shape_that_states_no_accelerators_leaves_them_unknown_too(
+    target: Any, server: Any
+) -> None:
+    server.on("GET", f"/v1/{D1}", row(deploymentShape=V1))
+    server.on("GET", f"/v1/{V1}", version(V1, 0))
+    assert (await target.read(D1)).shape.accelerators_per_replica is None
+
+
 async def test_a_deployment_without_shape_or_counts_has_unknown_accelerators(
     target: Any, server: Any
 ) -> None:

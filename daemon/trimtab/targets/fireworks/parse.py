@@ -110,13 +110,14 @@ class Fields:
     Names are lowerCamelCase; the snake_case name is understood as well, as proto3 parsers do.
     """
 
-    __slots__ = ("_object", "_read", "where")
+    __slots__ = ("_has_snake_case", "_object", "_read", "where")
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):
             raise _bad(where, value, "a JSON object")
         self._object: dict[str, object] = value
         self._read: set[str] = set()
+        self._has_snake_case = any("_" in name for name in self._object)
         self.where = where
 
     def text(self, name: str, default: str = "") -> str:
@@ -232,12 +233,13 @@ class Fields:
         }
 
     def _get(self, name: str) -> object:
-        # Both spellings count as read, whichever was used.
-        snake = snake_case(name)
         self._read.add(name)
-        self._read.add(snake)
         value = self._object.get(name)
-        return self._object.get(snake) if value is None else value
+        if value is None and self._has_snake_case:
+            snake = snake_case(name)
+            self._read.add(snake)
+            value = self._object.get(snake)
+        return value
 
     def _integer(self, name: str, maximum: int) -> int:
         value = self._get(name)

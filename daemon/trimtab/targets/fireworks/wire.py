@@ -35,7 +35,6 @@ SCALE_TO_ZERO_WINDOW_SECONDS_MIN = 300
 def parse_deployment(json: object) -> DeploymentResource:
     """Read one deployment. Raises ``FireworksError`` of kind ``bad_response``."""
     fields, name = _named(json, "deployment")
-    tuning = fields.child("autoTune")
     return DeploymentResource(
         name=name,
         display_name=fields.text("displayName"),
@@ -74,7 +73,7 @@ def parse_deployment(json: object) -> DeploymentResource:
         ngram_speculation_length=fields.count("ngramSpeculationLength"),
         enable_mtp=fields.flag("enableMtp"),
         enable_session_affinity=fields.flag("enableSessionAffinity"),
-        auto_tune_long_prompt=tuning is not None and tuning.flag("longPrompt"),
+        auto_tune_long_prompt=_is_tuned_for_long_prompts(fields),
         disable_deployment_size_validation=fields.flag("disableDeploymentSizeValidation"),
         direct_route_type=fields.word("directRouteType", "DIRECT_ROUTE_TYPE_UNSPECIFIED"),
         direct_route_api_keys=fields.texts("directRouteApiKeys"),
@@ -328,6 +327,11 @@ def _autoscaling_policy(parent: Fields) -> AutoscalingPolicy | None:
         ),
         unknown_fields=fields.unknown(),
     )
+
+
+def _is_tuned_for_long_prompts(parent: Fields) -> bool:
+    fields = parent.child("autoTune")
+    return fields is not None and fields.flag("longPrompt")
 
 
 def _placement(parent: Fields) -> Placement | None:
