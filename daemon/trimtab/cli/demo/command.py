@@ -1,0 +1,242 @@
+"""The command line of the demo: flags in, exit code out. Everything heavy is imported late."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from trimtab.cli.demo.stopping import StopSignal
+from trimtab.cli.exit_codes import ExitCode
+from trimtab.policy.durations import duration_hint, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trimtab.cli.demo.playing import Show
+    from trimtab.cli.demo.snapshot import DemoSnapshot
+    from trimtab.cli.demo.stage import DemoOptions, Stage
+
+SPEED_MIN, SPEED_MAX = 1.0, 600.0
+INTERRUPTED = 130
+LOG_LINES_KEPT = 20
+
+
+def demo(
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="Replay this load (t_s,requests,prompt_tokens,output_tokens; CSV or gzip), scaled to "
+            "each deployment, instead of a made-up working week.",
+        ),
+    ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DURATION",
+            help="Where in the load to begin: 7h, 31h30m. Second 0 is Monday midnight UTC.  "
+            "[default: 7h; 0s for a trace shorter than a day]",
+        ),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help=f"Simulated seconds a second, {SPEED_MIN:g} to {SPEED_MAX:g}.")
+    ] = 60.0,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="DURATION", help="End after this much real time.  [default: Ctrl-C]"
+        ),
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Plain lines instead of the live view.")
+    ] = False,
+    is_json: Annotated[
+        bool,
+        typer.Option("--json", help="Nothing on stdout but one JSON object, at the end."),
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(help="Decides the made-up load, arrivals and start times.")
+    ] = 0,
+    policies: Annotated[
+        Path | None,
+        typer.Option(help="File or directory of policies.  [default: the project's policies/]"),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Where the emulator listens; 0 takes a free port.", min=0, max=65535)
+    ] = 0,
+) -> None:
+    """Watch trimtab scale three emulated deployments.
+
+    The daemon is the real one, the control plane an emulated one, between them real HTTP; all of it
+    lives 60 times as fast as you. Ctrl-C ends it and prints what it came to, beside the same load
+    with all replicas left at the maximum and at the minimum.
+    """
+    stop = StopSignal()
+    try:
+        with _exit_code_of_errors():
+            from trimtab.cli.demo.stage import DemoOptions
+
+            options = DemoOptions(
+                policies=policies or _own_policies(),
+                trace=trace,
+                from_seconds=None if begin is None else _seconds("--from", begin),
+                speed=_speed(speed),
+                seed=seed,
+                port=port,
+            )
+            real_seconds = None if duration is None else _seconds("--for", duration)
+            _run(options, stop, real_seconds, is_headless=headless, is_json=is_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        stop.restore()
+
+
+def _run(
+    options: DemoOptions,
+    stop: StopSignal,
+    real_seconds: float | None,
+    *,
+    is_headless: bool,
+    is_json: bool,
+) -> None:
+    import asyncio
+
+    from trimtab.cli.demo.playing import play
+    from trimtab.cli.demo.summary import as_json
+    from trimtab.service.logs import configure_logs
+    from trimtab.version import VERSION
+
+    show, is_live = _show(is_headless=is_headless or is_json, is_json=is_json)
+    log = _Log(is_held_back=is_live)
+
+    def on_started(stage: Stage) -> None:
+        configure_logs(stage.clock, level="warning", stream=log)
+
+    logging.basicConfig(stream=log, level=logging.WARNING, force=True)
+    try:
+        ending = asyncio.run(
+            play(options, show=show, stop=stop, real_seconds=real_seconds, on_started=on_started)
+        )
+    finally:
+        log.release()
+    if is_json:
+        print(json.dumps(as_json(ending, version=VERSION), indent=2))  # noqa: T201  its output
+    else:
+        _print_summary(ending)
+
+
+def _print_summary(ending: DemoSnapshot) -> None:
+    from trimtab.cli.demo.summary import as_lines
+
+    print()  # noqa: T201  what the command prints
+    for line in as_lines(ending):
+        print(line)  # noqa: T201  likewise
+
+
+def _show(*, is_headless: bool, is_json: bool) -> tuple[Show, bool]:
+    """Return how to show the demo, and whether that is the live view."""
+    from trimtab.cli.demo.playing import LiveShow, PlainShow, is_terminal
+    from trimtab.cli.demo.view import HEIGHT_MIN, WIDTH_MIN
+
+    if is_headless or not is_terminal(sys.stdout):
+        return PlainShow(sys.stderr if is_json else sys.stdout), False
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    width, height = console.size
+    if width < WIDTH_MIN or height < HEIGHT_MIN:
+        _refuse(
+            f"the terminal has {width} columns and {height} rows; the live view needs {WIDTH_MIN} "
+            f"and {HEIGHT_MIN}: enlarge it, or add --headless",
+            ExitCode.USAGE,
+        )
+    return LiveShow(console), True
+
+
+# -- what was asked for -----------------------------------------------------------------------
+
+
+def _seconds(flag: str, text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds is None:
+        _refuse(f"{flag} {text!r} is not a duration; {duration_hint(text)}", ExitCode.USAGE)
+    if flag == "--for" and seconds <= 0.0:
+        _refuse(f"--for {text!r} ends before it begins; give 1s or more", ExitCode.USAGE)
+    return seconds
+
+
+def _speed(speed: float) -> float:
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        _refuse(
+            f"--speed {speed:g} is out of range; give {SPEED_MIN:g} to {SPEED_MAX:g}",
+            ExitCode.USAGE,
+        )
+    return speed
+
+
+def _own_policies() -> Path:
+    """Find the project's policies: beside the sources, or where the command was called."""
+    beside = Path(__file__).resolve().parents[4] / "policies"
+    for folder in (beside, Path("policies")):
+        if folder.is_dir():
+            return folder
+    sentence = "there is no folder policies/ here; give one with --policies"
+    return _refuse(sentence, ExitCode.BAD_CONFIGURATION)
+
+
+# -- what went wrong --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _exit_code_of_errors() -> Iterator[None]:
+    """Turn what may be expected to go wrong into one sentence and an exit code."""
+    from trimtab.errors import AuthorError, PolicyError, TrimtabError
+
+    try:
+        yield
+    except BrokenPipeError:
+        # Whoever read us has gone; Python would complain about it again while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.CLEAN) from None
+    except PolicyError as error:
+        _refuse(str(error), ExitCode.BAD_CONFIGURATION)
+    except AuthorError as error:
+        _refuse(str(error), ExitCode.USAGE)
+    except TrimtabError as error:
+        _refuse(str(error), ExitCode.FAILED)
+
+
+def _refuse(sentence: str, code: ExitCode) -> NoReturn:
+    print(f"trimtab demo: {sentence}", file=sys.stderr)  # noqa: T201  where errors go
+    raise typer.Exit(code)
+
+
+class _Log(io.StringIO):
+    """A stream for log lines: stderr, or held back while the live view has the screen."""
+
+    def __init__(self, *, is_held_back: bool) -> None:
+        super().__init__()
+        self._held: deque[str] | None = deque(maxlen=LOG_LINES_KEPT) if is_held_back else None
+
+    def write(self, text: str) -> int:
+        """Pass on ``text``, or keep it for later."""
+        if self._held is None:
+            return sys.stderr.write(text)
+        self._held.append(text)
+        return len(text)
+
+    def release(self) -> None:
+        """Write what was held back, and hold back nothing more."""
+        held, self._held = self._held, None
+        for text in held or ():
+            sys.stderr.write(text)

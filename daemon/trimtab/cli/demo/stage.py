@@ -1,0 +1,375 @@
+"""Sets the scene: emulator, traffic, references and the real daemon, over real HTTP on loopback.
+
+One clock drives all of it, ``speed`` times as fast as the wall's. What is on stage is the product:
+the daemon knows nothing of the emulator but its address, and the audit stands at the emulator's door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+
+from trimtab.cli.demo.audit import Watched, WriteAudit
+from trimtab.cli.demo.chronicle import ENTRIES_MAX, Chronicle
+from trimtab.cli.demo.history import DayShape, History
+from trimtab.cli.demo.snapshot import DemoSnapshot, DeploymentView, Replicas
+from trimtab.cli.demo.wiretap import wiretap
+from trimtab.cli.demo.world import (
+    ACCOUNT,
+    DEPLOYMENTS,
+    HOUR_SECONDS,
+    MONDAY,
+    MORNING_SECONDS,
+    DemoDeployment,
+    MadeUpDay,
+    Recording,
+    replicas_for,
+)
+from trimtab.clock import ScaledClock
+from trimtab.core.decision import Hold
+from trimtab.core.deployment import Deployment as CoreDeployment
+from trimtab.emulator.app import build_app
+from trimtab.emulator.emulation import Emulation
+from trimtab.errors import TrimtabError
+from trimtab.policy import load_policies
+from trimtab.service.daemon import Daemon
+from trimtab.simulation.references import Reference, ReferenceCase, account_for
+from trimtab.sources.fireworks import NAME as SOURCE
+from trimtab.sources.fireworks import FireworksMetrics
+from trimtab.targets.fireworks.adapter import FireworksTarget
+from trimtab.targets.fireworks.transport import FireworksAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from trimtab.cli.demo.audit import Range
+    from trimtab.cli.demo.world import Traffic
+    from trimtab.core.policy import Policy
+    from trimtab.emulator.deployment import Deployment as EmulatedDeployment
+    from trimtab.simulation.references import Account
+
+API_KEY = "the-daemons-own-key"
+"""Which writes are the daemon's is told by the key; the emulator takes any other one as well."""
+
+ACCELERATOR_QUOTA = 64
+HOST = "127.0.0.1"
+
+WARM_UP_SECONDS = 120.0
+"""The world lives this long before the daemon starts, so that its first look finds a full minute."""
+
+RECENT_MINUTES = 5
+
+
+class PortError(TrimtabError):
+    """The emulator cannot listen where it should."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What a person chose. ``from_seconds`` ``None``: where the load suggests; ``port`` 0: any."""
+
+    policies: Path
+    trace: Path | None = None
+    from_seconds: float | None = None
+    speed: float = 60.0
+    seed: int = 0
+    port: int = 0
+
+
+@dataclass(slots=True)
+class _Actor:
+    """One deployment on stage, with everything that is kept beside it."""
+
+    deployment: DemoDeployment
+    emulated: EmulatedDeployment
+    traffic: Traffic
+    history: History
+    day: DayShape
+
+
+class Stage:
+    """Enter it and the demo runs; ``look`` now and then, ``snapshot`` for what there is to see.
+
+    Making one reads policies and trace: raises ``PolicyError`` and ``SettingsError``. Entering it
+    opens the port: raises ``PortError`` when it is taken.
+    """
+
+    def __init__(self, options: DemoOptions) -> None:
+        self.options = options
+        self._policies = tuple(load_policies(options.policies, sources={SOURCE}))
+        self._load = _load(options)
+        start = MONDAY + self._load.from_seconds
+        self.clock = ScaledClock(speed=options.speed, start=start)
+        self.emulation = Emulation(
+            self.clock, seed=options.seed, account=ACCOUNT, accelerator_quota=ACCELERATOR_QUOTA
+        )
+        self.started_at = self.emulation.started_at
+        self.chronicle = Chronicle()
+        self.audit = WriteAudit({})
+        self._actors = [self._cast(deployment) for deployment in DEPLOYMENTS]
+        self._at_max = Reference(self._cases(lambda allowed: allowed.upper))
+        self._at_min = Reference(self._cases(lambda allowed: allowed.lower))
+        self._daemon: Daemon | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._events_heard = 0
+        self._exits = contextlib.AsyncExitStack()
+        self.url = ""
+
+    # -- setting the scene ---------------------------------------------------------------------
+
+    def _cast(self, deployment: DemoDeployment) -> _Actor:
+        """Put one deployment into the emulator, with as many replicas as its first load needs."""
+        emulated = self.emulation.add_deployment(
+            ACCOUNT,
+            deployment.id,
+            shape=deployment.shape,
+            min=deployment.min_replicas,
+            max=deployment.max_replicas,
+        )
+        self.audit.watched[deployment.name] = Watched(
+            owner_min=deployment.min_replicas,
+            owner_max=deployment.max_replicas,
+            accelerators_per_replica=emulated.accelerators,
+            policy=self._policy_of(emulated),
+        )
+        allowed = self.audit.range_of(deployment.name)
+        model, slo = emulated.plant.model, emulated.plant.slo
+        traffic = self._load.traffic(deployment, model, slo, allowed.upper)
+        needed = replicas_for(traffic.workload.load(0.0), model, slo)
+        # Only now is it known how many replicas there should be: put it there again, with them.
+        del self.emulation.account.deployments[deployment.id]
+        emulated = self.emulation.add_deployment(
+            ACCOUNT,
+            deployment.id,
+            shape=deployment.shape,
+            workload=traffic.workload,
+            min=deployment.min_replicas,
+            max=deployment.max_replicas,
+            replicas_ready=max(allowed.lower, min(allowed.upper, needed)),
+        )
+        local = self._load.from_seconds + deployment.hours_ahead * HOUR_SECONDS
+        return _Actor(
+            deployment=deployment,
+            emulated=emulated,
+            traffic=traffic,
+            history=History(emulated.plant.started_at),
+            day=DayShape(traffic.workload, local_seconds=local),
+        )
+
+    def _policy_of(self, emulated: EmulatedDeployment) -> Policy | None:
+        """Return the one policy that is about a deployment; the engine is not asked."""
+        seen = CoreDeployment(
+            name=emulated.name,
+            display_name=str(emulated.spec.get("displayName", "")),
+            base_model=str(emulated.spec.get("baseModel", "")),
+            region=emulated.regions[0] if emulated.regions else "",
+        )
+        matching = [policy for policy in self._policies if policy.selector.matches(seen)]
+        return matching[0] if len(matching) == 1 else None
+
+    def _cases(self, left_at: Callable[[Range], int]) -> Iterable[ReferenceCase]:
+        for actor in self._actors:
+            deployment, plant = actor.deployment, actor.emulated.plant
+            yield ReferenceCase(
+                name=deployment.name,
+                model=plant.model,
+                slo=plant.slo,
+                workload=actor.traffic.workload,
+                start_times=plant.replicas.start_times,
+                seed=f"{self.options.seed}:{deployment.name}",
+                started_at=plant.started_at,
+                replicas_ready=plant.replicas.ready,
+                replicas=left_at(self.audit.range_of(deployment.name)),
+                accelerators_per_replica=actor.emulated.accelerators,
+                usd_per_accelerator_hour=deployment.usd_per_accelerator_hour,
+            )
+
+    async def __aenter__(self) -> Self:
+        """Open the emulator, let its world live for a moment, and start the daemon."""
+        async with contextlib.AsyncExitStack() as exits:
+            self.url = await self._open(exits)
+            self.clock.advance(WARM_UP_SECONDS)
+            self.look()
+            self._daemon = self._make_daemon()
+            self._running = asyncio.create_task(self._daemon.run(), name="the daemon")
+            exits.push_async_callback(self.stop_daemon)
+            self._exits = exits.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the daemon first, then the world."""
+        await self._exits.aclose()
+
+    @property
+    def has_daemon_ended(self) -> bool:
+        """Whether the daemon runs no more, which by itself it never should."""
+        return self._running is None or self._running.done()
+
+    async def stop_daemon(self) -> None:
+        """Let the daemon stop as it does on a signal; raises what ended it, if it ended by itself."""
+        running, self._running = self._running, None
+        if self._daemon is not None and running is not None:
+            self._daemon.stop()
+            await running
+
+    async def _open(self, exits: contextlib.AsyncExitStack) -> str:
+        app = build_app(self.emulation)
+        app.middlewares.insert(0, wiretap(self.emulation, self.audit, api_key=API_KEY))
+        runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        exits.push_async_callback(runner.cleanup)
+        port = self.options.port
+        try:
+            await web.TCPSite(runner, HOST, port).start()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise PortError(
+                f"the emulator cannot listen on {HOST}:{port}: {reason}; give another --port, or 0"
+            ) from error
+        return f"http://{HOST}:{runner.addresses[0][1]}"
+
+    def _make_daemon(self) -> Daemon:
+        rng = Random(f"{self.options.seed}:daemon")  # noqa: S311  jitter, not a secret
+        account = FireworksAccount(account_id=ACCOUNT, api_key=API_KEY, base_url=self.url)
+        target = FireworksTarget(account, self.clock, rng=rng)
+        source = FireworksMetrics(
+            self.clock, account_id=ACCOUNT, scrape=target.client.scrape_metrics
+        )
+        return Daemon(
+            clock=self.clock,
+            targets=[target],
+            sources=[source],
+            policies=self._policies,
+            random=rng,
+            on_tick=self.chronicle.take_tick,
+            on_outcome=self.chronicle.take_outcome,
+        )
+
+    # -- what there is to see ------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Bring everything up to the present and take it down."""
+        now = self.emulation.advance()
+        self._at_max.advance(now)
+        self._at_min.advance(now)
+        for event in self.emulation.events.since(self._events_heard):
+            self._events_heard = event.sequence
+            if event.kind == "autoscaled":
+                before, after = int(event.details["before"]), int(event.details["after"])
+                self.chronicle.take_platform_move(event.at, event.subject, before, after)
+        for actor in self._actors:
+            plant = actor.emulated.plant
+            actor.history.look(
+                now, plant.totals, ready=plant.replicas.ready, asked=actor.emulated.desired
+            )
+
+    def snapshot(self, *, remaining_seconds: float | None = None) -> DemoSnapshot:
+        """Return everything at this moment as a value."""
+        at_max, at_min = self._at_max.accounts, self._at_min.accounts
+        now = self.clock.now()
+        chronicle, audit = self.chronicle, self.audit
+        return DemoSnapshot(
+            at=now,
+            started_at=self.started_at,
+            speed=self.options.speed,
+            seed=self.options.seed,
+            trace=self._load.trace,
+            title=self._load.title,
+            url=self.url,
+            remaining_seconds=remaining_seconds,
+            deployments=tuple(
+                self._view(actor, now, at_max[actor.deployment.name], at_min[actor.deployment.name])
+                for actor in self._actors
+            ),
+            entries=chronicle.newest(ENTRIES_MAX),
+            evaluations=chronicle.evaluations,
+            scale_ups=chronicle.scale_ups,
+            scale_downs=chronicle.scale_downs,
+            patches=audit.arrived,
+            patches_refused=audit.refused,
+            holds=dict(chronicle.holds),
+            violation_count=audit.violation_count,
+            violations=tuple(audit.violations),
+            troubles=tuple(self._troubles()),
+        )
+
+    def _view(self, actor: _Actor, now: float, at_max: Account, at_min: Account) -> DeploymentView:
+        deployment, emulated, history = actor.deployment, actor.emulated, actor.history
+        name, plant = deployment.name, emulated.plant
+        replicas = plant.replicas
+        watched = self.audit.watched[name]
+        decision = self.chronicle.latest.get(name)
+        verdict = None if decision is None else decision.verdict
+        elapsed = now - plant.started_at
+        moments = history.moments
+        return DeploymentView(
+            id=deployment.id,
+            name=name,
+            hardware=deployment.hardware,
+            users=deployment.users,
+            hours_ahead=deployment.hours_ahead,
+            state=emulated.shown_state(self.emulation.switches),
+            mode="" if watched.policy is None else watched.policy.mode.value,
+            policy="" if watched.policy is None else watched.policy.name,
+            allowed=self.audit.range_of(name),
+            requests_per_second=moments[-1].requests_per_second
+            if moments
+            else plant.load_now.requests_per_second,
+            history=moments,
+            day=actor.day.levels(elapsed),
+            day_position=actor.day.position(elapsed),
+            replicas=Replicas(
+                asked=emulated.desired,
+                pending=replicas.pending + emulated.starved,
+                downloading=replicas.downloading,
+                initializing=replicas.initializing,
+                ready=replicas.ready,
+                draining=replicas.draining,
+            ),
+            slo=f"TTFT {plant.slo.ttft_seconds:g} s, TPOT {plant.slo.tpot_seconds * 1e3:g} ms",
+            attainment_recent=history.attainment_over(RECENT_MINUTES),
+            account=account_for(
+                plant,
+                accelerators_per_replica=emulated.accelerators,
+                usd_per_accelerator_hour=deployment.usd_per_accelerator_hour,
+            ),
+            at_max=at_max,
+            at_min=at_min,
+            scale_ups=self.chronicle.scale_ups_by_deployment[name],
+            scale_downs=self.chronicle.scale_downs_by_deployment[name],
+            patches=self.audit.arrived_by_deployment.get(name, 0),
+            holds_for=verdict.reason.value if isinstance(verdict, Hold) else None,
+            wanted=None if decision is None else decision.wanted,
+            fitted=actor.traffic.fitted,
+        )
+
+    def _troubles(self) -> Iterable[str]:
+        """Say what stands in the daemon's way, by its own account."""
+        if self._daemon is None:
+            return
+        status = self._daemon.status()
+        for target in status.targets:
+            if target.trouble is not None:
+                yield f"{target.name} cannot be read: {target.trouble.sentence}"
+        for source in status.sources:
+            if source.last is not None and source.last.trouble is not None:
+                yield f"no metrics: {source.last.trouble}"
+
+
+def _load(options: DemoOptions) -> MadeUpDay | Recording:
+    if options.trace is not None:
+        return Recording(options.trace, from_seconds=options.from_seconds)
+    from_seconds = MORNING_SECONDS if options.from_seconds is None else options.from_seconds
+    return MadeUpDay(seed=options.seed, from_seconds=from_seconds)
