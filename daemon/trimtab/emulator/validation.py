@@ -35,9 +35,14 @@ REPLICAS_MAX = 10_000
 """More than this is refused; nobody has that many accelerators, and a typo would cost memory."""
 
 
+def is_id(text: str) -> bool:
+    """Say whether ``text`` could be a path segment of the platform."""
+    return _ID.match(text) is not None
+
+
 def check_id(kind: str, text: str) -> None:
     """Refuse an id that could not be a path segment of the platform."""
-    if not _ID.match(text):
+    if not is_id(text):
         raise invalid(
             f"invalid {kind} id {text[:80]!r}: use 1 to 63 of a-z, 0-9 and '-', "
             "starting and ending with a letter or digit"

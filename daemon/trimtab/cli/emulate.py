@@ -1,0 +1,153 @@
+"""``trimtab emulate``: a Fireworks-compatible control plane on a port, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trimtab.cli.exit_codes import ExitCode
+from trimtab.emulator.switches import describe
+
+if TYPE_CHECKING:
+    from trimtab.emulator import Emulation
+
+ACCELERATORS_FOR_DEMO = 64
+"""Of each type; a new account's eight would not carry the demo's three deployments."""
+
+
+class Deployments(StrEnum):
+    """What exists when the emulator starts."""
+
+    DEMO = "demo"
+    NONE = "none"
+
+
+def emulate(
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT; port 0 picks a free one.", metavar="HOST:PORT")
+    ] = "127.0.0.1:8600",
+    seed: Annotated[int, typer.Option(help="Decides ids, start times and arrivals.")] = 0,
+    speed: Annotated[
+        float, typer.Option(help="How many times faster than real time it lives.", min=0.001)
+    ] = 1.0,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            help="The only key that is accepted. Without it every key is, but there must be one.",
+            envvar="TRIMTAB_EMULATE_API_KEY",
+        ),
+    ] = None,
+    account: Annotated[str, typer.Option(help="Id of the account that owns it all.")] = "demo",
+    deployments: Annotated[
+        Deployments,
+        typer.Option(help="Three deployments with a day's traffic, or an empty account."),
+    ] = Deployments.DEMO,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Set one undocumented behaviour; repeatable. The list is above.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+) -> None:
+    """Serve the control plane, the metrics endpoint and inference of emulated deployments."""
+    from trimtab.clock import ScaledClock
+    from trimtab.emulator import Emulation, Switches
+    from trimtab.emulator.switches import parse_assignments, turn
+    from trimtab.emulator.validation import is_id
+    from trimtab.errors import SettingsError
+
+    host, port = _address(listen)
+    if not is_id(account) or account == "fireworks":
+        raise typer.BadParameter(
+            f"{account!r} cannot be an account of its own: use letters, digits and '-', "
+            "and not 'fireworks', which owns the public shapes",
+            param_hint="--account",
+        )
+    try:
+        switches = turn(Switches(), parse_assignments(switch or []))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error), param_hint="--switch") from None
+    is_demo = deployments is Deployments.DEMO
+    emulation = Emulation(
+        ScaledClock(speed=speed),
+        seed=seed,
+        account=account,
+        api_key=api_key,
+        switches=switches,
+        **({"accelerator_quota": ACCELERATORS_FOR_DEMO} if is_demo else {}),
+    )
+    if is_demo:
+        _add_demo(emulation, seed)
+    raise typer.Exit(asyncio.run(_serve(emulation, host, port)))
+
+
+# The help lists every switch from the one place where it is defined.
+emulate.__doc__ = "\n\n".join(
+    [
+        emulate.__doc__ or "",
+        (
+            "Point any client at it by its base URL, the official SDK included. Routes under "
+            "/_emu/ set traffic, inject faults and move the clock."
+        ),
+        "What the API leaves undocumented, as switches (--switch NAME=VALUE):",
+        *describe(),
+    ]
+)
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if colon and host and port.isascii() and port.isdigit() and int(port) < 65536:
+        return host.removeprefix("[").removesuffix("]"), int(port)
+    raise typer.BadParameter(f"{listen!r} is not HOST:PORT", param_hint="--listen")
+
+
+def _add_demo(emulation: Emulation, seed: int) -> None:
+    """Put the demo's three deployments there, at the hour of the day it is now."""
+    from trimtab.cli.demo.world import DEPLOYMENTS, MONDAY, MadeUpDay, replicas_for
+
+    week = 7 * 86400.0
+    day = MadeUpDay(seed=seed, from_seconds=(emulation.started_at - MONDAY) % week)
+    account = emulation.account
+    for one in DEPLOYMENTS:
+        made = emulation.add_deployment(
+            account.id, one.id, shape=one.shape, min=one.min_replicas, max=one.max_replicas
+        )
+        plant = made.plant
+        workload = day.traffic(one, plant.model, plant.slo, one.max_replicas).workload
+        needed = replicas_for(workload.load(0.0), plant.model, plant.slo)
+        # Only now is it known how many replicas there should be: put it there again, with them.
+        del account.deployments[one.id]
+        emulation.add_deployment(
+            account.id,
+            one.id,
+            shape=one.shape,
+            workload=workload,
+            min=one.min_replicas,
+            max=one.max_replicas,
+            replicas_ready=min(max(needed, one.min_replicas), one.max_replicas),
+        )
+
+
+async def _serve(emulation: Emulation, host: str, port: int) -> ExitCode:
+    from trimtab.emulator import EmulatorServer
+
+    server = EmulatorServer(emulation, host=host, port=port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with server:
+            typer.echo(f"listening on {server.base_url}, account {emulation.account.id}")
+            await stop.wait()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        typer.echo(f"cannot listen on {host}:{port}: {reason}; choose another --listen", err=True)
+        return ExitCode.FAILED
+    return ExitCode.CLEAN
