@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Event, EventKind
-from trimtab.core.memory import DeploymentMemory, UserRange, Written
+from trimtab.core.memory import DeploymentMemory, Pair, UserRange, Written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,8 +91,10 @@ def notice(
     memory: DeploymentMemory, deployment: Deployment, now: float
 ) -> tuple[DeploymentMemory, Event | None]:
     """Compare the wire with what is remembered, and take over what somebody else has set."""
-    wire = (deployment.min_replicas, deployment.max_replicas)
+    wire = Pair(deployment.min_replicas, deployment.max_replicas)
     written = memory.written
+    if wire in memory.doubtful:
+        return _applied_after_all(memory, wire, now), None
     if written is None:
         if wire == (memory.user.min_replicas, memory.user.max_replicas):
             return memory, None
@@ -113,8 +115,23 @@ def _is_echo(written: Written, deployment: Deployment, wire: tuple[int, int], no
     if deployment.observed_at is not None and deployment.observed_at < written.at:
         return True  # read before our write
     before = (written.before_min_replicas, written.before_max_replicas)
-    is_recent = now - written.at < STALE_READ_SECONDS
-    return wire == before and (is_recent or not written.is_certain)
+    return wire == before and now - written.at < STALE_READ_SECONDS
+
+
+def _applied_after_all(memory: DeploymentMemory, wire: Pair, now: float) -> DeploymentMemory:
+    """Recognise a write of ours that was believed lost. What it moved is not known any more."""
+    before = memory.written or memory.user
+    return replace(
+        memory,
+        doubtful=(),
+        written=Written(
+            min_replicas=wire.min_replicas,
+            max_replicas=wire.max_replicas,
+            before_min_replicas=before.min_replicas,
+            before_max_replicas=before.max_replicas,
+            at=now,
+        ),
+    )
 
 
 def _taken_over(
@@ -137,6 +154,7 @@ def _taken_over(
     changed = replace(
         memory,
         written=None,
+        doubtful=(),
         user=UserRange(
             min_replicas=user[0],
             max_replicas=user[1],

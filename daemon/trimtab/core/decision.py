@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from trimtab.core.bounds import Bounds
@@ -81,8 +81,7 @@ class Hold:
 Verdict: TypeAlias = ScaleUp | ScaleDown | Hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """What one stage did: the count before and after (``None``: no count yet), and why."""
 
     stage: str

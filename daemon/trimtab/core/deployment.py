@@ -8,10 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+DST_MARGIN_SECONDS = 7200.0
+"""More than any zone's clocks are put forward or back."""
 
 
 class State(StrEnum):
@@ -68,14 +72,21 @@ class ScheduleFloor:
 
     def is_active(self, now: float) -> bool:
         """Whether the floor applies at ``now``; a schedule that cannot be read applies never."""
+        earliest = now - self.duration_seconds
         try:
-            zone = ZoneInfo(self.timezone)
-            # The last start at or before now decides; cronsim walks backwards across DST changes.
-            moment = datetime.fromtimestamp(now + 60, tz=zone)
-            start = next(CronSim(self.cron, moment, reverse=True))
-        except (KeyError, ValueError, StopIteration, OSError):
+            # Steps forward from before the earliest start that may still last: stepping backwards
+            # compares local times, which repeat when summer time ends.
+            first = datetime.fromtimestamp(
+                earliest - DST_MARGIN_SECONDS, tz=ZoneInfo(self.timezone)
+            )
+            for start in CronSim(self.cron, first):
+                if start.timestamp() > now:
+                    return False
+                if start.timestamp() > earliest:
+                    return True
+        except (CronSimError, KeyError, ValueError, OSError, OverflowError):
             return False
-        return start.timestamp() <= now < start.timestamp() + self.duration_seconds
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ live daemon, the simulation and the replay of recorded history.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trimtab.core.adoption import adopt, notice
 from trimtab.core.decision import (
@@ -23,7 +23,8 @@ from trimtab.core.decision import (
     WriteStatus,
 )
 from trimtab.core.lead_time import LeadTimes
-from trimtab.core.memory import At, Memory, Written
+from trimtab.core.matching import Matcher
+from trimtab.core.memory import At, Memory, Pair, Written
 from trimtab.core.orders import asked_for, check, order_for
 from trimtab.core.policy import Actuation, Mode
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, is_believable
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 STAGES = (freshness, propose, combine, lifecycle, behavior, bounds)
 """In the order they run. ``override`` will stand before ``behavior``, ``allocate`` after ``bounds``."""
 
+DOUBTFUL_MAX = 4
+"""How many writes of unknown fate are remembered for one deployment."""
+
 GONE_SECONDS = 3600.0
 """How long a deployment that vanished is remembered, in case a list was merely incomplete."""
 
@@ -61,7 +65,7 @@ class Engine:
         *,
         lead_times: LeadTimes | None = None,
     ) -> None:
-        self._policies = tuple(policies)
+        self._matcher = Matcher(policies)
         self._deployments = dict(memory.deployments) if memory is not None else {}
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: set[str] = set()
@@ -74,15 +78,15 @@ class Engine:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The policies in force."""
-        return self._policies
+        return self._matcher.policies
 
     def replace_policies(self, policies: Iterable[Policy]) -> None:
         """Put other policies in force; what is remembered of deployments stays."""
-        self._policies = tuple(policies)
+        self._matcher = Matcher(policies)
 
     def policies_for(self, deployment: Deployment) -> tuple[Policy, ...]:
         """Return every policy that matches; more than one is an author's mistake."""
-        return tuple(policy for policy in self._policies if policy.selector.matches(deployment))
+        return self._matcher.policies_for(deployment)
 
     def step(
         self,
@@ -122,24 +126,26 @@ class Engine:
         order = outcome.order
         self._in_flight.discard(order.deployment)
         memory = self._deployments.get(order.deployment)
-        if memory is None or outcome.status in (WriteStatus.VOID, WriteStatus.NOT_APPLIED):
+        if memory is None or outcome.status is WriteStatus.VOID:
             return
-        change = At(outcome.at, order.to_replicas - order.from_replicas)
-        written = memory.written
+        changes: dict[str, Any] = {}
+        if outcome.status is not WriteStatus.NOT_APPLIED:
+            change = At(outcome.at, order.to_replicas - order.from_replicas)
+            changes["moves"] = (*self._recent_moves(memory, order.policy, outcome.at), change)
         if order.actuation is not Actuation.SCALE:
-            written = Written(
-                min_replicas=order.min_replicas,
-                max_replicas=order.max_replicas,
-                before_min_replicas=order.expected_min_replicas,
-                before_max_replicas=order.expected_max_replicas,
-                at=outcome.at,
-                is_certain=outcome.status is WriteStatus.APPLIED,
-            )
-        self._deployments[order.deployment] = replace(
-            memory,
-            written=written,
-            moves=(*self._recent_moves(memory, order.policy, outcome.at), change),
-        )
+            pair = Pair(order.min_replicas, order.max_replicas)
+            if outcome.status is WriteStatus.APPLIED:
+                changes["doubtful"] = ()
+                changes["written"] = Written(
+                    min_replicas=pair.min_replicas,
+                    max_replicas=pair.max_replicas,
+                    before_min_replicas=order.expected_min_replicas,
+                    before_max_replicas=order.expected_max_replicas,
+                    at=outcome.at,
+                )
+            elif pair not in memory.doubtful:
+                changes["doubtful"] = (*memory.doubtful[1 - DOUBTFUL_MAX :], pair)
+        self._deployments[order.deployment] = replace(memory, **changes)
 
     def _recent_moves(
         self, memory: DeploymentMemory, policy_name: str, now: float
@@ -147,7 +153,7 @@ class Engine:
         """Return the moves that some limit of the policy may still look back at."""
         periods = [
             limit.period_seconds
-            for policy in self._policies
+            for policy in self._matcher.policies
             if policy.name == policy_name
             for limit in (*policy.up.limits, *policy.down.limits)
         ]
@@ -238,10 +244,10 @@ class Engine:
             lead_time_seconds=self._lead_times.of(deployment),
             has_write_in_flight=deployment.name in self._in_flight,
         )
-        draft = Draft(memory=memory, replicas=case.current, readings_by_name={})
+        draft = Draft(memory=memory, replicas=case.current)
         try:
             for stage in STAGES:
-                draft = stage(case, draft)
+                stage(case, draft)
             decision = _conclude(case, draft)
             order = order_for(decision, deployment, policy, draft.memory.user)
             if order is not None:
@@ -298,7 +304,7 @@ def _conclude(case: Case, draft: Draft) -> Decision:
         wanted=draft.wanted,
         bounds=draft.bounds,
         sentence=f"{verdict} {change}: {'; '.join(draft.sentences)}",
-        trail=draft.trail,
+        trail=tuple(draft.trail),
         proposals=draft.proposals,
         readings=draft.readings,
     )
@@ -330,7 +336,7 @@ def _isolated(case: Case, draft: Draft, bug: Exception) -> Decision:
         reason=Reason.INVARIANT,
         sentence=f"a bug in trimtab: {type(bug).__name__}: {bug}",
     )
-    return _held(case.now, case.deployment, case.policy, case.current, step, draft.trail)
+    return _held(case.now, case.deployment, case.policy, case.current, step, tuple(draft.trail))
 
 
 def _held(

@@ -41,18 +41,20 @@ class UserRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The bounds that trimtab last put on the wire, and what stood there before.
-
-    While ``is_certain`` is false (the write's outcome could not be read back), either pair may be
-    found on the wire without anybody else having been there.
-    """
+    """The bounds that trimtab last put on the wire, when, and what stood there before."""
 
     min_replicas: int
     max_replicas: int
     before_min_replicas: int
     before_max_replicas: int
     at: float
-    is_certain: bool = True
+
+
+class Pair(NamedTuple):
+    """Lower and upper bound as on the wire."""
+
+    min_replicas: int
+    max_replicas: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,8 @@ class DeploymentMemory:
     ``lows`` and ``highs`` are the recommendations of the up and down stabilisation windows, thinned
     to what a minimum (maximum) over the window can still depend on. ``moves`` are our own changes,
     for the rate limits. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
-    when the lifecycle last forbade to act on it.
+    when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
+    were not seen applied: should they turn up on the wire, nobody else has been there.
     """
 
     adopted_at: float
@@ -70,6 +73,7 @@ class DeploymentMemory:
     state: State
     created_at: float | None = None
     written: Written | None = None
+    doubtful: tuple[Pair, ...] = ()
     latest: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     lows: tuple[At, ...] = ()
     highs: tuple[At, ...] = ()
@@ -127,8 +131,8 @@ def _dump(one: DeploymentMemory) -> JsonObject:
             written.before_min_replicas,
             written.before_max_replicas,
             written.at,
-            written.is_certain,
         ],
+        "doubtful": [list(pair) for pair in one.doubtful],
         "latest": {signal: list(sample) for signal, sample in one.latest.items()},
         "lows": [list(at) for at in one.lows],
         "highs": [list(at) for at in one.highs],
@@ -142,7 +146,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
 def _load(one: JsonObject) -> DeploymentMemory:
     # The document is our own; casts say what `_dump` wrote.
     user = cast("tuple[int, int, bool, float, str]", one["user"])
-    written = cast("tuple[int, int, int, int, float, bool] | None", one["written"])
+    written = cast("tuple[int, int, int, int, float] | None", one["written"])
     wish = cast("tuple[float, int] | None", one["wish"])
     return DeploymentMemory(
         adopted_at=cast("float", one["adopted_at"]),
@@ -163,7 +167,9 @@ def _load(one: JsonObject) -> DeploymentMemory:
             before_min_replicas=written[2],
             before_max_replicas=written[3],
             at=written[4],
-            is_certain=written[5],
+        ),
+        doubtful=tuple(
+            Pair(low, high) for low, high in cast("list[tuple[int, int]]", one["doubtful"])
         ),
         latest={
             signal: (sample[0], sample[1])

@@ -105,6 +105,21 @@ def test_after_a_write_of_unknown_outcome_either_pair_is_our_own() -> None:
     assert user_range(w) == (1, 10)
 
 
+@pytest.mark.parametrize("status", [WriteStatus.UNKNOWN, WriteStatus.NOT_APPLIED])
+def test_a_write_believed_lost_that_turns_up_later_is_our_own(status: WriteStatus) -> None:
+    w = world(2)
+    w.act(load=40.0)  # pinned 4-4
+    w.step(after=120.0, load=90.0)
+    w.apply(w.orders[0], status)  # pinned 8-8 after all, unseen
+    w.deployment = replace(w.deployment, observed_at=w.now + 40)
+    w.step(after=45.0, load=80.0)
+    assert w.last_tick is not None
+    assert w.last_tick.events == ()
+    assert user_range(w) == (1, 10)
+    w.act(after=400.0, load=80.0)
+    assert user_range(w) == (1, 10)
+
+
 @pytest.mark.parametrize("pin", [1, 3])
 def test_a_pin_found_at_adoption_is_no_range_where_the_policy_states_one(pin: int) -> None:
     w = world(

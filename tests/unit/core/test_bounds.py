@@ -124,3 +124,17 @@ def test_a_schedule_keeps_local_time_across_the_change_to_summer_time() -> None:
     assert floor.is_active(winter)
     assert floor.is_active(summer)
     assert not floor.is_active(summer + 3600)
+
+
+def test_a_schedule_is_found_in_the_hour_that_is_repeated_in_autumn() -> None:
+    """In Berlin, 2026-10-25 has 02:30 twice: at 00:30Z and at 01:30Z."""
+    floor = ScheduleFloor(
+        name="night",
+        replicas=4,
+        cron="0 2 * * *",
+        duration_seconds=5_400.0,
+        timezone="Europe/Berlin",
+    )
+    first_two = 1_792_886_400.0  # 02:00 summer time, 2026-10-25T00:00Z
+    active = [minute for minute in range(-10, 200) if floor.is_active(first_two + 60 * minute)]
+    assert active == list(range(90))

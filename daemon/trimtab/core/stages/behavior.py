@@ -29,16 +29,18 @@ RESOLUTION_SECONDS = 1.0
 """Wishes closer together than this share an entry, so that a burst of events cannot grow a window."""
 
 
-def behavior(case: Case, draft: Draft) -> Draft:
+def behavior(case: Case, draft: Draft) -> None:
     """Delay and slow down what the rules want."""
     if draft.wanted is not None:
-        draft = replace(draft, memory=_record(draft.memory, case.policy, case.now, draft.wanted))
+        draft.memory = _record(draft.memory, case.policy, case.now, draft.wanted)
     if draft.halt is not None or draft.is_drain:
-        return draft
-    stabilized = _stabilize(case, draft)
-    if stabilized.replicas == case.current:
-        return stabilized if stabilized is not draft else draft.note(STAGE, "nothing to slow down")
-    return _limit(case, stabilized)
+        return
+    if draft.replicas == case.current:
+        draft.note(STAGE, "nothing to slow down")
+        return
+    _stabilize(case, draft)
+    if draft.replicas != case.current:
+        _limit(case, draft)
 
 
 def _record(memory: DeploymentMemory, policy: Policy, now: float, wanted: int) -> DeploymentMemory:
@@ -64,36 +66,29 @@ def _push(
     return tuple(kept)
 
 
-def _stabilize(case: Case, draft: Draft) -> Draft:
+def _stabilize(case: Case, draft: Draft) -> None:
     current, wanted = case.current, draft.replicas
     if wanted > current:
-        least = min(_alive(draft.memory.lows, case.policy.up, case.now), default=wanted)
+        rules, extreme = case.policy.up, "lowest"
+        least = min(_alive(draft.memory.lows, rules, case.now), default=wanted)
         steady = max(current, min(wanted, least))
-        seconds = case.policy.up.stabilization_seconds
-        extreme = "lowest"
-    elif wanted < current:
-        most = max(_alive(draft.memory.highs, case.policy.down, case.now), default=wanted)
-        steady = min(current, max(wanted, most))
-        seconds = case.policy.down.stabilization_seconds
-        extreme = "highest"
     else:
-        return draft
+        rules, extreme = case.policy.down, "highest"
+        most = max(_alive(draft.memory.highs, rules, case.now), default=wanted)
+        steady = min(current, max(wanted, most))
     if steady == wanted:
-        return draft
+        return
     reason = Reason.STABILIZING if steady == current else draft.reason
-    return draft.move(
-        STAGE,
-        steady,
-        reason,
-        f"{extreme} wish of the last {seconds:.0f} s goes no further than {steady}",
-    )
+    seconds = rules.stabilization_seconds
+    sentence = f"{extreme} wish of the last {seconds:.0f} s goes no further than {steady}"
+    draft.move(STAGE, steady, reason, sentence)
 
 
 def _alive(window: tuple[At, ...], rules: MoveRules, now: float) -> list[int]:
     return [at.replicas for at in window if now - at.time < rules.stabilization_seconds]
 
 
-def _limit(case: Case, draft: Draft) -> Draft:
+def _limit(case: Case, draft: Draft) -> None:
     current, wanted = case.current, draft.replicas
     rules = case.policy.up if wanted > current else case.policy.down
     allowed = (
@@ -102,9 +97,10 @@ def _limit(case: Case, draft: Draft) -> Draft:
         else _lowest_allowed(rules, draft.memory.moves, current, case.now)
     )
     if allowed is None or (wanted <= allowed if wanted > current else wanted >= allowed):
-        return draft.note(STAGE, "within the limits")
+        draft.note(STAGE, "within the limits")
+        return
     reason = Reason.RATE_LIMITED if allowed == current else draft.reason
-    return draft.move(STAGE, allowed, reason, f"limited to {allowed} now: {_in_words(rules)}")
+    draft.move(STAGE, allowed, reason, f"limited to {allowed} now: {_in_words(rules)}")
 
 
 def _highest_allowed(

@@ -6,7 +6,6 @@ They do not win over the lifecycle.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.bounds import effective_bounds
@@ -20,44 +19,38 @@ if TYPE_CHECKING:
 STAGE = "bounds"
 
 
-def bounds(case: Case, draft: Draft) -> Draft:
+def bounds(case: Case, draft: Draft) -> None:
     """Clamp the count into the effective bounds, or halt where they contradict each other."""
     allowed = effective_bounds(
         case.deployment, case.policy, draft.memory.user, current=case.current, now=case.now
     )
-    draft = replace(draft, bounds=allowed)
+    draft.bounds = allowed
     if draft.halt is not None or draft.is_drain:
-        return draft.note(STAGE, f"would be {allowed}")
-    if allowed.is_conflict:
-        halt = Block(
+        draft.note(STAGE, f"would be {allowed}")
+    elif allowed.is_conflict:
+        draft.halt = Block(
             Reason.BOUNDS_CONFLICT,
             f"the bounds contradict each other: at least {allowed.lower.replicas} "
             f"({allowed.lower.set_by}), at most {allowed.upper.replicas} ({allowed.upper.set_by})",
         )
-        return replace(draft, halt=halt).move(STAGE, case.current, halt.reason, halt.sentence)
-    return _clamp(case, draft, allowed)
+        draft.move(STAGE, case.current, draft.halt.reason, draft.halt.sentence)
+    elif allowed.contains(draft.replicas):
+        draft.note(STAGE, f"within {allowed}")
+    else:
+        _clamp(case, draft, allowed)
 
 
-def _clamp(case: Case, draft: Draft, allowed: Bounds) -> Draft:
-    current, wanted = case.current, draft.replicas
-    if allowed.contains(wanted):
-        return draft.note(STAGE, f"within {allowed}")
-    end = allowed.lower if wanted < allowed.lower.replicas else allowed.upper
-    word = "at least" if end is allowed.lower else "at most"
+def _clamp(case: Case, draft: Draft, allowed: Bounds) -> None:
+    current = case.current
+    is_lower = draft.replicas < allowed.lower.replicas
+    end = allowed.lower if is_lower else allowed.upper
+    sentence = f"at {'least' if is_lower else 'most'} {end.replicas} ({end.set_by})"
     block = draft.up_block if end.replicas > current else draft.down_block
     if end.replicas != current and block is not None:
-        return draft.move(
-            STAGE,
-            current,
-            block.reason,
-            f"{word} {end.replicas} ({end.set_by}), but {block.sentence}",
-        )
-    return draft.move(
-        STAGE,
-        end.replicas,
-        _reason(case, draft, end.replicas, is_lower=end is allowed.lower),
-        f"{word} {end.replicas} ({end.set_by})",
-    )
+        draft.move(STAGE, current, block.reason, f"{sentence}, but {block.sentence}")
+        return
+    reason = _reason(case, draft, end.replicas, is_lower=is_lower)
+    draft.move(STAGE, end.replicas, reason, sentence)
 
 
 def _reason(case: Case, draft: Draft, end: int, *, is_lower: bool) -> Reason:

@@ -5,7 +5,6 @@ Missing data can block a move. It can never turn a move around and never shrinks
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Reason
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 STAGE = "combine"
 
 
-def combine(case: Case, draft: Draft) -> Draft:
+def combine(case: Case, draft: Draft) -> None:
     """Make one count of all proposals, then apply each used signal's missing-data contract."""
     demand = _largest(draft.proposals, Role.DEMAND)
     floor = _largest(draft.proposals, Role.FLOOR)
@@ -40,20 +39,20 @@ def combine(case: Case, draft: Draft) -> Draft:
     if ceiling is not None and ceiling.replicas is not None and ceiling.replicas < count:
         count, reason = ceiling.replicas, Reason.CEILING
         sentence = f"ceiling {ceiling.rule}: {ceiling.sentence}"
-    draft = draft.move(STAGE, count, reason, sentence)
+    draft.move(STAGE, count, reason, sentence)
     is_demand_known = demand is not None or not has_demand_rule
     # Only a wish that rests on data is kept for the stabilisation windows (behavior).
-    draft = replace(draft, wanted=count if is_demand_known else None)
-    return _apply_missing(case, draft, is_demand_known=is_demand_known)
+    draft.wanted = count if is_demand_known else None
+    _apply_missing(case, draft, is_demand_known=is_demand_known)
 
 
-def _apply_missing(case: Case, draft: Draft, *, is_demand_known: bool) -> Draft:
+def _apply_missing(case: Case, draft: Draft, *, is_demand_known: bool) -> None:
     current = case.current
     if draft.replicas < current:
         blockers = [] if is_demand_known else ["every demand signal"]
         blockers += _missing(case, draft, "down")
         if blockers:
-            return draft.move(
+            draft.move(
                 STAGE,
                 current,
                 Reason.MISSING_DATA,
@@ -62,13 +61,12 @@ def _apply_missing(case: Case, draft: Draft, *, is_demand_known: bool) -> Draft:
     elif draft.replicas > current:
         blockers = _missing(case, draft, "up")
         if blockers:
-            return draft.move(
+            draft.move(
                 STAGE,
                 current,
                 Reason.MISSING_DATA,
                 f"not more than {current} while data is missing: {', '.join(blockers)}",
             )
-    return draft
 
 
 def _missing(case: Case, draft: Draft, direction: str) -> list[str]:

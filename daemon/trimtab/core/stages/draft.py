@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
@@ -37,9 +35,12 @@ class Block(NamedTuple):
     sentence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """The count so far and everything that led to it.
+
+    The one value of the core that changes in place: it lives inside a single ``Engine.step`` and a
+    copy for each of a dozen steps was half the time of a decision.
 
     ``replicas`` is the running count. ``reason`` and ``sentences`` explain it. ``halt`` forbids any
     write; ``up_block`` and ``down_block`` are the lifecycle's and hold against the bounds too.
@@ -55,27 +56,18 @@ class Draft:
     down_block: Block | None = None
     bounds: Bounds | None = None
     readings: tuple[Reading, ...] = ()
-    readings_by_name: Mapping[str, Reading]
     proposals: tuple[Proposal, ...] = ()
-    sentences: tuple[str, ...] = ()
-    trail: tuple[Step, ...] = ()
+    sentences: list[str] = field(default_factory=list)
+    trail: list[Step] = field(default_factory=list)
 
-    def note(self, stage: str, sentence: str, reason: Reason | None = None) -> Draft:
+    def note(self, stage: str, sentence: str, reason: Reason | None = None) -> None:
         """Append a step that changes no count."""
-        step = Step(
-            stage=stage, before=self.replicas, after=self.replicas, reason=reason, sentence=sentence
-        )
-        return replace(self, trail=(*self.trail, step))
+        count = self.replicas
+        self.trail.append(Step(stage, count, count, reason, sentence))
 
-    def move(self, stage: str, replicas: int, reason: Reason, sentence: str) -> Draft:
+    def move(self, stage: str, replicas: int, reason: Reason, sentence: str) -> None:
         """Set the running count, remember why, and append the step."""
-        step = Step(
-            stage=stage, before=self.replicas, after=replicas, reason=reason, sentence=sentence
-        )
-        return replace(
-            self,
-            replicas=replicas,
-            reason=reason,
-            sentences=(*self.sentences, sentence),
-            trail=(*self.trail, step),
-        )
+        self.trail.append(Step(stage, self.replicas, replicas, reason, sentence))
+        self.replicas = replicas
+        self.reason = reason
+        self.sentences.append(sentence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.signals import Freshness, read
@@ -14,15 +13,13 @@ if TYPE_CHECKING:
 STAGE = "freshness"
 
 
-def freshness(case: Case, draft: Draft) -> Draft:
+def freshness(case: Case, draft: Draft) -> None:
     """Judge the latest sample of every declared signal by its contract."""
-    readings = tuple(
-        read(spec, draft.memory.latest.get(spec.name), case.now) for spec in case.policy.signals
+    latest = draft.memory.latest
+    draft.readings = tuple(
+        read(spec, latest.get(spec.name), case.now) for spec in case.policy.signals
     )
-    draft = replace(
-        draft, readings=readings, readings_by_name={one.spec.name: one for one in readings}
-    )
-    return draft.note(STAGE, "; ".join(map(_sentence, readings)) or "no signal is declared")
+    draft.note(STAGE, "; ".join(map(_sentence, draft.readings)) or "no signal is declared")
 
 
 def _sentence(reading: Reading) -> str:

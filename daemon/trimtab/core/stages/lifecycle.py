@@ -32,34 +32,19 @@ if TYPE_CHECKING:
 STAGE = "lifecycle"
 
 
-def lifecycle(case: Case, draft: Draft) -> Draft:
+def lifecycle(case: Case, draft: Draft) -> None:
     """Halt the decision, block a direction, or let it pass."""
-    halt = _ending(case.deployment) or _state(case.deployment)
+    halt = _ending(case.deployment) or _state(case.deployment) or _in_flight(case)
     if halt is not None:
-        return _halted(case, draft, halt)
-    if case.has_write_in_flight:
-        block = Block(Reason.WRITE_IN_FLIGHT, "a write is in flight: waits for its outcome")
-        return _halted(case, draft, block)
-    if is_expired(case.deployment, case.now):
-        return _at_expiry(case, draft)
-    if case.deployment.is_parked:
-        return _halted(case, draft, Block(Reason.PARKED, "parked at 0/0: a person has to wake it"))
-    checked = _before_expiry(case, _while_updating(case, draft))
-    if checked.trail is not draft.trail:
-        return checked
-    return _may_act(case, checked)
-
-
-def _may_act(case: Case, draft: Draft) -> Draft:
-    wish = draft.memory.wish
-    if wish is None:
-        return draft.note(STAGE, f"{case.deployment.state}: may act")
-    draft = replace(draft, memory=replace(draft.memory, wish=None))
-    return draft.note(
-        STAGE,
-        f"{case.deployment.state}: may act; {wish.replicas} were wished for "
-        f"{case.now - wish.time:.0f} s ago, when it might not",
-    )
+        _halt(case, draft, halt)
+    elif is_expired(case.deployment, case.now):
+        _at_expiry(case, draft)
+    elif case.deployment.is_parked:
+        _halt(case, draft, Block(Reason.PARKED, "parked at 0/0: a person has to wake it"))
+    else:
+        _while_updating(case, draft)
+        _before_expiry(case, draft)
+        _undo_what_is_blocked(case, draft)
 
 
 def is_expired(deployment: Deployment, now: float) -> bool:
@@ -93,54 +78,75 @@ def _state(deployment: Deployment) -> Block | None:
             assert_never(deployment.state)
 
 
-def _at_expiry(case: Case, draft: Draft) -> Draft:
+def _in_flight(case: Case) -> Block | None:
+    if not case.has_write_in_flight:
+        return None
+    return Block(Reason.WRITE_IN_FLIGHT, "a write is in flight: waits for its outcome")
+
+
+def _at_expiry(case: Case, draft: Draft) -> None:
     if case.policy.at_expiry is AtExpiry.HOLD:
-        return _halted(case, draft, Block(Reason.EXPIRED, "expired: nothing is written any more"))
-    if case.current == 0:
-        return _halted(case, draft, Block(Reason.EXPIRED, "expired and drained"))
-    drained = draft.move(STAGE, 0, Reason.EXPIRY_DRAIN, "expired: drains to 0")
-    return replace(drained, is_drain=True)
+        _halt(case, draft, Block(Reason.EXPIRED, "expired: nothing is written any more"))
+    elif case.current == 0:
+        _halt(case, draft, Block(Reason.EXPIRED, "expired and drained"))
+    else:
+        draft.move(STAGE, 0, Reason.EXPIRY_DRAIN, "expired: drains to 0")
+        draft.is_drain = True
 
 
-def _while_updating(case: Case, draft: Draft) -> Draft:
+def _while_updating(case: Case, draft: Draft) -> None:
     if case.deployment.state is not State.UPDATING:
-        return draft
+        return
     block = Block(Reason.UPDATING, "the platform is rolling out a change")
-    draft = replace(draft, down_block=block)
+    draft.down_block = block
     if case.policy.while_updating is WhileUpdating.HOLD:
-        draft = replace(draft, up_block=block)
-    return _blocked(case, draft)
+        draft.up_block = block
 
 
-def _before_expiry(case: Case, draft: Draft) -> Draft:
+def _before_expiry(case: Case, draft: Draft) -> None:
     expires_at = case.deployment.expires_at
     if expires_at is None:
-        return draft
+        return
     left = expires_at - case.now
     if left >= case.lead_time_seconds + case.policy.minimum_useful_seconds:
-        return draft
-    block = Block(
+        return
+    draft.up_block = Block(
         Reason.EXPIRES_SOON,
         f"expires in {left:.0f} s: a replica takes {case.lead_time_seconds:.0f} s to start and "
         f"should serve {case.policy.minimum_useful_seconds:.0f} s",
     )
-    return _blocked(case, replace(draft, up_block=block))
 
 
-def _blocked(case: Case, draft: Draft) -> Draft:
-    """Undo a move that is now forbidden, remembering what was wished for."""
+def _undo_what_is_blocked(case: Case, draft: Draft) -> None:
     block = draft.up_block if draft.replicas > case.current else draft.down_block
-    if block is None or draft.replicas == case.current:
-        return draft
-    draft = _remember(case, draft)
-    return draft.move(STAGE, case.current, block.reason, block.sentence)
+    if draft.replicas == case.current or block is None:
+        _let_pass(case, draft)
+    else:
+        _remember(case, draft)
+        draft.move(STAGE, case.current, block.reason, block.sentence)
 
 
-def _halted(case: Case, draft: Draft, halt: Block) -> Draft:
-    draft = replace(_remember(case, draft), halt=halt)
-    return draft.move(STAGE, case.current, halt.reason, halt.sentence)
+def _let_pass(case: Case, draft: Draft) -> None:
+    wish = draft.memory.wish
+    if wish is None:
+        draft.note(STAGE, f"{case.deployment.state}: may act")
+        return
+    draft.memory = replace(draft.memory, wish=None)
+    draft.note(
+        STAGE,
+        f"{case.deployment.state}: may act; {wish.replicas} were wished for "
+        f"{case.now - wish.time:.0f} s ago, when it might not",
+    )
 
 
-def _remember(case: Case, draft: Draft) -> Draft:
+def _halt(case: Case, draft: Draft, halt: Block) -> None:
+    _remember(case, draft)
+    draft.halt = halt
+    draft.move(STAGE, case.current, halt.reason, halt.sentence)
+
+
+def _remember(case: Case, draft: Draft) -> None:
+    """Keep what was wished for, to be acted on when the lifecycle allows it again."""
     wish = At(case.now, draft.replicas) if draft.replicas != case.current else None
-    return replace(draft, memory=replace(draft.memory, wish=wish))
+    if wish != draft.memory.wish:
+        draft.memory = replace(draft.memory, wish=wish)

@@ -18,13 +18,13 @@ REPLICAS_MAX = 1_000_000
 """Beyond this a proposal is a bug, not a wish."""
 
 
-def propose(case: Case, draft: Draft) -> Draft:
+def propose(case: Case, draft: Draft) -> None:
     """Ask every rule. Raises ``InvariantViolation`` for a count that no strategy may give."""
     view = View(
         now=case.now,
         deployment=case.deployment,
         current=case.current,
-        readings=draft.readings_by_name,
+        readings={reading.spec.name: reading for reading in draft.readings},
         lead_time_seconds=case.lead_time_seconds,
     )
     proposals: list[Proposal] = []
@@ -41,9 +41,7 @@ def propose(case: Case, draft: Draft) -> Draft:
         proposals.append(
             Proposal(rule=rule.name, role=rule.role, replicas=wish.replicas, sentence=wish.sentence)
         )
-        draft = draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")
-    return replace(
-        draft,
-        proposals=tuple(proposals),
-        memory=replace(draft.memory, rules=remembered) if remembered else draft.memory,
-    )
+        draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")
+    draft.proposals = tuple(proposals)
+    if remembered or draft.memory.rules:
+        draft.memory = replace(draft.memory, rules=remembered)
