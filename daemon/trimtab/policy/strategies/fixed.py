@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from trimtab.core.strategies.fixed import Fixed
-from trimtab.policy.parts import Count 
+from trimtab.policy.parts import Count
 from trimtab.policy.strategies.interface import StrategyConfig
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from trimtab.core.strategies.target import Target
-from trimtab.policy.parts import SignalName 
+from trimtab.policy.parts import SignalName
 from trimtab.policy.strategies.interface import StrategyConfig
 
 if TYPE_CHECKING:
