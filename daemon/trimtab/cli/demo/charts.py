@@ -40,7 +40,7 @@ def fill_from_right(values: Sequence[float], full: int, width: int) -> list[floa
     share = min(1.0, len(values) / full) if full > 0 else 1.0
     drawn = min(width, round(width * share)) if values else 0
     if values and drawn == 0:
-        drawn = 1
+        drawn = min(1, width)
     return [None] * (width - drawn) + resample(values[-full:], drawn)
 
 

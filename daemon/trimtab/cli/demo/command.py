@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SPEED_MIN, SPEED_MAX = 1.0, 600.0
 INTERRUPTED = 130
-LOG_LINES_KEPT = 20
+LOG_WRITES_KEPT = 40
 
 
 def demo(
@@ -116,8 +116,8 @@ def _run(
     from trimtab.service.logs import configure_logs
     from trimtab.version import VERSION
 
-    show, is_live = _show(is_headless=is_headless or is_json, is_json=is_json)
-    log = _Log(is_held_back=is_live)
+    log = _Log()
+    show = _show(log, is_headless=is_headless or is_json, is_json=is_json)
 
     def on_started(stage: Stage) -> None:
         configure_logs(stage.clock, level="warning", stream=log)
@@ -143,13 +143,13 @@ def _print_summary(ending: DemoSnapshot) -> None:
         print(line)  # noqa: T201  likewise
 
 
-def _show(*, is_headless: bool, is_json: bool) -> tuple[Show, bool]:
-    """Return how to show the demo, and whether that is the live view."""
+def _show(log: _Log, *, is_headless: bool, is_json: bool) -> Show:
+    """Return how to show the demo; the live view holds the log back."""
     from trimtab.cli.demo.playing import LiveShow, PlainShow, is_terminal
     from trimtab.cli.demo.view import HEIGHT_MIN, WIDTH_MIN
 
     if is_headless or not is_terminal(sys.stdout):
-        return PlainShow(sys.stderr if is_json else sys.stdout), False
+        return PlainShow(sys.stderr if is_json else sys.stdout)
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -160,7 +160,8 @@ def _show(*, is_headless: bool, is_json: bool) -> tuple[Show, bool]:
             f"and {HEIGHT_MIN}: enlarge it, or add --headless",
             ExitCode.USAGE,
         )
-    return LiveShow(console), True
+    log.hold_back()
+    return LiveShow(console, problems=lambda: log.held_count)
 
 
 # -- what was asked for -----------------------------------------------------------------------
@@ -224,16 +225,22 @@ def _refuse(sentence: str, code: ExitCode) -> NoReturn:
 class _Log(io.StringIO):
     """A stream for log lines: stderr, or held back while the live view has the screen."""
 
-    def __init__(self, *, is_held_back: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._held: deque[str] | None = deque(maxlen=LOG_LINES_KEPT) if is_held_back else None
+        self._held: deque[str] | None = None
+        self.held_count = 0
 
     def write(self, text: str) -> int:
         """Pass on ``text``, or keep it for later."""
         if self._held is None:
             return sys.stderr.write(text)
         self._held.append(text)
+        self.held_count += text.count("\n")
         return len(text)
+
+    def hold_back(self) -> None:
+        """Keep what is written from now on, the newest of it, until ``release``."""
+        self._held = deque(maxlen=LOG_WRITES_KEPT)
 
     def release(self) -> None:
         """Write what was held back, and hold back nothing more."""

@@ -25,8 +25,8 @@ class History:
         self._minutes = 0
         self._moments: deque[Moment] = deque(maxlen=MINUTES_KEPT)
         self._sums: deque[tuple[float, float, float]] = deque([(0.0, 0.0, 0.0)], MINUTES_KEPT + 1)
-        self.replicas_ready_least: int | None = None
-        self.replicas_ready_most: int | None = None
+        self.ready_least: int | None = None
+        self.ready_most: int | None = None
 
     @property
     def moments(self) -> tuple[Moment, ...]:
@@ -35,8 +35,8 @@ class History:
 
     def look(self, now: float, totals: Totals, *, ready: int, asked: int) -> None:
         """Take in how things are at ``now``; looks may be more or less often than minutes."""
-        self.replicas_ready_least = min(ready, _or(self.replicas_ready_least, ready))
-        self.replicas_ready_most = max(ready, _or(self.replicas_ready_most, ready))
+        self.ready_least = min(ready, _or(self.ready_least, ready))
+        self.ready_most = max(ready, _or(self.ready_most, ready))
         minutes = int((now - self._started_at) / MINUTE_SECONDS) - self._minutes
         if minutes <= 0:
             return

@@ -6,6 +6,7 @@ The show is a small port: the live view and plain lines differ only in what they
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Group
@@ -14,6 +15,7 @@ from rich.live import Live
 from trimtab.cli.demo.lines import REAL_SECONDS_BETWEEN, opening_lines, state_lines, told_lines
 from trimtab.cli.demo.stage import Stage
 from trimtab.cli.demo.view import draw
+from trimtab.cli.demo.wording import count_of
 from trimtab.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from trimtab.cli.demo.stage import DemoOptions
     from trimtab.cli.demo.stopping import StopSignal
 
-FRAME_SECONDS = 0.33
-"""Between two looks, in real time: three a second are lively and cost little."""
+FRAME_SECONDS = 0.25
+"""Between two looks, in real time: four a second are lively and cost little."""
 
 
 class Show(Protocol):
@@ -47,10 +49,14 @@ class Show(Protocol):
 
 
 class LiveShow:
-    """The live view on a terminal, on its alternate screen."""
+    """The live view on a terminal, on its alternate screen.
 
-    def __init__(self, console: Console) -> None:
+    ``problems`` says how many log lines wait behind it.
+    """
+
+    def __init__(self, console: Console, *, problems: Callable[[], int]) -> None:
         self._console = console
+        self._problems = problems
         self._live = Live(console=console, screen=True, auto_refresh=False)
 
     def open(self, snapshot: DemoSnapshot) -> None:
@@ -68,6 +74,10 @@ class LiveShow:
 
     def _draw(self, snapshot: DemoSnapshot) -> None:
         width, height = self._console.size
+        count = self._problems()
+        if count:
+            told = f"{count_of(count, 'line')} in the log, shown at the end"
+            snapshot = replace(snapshot, troubles=(*snapshot.troubles, told))
         self._live.update(Group(*draw(snapshot, width, height)), refresh=True)
 
 

@@ -47,7 +47,7 @@ class Moment:
 class DeploymentView:
     """One deployment at one moment.
 
-    ``history`` holds the last hour, minute by minute, oldest first. ``day`` is the load's own shape
+    ``ready_least`` and ``ready_most`` are over the whole run. ``history`` holds the last hour, minute by minute, oldest first. ``day`` is the load's own shape
     over 24 hours from its users' midnight, ``day_position`` where in it they are, 0 to 1.
     """
 
@@ -65,6 +65,8 @@ class DeploymentView:
     day: tuple[float, ...]
     day_position: float
     replicas: Replicas
+    ready_least: int
+    ready_most: int
     slo: str
     attainment_recent: float | None
     account: Account

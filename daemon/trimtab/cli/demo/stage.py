@@ -338,6 +338,8 @@ class Stage:
                 ready=replicas.ready,
                 draining=replicas.draining,
             ),
+            ready_least=_or(history.ready_least, replicas.ready),
+            ready_most=_or(history.ready_most, replicas.ready),
             slo=f"TTFT {plant.slo.ttft_seconds:g} s, TPOT {plant.slo.tpot_seconds * 1e3:g} ms",
             attainment_recent=history.attainment_over(RECENT_MINUTES),
             account=account_for(
@@ -366,6 +368,10 @@ class Stage:
         for source in status.sources:
             if source.last is not None and source.last.trouble is not None:
                 yield f"no metrics: {source.last.trouble}"
+
+
+def _or(known: int | None, otherwise: int) -> int:
+    return otherwise if known is None else known
 
 
 def _load(options: DemoOptions) -> MadeUpDay | Recording:

@@ -53,15 +53,14 @@ def _account(account: Account) -> dict[str, Any]:
 
 
 def _deployment(view: DeploymentView) -> dict[str, Any]:
-    ready = [moment.ready for moment in view.history] or [view.replicas.ready]
     return {
         **_account(view.account),
         "requests": round(view.account.answered),
         "policy": view.policy or None,
         "bounds": [view.allowed.lower, view.allowed.upper],
         "replicas": view.replicas.asked,
-        "replicas_ready_least": min(ready),
-        "replicas_ready_most": max(ready),
+        "replicas_ready_least": view.ready_least,
+        "replicas_ready_most": view.ready_most,
         "scale_ups": view.scale_ups,
         "scale_downs": view.scale_downs,
         "patches": view.patches,
@@ -79,7 +78,7 @@ def _deployment(view: DeploymentView) -> dict[str, Any]:
 
 
 def as_lines(snapshot: DemoSnapshot) -> Iterable[str]:
-    """Return the summary as lines of at most 80 columns."""
+    """Return the summary as lines that fit about 80 columns."""
     account, at_max, at_min = snapshot.account, snapshot.at_max, snapshot.at_min
     yield (
         f"{span(snapshot.simulated_seconds)} simulated at {snapshot.speed:g}x, "
@@ -121,7 +120,7 @@ def scaling_lines(view: DeploymentView) -> Iterable[str]:
     fitted = view.fitted
     if fitted is not None:
         yield (
-            f"{view.id}: requests x{fitted.requests_factor:.3g}, "
-            f"prompts x{fitted.prompt_factor:.3g}, outputs x{fitted.output_factor:.3g}; "
-            f"needs {fitted.mean_need:.1f} replicas on average, {fitted.peak_need:.1f} at peak"
+            f"{view.id}: load x{fitted.requests_factor:.3g}, "
+            f"prompts x{fitted.prompt_factor:.3g}, outputs x{fitted.output_factor:.3g} "
+            f"(mean {fitted.mean_need:.1f}, peak {fitted.peak_need:.1f} replicas)"
         )

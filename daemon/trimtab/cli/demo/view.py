@@ -192,8 +192,7 @@ def _replicas(view: DeploymentView) -> list[tuple[str, str]]:
 def _whereabouts(view: DeploymentView) -> list[tuple[str, str]]:
     replicas = view.replicas
     return [
-        (f"  {replicas.ready} ready", STRONG),
-        (f" of {replicas.asked} asked", "" if replicas.ready < replicas.asked else QUIET),
+        (f"  {replicas.ready} of {replicas.asked} ready", STRONG),
         *((f", {words}", style) for words, style in _moving(view)),
     ]
 
@@ -371,7 +370,7 @@ def _footer(snapshot: DemoSnapshot, width: int) -> list[Text]:
     if snapshot.troubles:
         told: Text = Text(f"  {snapshot.troubles[0]}", style=BAD)
     else:
-        told = Text(f"  emulated control plane: {snapshot.url}", style=QUIET)
+        told = Text(f"  emulator at {snapshot.url}", style=QUIET)
     return [_rule(_LEGEND, "", width), counts, _apart(told, stop, width)]
 
 

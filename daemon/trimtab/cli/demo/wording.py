@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-NOT_KNOWN = "?"
+NOT_KNOWN = "-"
 
 
 def percent(share: float | None, *, digits: int = 1) -> str:
