@@ -100,7 +100,7 @@ class Emulation:
         shape: str,
         workload: Workload | None = None,
         min: int = 0,  # noqa: A002  the field's own words
-        max: int | None = None,  # noqa: A002
+        max: int | None = None,  # noqa: A002  the field's own words
         replicas_ready: int = 0,
         display_name: str = "",
         start_times: StartTimes | None = None,

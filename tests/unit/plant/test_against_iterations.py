@@ -152,7 +152,7 @@ def both(config: str, load: Load, slo: Slo) -> tuple[float, float, float, float]
     real = [iterate(model, load, slo, seed) for seed in SEEDS]
     fluid = [flow(model, load, slo, seed) for seed in SEEDS]
     columns = [*zip(*real, strict=True), *zip(*fluid, strict=True)]
-    return tuple(sum(column) / len(SEEDS) for column in columns)  # type: ignore[return-value]
+    return tuple(sum(column) / len(SEEDS) for column in columns)  # type: ignore[return-value]  # as many columns as the tuple has
 
 
 CASES = [

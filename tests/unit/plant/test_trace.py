@@ -202,5 +202,5 @@ def test_second_by_second_no_request_is_lost_or_invented(
 
     whole_bins = sum(count for _, count in bins[:-1])
     at = [second + 0.5 for second in range(start - bins[-1][0])]
-    order.shuffle(at)  # type: ignore[attr-defined]
+    order.shuffle(at)  # type: ignore[attr-defined]  # a seeded Random, typed as its protocol
     assert sum(workload.load(t).requests_per_second for t in at) == pytest.approx(whole_bins)

@@ -19,7 +19,7 @@ DAY = 24 * HOUR
 
 def a_week(**changes: float) -> DayWorkload:
     given_values = {"peak_requests_per_second": 20.0, "prompt_tokens": 1000.0, "seed": 7} | changes
-    return DayWorkload(output_tokens=200.0, **given_values)  # type: ignore[arg-type]
+    return DayWorkload(output_tokens=200.0, **given_values)  # type: ignore[arg-type]  # fields by name
 
 
 def mean_rate(workload: DayWorkload, start: float, end: float) -> float:
