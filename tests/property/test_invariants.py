@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,23 +20,33 @@ from tests.worlds.engine_world import START
 from trimtab.core.decision import Hold, Order, Outcome, Reason, ScaleDown, Tick, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
 from trimtab.core.engine import Engine
+from trimtab.core.expressions import Answer
 from trimtab.core.memory import Memory
 from trimtab.core.policy import (
+    NO_DAMPING,
     Actuation,
     AtExpiry,
+    Blocks,
+    Damping,
+    Fallback,
+    HoldRule,
     Limit,
     Mode,
     MoveRules,
     Policy,
     Role,
     Rule,
+    ScaleToZero,
     Select,
     Selector,
     WhileUpdating,
 )
+from trimtab.core.proposals import View
 from trimtab.core.signals import OnMissing, Per, Sample, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.target import Target
+
+T = TypeVar("T")
 
 NAMES = ("accounts/acme/deployments/a", "accounts/acme/deployments/b")
 SIGNALS = ("total", "average")
@@ -49,12 +59,46 @@ limits = st.builds(
 )
 
 
+@dataclass(frozen=True)
+class Above:
+    """A condition: some signal is above a threshold."""
+
+    signal: str
+    threshold: float
+
+    @property
+    def text(self) -> str:
+        return f"signals.{self.signal} > {self.threshold}"
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return (self.signal,)
+
+    def evaluate(self, view: View) -> Answer:
+        value = view.readings[self.signal].value
+        return Answer(value=None if value is None else value > self.threshold, sentence=self.text)
+
+
+dampings = st.builds(
+    Damping,
+    stabilization_seconds=st.sampled_from([0.0, 60.0]),
+    cooldown_seconds=st.sampled_from([0.0, 90.0]),
+)
+holds = st.builds(
+    HoldRule,
+    name=st.just("hold"),
+    condition=st.builds(Above, st.sampled_from(SIGNALS), st.sampled_from([5.0, 30.0])),
+    blocks=st.sampled_from(Blocks),
+)
+
+
 def move_rules(*stabilizations: float) -> st.SearchStrategy[MoveRules]:
     return st.builds(
         MoveRules,
         stabilization_seconds=st.sampled_from(stabilizations),
         limits=st.lists(limits, max_size=2).map(tuple),
         select=st.sampled_from(Select),
+        cooldown_seconds=st.sampled_from([0.0, 0.0, 45.0]),
     )
 
 
@@ -79,10 +123,17 @@ signals = st.tuples(
 )
 
 demands = st.lists(
-    st.sampled_from(SIGNALS).map(
-        lambda name: Rule(
-            name=f"by-{name}", role=Role.DEMAND, strategy=Target(signal=name, target=10.0)
-        )
+    st.builds(
+        lambda name, up, down: Rule(
+            name=f"by-{name}",
+            role=Role.DEMAND,
+            strategy=Target(signal=name, target=10.0),
+            up=up,
+            down=down,
+        ),
+        st.sampled_from(SIGNALS),
+        st.sampled_from([NO_DAMPING]) | dampings,
+        st.sampled_from([NO_DAMPING]) | dampings,
     ),
     min_size=1,
     max_size=2,
@@ -99,7 +150,7 @@ limits_by_rule = st.lists(
 )
 
 
-def rarely(strategy: st.SearchStrategy[int]) -> st.SearchStrategy[int | None]:
+def rarely(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
     return st.sampled_from([0, 1, 2]).flatmap(lambda die: st.none() if die else strategy)
 
 
@@ -116,6 +167,25 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         actuation=draw(st.sampled_from(Actuation)),
         min_replicas=low,
         max_replicas=high,
+        holds=tuple(draw(st.lists(holds, max_size=1))),
+        fallback=draw(
+            rarely(
+                st.builds(
+                    Fallback,
+                    after_seconds=st.sampled_from([0.0, 100.0]),
+                    replicas=st.none() | st.integers(0, 12),
+                )
+            )
+        ),
+        scale_to_zero=draw(
+            rarely(
+                st.builds(
+                    ScaleToZero,
+                    after_seconds=st.sampled_from([0.0, 60.0]),
+                    wake_on=st.sampled_from([("total",), SIGNALS]),
+                )
+            )
+        ),
         accelerators_max=draw(rarely(st.integers(0, 60))),
         up=draw(move_rules(0.0, 30.0, 120.0)),
         down=draw(move_rules(0.0, 60.0, 300.0)),
@@ -161,6 +231,9 @@ class Life:
         self.moves: dict[str, list[tuple[float, int]]] = {name: [] for name in NAMES}
         self.wishes: dict[str, list[tuple[float, int]]] = {name: [] for name in NAMES}
         self.heard: dict[tuple[str, str], float] = {}
+        self.values: dict[tuple[str, str], float] = {}
+        self.loaded_at: dict[str, float] = {}
+        self.emptied_by_us: set[str] = set()
         self.tick(after=0.0)
 
     def live_on(self) -> None:
@@ -211,8 +284,7 @@ class Life:
 
     def hear(self, name: str, signal: str, value: float, age: float) -> None:
         if math.isfinite(value) and value >= 0 and age >= 0 and name in self._known():
-            key = (name, signal)
-            self.heard[key] = max(self.heard.get(key, -math.inf), self.now - age)
+            self._note(name, signal, self.now - age, value)
         before = dict(self.fleet)
         sample = Sample(name, signal, self.now - age, value)
         tick = self.engine.step(self.now, self.fleet, [sample], due=[name])
@@ -231,7 +303,8 @@ class Life:
             values = {"total": load, "average": load / ready}
             samples = [Sample(name, signal, self.now, values[signal]) for signal in signals]
             if name in self._known():
-                self.heard.update(dict.fromkeys(((name, one) for one in signals), self.now))
+                for signal in signals:
+                    self._note(name, signal, self.now, values[signal])
             before = dict(self.fleet)
             tick = self.engine.step(self.now, self.fleet, samples, due=[name])
             self._check(tick, before)
@@ -259,6 +332,14 @@ class Life:
             self.moves[name].append((self.now, order.to_replicas - order.from_replicas))
         self.engine.record(Outcome(order=order, at=self.now, status=status, sentence=""))
 
+    def _note(self, name: str, signal: str, at: float, value: float) -> None:
+        key = (name, signal)
+        if at >= self.heard.get(key, -math.inf):
+            self.heard[key] = at
+            self.values[key] = value
+        if value > 0:
+            self.loaded_at[name] = self.now
+
     def replicas_become_ready(self, name: str, ready: int) -> None:
         deployment = self.fleet[name]
         serving = min(deployment.desired_replicas, deployment.pipeline.ready + ready)
@@ -278,6 +359,8 @@ class Life:
 
     def somebody_sets_bounds(self, name: str, low: int, span: int) -> None:
         desired = min(max(self.fleet[name].desired_replicas, low), low + span)
+        if low + span > 0:
+            self.emptied_by_us.discard(name)
         self.fleet[name] = replace(
             self.fleet[name],
             min_replicas=low,
@@ -316,7 +399,10 @@ class Life:
                 assert (order.min_replicas, order.max_replicas) == (0, 0)
                 continue
             self._is_within_the_bounds(order, deployment)
-            if order.reason is not Reason.BOUNDS:
+            if order.reason is Reason.BOUNDS:
+                continue
+            self._is_not_held(order)
+            if order.reason is not Reason.WAKE:
                 self._is_within_the_limits(order)
                 self._is_stable(order)
 
@@ -336,7 +422,14 @@ class Life:
                 assert count * each <= policy.accelerators_max
         if policy.actuation is Actuation.PIN:
             assert order.min_replicas == order.max_replicas == count
-            assert count >= 1
+        if count == 0 and policy.actuation is not Actuation.FLOOR:
+            assert policy.scale_to_zero is not None
+            assert order.from_replicas == 1, "the last step of the ladder"
+            quiet = self.now - self.loaded_at.get(order.deployment, -math.inf)
+            assert (
+                quiet >= policy.scale_to_zero.after_seconds
+                or "total" not in policy.scale_to_zero.wake_on
+            )
         if policy.actuation is Actuation.FLOOR:
             assert order.min_replicas == count <= order.max_replicas
         user = self.engine.memory.deployments[order.deployment].user
@@ -355,7 +448,8 @@ class Life:
         elif deployment.state is State.UPDATING:
             assert is_up
             assert policy.while_updating is WhileUpdating.UP
-        assert deployment.max_replicas > 0, "a parked deployment is a person's"
+        if deployment.max_replicas == 0:
+            assert order.deployment in self.emptied_by_us, "a parked deployment is a person's"
 
     def _missing_data_never_shrinks(self, decision: Any, deployment: Deployment) -> None:
         """Invariant 3: with any demand signal gone, only bounds or a drain may shrink."""
@@ -369,12 +463,26 @@ class Life:
                 heard = self.heard.get((deployment.name, spec.name), -math.inf)
                 assert self.now - heard <= spec.max_age_seconds, f"{spec.name} is missing"
 
+    def _is_not_held(self, order: Order) -> None:
+        policy = self.policies[order.deployment]
+        direction = Blocks.UP if order.to_replicas > order.from_replicas else Blocks.DOWN
+        for hold in policy.holds:
+            if hold.blocks in (direction, Blocks.BOTH):
+                (signal,) = hold.condition.signals
+                key = (order.deployment, signal)
+                spec = next(one for one in policy.signals if one.name == signal)
+                is_usable = self.now - self.heard.get(key, -math.inf) <= spec.max_age_seconds
+                assert isinstance(hold.condition, Above)
+                assert not (is_usable and self.values[key] > hold.condition.threshold)
+
     def _is_within_the_limits(self, order: Order) -> None:
         """Invariant 4, from the full history of our own writes, across restarts."""
         policy = self.policies[order.deployment]
         is_up = order.to_replicas > order.from_replicas
         rules = policy.up if is_up else policy.down
         assert rules.select is not Select.DISABLED
+        if rules.cooldown_seconds and self.moves[order.deployment]:
+            assert self.now - self.moves[order.deployment][-1][0] >= rules.cooldown_seconds
         ends: list[float] = []
         for limit in rules.limits:
             moved = sum(
@@ -411,6 +519,8 @@ class Life:
 
     def _apply(self, order: Order) -> None:
         deployment = self.fleet[order.deployment]
+        if order.max_replicas == 0:
+            self.emptied_by_us.add(order.deployment)
         self.fleet[order.deployment] = replace(
             deployment,
             min_replicas=order.min_replicas,

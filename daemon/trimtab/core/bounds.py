@@ -45,16 +45,24 @@ class Bounds:
 
 
 def effective_bounds(
-    deployment: Deployment, policy: Policy, user: UserRange, *, current: int, now: float
+    deployment: Deployment,
+    policy: Policy,
+    user: UserRange,
+    *,
+    current: int,
+    now: float,
+    may_be_zero: bool = False,
 ) -> Bounds:
     """Intersect the user's range, the policy's, what accelerators allow and the platform's floors.
 
-    The strictest end wins and gives its name. An accelerator limit on a shape whose accelerators are
+    The strictest end wins and gives its name. ``may_be_zero``: the policy scales to zero, and has
+    waited long enough. An accelerator limit on a shape whose accelerators are
     unknown allows no growth: unknown is never zero.
     """
     has_own_range = policy.min_replicas is not None or policy.max_replicas is not None
     is_user_range_counted = user.is_believed or not has_own_range
-    lower = _lower(deployment, policy, user, is_user_range_counted, current, now)
+    counted = 0 if may_be_zero else current
+    lower = _lower(deployment, policy, user, is_user_range_counted, counted, now)
     upper = _upper(deployment, policy, user, is_user_range_counted, current)
     return Bounds(lower, upper)
 
@@ -77,8 +85,15 @@ def _lower(
             lower = Bound(floor.replicas, f"the platform's schedule {floor.name}")
     if lower.replicas == 0 and current > 0 and policy.actuation is not Actuation.FLOOR:
         # A pin at 0 is not woken by traffic, so the last replica goes only on an explicit order.
-        lower = Bound(1, "scaling to zero is off")
+        return _last_replica(policy)
     return lower
+
+
+def _last_replica(policy: Policy) -> Bound:
+    if policy.scale_to_zero is None:
+        return Bound(1, "scaling to zero is off")
+    seconds = policy.scale_to_zero.after_seconds
+    return Bound(1, f"the last replica goes after {seconds:.0f} s without demand")
 
 
 def _upper(

@@ -21,12 +21,16 @@ class Reason(StrEnum):
     FLOOR = "floor"
     CEILING = "ceiling"
     BOUNDS = "bounds"
+    FALLBACK = "fallback"
+    WAKE = "wake"
     EXPIRY_DRAIN = "expiry_drain"
     # what leaves it
     STEADY = "steady"
     MISSING_DATA = "missing_data"
     STABILIZING = "stabilizing"
     RATE_LIMITED = "rate_limited"
+    COOLDOWN = "cooldown"
+    BLOCKED_BY_RULE = "blocked_by_rule"
     AT_MIN = "at_min"
     AT_MAX = "at_max"
     BOUNDS_CONFLICT = "bounds_conflict"
@@ -96,7 +100,8 @@ class Decision:
     """What was decided for ``deployment`` at ``at``, why, and by which steps.
 
     ``current`` is the count asked for before, ``desired`` after; they are equal exactly when the
-    verdict is ``Hold``. ``wanted`` is what the rules asked for before anything limited them.
+    verdict is ``Hold``. ``wanted`` is what the rules asked for before anything limited them, and
+    ``rule`` the one whose proposal that was.
     """
 
     deployment: str
@@ -110,6 +115,7 @@ class Decision:
     bounds: Bounds | None
     sentence: str
     trail: tuple[Step, ...]
+    rule: str = ""
     proposals: tuple[Proposal, ...] = ()
     readings: tuple[Reading, ...] = ()
 
@@ -139,6 +145,7 @@ class Order:
     user_max_replicas: int
     reason: Reason
     sentence: str
+    rule: str = ""
 
 
 class WriteStatus(StrEnum):

@@ -27,7 +27,7 @@ from trimtab.core.matching import Matcher
 from trimtab.core.memory import At, Memory, Pair, Written
 from trimtab.core.orders import asked_for, check, order_for
 from trimtab.core.policy import Actuation, Mode
-from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, is_believable
+from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds
 from trimtab.core.stages.combine import combine
@@ -110,7 +110,7 @@ class Engine:
             deployment = fleet.get(name)
             if deployment is None or name not in self._deployments:
                 continue
-            decision, order = self._decide(now, deployment)
+            decision, order = self._decide(now, deployment, fleet)
             decisions.append(decision)
             if order is not None:
                 orders.append(order)
@@ -132,6 +132,9 @@ class Engine:
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
             changes["moves"] = (*self._recent_moves(memory, order.policy, outcome.at), change)
+            if order.rule in memory.damped:
+                caused = memory.damped[order.rule]._replace(moved=change)
+                changes["damped"] = {**memory.damped, order.rule: caused}
         if order.actuation is not Actuation.SCALE:
             pair = Pair(order.min_replicas, order.max_replicas)
             if outcome.status is WriteStatus.APPLIED:
@@ -152,10 +155,14 @@ class Engine:
     ) -> tuple[At, ...]:
         """Return the moves that some limit of the policy may still look back at."""
         periods = [
-            limit.period_seconds
+            seconds
             for policy in self._matcher.policies
             if policy.name == policy_name
-            for limit in (*policy.up.limits, *policy.down.limits)
+            for rules in (policy.up, policy.down)
+            for seconds in (
+                rules.cooldown_seconds,
+                *(limit.period_seconds for limit in rules.limits),
+            )
         ]
         longest = max(periods, default=0.0)
         return tuple(move for move in memory.moves if now - move.time < longest)
@@ -214,7 +221,7 @@ class Engine:
 
     def _take_in(self, now: float, samples: Iterable[Sample]) -> None:
         """Keep the newest believable sample of each signal; whatever is not, never happened."""
-        fresh: dict[str, dict[str, tuple[float, float]]] = {}
+        fresh: dict[str, dict[str, Latest]] = {}
         for sample in samples:
             memory = self._deployments.get(sample.deployment)
             if memory is None or not is_believable(sample.value):
@@ -223,14 +230,16 @@ class Engine:
                 continue
             latest = fresh.setdefault(sample.deployment, dict(memory.latest))
             before = latest.get(sample.signal)
-            if before is None or sample.time >= before[0]:
-                latest[sample.signal] = (sample.time, sample.value)
+            if before is None or sample.time >= before.time:
+                latest[sample.signal] = Latest(sample.time, sample.value, sample.replicas)
         for name, latest in fresh.items():
             self._deployments[name] = replace(self._deployments[name], latest=latest)
 
     # -- deciding -------------------------------------------------------------------------------
 
-    def _decide(self, now: float, deployment: Deployment) -> tuple[Decision, Order | None]:
+    def _decide(
+        self, now: float, deployment: Deployment, fleet: Mapping[str, Deployment]
+    ) -> tuple[Decision, Order | None]:
         policies = self.policies_for(deployment)
         memory = self._deployments[deployment.name]
         if len(policies) != 1:
@@ -242,6 +251,7 @@ class Engine:
             policy=policy,
             current=asked_for(deployment, policy, now),
             lead_time_seconds=self._lead_times.of(deployment),
+            fleet=fleet,
             has_write_in_flight=deployment.name in self._in_flight,
         )
         draft = Draft(memory=memory, replicas=case.current)
@@ -304,6 +314,7 @@ def _conclude(case: Case, draft: Draft) -> Decision:
         wanted=draft.wanted,
         bounds=draft.bounds,
         sentence=f"{verdict} {change}: {'; '.join(draft.sentences)}",
+        rule=draft.rule,
         trail=tuple(draft.trail),
         proposals=draft.proposals,
         readings=draft.readings,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from trimtab.core.deployment import State
 from trimtab.core.proposals import JsonValue
+from trimtab.core.signals import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,14 @@ class Written:
     at: float
 
 
+class RuleMemory(NamedTuple):
+    """The windows of one rule that has its own stabilisation, and the last move it caused."""
+
+    lows: tuple[At, ...] = ()
+    highs: tuple[At, ...] = ()
+    moved: At | None = None
+
+
 class Pair(NamedTuple):
     """Lower and upper bound as on the wire."""
 
@@ -66,6 +75,8 @@ class DeploymentMemory:
     for the rate limits. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
     when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
     were not seen applied: should they turn up on the wire, nobody else has been there.
+    ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
+    ``demand_unknown_since`` and ``idle_since`` are when every demand was last known, and above 0.
     """
 
     adopted_at: float
@@ -74,11 +85,14 @@ class DeploymentMemory:
     created_at: float | None = None
     written: Written | None = None
     doubtful: tuple[Pair, ...] = ()
-    latest: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    latest: Mapping[str, Latest] = field(default_factory=dict)
     lows: tuple[At, ...] = ()
     highs: tuple[At, ...] = ()
     moves: tuple[At, ...] = ()
     rules: Mapping[str, JsonValue] = field(default_factory=dict)
+    damped: Mapping[str, RuleMemory] = field(default_factory=dict)
+    demand_unknown_since: float | None = None
+    idle_since: float | None = None
     wish: At | None = None
     gone_at: float | None = None
 
@@ -138,6 +152,16 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "highs": [list(at) for at in one.highs],
         "moves": [list(at) for at in one.moves],
         "rules": dict(one.rules),
+        "damped": {
+            rule: {
+                "lows": [list(at) for at in damped.lows],
+                "highs": [list(at) for at in damped.highs],
+                "moved": None if damped.moved is None else list(damped.moved),
+            }
+            for rule, damped in one.damped.items()
+        },
+        "demand_unknown_since": one.demand_unknown_since,
+        "idle_since": one.idle_since,
         "wish": None if one.wish is None else list(one.wish),
         "gone_at": one.gone_at,
     }
@@ -172,15 +196,32 @@ def _load(one: JsonObject) -> DeploymentMemory:
             Pair(low, high) for low, high in cast("list[tuple[int, int]]", one["doubtful"])
         ),
         latest={
-            signal: (sample[0], sample[1])
-            for signal, sample in cast("dict[str, list[float]]", one["latest"]).items()
+            signal: Latest(*sample)
+            for signal, sample in cast(
+                "dict[str, tuple[float, float, int | None]]", one["latest"]
+            ).items()
         },
         lows=_times(one["lows"]),
         highs=_times(one["highs"]),
         moves=_times(one["moves"]),
         rules=cast("dict[str, JsonValue]", one["rules"]),
+        damped={
+            rule: _load_damped(damped)
+            for rule, damped in cast("dict[str, JsonObject]", one["damped"]).items()
+        },
+        demand_unknown_since=cast("float | None", one["demand_unknown_since"]),
+        idle_since=cast("float | None", one["idle_since"]),
         wish=None if wish is None else At(*wish),
         gone_at=cast("float | None", one["gone_at"]),
+    )
+
+
+def _load_damped(damped: JsonObject) -> RuleMemory:
+    moved = cast("tuple[float, int] | None", damped["moved"])
+    return RuleMemory(
+        lows=_times(damped["lows"]),
+        highs=_times(damped["highs"]),
+        moved=None if moved is None else At(*moved),
     )
 
 

@@ -61,6 +61,7 @@ def order_for(
         user_max_replicas=user.max_replicas,
         reason=decision.verdict.reason,
         sentence=decision.sentence,
+        rule=decision.rule,
     )
 
 

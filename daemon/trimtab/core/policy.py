@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
+    from trimtab.core.expressions import Program
     from trimtab.core.signals import SignalSpec
     from trimtab.core.strategies.interface import Strategy
 
@@ -32,11 +33,20 @@ class Actuation(StrEnum):
 
 
 class Role(StrEnum):
-    """What a rule's proposal does to the others: demands take the largest, floors raise, ceilings cap."""
+    """What a rule does to the others: demands take the largest, floors raise, ceilings cap, holds block."""
 
     DEMAND = "demand"
     FLOOR = "floor"
     CEILING = "ceiling"
+    HOLD = "hold"
+
+
+class Blocks(StrEnum):
+    """Which direction a ``hold`` rule blocks while its condition is true."""
+
+    UP = "up"
+    DOWN = "down"
+    BOTH = "both"
 
 
 class Select(StrEnum):
@@ -97,11 +107,15 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveRules:
-    """One direction's behaviour. No limits means no rate limit."""
+    """One direction's behaviour. No limits means no rate limit.
+
+    ``cooldown_seconds``: no move this way sooner than that after the last move, either way.
+    """
 
     stabilization_seconds: float
     limits: tuple[Limit, ...] = ()
     select: Select = Select.MAX
+    cooldown_seconds: float = 0.0
 
 
 DEFAULT_UP = MoveRules(
@@ -114,12 +128,53 @@ DEFAULT_DOWN = MoveRules(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damping:
+    """One direction of one rule: its own window, and its own pause after a move that it caused."""
+
+    stabilization_seconds: float = 0.0
+    cooldown_seconds: float = 0.0
+
+
+NO_DAMPING = Damping()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One line of reasoning."""
+    """One line of reasoning that asks for a count."""
 
     name: str
     role: Role
     strategy: Strategy
+    up: Damping = NO_DAMPING
+    down: Damping = NO_DAMPING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRule:
+    """One line of reasoning that blocks a direction while ``condition`` is true."""
+
+    name: str
+    condition: Program
+    blocks: Blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """What to do once every demand has been unknown for ``after_seconds``.
+
+    ``replicas`` raises to that count and never lowers; ``None`` leaves the count as it is.
+    """
+
+    after_seconds: float
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleToZero:
+    """Let the last replica go after ``after_seconds`` without demand; any load on ``wake_on`` brings one back."""
+
+    after_seconds: float
+    wake_on: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +188,7 @@ class Policy:
     name: str
     selector: Selector
     rules: tuple[Rule, ...]
+    holds: tuple[HoldRule, ...] = ()
     signals: tuple[SignalSpec, ...] = ()
     owner: str = ""
     mode: Mode = Mode.ENFORCE
@@ -142,6 +198,8 @@ class Policy:
     accelerators_max: int | None = None
     up: MoveRules = field(default=DEFAULT_UP)
     down: MoveRules = field(default=DEFAULT_DOWN)
+    fallback: Fallback | None = None
+    scale_to_zero: ScaleToZero | None = None
     while_updating: WhileUpdating = WhileUpdating.HOLD
     minimum_useful_seconds: float = 600.0
     at_expiry: AtExpiry = AtExpiry.HOLD

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trimtab.core.deployment import Deployment
-    from trimtab.core.policy import Role
+    from trimtab.core.policy import Blocks, Role
     from trimtab.core.signals import Reading
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -20,7 +20,8 @@ class View:
     """Everything a strategy may know: the deployment, what is asked for now, and its readings.
 
     ``current`` is the count already asked for (ready and on its way), the number a proposal is
-    compared with. ``ready`` is how many serve, the number an average was taken over.
+    compared with. ``ready`` is how many serve, the number an average was taken over. ``fleet`` is
+    every deployment by full name, for strategies that follow another one.
     """
 
     now: float
@@ -28,6 +29,7 @@ class View:
     current: int
     readings: Mapping[str, Reading]
     lead_time_seconds: float
+    fleet: Mapping[str, Deployment] = field(default_factory=dict)
 
     @property
     def ready(self) -> int:
@@ -39,19 +41,29 @@ class View:
 class Wish:
     """What a strategy answers: a count, or ``None`` when it cannot tell, with one sentence why.
 
-    ``memory`` replaces what the strategy remembers for this rule; JSON values only.
+    ``at_most`` caps the others' proposals as a ceiling would (an exact count caps at itself).
+    ``is_abstaining`` tells "nothing to say at this time" from "cannot tell": who abstains is not
+    missing data. ``memory`` replaces what the strategy remembers for this rule; JSON values only.
     """
 
     replicas: int | None
     sentence: str
     memory: JsonValue = None
+    at_most: int | None = None
+    is_abstaining: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A wish with the name and the role of the rule it came from."""
+    """A wish with the name and the role of the rule it came from.
+
+    ``blocks`` is set by a ``hold`` rule whose condition is true: the direction it blocks.
+    """
 
     rule: str
     role: Role
     replicas: int | None
     sentence: str
+    at_most: int | None = None
+    is_abstaining: bool = False
+    blocks: Blocks | None = None

@@ -9,12 +9,25 @@ from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """One value of one signal of one deployment; ``time`` is when it was true, in UTC seconds."""
+    """One value of one signal of one deployment; ``time`` is when it was true, in UTC seconds.
+
+    ``replicas`` is how many replicas an average was taken over, where the source knows it: fewer
+    than serve means that some of them did not report.
+    """
 
     deployment: str
     signal: str
     time: float
     value: float
+    replicas: int | None = None
+
+
+class Latest(NamedTuple):
+    """The newest believable sample of a signal."""
+
+    time: float
+    value: float
+    replicas: int | None = None
 
 
 class Per(StrEnum):
@@ -57,12 +70,16 @@ class Freshness(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What is known of one signal now. ``value`` is set exactly when it is usable."""
+    """What is known of one signal now. ``value`` is set exactly when it is usable.
+
+    ``replicas`` is how many replicas an average covers, ``None`` where the source does not say.
+    """
 
     spec: SignalSpec
     freshness: Freshness
     value: float | None = None
     age_seconds: float | None = None
+    replicas: int | None = None
 
 
 FUTURE_TOLERANCE_SECONDS = 5.0
@@ -74,12 +91,17 @@ def is_believable(value: float) -> bool:
     return isfinite(value) and value >= 0
 
 
-def read(spec: SignalSpec, latest: tuple[float, float] | None, now: float) -> Reading:
-    """Judge the latest ``(time, value)`` of a signal by its contract at ``now``."""
+def read(spec: SignalSpec, latest: Latest | None, now: float) -> Reading:
+    """Judge the latest sample of a signal by its contract at ``now``."""
     if latest is None:
         return Reading(spec=spec, freshness=Freshness.MISSING)
-    time, value = latest
-    age = now - time
+    age = now - latest.time
     if age > spec.max_age_seconds:
         return Reading(spec=spec, freshness=Freshness.STALE, age_seconds=age)
-    return Reading(spec=spec, freshness=Freshness.USABLE, value=value, age_seconds=max(0.0, age))
+    return Reading(
+        spec=spec,
+        freshness=Freshness.USABLE,
+        value=latest.value,
+        age_seconds=max(0.0, age),
+        replicas=latest.replicas,
+    )

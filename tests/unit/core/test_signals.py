@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from trimtab.core.signals import Freshness, SignalSpec, is_believable, read
+from trimtab.core.signals import Freshness, Latest, SignalSpec, is_believable, read
 
 SPEC = SignalSpec(name="load", source="s", query="q", max_age_seconds=60.0)
 
@@ -13,17 +13,17 @@ def test_never_seen_is_missing() -> None:
 
 
 def test_older_than_allowed_is_stale_and_has_no_value() -> None:
-    reading = read(SPEC, (39.9, 5.0), now=100.0)
+    reading = read(SPEC, Latest(39.9, 5.0), now=100.0)
     assert (reading.freshness, reading.value) == (Freshness.STALE, None)
     assert reading.age_seconds == pytest.approx(60.1)
 
 
 def test_exactly_as_old_as_allowed_is_usable() -> None:
-    assert read(SPEC, (40.0, 5.0), now=100.0).value == 5.0
+    assert read(SPEC, Latest(40.0, 5.0), now=100.0).value == 5.0
 
 
 def test_zero_is_a_value() -> None:
-    assert read(SPEC, (100.0, 0.0), now=100.0).value == 0.0
+    assert read(SPEC, Latest(100.0, 0.0), now=100.0).value == 0.0
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1.0])

@@ -1,9 +1,8 @@
-"""Stage 6, behavior: stabilisation windows, then rate limits, each per direction.
+"""Stage 6, behavior: cooldown, stabilisation window, then rate limits, each per direction.
 
 After the Kubernetes Horizontal Pod Autoscaler (v2): an upward move goes no further than the lowest
 wish within the up window, a downward move no further than the highest within the down window; the
 count at the start of a limit's period is the current one without our own moves inside the period.
-Membership in a window is strict: an entry exactly as old as the window has left it.
 
 Replicas on their way are part of the current count, so they are never asked for twice.
 """
@@ -15,18 +14,15 @@ from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Reason
-from trimtab.core.memory import At
 from trimtab.core.policy import Select
+from trimtab.core.windows import alive, push_high, push_low
 
 if TYPE_CHECKING:
-    from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.memory import At, DeploymentMemory
     from trimtab.core.policy import Limit, MoveRules, Policy
     from trimtab.core.stages.draft import Case, Draft
 
 STAGE = "behavior"
-
-RESOLUTION_SECONDS = 1.0
-"""Wishes closer together than this share an entry, so that a burst of events cannot grow a window."""
 
 
 def behavior(case: Case, draft: Draft) -> None:
@@ -38,7 +34,12 @@ def behavior(case: Case, draft: Draft) -> None:
     if draft.replicas == case.current:
         draft.note(STAGE, "nothing to slow down")
         return
-    _stabilize(case, draft)
+    if draft.reason is Reason.WAKE:
+        draft.note(STAGE, "a wake waits for nothing")
+        return
+    _cool_down(case, draft)
+    if draft.replicas != case.current:
+        _stabilize(case, draft)
     if draft.replicas != case.current:
         _limit(case, draft)
 
@@ -46,35 +47,32 @@ def behavior(case: Case, draft: Draft) -> None:
 def _record(memory: DeploymentMemory, policy: Policy, now: float, wanted: int) -> DeploymentMemory:
     return replace(
         memory,
-        lows=_push(memory.lows, policy.up.stabilization_seconds, now, wanted, sign=1),
-        highs=_push(memory.highs, policy.down.stabilization_seconds, now, wanted, sign=-1),
+        lows=push_low(memory.lows, policy.up.stabilization_seconds, now, wanted),
+        highs=push_high(memory.highs, policy.down.stabilization_seconds, now, wanted),
     )
 
 
-def _push(
-    window: tuple[At, ...], window_seconds: float, now: float, wanted: int, *, sign: int
-) -> tuple[At, ...]:
-    """Append to a monotonic window: with ``sign`` 1 its first entry is the minimum, with -1 the maximum."""
-    kept = [at for at in window if now - at.time < window_seconds and now >= at.time]
-    while kept and sign * kept[-1].replicas >= sign * wanted:
-        kept.pop()
-    if kept and kept[-1].time // RESOLUTION_SECONDS == now // RESOLUTION_SECONDS:
-        # The stronger wish stands for both until this second is out: never shorter than true.
-        kept[-1] = At(now, kept[-1].replicas)
-    else:
-        kept.append(At(now, wanted))
-    return tuple(kept)
+def _cool_down(case: Case, draft: Draft) -> None:
+    """Hold a direction for its cooldown after the last move, whichever way that went."""
+    rules = case.policy.up if draft.replicas > case.current else case.policy.down
+    moves = draft.memory.moves
+    if not moves or not rules.cooldown_seconds:
+        return
+    left = moves[-1].time + rules.cooldown_seconds - case.now
+    if left > 0:
+        sentence = f"cools down for another {left:.0f} s after the last move"
+        draft.move(STAGE, case.current, Reason.COOLDOWN, sentence)
 
 
 def _stabilize(case: Case, draft: Draft) -> None:
     current, wanted = case.current, draft.replicas
     if wanted > current:
         rules, extreme = case.policy.up, "lowest"
-        least = min(_alive(draft.memory.lows, rules, case.now), default=wanted)
+        least = min(alive(draft.memory.lows, rules.stabilization_seconds, case.now), default=wanted)
         steady = max(current, min(wanted, least))
     else:
         rules, extreme = case.policy.down, "highest"
-        most = max(_alive(draft.memory.highs, rules, case.now), default=wanted)
+        most = max(alive(draft.memory.highs, rules.stabilization_seconds, case.now), default=wanted)
         steady = min(current, max(wanted, most))
     if steady == wanted:
         return
@@ -82,10 +80,6 @@ def _stabilize(case: Case, draft: Draft) -> None:
     seconds = rules.stabilization_seconds
     sentence = f"{extreme} wish of the last {seconds:.0f} s goes no further than {steady}"
     draft.move(STAGE, steady, reason, sentence)
-
-
-def _alive(window: tuple[At, ...], rules: MoveRules, now: float) -> list[int]:
-    return [at.replicas for at in window if now - at.time < rules.stabilization_seconds]
 
 
 def _limit(case: Case, draft: Draft) -> None:

@@ -22,7 +22,12 @@ STAGE = "bounds"
 def bounds(case: Case, draft: Draft) -> None:
     """Clamp the count into the effective bounds, or halt where they contradict each other."""
     allowed = effective_bounds(
-        case.deployment, case.policy, draft.memory.user, current=case.current, now=case.now
+        case.deployment,
+        case.policy,
+        draft.memory.user,
+        current=case.current,
+        now=case.now,
+        may_be_zero=draft.may_be_zero,
     )
     draft.bounds = allowed
     if draft.halt is not None or draft.is_drain:

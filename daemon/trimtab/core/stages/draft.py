@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.core.decision import Reason, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
@@ -25,6 +27,7 @@ class Case:
     policy: Policy
     current: int
     lead_time_seconds: float
+    fleet: Mapping[str, Deployment]
     has_write_in_flight: bool = False
 
 
@@ -44,12 +47,15 @@ class Draft:
 
     ``replicas`` is the running count. ``reason`` and ``sentences`` explain it. ``halt`` forbids any
     write; ``up_block`` and ``down_block`` are the lifecycle's and hold against the bounds too.
+    ``may_be_zero``: the last replica may go, or has gone.
     """
 
     memory: DeploymentMemory
     replicas: int
     reason: Reason = Reason.STEADY
+    rule: str = ""
     wanted: int | None = None
+    may_be_zero: bool = False
     is_drain: bool = False
     halt: Block | None = None
     up_block: Block | None = None

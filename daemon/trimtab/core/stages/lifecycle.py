@@ -7,7 +7,7 @@ UPDATING                   up only if the policy says so, never down; the wish i
 FAILED                     no write; the platform's own message is shown
 DELETING, DELETED          no write, ever; so too once a delete or purge time is set
 a word we do not know      no write
-0/0 on the wire            parked by a person: no write
+0/0, not written by us      parked by a person: no write
 expired                    no write, or drain to 0 if the policy says so
 expires too soon           no scale-up: a replica would serve for less than the minimum useful time
 a write is in flight       no second one until its outcome is known
@@ -39,7 +39,7 @@ def lifecycle(case: Case, draft: Draft) -> None:
         _halt(case, draft, halt)
     elif is_expired(case.deployment, case.now):
         _at_expiry(case, draft)
-    elif case.deployment.is_parked:
+    elif case.deployment.is_parked and draft.memory.user.max_replicas == 0:
         _halt(case, draft, Block(Reason.PARKED, "parked at 0/0: a person has to wake it"))
     else:
         _while_updating(case, draft)

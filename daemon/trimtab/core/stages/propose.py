@@ -1,15 +1,19 @@
-"""Stage 2, propose: each rule's strategy says how many replicas it would have, and why."""
+"""Stage 2, propose: each rule says how many replicas it would have, or what it blocks, and why."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trimtab.core.damping import damp
+from trimtab.core.policy import NO_DAMPING, Role
 from trimtab.core.proposals import Proposal, View
 from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
-    from trimtab.core.proposals import JsonValue
+    from trimtab.core.memory import RuleMemory
+    from trimtab.core.policy import HoldRule, Rule
+    from trimtab.core.proposals import JsonValue, Wish
     from trimtab.core.stages.draft import Case, Draft
 
 STAGE = "propose"
@@ -26,22 +30,57 @@ def propose(case: Case, draft: Draft) -> None:
         current=case.current,
         readings={reading.spec.name: reading for reading in draft.readings},
         lead_time_seconds=case.lead_time_seconds,
+        fleet=case.fleet,
     )
     proposals: list[Proposal] = []
     remembered: dict[str, JsonValue] = {}
+    damped: dict[str, RuleMemory] = {}
     for rule in case.policy.rules:
         wish = rule.strategy.propose(view, draft.memory.rules.get(rule.name))
-        if wish.replicas is not None and not 0 <= wish.replicas <= REPLICAS_MAX:
-            raise InvariantViolation(
-                f"rule {rule.name} of policy {case.policy.name} asks for {wish.replicas} replicas; "
-                f"a strategy must stay within 0 and {REPLICAS_MAX}"
-            )
+        _check(wish, rule, case)
         if wish.memory is not None:
             remembered[rule.name] = wish.memory
+        if (rule.up is not NO_DAMPING or rule.down is not NO_DAMPING) and wish.replicas is not None:
+            wish, damped[rule.name] = damp(
+                wish, rule, draft.memory.damped.get(rule.name), case.current, case.now
+            )
+        elif rule.name in draft.memory.damped:
+            damped[rule.name] = draft.memory.damped[rule.name]
         proposals.append(
-            Proposal(rule=rule.name, role=rule.role, replicas=wish.replicas, sentence=wish.sentence)
+            Proposal(
+                rule=rule.name,
+                role=rule.role,
+                replicas=wish.replicas,
+                sentence=wish.sentence,
+                at_most=wish.at_most,
+                is_abstaining=wish.is_abstaining,
+            )
         )
         draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")
+    proposals += [_asked(hold, view, draft) for hold in case.policy.holds]
     draft.proposals = tuple(proposals)
-    if remembered or draft.memory.rules:
-        draft.memory = replace(draft.memory, rules=remembered)
+    memory = draft.memory
+    if remembered or memory.rules or damped or memory.damped:
+        draft.memory = replace(memory, rules=remembered, damped=damped)
+
+
+def _check(wish: Wish, rule: Rule, case: Case) -> None:
+    for count in (wish.replicas, wish.at_most):
+        if count is not None and not 0 <= count <= REPLICAS_MAX:
+            raise InvariantViolation(
+                f"rule {rule.name} of policy {case.policy.name} asks for {count} replicas; "
+                f"a strategy must stay within 0 and {REPLICAS_MAX}"
+            )
+
+
+def _asked(hold: HoldRule, view: View, draft: Draft) -> Proposal:
+    answer = hold.condition.evaluate(view)
+    is_held = answer.value is True
+    draft.note(STAGE, f"{Role.HOLD} {hold.name}: {answer.sentence}")
+    return Proposal(
+        rule=hold.name,
+        role=Role.HOLD,
+        replicas=None,
+        sentence=answer.sentence,
+        blocks=hold.blocks if is_held else None,
+    )
