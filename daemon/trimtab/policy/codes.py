@@ -2,7 +2,7 @@
 
 The numbers are grouped and never reused: ``POL0xx`` the file and its YAML, ``POL1xx`` the shape of a
 document, ``POL2xx`` single values, ``POL3xx`` what the parts mean together, ``POL4xx`` settings that
-have no effect or not the expected one.
+have no effect or not the expected one, ``POL5xx`` policy tests.
 """
 
 from __future__ import annotations
@@ -221,6 +221,46 @@ EMPTY_FILE = Code(
     "file without a policy",
     "The file is empty or holds comments only.",
     Severity.WARNING,
+)
+
+NO_POLICY_TESTS = Code(
+    "POL501",
+    "no policy tests",
+    "There is no document of `kind: PolicyTest` at the path. A run of no tests proves nothing, so it "
+    "does not pass for a success.",
+)
+DUPLICATE_POLICY_TEST = Code(
+    "POL502",
+    "name used twice in a policy test",
+    "The tests of a file, and the deployments of a test, each have a name of their own.",
+)
+POLICY_UNDER_TEST = Code(
+    "POL503",
+    "policy under test cannot be used",
+    "A file that `spec.policies` of a test names cannot be read, or has an error of its own. Paths are "
+    "relative to the file of the test.",
+)
+NOT_DECIDED_BY_ONE = Code(
+    "POL504",
+    "no single policy for the tested deployment",
+    "Exactly one of the policies under test must select the deployment of the test; with none or two "
+    "of them nothing would ever be decided.",
+)
+SERIES_OF_NO_SIGNAL = Code(
+    "POL505",
+    "series of no signal",
+    "The test gives values of a signal that no policy under test declares, so nobody would hear them.",
+)
+UNKNOWN_RULE_EXPECTED = Code(
+    "POL506",
+    "rule expected that does not exist",
+    "The test expects the decision to rest on a rule that the policy does not have.",
+)
+UNKNOWN_DEPLOYMENT_TESTED = Code(
+    "POL507",
+    "event of no deployment",
+    "An event of a test happens to a deployment that is neither the one under test nor one of the "
+    "others.",
 )
 
 CODES: Mapping[str, Code] = {
