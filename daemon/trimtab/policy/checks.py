@@ -15,8 +15,9 @@ from trimtab.policy.suggestions import did_you_mean, nearest, one_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from trimtab.policy.damping import DownMoves, UpMoves
     from trimtab.policy.diagnostics import Findings
-    from trimtab.policy.document import DownMoves, ScalingPolicy, Spec, UpMoves
+    from trimtab.policy.document import ScalingPolicy, Spec
     from trimtab.policy.yaml_nodes import Node, Path
 
 

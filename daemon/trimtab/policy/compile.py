@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.policy import DEFAULT_DOWN, DEFAULT_UP, Limit, MoveRules, Policy, Rule, Selector
+from trimtab.core.policy import (
+    DEFAULT_DOWN,
+    DEFAULT_UP,
+    NO_DAMPING,
+    Damping,
+    Fallback,
+    Limit,
+    MoveRules,
+    Policy,
+    Rule,
+    ScaleToZero,
+    Selector,
+)
 from trimtab.core.signals import SignalSpec
 from trimtab.policy.registry import build_strategy
 
 if TYPE_CHECKING:
-    from trimtab.policy.document import (
-        Deployments,
-        DownMoves,
-        ScalingPolicy,
-        Signal,
-        UpLimit,
-        UpMoves,
-    )
+    from typing import Literal
+
+    from trimtab.policy import damping
+    from trimtab.policy.damping import DownMoves, UpLimit, UpMoves
+    from trimtab.policy.document import Deployments, RuleDocument, ScalingPolicy, Signal
 
 
 def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
@@ -32,12 +41,11 @@ def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
         max_replicas=spec.bounds.max,
         accelerators_max=spec.accelerators.max if spec.accelerators else None,
         signals=tuple(_signal(name, signal) for name, signal in spec.signals.items()),
-        rules=tuple(
-            Rule(name=rule.name, role=rule.role, strategy=build_strategy(rule.strategy))
-            for rule in spec.rules
-        ),
+        rules=tuple(_rule(rule) for rule in spec.rules),
         up=_moves(spec.behavior.scale_up, DEFAULT_UP),
         down=_moves(spec.behavior.scale_down, DEFAULT_DOWN),
+        fallback=_fallback(spec.fallback),
+        scale_to_zero=_scale_to_zero(spec.behavior.scale_to_zero),
         while_updating=spec.while_updating,
         minimum_useful_seconds=spec.expiry.minimum_useful_time,
         at_expiry=spec.expiry.at_expiry,
@@ -67,6 +75,36 @@ def _signal(name: str, signal: Signal) -> SignalSpec:
     )
 
 
+def _rule(rule: RuleDocument) -> Rule:
+    return Rule(
+        name=rule.name,
+        role=rule.role,
+        strategy=build_strategy(rule.strategy),
+        up=_damping(rule, "up"),
+        down=_damping(rule, "down"),
+    )
+
+
+def _damping(rule: RuleDocument, way: Literal["up", "down"]) -> Damping:
+    pauses = (rule.stabilization, rule.cooldown)
+    stabilization, cooldown = (0.0 if one is None else one.each(way) for one in pauses)
+    if not stabilization and not cooldown:
+        return NO_DAMPING  # by identity: the engine skips rules without damping
+    return Damping(stabilization_seconds=stabilization, cooldown_seconds=cooldown)
+
+
+def _fallback(fallback: damping.Fallback | None) -> Fallback | None:
+    if fallback is None:
+        return None
+    return Fallback(after_seconds=fallback.after, replicas=fallback.replicas)
+
+
+def _scale_to_zero(to_zero: damping.ScaleToZero | None) -> ScaleToZero | None:
+    if to_zero is None:
+        return None
+    return ScaleToZero(after_seconds=to_zero.after, wake_on=to_zero.wake_on)
+
+
 def _moves(moves: UpMoves | DownMoves, default: MoveRules) -> MoveRules:
     stabilization, limits = moves.stabilization, moves.limits
     return MoveRules(
@@ -75,6 +113,7 @@ def _moves(moves: UpMoves | DownMoves, default: MoveRules) -> MoveRules:
         ),
         limits=default.limits if limits is None else tuple(_limit(limit) for limit in limits),
         select=moves.select,
+        cooldown_seconds=moves.cooldown,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, Union
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from trimtab.core.policy import Actuation, AtExpiry, Mode, Role, Select, WhileUpdating
+from trimtab.core.policy import Actuation, AtExpiry, Mode, Role, WhileUpdating
 from trimtab.core.signals import OnMissing, Per
+from trimtab.policy.damping import Behavior, EitherWay, Fallback
 from trimtab.policy.parts import (
+    DAY,
     Count,
     DeploymentName,
     Duration,
@@ -20,6 +21,8 @@ from trimtab.policy.parts import (
     SignalName,
     Text,
     Word,
+    exactly_one,
+    require,
     within,
 )
 from trimtab.policy.registry import STRATEGIES
@@ -37,25 +40,6 @@ else:
     ]
 
 API_VERSION = "trimtab.dev/v1"
-DAY = 86_400.0
-
-
-def _exactly_one(*keys: str) -> dict[str, Any]:
-    """The JSON Schema for "exactly one of ``keys``", which a model validator checks as well."""
-    return {"oneOf": [{"required": [key]} for key in keys]}
-
-
-def _require(part: Part, keys: tuple[str, ...], count: str) -> None:
-    """Refuse ``part`` unless exactly one, or at least one, of ``keys`` was given."""
-    given = [key for key in keys if getattr(part, key) is not None]
-    if len(given) == 1 or (given and count == "at least one"):
-        return
-    names = [type(part).model_fields[key].alias or key for key in keys]
-    raise PydanticCustomError(
-        "one_of",
-        "{count} of {names} is needed",
-        {"count": count, "names": names, "given": len(given)},
-    )
 
 
 class Metadata(Part):
@@ -90,14 +74,14 @@ class Match(Part):
 
     @model_validator(mode="after")
     def _matches_something(self) -> Self:
-        _require(self, ("base_model", "display_name", "region"), "at least one")
+        require(self, ("base_model", "display_name", "region"), "at least one")
         return self
 
 
 class Deployments(Part):
     """Which deployments obey the policy: one by its name, or all that match."""
 
-    model_config = ConfigDict(json_schema_extra=_exactly_one("name", "match"))
+    model_config = ConfigDict(json_schema_extra=exactly_one("name", "match"))
 
     name: DeploymentName | None = Field(
         default=None,
@@ -108,7 +92,7 @@ class Deployments(Part):
 
     @model_validator(mode="after")
     def _names_or_matches(self) -> Self:
-        _require(self, ("name", "match"), "exactly one")
+        require(self, ("name", "match"), "exactly one")
         return self
 
 
@@ -160,69 +144,13 @@ class RuleDocument(Part):
         description="`demand`: the largest wins; `floor` raises; `ceiling` caps."
     )
     strategy: AnyStrategy = Field(description="The algorithm, chosen by its `type`.")
-
-
-class UpLimit(Part):
-    """How far the count may rise within a period, as a share of it or as a number of replicas."""
-
-    model_config = ConfigDict(json_schema_extra=_exactly_one("percent", "replicas"))
-
-    percent: PositiveCount | None = Field(
-        default=None, description="Per cent of the count at the start of the period."
+    stabilization: EitherWay | None = Field(
+        default=None,
+        description="As in `spec.behavior`, on the wishes of this rule alone (0s).",
     )
-    replicas: PositiveCount | None = Field(default=None, description="Number of replicas.")
-    period: Annotated[Duration, within(1, DAY)] = Field(description="Over how long.")
-
-    @model_validator(mode="after")
-    def _is_percent_or_replicas(self) -> Self:
-        _require(self, ("percent", "replicas"), "exactly one")
-        return self
-
-
-class DownLimit(UpLimit):
-    """How far the count may fall within a period, as a share of it or as a number of replicas."""
-
-    percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        default=None, description="Per cent of the count at the start of the period, up to 100."
-    )
-
-
-class UpMoves(Part):
-    """How fast the count may rise. Left out, each key has its default."""
-
-    stabilization: Annotated[Duration, within(0, DAY)] | None = Field(
-        default=None, description="Moves only to the smallest wish within this time (0s)."
-    )
-    limits: tuple[UpLimit, ...] | None = Field(
-        default=None, description="Rate limits; an empty list means none (100 % or 4 per 60s)."
-    )
-    select: Annotated[Select, Word] = Field(
-        default=Select.MAX,
-        description="Which limit counts: the most permissive, the strictest; or no move at all.",
-    )
-
-
-class DownMoves(Part):
-    """How fast the count may fall. Left out, each key has its default."""
-
-    stabilization: Annotated[Duration, within(0, DAY)] | None = Field(
-        default=None, description="Moves only to the largest wish within this time (300s)."
-    )
-    limits: tuple[DownLimit, ...] | None = Field(
-        default=None, description="Rate limits; an empty list means none (50 % per 60s)."
-    )
-    select: Annotated[Select, Word] = Field(
-        default=Select.MAX,
-        description="Which limit counts: the most permissive, the strictest; or no move at all.",
-    )
-
-
-class Behavior(Part):
-    """How fast the count may move, for each direction."""
-
-    scale_up: UpMoves = Field(alias="scaleUp", default_factory=UpMoves, description="Rising.")
-    scale_down: DownMoves = Field(
-        alias="scaleDown", default_factory=DownMoves, description="Falling."
+    cooldown: EitherWay | None = Field(
+        default=None,
+        description="No further move by this rule for so long after a move that it caused (0s).",
     )
 
 
@@ -261,6 +189,9 @@ class Spec(Part):
         description="What it reasons; the order does not matter."
     )
     behavior: Behavior = Field(default_factory=Behavior, description="How fast it moves.")
+    fallback: Fallback | None = Field(
+        default=None, description="When every demand has been unknown for a while."
+    )
     while_updating: Annotated[WhileUpdating, Word] = Field(
         alias="whileUpdating",
         default=WhileUpdating.HOLD,

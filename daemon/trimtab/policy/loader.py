@@ -32,6 +32,9 @@ SUFFIXES = frozenset({".yaml", ".yml"})
 DIRECTORIES_LEFT_OUT = frozenset({"schema", "tests", "examples"})
 """Below a directory of policies these hold something else: read them by naming them."""
 
+KINDS_OF_OTHERS = frozenset({"PolicyTest"})
+"""Documents that may stand beside policies and have readers of their own (``trimtab test``)."""
+
 FILE_BYTES_MAX = 256 * 1024
 
 _NOT_PRINTABLE = re.compile(
@@ -234,7 +237,7 @@ def _read_document(root: Node, findings: Findings) -> Place | None:
         message = f"a policy is a mapping, not {show_value(data)}"
         findings.add(codes.NOT_A_MAPPING, root.span, message, "begin with `apiVersion: …`")
         return None
-    if not _is_known_kind(root, data, findings):
+    if not _is_policy(root, data, findings):
         return None
     try:
         return Place(ScalingPolicy.model_validate(data), root, findings)
@@ -251,8 +254,11 @@ def _read_document(root: Node, findings: Findings) -> Place | None:
         return None
 
 
-def _is_known_kind(root: Node, data: dict[str, Any], findings: Findings) -> bool:
+def _is_policy(root: Node, data: dict[str, Any], findings: Findings) -> bool:
+    """Whether the document is to be held against the model of policies; note a kind that is none."""
     kind = data.get("kind")
+    if isinstance(kind, str) and kind in KINDS_OF_OTHERS:
+        return False
     if kind is None or (isinstance(kind, str) and kind in KINDS):
         return True  # the model says what is missing, and about everything else besides
     span = root.value_span(("kind",))
@@ -260,7 +266,7 @@ def _is_known_kind(root: Node, data: dict[str, Any], findings: Findings) -> bool
         message = f"documents of the kind `{kind}` are not supported by this version"
         findings.add(codes.NOT_YET, span, message, "remove it: this version could only ignore it")
     else:
-        hint = for_choice(str(kind), KINDS)
+        hint = for_choice(str(kind), [*KINDS, *sorted(KINDS_OF_OTHERS)])
         findings.add(codes.KIND, span, f"there is no kind of document {show_value(kind)}", hint)
     return False
 

@@ -17,7 +17,7 @@ from trimtab.errors import excerpt
 from trimtab.policy import codes, not_yet
 from trimtab.policy.document import API_VERSION
 from trimtab.policy.registry import STRATEGIES
-from trimtab.policy.suggestions import for_choice, for_key, nearest, one_of
+from trimtab.policy.suggestions import did_you_mean, for_choice, for_key, nearest, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -172,6 +172,7 @@ def _translate(fault: _Fault) -> _Answer:
         "enum": _not_a_choice,
         "union_tag_invalid": _unknown_strategy,
         "union_tag_not_found": _no_strategy_type,
+        "count_or_word": _not_a_count_nor_word,
         "duration": _not_a_duration,
         "string_pattern_mismatch": _malformed_name,
         "string_too_long": _too_long,
@@ -245,6 +246,16 @@ def _not_a_choice(fault: _Fault) -> _Answer:
     known = re.findall(r"'([^']*)'", str(fault.context["expected"]))
     message = f"`{show_path(fault.path)}` cannot be {show_value(fault.value)}"
     hint = for_choice(fault.value, known) if isinstance(fault.value, str) else one_of(known)
+    return codes.NOT_A_CHOICE, span, message, hint
+
+
+def _not_a_count_nor_word(fault: _Fault) -> _Answer:
+    span, text = fault.root.value_span(fault.path), str(fault.value)
+    message = f"`{show_path(fault.path)}` cannot be {show_value(fault.value)}"
+    if re.fullmatch(r"[0-9]+", text, re.ASCII):
+        return codes.WRONG_TYPE, span, message, f"remove the quotes: `{fault.key}: {text}`"
+    words = fault.context["words"]
+    hint = did_you_mean(text, words) or f"{one_of(words)}, or a count such as `4`"
     return codes.NOT_A_CHOICE, span, message, hint
 
 

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trimtab.policy.yaml_nodes import Path
 
-KINDS = frozenset({"Fleet", "PolicyTest"})
+KINDS = frozenset({"Fleet"})
 ROLES = frozenset({"hold"})
 STRATEGIES = frozenset({"capacity", "schedule", "spend"})
 KEYS = frozenset(
     {
-        "spec.behavior.scaleToZero",
-        "spec.fallback",
         "spec.rules.*.blocks",
         "spec.rules.*.signals",
         "spec.rules.*.when",

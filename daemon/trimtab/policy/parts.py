@@ -91,3 +91,24 @@ DeploymentName = Annotated[
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 PositiveCount = Annotated[int, Field(ge=1, le=1_000_000)]
+
+DAY = 86_400.0
+"""In seconds, for the limits of durations."""
+
+
+def exactly_one(*keys: str) -> dict[str, Any]:
+    """The JSON Schema for "exactly one of ``keys``", which a model validator checks as well."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
+
+
+def require(part: Part, keys: tuple[str, ...], count: str) -> None:
+    """Refuse ``part`` unless exactly one, or at least one, of ``keys`` was given."""
+    given = [key for key in keys if getattr(part, key) is not None]
+    if len(given) == 1 or (given and count == "at least one"):
+        return
+    names = [type(part).model_fields[key].alias or key for key in keys]
+    raise PydanticCustomError(
+        "one_of",
+        "{count} of {names} is needed",
+        {"count": count, "names": names, "given": len(given)},
+    )

@@ -47,6 +47,8 @@ def _tidy(node: Any) -> Any:
         # Optional keys are left out of a file, never null.
         del tidy["anyOf"]
         tidy = {**real[0], **tidy}
+    elif len(real) < len(branches):
+        tidy["anyOf"] = real
     if tidy.get("pattern") == PATTERN:
         tidy = {key: value for key, value in tidy.items() if key not in DURATION_SCHEMA}
         tidy["$ref"] = "#/$defs/Duration"

@@ -22,7 +22,7 @@ spec:
     match: {baseModel: "accounts/fireworks/models/llama-*", displayName: "chat-*", region: [US_IOWA_1]}
   mode: advise
   actuation: floor
-  bounds: {min: 2, max: 12}
+  bounds: {min: 0, max: 12}
   accelerators: {max: 48}
   signals:
     requests:
@@ -42,6 +42,8 @@ spec:
     - name: rate
       role: demand
       strategy: {type: target, signal: requests, target: 5.6}
+      stabilization: {up: 30s, down: 20m}
+      cooldown: 2m
     - name: at-least
       role: floor
       strategy: {type: fixed, replicas: 4}
@@ -50,7 +52,9 @@ spec:
       strategy: {type: fixed, replicas: 10}
   behavior:
     scaleUp: {stabilization: 30s, limits: [{percent: 400, period: 15s}, {replicas: 4, period: 60s}], select: min}
-    scaleDown: {stabilization: 10m, limits: [{percent: 50, period: 1m}], select: max}
+    scaleDown: {stabilization: 10m, cooldown: 5m, limits: [{percent: 50, period: 1m}], select: max}
+    scaleToZero: {after: 15m, wakeOn: [requests]}
+  fallback: {after: 5m, replicas: 6}
   whileUpdating: up
   expiry: {minimumUsefulTime: 15m, atExpiry: drain}
   priority: 7

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from trimtab.core.policy import (
     DEFAULT_DOWN,
     DEFAULT_UP,
+    NO_DAMPING,
     Actuation,
     AtExpiry,
+    Damping,
+    Fallback,
     Limit,
     Mode,
     MoveRules,
     Policy,
     Role,
     Rule,
+    ScaleToZero,
     Select,
     Selector,
     WhileUpdating,
@@ -45,7 +49,7 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
             ),
             mode=Mode.ADVISE,
             actuation=Actuation.FLOOR,
-            min_replicas=2,
+            min_replicas=0,
             max_replicas=12,
             accelerators_max=48,
             signals=(
@@ -75,6 +79,8 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
                     name="rate",
                     role=Role.DEMAND,
                     strategy=Target(signal="requests", target=5.6, tolerance=0.1),
+                    up=Damping(stabilization_seconds=30.0, cooldown_seconds=120.0),
+                    down=Damping(stabilization_seconds=1200.0, cooldown_seconds=120.0),
                 ),
                 Rule(name="at-least", role=Role.FLOOR, strategy=Fixed(replicas=4)),
                 Rule(name="at-most", role=Role.CEILING, strategy=Fixed(replicas=10)),
@@ -88,8 +94,12 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
                 select=Select.MIN,
             ),
             down=MoveRules(
-                stabilization_seconds=600.0, limits=(Limit(percent=50, period_seconds=60.0),)
+                stabilization_seconds=600.0,
+                limits=(Limit(percent=50, period_seconds=60.0),),
+                cooldown_seconds=300.0,
             ),
+            fallback=Fallback(after_seconds=300.0, replicas=6),
+            scale_to_zero=ScaleToZero(after_seconds=900.0, wake_on=("requests",)),
             while_updating=WhileUpdating.UP,
             minimum_useful_seconds=900.0,
             at_expiry=AtExpiry.DRAIN,
@@ -120,6 +130,25 @@ def test_a_direction_that_is_half_described_keeps_the_other_defaults(
     assert policy.down == MoveRules(
         stabilization_seconds=DEFAULT_DOWN.stabilization_seconds, limits=()
     )
+
+
+def test_one_duration_of_a_rule_is_for_both_directions_and_none_for_neither(
+    diagnose: Diagnose, fewest_keys: str
+) -> None:
+    text = fewest_keys.replace("replicas: 2}}", "replicas: 2}, stabilization: 1m}")
+    (policy,) = diagnose(text).policies
+    (rule,) = policy.rules
+    assert rule.up == rule.down == Damping(stabilization_seconds=60.0)
+    text = fewest_keys.replace("replicas: 2}}", "replicas: 2}, cooldown: {down: 90s}}")
+    (policy,) = diagnose(text).policies
+    (rule,) = policy.rules
+    assert rule.up is NO_DAMPING  # by identity: the engine skips such rules
+    assert rule.down == Damping(cooldown_seconds=90.0)
+
+
+def test_a_fallback_to_current_leaves_the_count(diagnose: Diagnose, fewest_keys: str) -> None:
+    (policy,) = diagnose(f"{fewest_keys}  fallback: {{after: 5m, replicas: current}}\n").policies
+    assert policy.fallback == Fallback(after_seconds=300.0, replicas=None)
 
 
 def test_the_origin_is_the_line_where_the_document_begins(
