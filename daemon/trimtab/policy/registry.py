@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from trimtab.policy.strategies.fixed import FixedConfig
+from trimtab.policy.strategies.panic_window import PanicWindowConfig
+from trimtab.policy.strategies.queue import QueueConfig
 from trimtab.policy.strategies.target import TargetConfig
 
 if TYPE_CHECKING:
@@ -31,6 +33,16 @@ STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
             config=TargetConfig,
             build=TargetConfig.build,
             summary="keeps a signal at a target per replica, in proportion (Kubernetes HPA)",
+        ),
+        "panic-window": StrategyKind(
+            config=PanicWindowConfig,
+            build=PanicWindowConfig.build,
+            summary="averages over a long and a short window; bursts only raise (Knative KPA)",
+        ),
+        "queue": StrategyKind(
+            config=QueueConfig,
+            build=QueueConfig.build,
+            summary="follows the ongoing requests, smoothed and after a delay (Ray Serve)",
         ),
         "fixed": StrategyKind(
             config=FixedConfig,

@@ -8,11 +8,15 @@ import pytest
 
 from trimtab.policy.registry import STRATEGIES, build_strategy
 from trimtab.policy.strategies.fixed import FixedConfig
+from trimtab.policy.strategies.panic_window import PanicWindowConfig
+from trimtab.policy.strategies.queue import QueueConfig
 from trimtab.policy.strategies.target import TargetConfig
 
 EXAMPLES = {
     "target": TargetConfig(type="target", signal="requests", target=5),
     "fixed": FixedConfig(type="fixed", replicas=3),
+    "panic-window": PanicWindowConfig(type="panic-window", signal="requests", target=5),
+    "queue": QueueConfig(type="queue", signal="requests"),
 }
 
 
