@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSimError
+
+from trimtab.core.calendar import Recurrence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-DST_MARGIN_SECONDS = 7200.0
-"""More than any zone's clocks are put forward or back."""
 
 
 class State(StrEnum):
@@ -72,21 +68,13 @@ class ScheduleFloor:
 
     def is_active(self, now: float) -> bool:
         """Whether the floor applies at ``now``; a schedule that cannot be read applies never."""
-        earliest = now - self.duration_seconds
+        floor = Recurrence(
+            cron=self.cron, timezone=self.timezone, duration_seconds=self.duration_seconds
+        )
         try:
-            # Steps forward from before the earliest start that may still last: stepping backwards
-            # compares local times, which repeat when summer time ends.
-            first = datetime.fromtimestamp(
-                earliest - DST_MARGIN_SECONDS, tz=ZoneInfo(self.timezone)
-            )
-            for start in CronSim(self.cron, first):
-                if start.timestamp() > now:
-                    return False
-                if start.timestamp() > earliest:
-                    return True
+            return floor.open_until(now) is not None
         except (CronSimError, KeyError, ValueError, OSError, OverflowError):
             return False
-        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
