@@ -76,7 +76,7 @@ class DeploymentMemory:
     when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
     were not seen applied: should they turn up on the wire, nobody else has been there.
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
-    ``demand_unknown_since`` and ``idle_since`` are when every demand was last known, and above 0.
+    ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are when every demand was last known, and above 0.
     """
 
     adopted_at: float
@@ -89,6 +89,7 @@ class DeploymentMemory:
     lows: tuple[At, ...] = ()
     highs: tuple[At, ...] = ()
     moves: tuple[At, ...] = ()
+    counted: int | None = None
     rules: Mapping[str, JsonValue] = field(default_factory=dict)
     damped: Mapping[str, RuleMemory] = field(default_factory=dict)
     demand_unknown_since: float | None = None
@@ -151,6 +152,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "lows": [list(at) for at in one.lows],
         "highs": [list(at) for at in one.highs],
         "moves": [list(at) for at in one.moves],
+        "counted": one.counted,
         "rules": dict(one.rules),
         "damped": {
             rule: {
@@ -204,6 +206,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         lows=_times(one["lows"]),
         highs=_times(one["highs"]),
         moves=_times(one["moves"]),
+        counted=cast("int | None", one["counted"]),
         rules=cast("dict[str, JsonValue]", one["rules"]),
         damped={
             rule: _load_damped(damped)

@@ -24,6 +24,16 @@ def replicas(value: int, period: float = 60.0) -> Limit:
     return Limit(replicas=value, period_seconds=period)
 
 
+def test_what_the_platform_raised_by_itself_is_not_lowered_at_once() -> None:
+    w = world(1)
+    w.step(load=9.0)
+    w.step(after=400.0, load=9.0)
+    raised = replace(w.deployment, desired_replicas=3, pipeline=Pipeline(ready=1, pending=2))
+    w.deployment = raised
+    assert w.step(after=15.0, load=9.0).verdict == Hold(Reason.STABILIZING)
+    assert isinstance(w.step(after=301.0, load=9.0).verdict, ScaleDown)
+
+
 def test_a_short_dip_does_not_scale_down() -> None:
     w = world(5)
     w.act(load=50.0)

@@ -27,6 +27,8 @@ STAGE = "behavior"
 
 def behavior(case: Case, draft: Draft) -> None:
     """Delay and slow down what the rules want."""
+    if case.current != draft.memory.counted:
+        _record_others_move(case, draft)
     if draft.wanted is not None:
         draft.memory = _record(draft.memory, case.policy, case.now, draft.wanted)
     if draft.halt is not None or draft.is_drain:
@@ -42,6 +44,18 @@ def behavior(case: Case, draft: Draft) -> None:
         _stabilize(case, draft)
     if draft.replicas != case.current:
         _limit(case, draft)
+
+
+def _record_others_move(case: Case, draft: Draft) -> None:
+    """Count a change that is not ours as a wish: the platform's own autoscaler may know more.
+
+    Otherwise a deployment that it has just raised would be lowered at once by samples from before.
+    """
+    memory = draft.memory
+    is_ours = memory.written is not None or memory.counted is None
+    if not is_ours:
+        memory = _record(memory, case.policy, case.now, case.current)
+    draft.memory = replace(memory, counted=case.current)
 
 
 def _record(memory: DeploymentMemory, policy: Policy, now: float, wanted: int) -> DeploymentMemory:
