@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "Scale deployments until told to stop.",
+    "check": "Check policy files: every mistake at once, with its place.",
+    "test": "Run policy tests: series in, expected decisions out.",
+    "explain": "Show what a policy would decide, and every step to it.",
+    "policies": "List the policies and where each of their values comes from.",
+    "schema": "Print the JSON Schema of policy files, for editors.",
     "emulate": "Serve a Fireworks-compatible control plane of emulated deployments.",
     "demo": "Watch the daemon scale three emulated deployments.",
 }

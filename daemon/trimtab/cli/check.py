@@ -1,0 +1,100 @@
+"""``trimtab check``: every mistake of every policy file, before the daemon meets it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trimtab.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trimtab.policy.diagnostics import Diagnostic
+
+
+class Format(StrEnum):
+    """How findings are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+def check(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH…",
+            exists=True,
+            help="Files or directories; of a directory all policies and policy tests below it, "
+            "without its schema/ and examples/.",
+        ),
+    ],
+    form: Annotated[
+        Format,
+        typer.Option("--format", help="For a terminal, a program, GitHub Actions, code scanning."),
+    ] = Format.TEXT,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Let a warning fail the check as an error does.")
+    ] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another source that signals may come from; repeatable. Known: those of trimtab run.",
+            metavar="NAME",
+        ),
+    ] = None,
+) -> None:
+    """Check policy files, and the policy tests beside them.
+
+    The exit code is 0 when the daemon would take them all, 1 when it would not (with --strict also
+    when there are warnings), 2 when the command line is wrong.
+    """
+    from trimtab.policy import Severity
+    from trimtab.service.wiring import SOURCE_NAMES
+
+    found = findings(paths, SOURCE_NAMES | set(source or ()))
+    typer.echo(_written(found, form), nl=False)
+    is_bad = any(strict or one.severity is Severity.ERROR for one in found)
+    raise typer.Exit(ExitCode.FAILED if is_bad else ExitCode.CLEAN)
+
+
+def findings(paths: Sequence[Path], sources: frozenset[str]) -> list[Diagnostic]:
+    """Every diagnostic of every path once, in the order of the paths and their files."""
+    from trimtab.policy import codes, read_policies
+    from trimtab.policy.testing import read_policy_tests
+
+    found: list[Diagnostic] = []
+    for path in paths:
+        policies = [*read_policies(path, sources=sources).diagnostics]
+        tests = [one for file in read_policy_tests(path) for one in file.diagnostics]
+        # A path need not hold both policies and tests of them; only one that holds neither is wrong.
+        has_no_tests = [one.code for one in tests] == [codes.NO_POLICY_TESTS]
+        has_no_policies = [one.code for one in policies] == [codes.NO_POLICIES]
+        if has_no_tests or (not path.is_dir() and not tests):
+            tests = []
+        if has_no_policies and not has_no_tests:
+            policies = []
+        found += [*policies, *tests]
+    return list(dict.fromkeys(found))
+
+
+def _written(found: Sequence[Diagnostic], form: Format) -> str:
+    from trimtab.policy import as_github, as_json, as_text
+
+    match form:
+        case Format.TEXT:
+            return as_text(found)
+        case Format.JSON:
+            return as_json(found)
+        case Format.GITHUB:
+            return as_github(found)
+        case Format.SARIF:
+            from trimtab.policy.sarif import as_sarif
+
+            return as_sarif(found)
