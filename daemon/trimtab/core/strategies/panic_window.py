@@ -215,7 +215,7 @@ class PanicWindow:
             panic = Panic(panic.since, wanted)
         delayed = push_high(delayed, self.scale_down_delay_seconds, now, wanted)
         replicas = max((wanted, *alive(delayed, self.scale_down_delay_seconds, now)))
-        excess = excess_burst(serving, self.share.total, self.burst, averages.panic)
+        excess = excess_burst(ready, self.share.total, self.burst, averages.panic)
         sentence = self._in_words(averages, ready, panic, is_burst=is_burst, wanted=wanted)
         if replicas > wanted:
             seconds = self.scale_down_delay_seconds
