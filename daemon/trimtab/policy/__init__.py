@@ -3,14 +3,9 @@
 from trimtab.policy.codes import CODES, Code, Severity
 from trimtab.policy.diagnostics import Diagnostic
 from trimtab.policy.formats import as_github, as_json, as_text
-from trimtab.policy.loader import (
-    FileReport,
-    LoadReport,
-    Policies,
-    load_policies,
-    read_policies,
-    read_policy_texts,
-)
+from trimtab.policy.loader import load_policies, read_policies, read_policy_texts
+from trimtab.policy.reports import FileReport, LoadReport, Policies
+from trimtab.policy.store import PolicyStore
 
 __all__ = [
     "CODES",
@@ -19,6 +14,7 @@ __all__ = [
     "FileReport",
     "LoadReport",
     "Policies",
+    "PolicyStore",
     "Severity",
     "as_github",
     "as_json",

@@ -1,0 +1,131 @@
+"""One file: bytes in, documents that passed the model out, with everything that is wrong on the way.
+
+Nothing here looks at another file, so that what came out of a file is true as long as its bytes are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from trimtab.policy import codes, not_yet
+from trimtab.policy.checks import Place
+from trimtab.policy.diagnostics import START, FileText, Findings
+from trimtab.policy.document import KINDS, ScalingPolicy
+from trimtab.policy.model_errors import note_model_errors, path_of, show_value
+from trimtab.policy.suggestions import for_choice
+from trimtab.policy.yaml_nodes import read_nodes
+
+if TYPE_CHECKING:
+    from trimtab.policy.yaml_nodes import Node
+
+KINDS_OF_OTHERS = frozenset({"PolicyTest"})
+"""Documents that may stand beside policies and have readers of their own (``trimtab test``)."""
+
+FILE_BYTES_MAX = 256 * 1024
+
+_NOT_PRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # YAML 1.2, rule [1]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """One file: what was found so far, and the documents that passed the model.
+
+    ``has_policies`` is true as well where they could not be read: such a file is not without any.
+    """
+
+    findings: Findings
+    places: tuple[Place, ...] = ()
+    has_policies: bool = True
+
+
+def unreadable(name: str, message: str) -> ReadFile:
+    """A file of which nothing could be read."""
+    findings = Findings(FileText(name, ""))
+    findings.add(codes.UNREADABLE_FILE, START, message)
+    return ReadFile(findings)
+
+
+def read_content(name: str, content: bytes) -> ReadFile:
+    """What the bytes of a file come to."""
+    if len(content) > FILE_BYTES_MAX:
+        return unreadable(name, f"the file is larger than {FILE_BYTES_MAX // 1024} KiB")
+    try:
+        return read_text(FileText(name, content.decode()))
+    except UnicodeDecodeError as error:
+        findings = Findings(FileText(name, content.decode(errors="replace")))
+        at = findings.file.place(len(content[: error.start].decode()))
+        findings.add(codes.UNREADABLE_FILE, at, "the file is not UTF-8 here", "save it as UTF-8")
+        return ReadFile(findings)
+
+
+def read_text(file: FileText) -> ReadFile:
+    """What the text of a file comes to."""
+    file = FileText(file.name, file.text.removeprefix("\ufeff"))
+    findings = Findings(file)
+    if bad := _NOT_PRINTABLE.search(file.text):
+        message = f"the character U+{ord(bad.group()):04X} is not allowed in YAML"
+        findings.add(codes.UNREADABLE_FILE, file.place(bad.start()), message, "remove it")
+        return ReadFile(findings)
+    roots = read_nodes(findings)
+    if not roots and not findings.diagnostics:
+        findings.add(codes.EMPTY_FILE, START, "the file holds no policy")
+        return ReadFile(findings, has_policies=False)
+    places = (_read_document(root, findings) for root in roots)
+    known = tuple(place for place in places if place is not None)
+    return ReadFile(findings, known, has_policies=bool(known or findings.diagnostics))
+
+
+def _read_document(root: Node, findings: Findings) -> Place | None:
+    """Hold one document against its model; ``None`` if too little is left to check further."""
+    data = root.data
+    if not isinstance(data, dict):
+        message = f"a policy is a mapping, not {show_value(data)}"
+        findings.add(codes.NOT_A_MAPPING, root.span, message, "begin with `apiVersion: …`")
+        return None
+    if not _is_policy(root, data, findings):
+        return None
+    try:
+        return Place(ScalingPolicy.model_validate(data), root, findings)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        note_model_errors(findings, errors, root, ScalingPolicy)
+    # Misspelt keys inside a section do not keep the rest from being checked in the same run.
+    extra = {path_of(one["loc"]) for one in errors if one["type"] == "extra_forbidden"}
+    if len(extra) < len(errors) or any(len(path) < 3 for path in extra):
+        return None
+    try:
+        return Place(ScalingPolicy.model_validate(_without(data, extra)), root, findings)
+    except ValidationError:
+        return None
+
+
+def _is_policy(root: Node, data: dict[str, Any], findings: Findings) -> bool:
+    """Whether the document is to be held against the model of policies; note a kind that is none."""
+    kind = data.get("kind")
+    if isinstance(kind, str) and kind in KINDS_OF_OTHERS:
+        return False
+    if kind is None or (isinstance(kind, str) and kind in KINDS):
+        return True  # the model says what is missing, and about everything else besides
+    span = root.value_span(("kind",))
+    if isinstance(kind, str) and kind in not_yet.KINDS:
+        message = f"documents of the kind `{kind}` are not supported by this version"
+        findings.add(codes.NOT_YET, span, message, "remove it: this version could only ignore it")
+    else:
+        hint = for_choice(str(kind), [*KINDS, *sorted(KINDS_OF_OTHERS)])
+        findings.add(codes.KIND, span, f"there is no kind of document {show_value(kind)}", hint)
+    return False
+
+
+def _without(data: Any, paths: set[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:
+    if isinstance(data, dict):
+        kept = (key for key in data if (*at, key) not in paths)
+        return {key: _without(data[key], paths, (*at, key)) for key in kept}
+    if isinstance(data, tuple):
+        return tuple(_without(item, paths, (*at, index)) for index, item in enumerate(data))
+    return data
