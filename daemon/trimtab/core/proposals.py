@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
+REPLICAS_MAX = 2**31 - 1
+"""The largest count a proposal may have: what the wire can carry. Beyond it is a bug, not a wish."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:

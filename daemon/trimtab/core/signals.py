@@ -72,7 +72,8 @@ class Freshness(StrEnum):
 class Reading:
     """What is known of one signal now. ``value`` is set exactly when it is usable.
 
-    ``replicas`` is how many replicas an average covers, ``None`` where the source does not say.
+    ``time`` is when the sample was true, in UTC seconds (``age_seconds`` is never below 0, so a
+    sample from a clock slightly ahead has no age to tell it by). ``replicas`` is how many replicas an average covers, ``None`` where the source does not say.
     """
 
     spec: SignalSpec
@@ -80,6 +81,7 @@ class Reading:
     value: float | None = None
     age_seconds: float | None = None
     replicas: int | None = None
+    time: float | None = None
 
 
 FUTURE_TOLERANCE_SECONDS = 5.0
@@ -97,11 +99,12 @@ def read(spec: SignalSpec, latest: Latest | None, now: float) -> Reading:
         return Reading(spec=spec, freshness=Freshness.MISSING)
     age = now - latest.time
     if age > spec.max_age_seconds:
-        return Reading(spec=spec, freshness=Freshness.STALE, age_seconds=age)
+        return Reading(spec=spec, freshness=Freshness.STALE, age_seconds=age, time=latest.time)
     return Reading(
         spec=spec,
         freshness=Freshness.USABLE,
         value=latest.value,
         age_seconds=max(0.0, age),
         replicas=latest.replicas,
+        time=latest.time,
     )

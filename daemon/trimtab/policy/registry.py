@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.policy.strategies.fixed import FixedConfig
 from trimtab.policy.strategies.panic_window import PanicWindowConfig
+from trimtab.policy.strategies.pass_through import PassThroughConfig
 from trimtab.policy.strategies.queue import QueueConfig
+from trimtab.policy.strategies.step import StepConfig
 from trimtab.policy.strategies.target import TargetConfig
+from trimtab.policy.strategies.threshold import ThresholdConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +46,21 @@ STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
             config=QueueConfig,
             build=QueueConfig.build,
             summary="follows the ongoing requests, smoothed and after a delay (Ray Serve)",
+        ),
+        "step": StrategyKind(
+            config=StepConfig,
+            build=StepConfig.build,
+            summary="adds and removes by fixed steps after breaches in a row (AWS step scaling)",
+        ),
+        "threshold": StrategyKind(
+            config=ThresholdConfig,
+            build=ThresholdConfig.build,
+            summary="moves once when enough samples lie within bounds (Nomad)",
+        ),
+        "pass-through": StrategyKind(
+            config=PassThroughConfig,
+            build=PassThroughConfig.build,
+            summary="takes the signal itself for the count (Nomad)",
         ),
         "fixed": StrategyKind(
             config=FixedConfig,

@@ -6,7 +6,7 @@ from trimtab.core.deployment import Deployment, Pipeline
 from trimtab.core.proposals import View, Wish
 from trimtab.core.signals import Freshness, Per, Reading, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
-from trimtab.core.strategies.target import Target
+from trimtab.core.strategies.target import Target, Tolerance
 
 
 def ask(
@@ -28,7 +28,7 @@ def ask(
         readings={"load": reading},
         lead_time_seconds=300.0,
     )
-    return Target(signal="load", target=10.0, tolerance=tolerance).propose(view, None)
+    return Target(signal="load", target=10.0, tolerance=Tolerance(tolerance, tolerance)).propose(view, None)
 
 
 @pytest.mark.parametrize(

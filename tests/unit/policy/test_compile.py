@@ -25,7 +25,7 @@ from trimtab.core.policy import (
 )
 from trimtab.core.signals import OnMissing, Per, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
-from trimtab.core.strategies.target import Target
+from trimtab.core.strategies.target import Target, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,12 +73,12 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
                 Rule(
                     name="busy-day",
                     role=Role.DEMAND,
-                    strategy=Target(signal="concurrency", target=24.0, tolerance=0.2),
+                    strategy=Target(signal="concurrency", target=24.0, tolerance=Tolerance(0.2, 0.2)),
                 ),
                 Rule(
                     name="rate",
                     role=Role.DEMAND,
-                    strategy=Target(signal="requests", target=5.6, tolerance=0.1),
+                    strategy=Target(signal="requests", target=5.6, tolerance=Tolerance(0.1, 0.1)),
                     up=Damping(stabilization_seconds=30.0, cooldown_seconds=120.0),
                     down=Damping(stabilization_seconds=1200.0, cooldown_seconds=120.0),
                 ),

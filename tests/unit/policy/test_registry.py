@@ -9,11 +9,27 @@ import pytest
 from trimtab.policy.registry import STRATEGIES, build_strategy
 from trimtab.policy.strategies.fixed import FixedConfig
 from trimtab.policy.strategies.panic_window import PanicWindowConfig
+from trimtab.policy.strategies.pass_through import PassThroughConfig
 from trimtab.policy.strategies.queue import QueueConfig
+from trimtab.policy.strategies.step import StepConfig, StepDocument
 from trimtab.policy.strategies.target import TargetConfig
+from trimtab.policy.strategies.threshold import ThresholdConfig
 
 EXAMPLES = {
     "target": TargetConfig(type="target", signal="requests", target=5),
+    "step": StepConfig(
+        type="step", signal="requests", steps=(StepDocument.model_validate({"above": 8, "add": 1}),)
+    ),
+    "threshold": ThresholdConfig.model_validate(
+        {
+            "type": "threshold",
+            "signal": "requests",
+            "upperBound": 1,
+            "window": "5m",
+            "delta": -1,
+        }
+    ),
+    "pass-through": PassThroughConfig(type="pass-through", signal="requests"),
     "fixed": FixedConfig(type="fixed", replicas=3),
     "panic-window": PanicWindowConfig(type="panic-window", signal="requests", target=5),
     "queue": QueueConfig(type="queue", signal="requests"),

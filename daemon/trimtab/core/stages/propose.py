@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.damping import damp
 from trimtab.core.policy import NO_DAMPING, Role
-from trimtab.core.proposals import Proposal, View
+from trimtab.core.proposals import REPLICAS_MAX, Proposal, View
 from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from trimtab.core.stages.draft import Case, Draft
 
 STAGE = "propose"
-
-REPLICAS_MAX = 1_000_000
-"""Beyond this a proposal is a bug, not a wish."""
 
 
 def propose(case: Case, draft: Draft) -> None:
