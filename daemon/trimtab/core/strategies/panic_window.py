@@ -265,7 +265,8 @@ def excess_burst(ready: int, total: float, burst: float | None, load: float) -> 
 
 
 def _load(memory: JsonValue, view: View) -> _Remembered:
-    if not isinstance(memory, dict):
+    # Another strategy may have had the rule's name before a reload.
+    if not isinstance(memory, dict) or memory.keys() != {"spans", "panic", "delayed"}:
         return _Remembered((), Panic.at_start(view.current, view.now), ())
     since, most = cast("tuple[float | None, int]", memory["panic"])
     delayed = cast("list[tuple[float, int]]", memory["delayed"])

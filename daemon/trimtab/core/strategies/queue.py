@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from trimtab.core.proposals import Wish
+from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.core.signals import Freshness, Per
 from trimtab.core.strategies import sliding
 from trimtab.core.strategies.rounding import whole_up
@@ -148,7 +148,7 @@ class Queue:
 
     def in_groups(self, count: int) -> int:
         """``count`` rounded up to whole groups."""
-        return -(-count // self.group) * self.group
+        return min(-(-count // self.group), REPLICAS_MAX // self.group) * self.group
 
     def delay(self, wanted: int, current: int, waiting: Waiting, now: float) -> Delayed:
         """Let ``wanted`` through once it has pointed the same way for the delay of that direction.
@@ -180,7 +180,8 @@ def _wish(replicas: int | None, sentence: str, spans: Spans, waiting: Waiting) -
 
 
 def _load(memory: JsonValue) -> tuple[Spans, Waiting]:
-    if not isinstance(memory, dict):
+    # Another strategy may have had the rule's name before a reload.
+    if not isinstance(memory, dict) or memory.keys() != {"spans", "waiting"}:
         return (), NOT_WAITING
     waiting = cast("tuple[int, float, int | None]", memory["waiting"])
     return sliding.load(memory["spans"]), Waiting(*waiting)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 if TYPE_CHECKING:
     from trimtab.core.proposals import JsonValue
 
-SPANS_MAX = 240
+SPANS_MAX = 120
 """About as many spans as a window keeps: what comes faster shares one, with its average."""
 
 
