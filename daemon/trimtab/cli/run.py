@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Tick
     from trimtab.core.policy import Policy
     from trimtab.service.daemon import Daemon
+    from trimtab.service.reload import PolicyFiles
     from trimtab.settings import Settings
+    from trimtab.web.reload import ReloadAccess
 
 
 def run(
@@ -37,7 +39,8 @@ def run(
 ) -> None:
     """Scale the deployments of the accounts in the settings, as the policies say.
 
-    Settings come from TRIMTAB_... variables over the --config file. SIGTERM and SIGINT stop it
+    Settings come from TRIMTAB_... variables over the --config file. Policy files are followed as they
+    change, and read again at SIGHUP; a bad one keeps its last good version. SIGTERM and SIGINT stop it
     cleanly: a write in flight is finished first; a second signal ends it at once.
     """
     from trimtab.errors import SettingsError
@@ -48,10 +51,10 @@ def run(
         settings = load_settings(config)
         if policies is not None:
             settings = settings.model_copy(update={"policies": policies})
-        loaded = _load(settings.policies)
-        if loaded is None:
+        files = _load(settings.policies)
+        if files is None:
             raise typer.Exit(ExitCode.BAD_CONFIGURATION)
-        code = asyncio.run(_run(settings, loaded, is_fail_fast=fail_fast))
+        code = asyncio.run(_run(settings, *files, is_fail_fast=fail_fast))
     except SettingsError as error:
         _say(str(error))
         code = ExitCode.BAD_CONFIGURATION
@@ -61,18 +64,26 @@ def run(
     raise typer.Exit(code)
 
 
-def _load(path: Path) -> tuple[Policy, ...] | None:
+def _load(path: Path) -> tuple[PolicyFiles, tuple[Policy, ...]] | None:
     """Read the policies and show every diagnostic; ``None`` if any file cannot be used."""
-    from trimtab.policy import as_text, read_policies
+    from trimtab.policy import as_text
+    from trimtab.service.reload import PolicyFiles
     from trimtab.service.wiring import SOURCE_NAMES
 
-    report = read_policies(path, sources=SOURCE_NAMES)
+    files = PolicyFiles(path, sources=SOURCE_NAMES)
+    report, in_force, _ = files.read()
     if report.diagnostics:
         _say(as_text(report.diagnostics).rstrip("\n"))
-    return report.policies if report.is_valid else None
+    return (files, in_force.policies) if report.is_valid else None
 
 
-async def _run(settings: Settings, policies: tuple[Policy, ...], *, is_fail_fast: bool) -> ExitCode:
+async def _run(
+    settings: Settings,
+    files: PolicyFiles,
+    policies: tuple[Policy, ...],
+    *,
+    is_fail_fast: bool,
+) -> ExitCode:
     from trimtab.clock import SystemClock
     from trimtab.core.decision import Reason
     from trimtab.service.logs import configure_logs
@@ -91,15 +102,30 @@ async def _run(settings: Settings, policies: tuple[Policy, ...], *, is_fail_fast
             daemon.stop()
 
     random = Random()  # noqa: S311  jitter, not a secret
-    daemon = build_daemon(settings, policies, clock, random, on_tick=stop_on_bug)
+    daemon = build_daemon(
+        settings, policies, clock, random, policy_files=files, on_tick=stop_on_bug
+    )
     ending, sentences = await run_process(
-        daemon, listen=settings.listen_address, is_fail_fast=is_fail_fast
+        daemon,
+        listen=settings.listen_address,
+        is_fail_fast=is_fail_fast,
+        reload_access=_reload_access(settings),
     )
     for sentence in (*sentences, *bugs):
         _say(sentence)
     if ending is Ending.DEPENDENCY_UNAVAILABLE:
         return ExitCode.DEPENDENCY_UNAVAILABLE
     return ExitCode.INVARIANT_VIOLATION if bugs else ExitCode.CLEAN
+
+
+def _reload_access(settings: Settings) -> ReloadAccess:
+    from trimtab.web.reload import ReloadAccess
+
+    token = settings.reload.token
+    return ReloadAccess(
+        is_open_to_loopback=settings.reload.http == "loopback",
+        token=None if token is None else token.get_secret_value(),
+    )
 
 
 def _say(sentence: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
+    from trimtab.service.reload import Reload
 
 P = ParamSpec("P")
 
@@ -46,6 +47,10 @@ class Listener(Protocol):
         """A target was asked to list, read or write; ``outcome`` is ``ok`` or an error kind."""
         ...
 
+    def reloaded(self, reload: Reload) -> None:
+        """The policy files were read."""
+        ...
+
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended and starts again after the pause."""
         ...
@@ -68,6 +73,9 @@ class Silence:
 
     def target_called(self, target: str, verb: str, outcome: str) -> None:
         """A target was asked to list, read or write."""
+
+    def reloaded(self, reload: Reload) -> None:
+        """The policy files were read."""
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended."""
@@ -125,6 +133,11 @@ class Audience:
         """A target was asked to list, read or write."""
         for listener in self._listeners:
             _guarded(listener.target_called, target, verb, outcome)
+
+    def reloaded(self, reload: Reload) -> None:
+        """The policy files were read."""
+        for listener in self._listeners:
+            _guarded(listener.reloaded, reload)
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended."""

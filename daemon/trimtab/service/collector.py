@@ -40,6 +40,7 @@ class StatusCollector(Collector):
         yield from _targets(status)
         yield from _sources(status)
         yield from _policies(status)
+        yield from _policy_files(status)
         yield from _deployments(status)
         yield from _signals(status)
 
@@ -93,6 +94,17 @@ def _policies(status: StatusSnapshot) -> Iterator[Family]:
         info.add_metric((policy.name, policy.owner, policy.mode, policy.actuation), 1)
         counts.add_metric((policy.name,), matched[policy.name])
     yield from (info, counts)
+
+
+def _policy_files(status: StatusSnapshot) -> Iterator[Family]:
+    successful, read_at = _gauge(names.POLICY_RELOAD_SUCCESSFUL), _gauge(names.POLICY_LAST_RELOAD)
+    bad = _gauge(names.POLICY_BAD_FILES)
+    files = status.policy_files
+    if files is not None:
+        successful.add_metric((), float(files.is_successful))
+        read_at.add_metric((), files.read_at)
+        bad.add_metric((), len(files.bad))
+    yield from (successful, read_at, bad)
 
 
 def _deployments(status: StatusSnapshot) -> Iterator[Family]:

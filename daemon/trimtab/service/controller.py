@@ -5,6 +5,7 @@ It never waits for the world, only for the trigger, so that its heartbeat tells 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Tick
     from trimtab.core.engine import Engine
+    from trimtab.core.policy import Policy
     from trimtab.service.actuator import Actuator, Withholding
     from trimtab.service.fleet import Fleet
     from trimtab.service.observer import Inbox
@@ -54,6 +56,8 @@ class Controller:
         self._on_evaluation = on_evaluation
         self._decisions: dict[str, Decision] = {}
         self._withheld: dict[str, Withholding] = {}
+        self._next_policies: tuple[Policy, ...] | None = None
+        self._policies_taken = asyncio.Event()
         self.beat_at = clock.monotonic()
         self.ticked_at: float | None = None
 
@@ -73,12 +77,30 @@ class Controller:
             self.beat_at = self._clock.monotonic()
             woken = await self._trigger.wait()
             self.beat_at = self._clock.monotonic()
+            self._take_policies()
             if not self._fleet.is_known:
                 continue
             if woken.is_tick:
                 self.evaluate(None)
             elif woken.names:
                 self.evaluate(woken.names)
+
+    async def put_in_force(self, policies: tuple[Policy, ...]) -> None:
+        """Let the loop decide by other policies from its next evaluation on, which is due at once.
+
+        What is remembered of deployments stays. Returns when the policies are in force.
+        """
+        self._next_policies = policies
+        self._policies_taken.clear()
+        self._trigger.wake_everything()
+        await self._policies_taken.wait()
+
+    def _take_policies(self) -> None:
+        """Swap the policies here, in the loop's own task, so that no evaluation sees two sets."""
+        if self._next_policies is not None:
+            self._engine.replace_policies(self._next_policies)
+            self._next_policies = None
+            self._policies_taken.set()
 
     def evaluate(self, names: frozenset[str] | None) -> Evaluation:
         """Decide for ``names`` (``None``: everything) and hand over what is to be written."""

@@ -27,6 +27,8 @@ from trimtab.service.instruments import Instruments
 from trimtab.service.logs import Narrator
 from trimtab.service.observer import Inbox, Observer
 from trimtab.service.polls import Polls
+from trimtab.service.reload import Reloader
+from trimtab.service.reload import Trigger as ReloadTrigger
 from trimtab.service.status import DeploymentStatus, StatusSnapshot, TargetStatus
 from trimtab.service.supervisor import Supervisor
 from trimtab.service.trigger import Trigger
@@ -42,12 +44,16 @@ if TYPE_CHECKING:
     from trimtab.core.memory import Memory
     from trimtab.core.policy import Policy
     from trimtab.service.fleet import Reading
+    from trimtab.service.reload import PolicyFiles, Reload
     from trimtab.sources.port import Source
     from trimtab.targets.port import Target
 
 
 DRAIN_SHARE = 0.9
 """Of the shutdown's time, for writes in flight; the rest closes connections."""
+
+RELOAD_SECONDS_MAX = 30.0
+"""How long a request to reload may take, of real time: files are read in real time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,8 @@ class Daemon:
     """Observes, decides and acts for the deployments of ``targets`` that ``policies`` match.
 
     ``on_tick`` hears every evaluation and ``on_outcome`` the end of every write, in the event loop:
-    they must be quick; what they raise is logged and survived. The daemon owns its targets and
+    they must be quick; what they raise is logged and survived. ``policy_files`` is where ``policies``
+    came from: they are watched, and followed as they change. The daemon owns its targets and
     sources and closes them when it stops. It runs once.
     """
 
@@ -74,6 +81,7 @@ class Daemon:
         targets: Sequence[Target],
         sources: Sequence[Source],
         policies: Iterable[Policy],
+        policy_files: PolicyFiles | None = None,
         timing: Timing | None = None,
         lead_times: LeadTimes | None = None,
         memory: Memory | None = None,
@@ -120,6 +128,15 @@ class Daemon:
             actuator=self._actuator,
             on_evaluation=self._audience.evaluated,
         )
+        self._reloader: Reloader | None = None
+        if policy_files is not None:
+            self._reloader = Reloader(
+                clock,
+                policy_files,
+                in_force=self.engine.policies,
+                put_in_force=self._controller.put_in_force,
+                on_reload=self._audience.reloaded,
+            )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
         self.instruments.show(self.status)
         self.instruments.expect(
@@ -187,6 +204,9 @@ class Daemon:
                 on_poll=self._audience.polled,
             )
             tasks.append((f"ask {source.name} at {source.endpoint}", observer.run))
+        if self._reloader is not None:
+            tasks.append((f"watch the policies at {self._reloader.path}", self._reloader.run))
+            tasks.append(("reload policies when asked to", self._reloader.run_when_asked))
         return tasks
 
     async def _keep_reading(self, target: Target) -> None:
@@ -217,6 +237,22 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*reads, all_read, stopped, return_exceptions=True)
         return tuple(read.result() for read, done in zip(reads, is_done, strict=True) if done)
+
+    def reload_soon(self) -> None:
+        """Have the policy files read again. Returns at once; without files nothing happens."""
+        if self._reloader is not None:
+            self._reloader.ask()
+
+    async def reload(self) -> Reload | None:
+        """Read the policy files again, and return once what is good is in force.
+
+        ``None`` where the policies did not come from files. Raises ``TimeoutError`` when the loop
+        that decides does not come round.
+        """
+        if self._reloader is None:
+            return None
+        async with asyncio.timeout(RELOAD_SECONDS_MAX):
+            return await self._reloader.reload(ReloadTrigger.REQUEST)
 
     def _take_outcome(self, outcome: Outcome) -> None:
         self._controller.take_outcome(outcome)
@@ -257,6 +293,7 @@ class Daemon:
             sources=tuple(self._polls.status_of(source) for source in self._sources),
             clock_jumps_forward=jumps[0],
             clock_jumps_backward=jumps[1],
+            policy_files=None if self._reloader is None else self._reloader.status,
         )
 
     def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:
@@ -288,6 +325,12 @@ class Daemon:
         if self._controller.ticked_at is None:
             missing.append("nothing has been evaluated yet")
         return tuple(missing)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what somebody should mend although the daemon does its work: bad policy files."""
+        if self._reloader is None:
+            return ()
+        return tuple(f"policy file {bad.sentence}" for bad in self._reloader.status.bad)
 
     def beat_age_seconds(self) -> float:
         """Return how long ago the loop that decides last came round; it waits for nothing else."""

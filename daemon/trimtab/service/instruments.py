@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Evaluation
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
+    from trimtab.service.reload import Reload
     from trimtab.service.status import StatusSnapshot
 
 
@@ -47,6 +48,7 @@ class Instruments(Silence):
         self._source_polls = self._counter(names.SOURCE_POLLS)
         self._source_duration = self._histogram(names.SOURCE_DURATION)
         self._source_samples = self._counter(names.SOURCE_SAMPLES)
+        self._reloads = self._counter(names.POLICY_RELOADS)
         self._begin_at_zero()
 
     def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
@@ -97,6 +99,10 @@ class Instruments(Silence):
         """Count a request to a target."""
         self._target_requests.labels(target, verb, outcome).inc()
 
+    def reloaded(self, reload: Reload) -> None:
+        """Count a reading of the policy files."""
+        self._reloads.labels(reload.result).inc()
+
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """Count a task that ended and starts again."""
         del problem, pause_seconds
@@ -119,5 +125,7 @@ class Instruments(Silence):
         for outcome in names.WRITE_OUTCOMES:
             for direction in names.DIRECTIONS:
                 self._writes.labels(outcome, direction)
+        for result in names.RELOAD_RESULTS:
+            self._reloads.labels(result)
         for reason in names.WITHHELD_REASONS:
             self._withheld.labels(reason)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
+    from trimtab.service.reload import Reload
 
 ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLICY})
 """Holds that somebody should look at."""
@@ -131,6 +132,27 @@ class Narrator(Silence):
             None if trouble is None else trouble.kind.value,
             {"target": reading.target, "view_age_seconds": reading.view_age_seconds},
         )
+
+    def reloaded(self, reload: Reload) -> None:
+        """Log what a reading of the policy files changed, and every file that is bad now."""
+        self._log.info(
+            "policies_reloaded",
+            trigger=reload.trigger.value,
+            result=reload.result.value,
+            policies=len(reload.policies),
+            added=reload.added,
+            changed=reload.changed,
+            removed=reload.removed,
+            bad_files=len(reload.bad),
+        )
+        for bad in reload.bad:
+            self._log.warning(
+                "policy_file_bad",
+                file=bad.file,
+                kept=bad.kept,
+                codes=[one.code.id for one in bad.diagnostics],
+                sentence=bad.sentence,
+            )
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """Log a task that should not have ended, with where it failed."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from trimtab.core.decision import Reason, WriteStatus
 from trimtab.errors import ErrorKind
 from trimtab.service.actuator import Withheld
+from trimtab.service.reload import ReloadResult
 
 
 class Metric(NamedTuple):
@@ -89,6 +90,23 @@ POLICY_INFO = Metric(
 )
 POLICY_DEPLOYMENTS = Metric(
     "trimtab_policy_deployments", "Deployments that the policy decides for.", ("policy",)
+)
+POLICY_RELOADS = Metric(
+    "trimtab_policy_reloads_total",
+    "Readings of the policy files because of a change, a signal or a request, by how they ended.",
+    ("result",),
+)
+POLICY_RELOAD_SUCCESSFUL = Metric(
+    "trimtab_policy_reload_successful",
+    "Whether everything that the policy files say is in force; 0 while a bad one keeps its last "
+    "good version.",
+)
+POLICY_LAST_RELOAD = Metric(
+    "trimtab_policy_last_reload_timestamp_seconds",
+    "When the policy files were last read because of a change, a signal or a request.",
+)
+POLICY_BAD_FILES = Metric(
+    "trimtab_policy_bad_files", "Policy files that are not in force as they are written."
 )
 HELD = Metric(
     "trimtab_deployments_held", "Deployments whose latest decision is to hold, by why.", ("reason",)
@@ -187,6 +205,7 @@ DIRECTION_UP, DIRECTION_DOWN = "up", "down"
 DIRECTIONS = (DIRECTION_UP, DIRECTION_DOWN)
 WRITE_OUTCOMES = tuple(status.value for status in WriteStatus)
 WITHHELD_REASONS = tuple(reason.value for reason in Withheld)
+RELOAD_RESULTS = tuple(result.value for result in ReloadResult)
 OK = "ok"
 OUTCOMES = (OK, *(kind.value for kind in ErrorKind))
 VERBS = ("list", "read", "write")

@@ -12,18 +12,22 @@ import signal
 import sys
 from contextlib import AsyncExitStack, contextmanager
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
+from trimtab.service.reload_answer import reload_answer
 from trimtab.version import VERSION
 from trimtab.web.app import allowed_hosts_for, build_app
+from trimtab.web.reload import CLOSED
 from trimtab.web.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from trimtab.service.daemon import Daemon
+    from trimtab.web.reload import ReloadAccess
 
 LOG = structlog.get_logger("trimtab")
 
@@ -42,15 +46,22 @@ class Ending(Enum):
 
 
 async def run_process(
-    daemon: Daemon, *, listen: tuple[str, int] | None, is_fail_fast: bool = False
+    daemon: Daemon,
+    *,
+    listen: tuple[str, int] | None,
+    is_fail_fast: bool = False,
+    reload_access: ReloadAccess = CLOSED,
 ) -> tuple[Ending, tuple[str, ...]]:
     """Run until SIGTERM or SIGINT; return how it ended, with sentences for the operator.
+
+    SIGHUP has the policy files read again; ``reload_access`` says who may ask for it over HTTP.
 
     With ``is_fail_fast`` an account that cannot be read at the start ends it at once. A second
     signal ends the process on the spot. Raises ``AddressError`` when ``listen`` cannot be bound.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_stopping_on_signals(daemon.stop))
+        stack.enter_context(_reloading_on_hangup(daemon.reload_soon))
         address = None
         if listen is not None:
             beat_age = BEATS_MISSED_MAX * daemon.timing.tick_interval_seconds
@@ -59,6 +70,9 @@ async def run_process(
                 health=daemon,
                 beat_age_seconds_max=max(beat_age, BEAT_AGE_SECONDS_MIN),
                 allowed_hosts=allowed_hosts_for(listen[0]),
+                remarks=daemon.remarks,
+                reload_access=reload_access,
+                reload=partial(reload_answer, daemon),
             )
             address = await stack.enter_async_context(serving(app, *listen))
         LOG.info(
@@ -102,3 +116,14 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _reloading_on_hangup(reload_soon: Callable[[], None]) -> Iterator[None]:
+    """Call ``reload_soon`` at each SIGHUP, which would end the process otherwise."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload_soon)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

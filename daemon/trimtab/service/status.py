@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trimtab.service.actuator import Setback, Withholding
     from trimtab.service.fleet import Trouble
     from trimtab.service.observer import Poll
+    from trimtab.service.reload import PolicyFilesStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,10 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSnapshot:
-    """Everything at one moment (UTC seconds). ``ticked_at`` is the last evaluation that succeeded."""
+    """Everything at one moment (UTC seconds). ``ticked_at`` is the last evaluation that succeeded.
+
+    ``policy_files`` is ``None`` where the policies did not come from files.
+    """
 
     at: float
     started_at: float | None
@@ -63,3 +67,4 @@ class StatusSnapshot:
     sources: tuple[SourceStatus, ...]
     clock_jumps_forward: int = 0
     clock_jumps_backward: int = 0
+    policy_files: PolicyFilesStatus | None = None

@@ -65,6 +65,11 @@ class Trigger:
         if self._names:
             self._event.set()
 
+    def wake_everything(self) -> None:
+        """Ask for an evaluation of every deployment now, as if a tick were due."""
+        self._next_tick_at = self._clock.monotonic()
+        self._event.set()
+
     async def wait(self) -> Woken:
         """Return when an evaluation is due, with the names collected since the last time.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Tick
     from trimtab.core.policy import Policy
+    from trimtab.service.reload import PolicyFiles
     from trimtab.settings import AccountSettings, Settings
 
 SOURCE_NAMES = frozenset({FIREWORKS})
@@ -29,9 +30,13 @@ def build_daemon(
     clock: Clock,
     random: Random,
     *,
+    policy_files: PolicyFiles | None = None,
     on_tick: Callable[[Tick], None] | None = None,
 ) -> Daemon:
-    """Wire a daemon for the accounts of ``settings``. Raises ``SettingsError``."""
+    """Wire a daemon for the accounts of ``settings``. Raises ``SettingsError``.
+
+    ``policy_files`` is where ``policies`` came from, if they are to be followed as they change.
+    """
     targets = [
         FireworksTarget(_account(name, one), clock, annotate=one.annotate, rng=random)
         for name, one in settings.accounts.items()
@@ -50,6 +55,7 @@ def build_daemon(
         targets=targets,
         sources=sources,
         policies=policies,
+        policy_files=policy_files,
         timing=Timing(
             tick_interval_seconds=settings.tick_interval,
             fleet_refresh_interval_seconds=settings.fleet_refresh_interval,

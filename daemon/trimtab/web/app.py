@@ -1,6 +1,6 @@
-"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``.
+"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``, and ``POST /-/reload``.
 
-Read-only, and by default on loopback only. A request that reached a loopback address under another
+Read-only but for the reload, and by default on loopback only. A request that reached a loopback address under another
 host name came from a page in somebody's browser (DNS rebinding) and is refused.
 """
 
@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from trimtab.web.reload import CLOSED, reload_handler
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from prometheus_client import CollectorRegistry
+
+    from trimtab.web.reload import Reload, ReloadAccess
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,8 +51,15 @@ def build_app(
     health: Health,
     beat_age_seconds_max: float,
     allowed_hosts: Collection[str] | None = LOOPBACK_NAMES,
+    remarks: Callable[[], tuple[str, ...]] = tuple,
+    reload_access: ReloadAccess = CLOSED,
+    reload: Reload | None = None,
 ) -> web.Application:
     """Return the application. ``allowed_hosts`` are names without port; ``None`` allows any.
+
+    ``remarks`` are sentences about what somebody should mend, though it keeps nothing from being
+    ready; ``/readyz?verbose`` shows them. ``reload`` is what ``POST /-/reload`` does, for those whom
+    ``reload_access`` lets in; without it there is no such address.
 
     ``/livez`` fails when the loop is stuck for longer than ``beat_age_seconds_max`` and knows
     nothing of dependencies: a restart would not mend them. ``/readyz`` says what is missing.
@@ -56,7 +67,9 @@ def build_app(
     app = web.Application(middlewares=[_only_for(allowed_hosts), _with_security_headers])
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
     app.router.add_get("/livez", _livez(health, beat_age_seconds_max))
-    app.router.add_get("/readyz", _readyz(health))
+    app.router.add_get("/readyz", _readyz(health, remarks))
+    if reload is not None:
+        app.router.add_post("/-/reload", reload_handler(reload_access, reload))
     return app
 
 
@@ -83,25 +96,32 @@ def _livez(health: Health, beat_age_seconds_max: float) -> Handler:
     return livez
 
 
-def _readyz(health: Health) -> Handler:
+def _readyz(health: Health, remarks: Callable[[], tuple[str, ...]]) -> Handler:
     async def readyz(request: web.Request) -> web.Response:
         missing = health.not_ready()
-        return _answer(
-            request, 503 if missing else 200, "not ready" if missing else "ready", missing
-        )
+        status, word = (503, "not ready") if missing else (200, "ready")
+        return _answer(request, status, word, missing, remarks())
 
     return readyz
 
 
 def _answer(
-    request: web.Request, status: int, word: str, missing: tuple[str, ...], **facts: float
+    request: web.Request,
+    status: int,
+    word: str,
+    missing: tuple[str, ...],
+    remarks: tuple[str, ...] = (),
+    **facts: float,
 ) -> web.Response:
     """Answer in one word to a probe, with the reasons to ``?verbose``, in JSON to who accepts it."""
     if "application/json" in request.headers.get("Accept", ""):
         body = {"status": word, "missing": list(missing), **facts}
+        if remarks:
+            body["remarks"] = list(remarks)
         return web.json_response(body, status=status, dumps=lambda value: json.dumps(value) + "\n")
     lines = [word, *(f"- {reason}" for reason in missing)]
     if "verbose" in request.query:
+        lines += [f"! {remark}" for remark in remarks]
         lines += [f"{name}: {value:.3f}" for name, value in facts.items()]
     return web.Response(status=status, text="\n".join(lines) + "\n")
 
