@@ -68,6 +68,18 @@ def test_newer_time_weighs_more_when_it_fades() -> None:
     assert seen.mean == pytest.approx(5.0 / 0.75)
 
 
+def test_what_came_after_the_end_that_is_asked_for_does_not_count() -> None:
+    spans = spans_of((10.0, 4.0), (20.0, 8.0), (30.0, 800.0), hold=10.0)
+    assert sliding.weigh(spans, 15.0, 10.0).mean == 6.0
+    fading = sliding.weigh_fading(spans, 15.0, 10.0, coefficient=0.5, per_seconds=5.0)
+    assert fading == pytest.approx((0.5 * 8.0 + 0.25 * 4.0, 0.75))
+
+
+def test_spans_with_a_gap_between_them_are_never_joined() -> None:
+    spans = spans_of((100.0, 2.0), (100.4, 5.0), hold=0.1)
+    assert sliding.weigh(spans, 100.4, WINDOW).weight == pytest.approx(0.2)
+
+
 samples = st.lists(
     st.tuples(st.floats(0.0, 40.0), st.floats(0.0, 1e6)), min_size=1, max_size=60
 ).map(

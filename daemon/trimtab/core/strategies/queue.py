@@ -169,7 +169,7 @@ class Queue:
             elif self.downscale_to_zero_delay_seconds is not None:
                 seconds = self.downscale_to_zero_delay_seconds
         left = waiting.since + seconds - now
-        if left > 0 and waiting.asked is None:
+        if left > 0:
             return Delayed(current, waiting, left)
         return Delayed(wanted, waiting._replace(asked=wanted), 0.0)
 
