@@ -1,6 +1,7 @@
-"""The JSON Schema of policy files, for editors; generated from the document model.
+"""The JSON Schemas of policies and policy tests, for editors; generated from the document models.
 
-``python -m trimtab.policy.schema`` prints it, ``python -m trimtab.policy.schema FILE`` writes it.
+``python -m trimtab.policy.schema`` prints that of policies, ``python -m trimtab.policy.schema FILE``
+writes it; ``trimtab schema`` does so for every kind.
 """
 
 from __future__ import annotations
@@ -8,19 +9,30 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trimtab.policy.document import ScalingPolicy
 from trimtab.policy.durations import PATTERN, format_duration
 from trimtab.policy.parts import DURATION_SCHEMA
+from trimtab.policy.testing.document import PolicyTest
 
-TITLE = "trimtab policy"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trimtab.policy.parts import Part
+
+SCHEMAS: Mapping[str, tuple[type[Part], str]] = {
+    "policy": (ScalingPolicy, "trimtab policy"),
+    "policytest": (PolicyTest, "trimtab policy test"),
+}
+"""Each kind of document: the model it is generated from, and its title."""
 
 
-def policy_schema() -> dict[str, Any]:
-    """The schema of one policy document (JSON Schema, draft 2020-12)."""
-    schema = ScalingPolicy.model_json_schema(by_alias=True)
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE}
+def policy_schema(kind: str = "policy") -> dict[str, Any]:
+    """The schema of one document of a kind in ``SCHEMAS`` (JSON Schema, draft 2020-12)."""
+    model, title = SCHEMAS[kind]
+    schema = model.model_json_schema(by_alias=True)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     tidy = {key: _tidy(value) for key, value in schema.items() if key != "title"}
     tidy["$defs"]["Duration"] = {
         "description": "A number with its unit; several from large to small.",
@@ -29,9 +41,9 @@ def policy_schema() -> dict[str, Any]:
     return {**head, **tidy}
 
 
-def schema_text() -> str:
+def schema_text(kind: str = "policy") -> str:
     """The schema as the file in ``policies/schema/`` has it."""
-    return json.dumps(policy_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(policy_schema(kind), indent=2, ensure_ascii=False) + "\n"
 
 
 def _tidy(node: Any) -> Any:
