@@ -16,18 +16,30 @@ if TYPE_CHECKING:
 
     Diagnose = Callable[..., LoadReport]
 
-RULE = "strategy: {type: target, signal: concurrency, target: 24, tolerance: 0.2}"
+POLICY = """\
+apiVersion: trimtab.dev/v1
+kind: ScalingPolicy
+metadata: {name: chat-prod}
+spec:
+  deployments: {name: accounts/acme/deployments/chat}
+  signals:
+    concurrency: {source: gateway, query: in_flight, maxAge: 30s}
+  rules:
+    - name: busy-day
+      role: demand
+      strategy: {%s}
+"""
+LINE = 11
 
 
-def built(diagnose: Diagnose, every_key: str, strategy: str) -> Any:
-    assert RULE in every_key
-    report = diagnose(every_key.replace(RULE, f"strategy: {{{strategy}}}"))
+def built(diagnose: Diagnose, strategy: str) -> Any:
+    report = diagnose(POLICY % strategy)
     assert [one.message for one in report.diagnostics] == []
     return report.policies[0].rules[0].strategy
 
 
-def test_a_panic_window_has_knatives_defaults(diagnose: Diagnose, every_key: str) -> None:
-    ours = built(diagnose, every_key, "type: panic-window, signal: concurrency, target: 24")
+def test_a_panic_window_has_knatives_defaults(diagnose: Diagnose) -> None:
+    ours = built(diagnose, "type: panic-window, signal: concurrency, target: 24")
     assert ours == PanicWindow(
         signal="concurrency",
         target=24.0,
@@ -42,10 +54,9 @@ def test_a_panic_window_has_knatives_defaults(diagnose: Diagnose, every_key: str
     )
 
 
-def test_every_key_of_a_panic_window_arrives(diagnose: Diagnose, every_key: str) -> None:
+def test_every_key_of_a_panic_window_arrives(diagnose: Diagnose) -> None:
     ours = built(
         diagnose,
-        every_key,
         "type: panic-window, signal: concurrency, target: 24, limit: 32, utilization: 0.8, "
         "stableWindow: 5m, panicWindowPercent: 20, panicThresholdPercent: 150, maxScaleUpRate: 10, "
         "maxScaleDownRate: 1.5, scaleDownDelay: 10m, activationScale: 2, averaging: exponential, "
@@ -68,8 +79,8 @@ def test_every_key_of_a_panic_window_arrives(diagnose: Diagnose, every_key: str)
     )
 
 
-def test_a_queue_has_ray_serves_defaults(diagnose: Diagnose, every_key: str) -> None:
-    ours = built(diagnose, every_key, "type: queue, signal: concurrency")
+def test_a_queue_has_ray_serves_defaults(diagnose: Diagnose) -> None:
+    ours = built(diagnose, "type: queue, signal: concurrency")
     assert ours == Queue(
         signal="concurrency",
         target=2.0,
@@ -81,10 +92,9 @@ def test_a_queue_has_ray_serves_defaults(diagnose: Diagnose, every_key: str) -> 
     )
 
 
-def test_every_key_of_a_queue_arrives(diagnose: Diagnose, every_key: str) -> None:
+def test_every_key_of_a_queue_arrives(diagnose: Diagnose) -> None:
     ours = built(
         diagnose,
-        every_key,
         "type: queue, signal: concurrency, target: 16, lookBack: 1m, aggregation: max, "
         "upscalingFactor: 1.5, downscalingFactor: 0.5, upscaleDelay: 10s, downscaleDelay: 15m, "
         "downscaleToZeroDelay: 1h, group: 2",
@@ -116,9 +126,5 @@ def test_every_key_of_a_queue_arrives(diagnose: Diagnose, every_key: str) -> Non
         "type: queue, signal: concurrency, lookBack: 30",
     ],
 )
-def test_what_is_out_of_range_is_one_diagnostic_on_its_line(
-    diagnose: Diagnose, every_key: str, wrong: str
-) -> None:
-    text = every_key.replace(RULE, f"strategy: {{{wrong}}}")
-    line = text[: text.index(wrong)].count("\n") + 1
-    assert [one.line for one in diagnose(text).diagnostics] == [line]
+def test_what_is_out_of_range_is_one_diagnostic_on_its_line(diagnose: Diagnose, wrong: str) -> None:
+    assert [one.line for one in diagnose(POLICY % wrong).diagnostics] == [LINE]
