@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
     from trimtab.core.policy import Blocks, Role
     from trimtab.core.signals import Reading
@@ -24,7 +25,8 @@ class View:
 
     ``current`` is the count already asked for (ready and on its way), the number a proposal is
     compared with. ``ready`` is how many serve, the number an average was taken over. ``fleet`` is
-    every deployment by full name, for strategies that follow another one.
+    every deployment by full name, for strategies that follow another one. ``bounds`` is the range
+    that is allowed now; wishes beyond it are cut later, so most strategies do not look.
     """
 
     now: float
@@ -33,6 +35,7 @@ class View:
     readings: Mapping[str, Reading]
     lead_time_seconds: float
     fleet: Mapping[str, Deployment] = field(default_factory=dict)
+    bounds: Bounds | None = None
 
     @property
     def ready(self) -> int:

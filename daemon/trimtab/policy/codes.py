@@ -166,6 +166,50 @@ ONE_OF = Code(
     "Of these keys exactly one may be given, or at least one must be; the message says which.",
 )
 TOO_SHORT = Code("POL207", "empty value", "The list, mapping or text must not be empty.")
+TIME_ZONE = Code(
+    "POL208",
+    "unknown time zone",
+    "A zone has the name that the IANA database gives it, a region and a city as in `Europe/Berlin`, or "
+    "`UTC`. Abbreviations such as `PST` do not say when clocks change.",
+)
+CRON = Code(
+    "POL209",
+    "not a cron expression",
+    "Five fields: minute, hour, day of the month, month, day of the week. Names (`MON`, `JAN`), lists, "
+    "ranges and steps are read as Debian's cron reads them. A date that never comes is refused.",
+)
+LOCAL_TIME = Code(
+    "POL210",
+    "not a local date and time",
+    "A single window has its begin and its end as date and time without an offset, as in "
+    "`2026-12-24T18:00`; the zone is stated once, in `timezone`. It ends after it begins.",
+)
+EXPRESSION_SYNTAX = Code(
+    "POL211",
+    "expression cannot be read",
+    "Expressions are written in CEL, the Common Expression Language: `signals.errors > 0.05 && "
+    "time.hour < 6`. See https://github.com/google/cel-spec.",
+)
+EXPRESSION_NAME = Code(
+    "POL212",
+    "unknown name in an expression",
+    "An expression knows `signals.<name>` and a few values of `deployment` and `time`; nothing else "
+    "exists for it. Which signals it reads must show in its text, because their missing-data "
+    "contracts depend on it.",
+)
+EXPRESSION_TYPE = Code(
+    "POL213",
+    "types in an expression do not match",
+    "Types are checked before anything runs. Signals are decimal numbers, counts and times whole ones, "
+    "and the two do not mix: `signals.queued > 5.0`, `double(deployment.ready)`. A condition comes to "
+    "true or false, a formula to a number.",
+)
+EXPRESSION_COST = Code(
+    "POL214",
+    "expression too long or too costly",
+    "An expression may have 1,000 characters and take 1,000 steps at most, loops over lists counted in "
+    "full. What needs more is better off as a strategy, with tests.",
+)
 INVALID = Code("POL299", "invalid value", "The value cannot be used; the message says why.")
 
 DUPLICATE_POLICY = Code(
@@ -195,6 +239,23 @@ UNKNOWN_SOURCE = Code(
 )
 MIN_ABOVE_MAX = Code(
     "POL306", "min above max", "No replica count satisfies bounds whose min is above their max."
+)
+
+NO_EXPRESSIONS = Code(
+    "POL307",
+    "expressions cannot be evaluated here",
+    "Expressions are evaluated by the package cel-expr-python, which is not part of the smallest "
+    "installation. A policy that needs it is refused where it is missing.",
+)
+FOLLOWS_ITSELF = Code(
+    "POL308",
+    "deployment follows itself",
+    "The strategy `ratio` follows another deployment. One that followed itself would never settle.",
+)
+FOLLOWS_IN_CIRCLE = Code(
+    "POL309",
+    "deployments follow each other",
+    "Deployments that follow each other in a circle drive each other up or down without any load.",
 )
 
 UNUSED_SIGNAL = Code(

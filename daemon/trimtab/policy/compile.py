@@ -10,6 +10,7 @@ from trimtab.core.policy import (
     NO_DAMPING,
     Damping,
     Fallback,
+    HoldRule,
     Limit,
     MoveRules,
     Policy,
@@ -18,6 +19,7 @@ from trimtab.core.policy import (
     Selector,
 )
 from trimtab.core.signals import SignalSpec
+from trimtab.policy.cel import Wanted, program
 from trimtab.policy.registry import build_strategy
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
     from trimtab.policy import damping
     from trimtab.policy.damping import DownMoves, UpLimit, UpMoves
-    from trimtab.policy.document import Deployments, RuleDocument, ScalingPolicy, Signal
+    from trimtab.policy.document import Deployments, ScalingPolicy, Signal
+    from trimtab.policy.rules import HoldDocument, RuleDocument
 
 
 def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
@@ -41,7 +44,8 @@ def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
         max_replicas=spec.bounds.max,
         accelerators_max=spec.accelerators.max if spec.accelerators else None,
         signals=tuple(_signal(name, signal) for name, signal in spec.signals.items()),
-        rules=tuple(_rule(rule) for rule in spec.rules),
+        rules=tuple(_rule(rule) for _, rule in spec.strategy_rules()),
+        holds=tuple(_hold(rule) for _, rule in spec.holds()),
         up=_moves(spec.behavior.scale_up, DEFAULT_UP),
         down=_moves(spec.behavior.scale_down, DEFAULT_DOWN),
         fallback=_fallback(spec.fallback),
@@ -82,6 +86,14 @@ def _rule(rule: RuleDocument) -> Rule:
         strategy=build_strategy(rule.strategy),
         up=_damping(rule, "up"),
         down=_damping(rule, "down"),
+    )
+
+
+def _hold(rule: HoldDocument) -> HoldRule:
+    return HoldRule(
+        name=rule.name,
+        condition=program(rule.when, Wanted.TRUTH, rule.timezone),
+        blocks=rule.blocks,
     )
 
 

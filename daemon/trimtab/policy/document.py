@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from trimtab.core.policy import Actuation, AtExpiry, Mode, Role, WhileUpdating
+from trimtab.core.policy import Actuation, AtExpiry, Mode, WhileUpdating
 from trimtab.core.signals import OnMissing, Per
-from trimtab.policy.damping import Behavior, EitherWay, Fallback
+from trimtab.policy.damping import Behavior, Fallback
 from trimtab.policy.parts import (
     DAY,
     Count,
@@ -17,7 +17,6 @@ from trimtab.policy.parts import (
     Part,
     PolicyName,
     PositiveCount,
-    RuleName,
     SignalName,
     Text,
     Word,
@@ -25,19 +24,11 @@ from trimtab.policy.parts import (
     require,
     within,
 )
-from trimtab.policy.registry import STRATEGIES
+from trimtab.policy.rules import AnyRule, HoldDocument, RuleDocument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
-
-    from trimtab.policy.strategies.interface import StrategyConfig
-
-    AnyStrategy: TypeAlias = StrategyConfig
-else:
-    AnyStrategy = Annotated[
-        Union[tuple(kind.config for kind in STRATEGIES.values())],  # noqa: UP007  built, not written
-        Field(discriminator="type"),
-    ]
 
 API_VERSION = "trimtab.dev/v1"
 
@@ -136,24 +127,6 @@ class Signal(Part):
     )
 
 
-class RuleDocument(Part):
-    """One line of reasoning."""
-
-    name: RuleName = Field(description="Unique within the policy.")
-    role: Annotated[Role, Word] = Field(
-        description="`demand`: the largest wins; `floor` raises; `ceiling` caps."
-    )
-    strategy: AnyStrategy = Field(description="The algorithm, chosen by its `type`.")
-    stabilization: EitherWay | None = Field(
-        default=None,
-        description="As in `spec.behavior`, on the wishes of this rule alone (0s).",
-    )
-    cooldown: EitherWay | None = Field(
-        default=None,
-        description="No further move by this rule for so long after a move that it caused (0s).",
-    )
-
-
 class Expiry(Part):
     """What happens towards and after the end of a deployment's life."""
 
@@ -185,7 +158,7 @@ class Spec(Part):
     signals: dict[SignalName, Signal] = Field(
         default_factory=dict, description="What it listens to, by the names that rules use."
     )
-    rules: Annotated[tuple[RuleDocument, ...], Field(min_length=1)] = Field(
+    rules: Annotated[tuple[AnyRule, ...], Field(min_length=1)] = Field(
         description="What it reasons; the order does not matter."
     )
     behavior: Behavior = Field(default_factory=Behavior, description="How fast it moves.")
@@ -201,6 +174,18 @@ class Spec(Part):
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=100, description="Who is served first when accelerators are short; higher first."
     )
+
+    def strategy_rules(self) -> Iterator[tuple[int, RuleDocument]]:
+        """The rules that ask for a count, each with its position in the list."""
+        for index, rule in enumerate(self.rules):
+            if isinstance(rule, RuleDocument):
+                yield index, rule
+
+    def holds(self) -> Iterator[tuple[int, HoldDocument]]:
+        """The rules that block a direction, each with its position in the list."""
+        for index, rule in enumerate(self.rules):
+            if isinstance(rule, HoldDocument):
+                yield index, rule
 
 
 class ScalingPolicy(Part):

@@ -17,6 +17,7 @@ from trimtab.errors import excerpt
 from trimtab.policy import codes, not_yet
 from trimtab.policy.document import API_VERSION
 from trimtab.policy.registry import STRATEGIES
+from trimtab.policy.rules import RULE_TAGS
 from trimtab.policy.suggestions import did_you_mean, for_choice, for_key, nearest, one_of
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ def path_of(loc: tuple[str | int, ...]) -> Path:
     """The way through the file for pydantic's ``loc``: without union tags and key marks."""
     steps = [step for step in loc if step != "[key]"]
     match steps:
+        case ["spec", "rules", int(), str(tag), *_] if tag in RULE_TAGS:
+            del steps[3]
+    match steps:
         case ["spec", "rules", int(), "strategy", str(tag), *_] if tag in STRATEGIES:
             del steps[4]
     return tuple(steps)
@@ -133,10 +137,8 @@ def _is_not_yet(fault: _Fault) -> bool:
     """Whether a whole rule is of a sort that this version does not know."""
     if fault.path[:2] != ("spec", "rules"):
         return False
-    if fault.type == "union_tag_invalid":
-        return str(fault.context.get("tag")) in not_yet.STRATEGIES
-    is_role = len(fault.path) == 4 and fault.path[3] == "role"
-    return is_role and isinstance(fault.value, str) and fault.value in not_yet.ROLES
+    is_strategy = fault.type == "union_tag_invalid"
+    return is_strategy and str(fault.context.get("tag")) in not_yet.STRATEGIES
 
 
 def _follows_from_another(fault: _Fault, refused_rules: set[Path]) -> bool:
@@ -174,6 +176,10 @@ def _translate(fault: _Fault) -> _Answer:
         "union_tag_not_found": _no_strategy_type,
         "count_or_word": _not_a_count_nor_word,
         "duration": _not_a_duration,
+        "time_zone": _unknown_zone,
+        "cron": _not_cron,
+        "local_time": _not_local_time,
+        "pairs": _not_local_time,
         "string_pattern_mismatch": _malformed_name,
         "string_too_long": _too_long,
         "string_too_short": _empty,
@@ -240,9 +246,6 @@ def _not_a_choice(fault: _Fault) -> _Answer:
     if fault.path == ("apiVersion",):
         message = f"this version does not read apiVersion {show_value(fault.value)}"
         return codes.API_VERSION, span, message, f"use `{API_VERSION}`"
-    if _is_not_yet(fault):
-        message = f"the role `{fault.value}` is not supported by this version"
-        return codes.NOT_YET, span, message, "remove the rule: this version could only ignore it"
     known = re.findall(r"'([^']*)'", str(fault.context["expected"]))
     message = f"`{show_path(fault.path)}` cannot be {show_value(fault.value)}"
     hint = for_choice(fault.value, known) if isinstance(fault.value, str) else one_of(known)
@@ -278,6 +281,21 @@ def _not_a_duration(fault: _Fault) -> _Answer:
     message = f"`{show_path(fault.path)}` must be a duration, not {show_value(fault.value)}"
     span = fault.root.value_span(fault.path)
     return codes.DURATION, span, message, str(fault.context["hint"])
+
+
+def _unknown_zone(fault: _Fault) -> _Answer:
+    message = f"there is no time zone {show_value(fault.value)}"
+    return codes.TIME_ZONE, fault.root.value_span(fault.path), message, str(fault.context["hint"])
+
+
+def _not_cron(fault: _Fault) -> _Answer:
+    message = f"{show_value(fault.value)} is no cron expression: {fault.context['why']}"
+    return codes.CRON, fault.root.value_span(fault.path), message, str(fault.context["hint"])
+
+
+def _not_local_time(fault: _Fault) -> _Answer:
+    message = f"`{show_path(fault.path)}`: {excerpt(fault.error['msg'])}"
+    return codes.LOCAL_TIME, fault.root.value_span(fault.path), message, str(fault.context["hint"])
 
 
 def _malformed_name(fault: _Fault) -> _Answer:
@@ -334,16 +352,26 @@ def keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     kind: Any = model
     for step in loc:
         kind = _step(kind, step)
+    fields = (pair for one in _models(kind) for pair in one.model_fields.items())
+    return list(dict.fromkeys(field.alias or name for name, field in fields))
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    """The models that a rule may have, or the one that ``kind`` is."""
     kind = _unwrap(kind)
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return []
-    return [field.alias or name for name, field in kind.model_fields.items()]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    members = [_unwrap(one) for one in get_args(kind)]
+    return members if set(members) == set(RULE_TAGS.values()) else []
 
 
 def _step(kind: Any, step: str | int) -> Any:
     kind = _unwrap(kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        fields = kind.model_fields.items()
+    models = _models(kind)
+    if len(models) > 1 and step in RULE_TAGS:
+        return RULE_TAGS[str(step)]
+    if models:
+        fields = [pair for one in models for pair in one.model_fields.items()]
         return next((one.annotation for name, one in fields if (one.alias or name) == step), None)
     arguments = get_args(kind)
     if get_origin(kind) is tuple:

@@ -11,15 +11,8 @@ if TYPE_CHECKING:
     from trimtab.policy.yaml_nodes import Path
 
 KINDS = frozenset({"Fleet"})
-ROLES = frozenset({"hold"})
-STRATEGIES = frozenset({"capacity", "schedule", "spend"})
-KEYS = frozenset(
-    {
-        "spec.rules.*.blocks",
-        "spec.rules.*.signals",
-        "spec.rules.*.when",
-    }
-)
+STRATEGIES = frozenset({"capacity", "spend"})
+KEYS = frozenset({"spec.rules.*.signals"})
 
 
 def is_key_not_yet(path: Path) -> bool:

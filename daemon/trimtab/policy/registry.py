@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from trimtab.policy.strategies.expression import ExpressionConfig
 from trimtab.policy.strategies.fixed import FixedConfig
 from trimtab.policy.strategies.panic_window import PanicWindowConfig
 from trimtab.policy.strategies.pass_through import PassThroughConfig
 from trimtab.policy.strategies.queue import QueueConfig
+from trimtab.policy.strategies.ratio import RatioConfig
+from trimtab.policy.strategies.schedule import ScheduleConfig
 from trimtab.policy.strategies.step import StepConfig
 from trimtab.policy.strategies.target import TargetConfig
 from trimtab.policy.strategies.threshold import ThresholdConfig
@@ -30,7 +33,7 @@ class StrategyKind:
     summary: str
 
 
-STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
+BUILT_IN: Mapping[str, StrategyKind] = MappingProxyType(
     {
         "target": StrategyKind(
             config=TargetConfig,
@@ -62,6 +65,21 @@ STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
             build=PassThroughConfig.build,
             summary="takes the signal itself for the count (Nomad)",
         ),
+        "expression": StrategyKind(
+            config=ExpressionConfig,
+            build=ExpressionConfig.build,
+            summary="a formula of one's own over signals, deployment and time (CEL)",
+        ),
+        "ratio": StrategyKind(
+            config=RatioConfig,
+            build=RatioConfig.build,
+            summary="follows the replicas of another deployment",
+        ),
+        "schedule": StrategyKind(
+            config=ScheduleConfig,
+            build=ScheduleConfig.build,
+            summary="a count at certain times of the week or the year, in a time zone",
+        ),
         "fixed": StrategyKind(
             config=FixedConfig,
             build=FixedConfig.build,
@@ -69,7 +87,19 @@ STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(
         ),
     }
 )
-"""Every strategy by the ``type`` that names it in a policy."""
+"""Every strategy of ours by the ``type`` that names it in a policy."""
+
+_known: dict[str, StrategyKind] = dict(BUILT_IN)
+
+STRATEGIES: Mapping[str, StrategyKind] = MappingProxyType(_known)
+"""Those and the plug-ins that the settings allow; a live view."""
+
+
+def set_plugins(kinds: Mapping[str, StrategyKind]) -> None:
+    """Know exactly ``kinds`` beside the built-in ones. For ``trimtab.policy.plugins`` alone."""
+    _known.clear()
+    _known.update(BUILT_IN)
+    _known.update(kinds)
 
 
 def build_strategy(config: StrategyConfig) -> Strategy:

@@ -28,7 +28,10 @@ WORDS_FROM_ELSEWHERE: Mapping[str, str] = {
     "stabilizationwindowseconds": "the key is `stabilization`, with a unit (`300s`)",
     "targetvalue": "the key is `target`",
     "threshold": "the load that a replica should carry is `target` of the strategy `target`",
+    "strategy": "a rule with `role: hold` has a condition instead: `when`",
     "triggers": "signals are declared in `spec.signals` and used in `spec.rules`",
+    "blocks": "`when` and `blocks` belong to a rule with `role: hold`",
+    "when": "`when` and `blocks` belong to a rule with `role: hold`",
 }
 
 

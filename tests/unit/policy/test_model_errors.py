@@ -80,12 +80,22 @@ def test_nothing_is_refused_as_unsupported_that_is_supported() -> None:
         assert name not in keys_at(ScalingPolicy, loc), key
 
 
-@pytest.mark.parametrize("role", ["floor", "hold"])
 def test_what_follows_from_an_unsupported_rule_is_not_reported_as_well(
-    diagnose: Callable[..., LoadReport], fewest_keys: str, role: str
+    diagnose: Callable[..., LoadReport], fewest_keys: str
 ) -> None:
-    rule = f"    - {{name: errors, role: {role}, when: signals.errors > 0.05, blocks: up}}\n"
-    text = fewest_keys.replace("  rules: [", "  rules:\n    - ").replace("}]\n", f"}}\n{rule}")
+    rule = "{name: more, role: demand, strategy: {type: capacity}, signals: [requests]}"
+    text = fewest_keys.replace("rules: [", f"rules: [{rule}, ")
     codes = [one.code.id for one in diagnose(text).diagnostics]
-    # a supported role is told about each key; an unsupported one is the only thing to say
-    assert codes == (["POL103"] if role == "hold" else ["POL105", "POL103", "POL103"])
+    assert codes == ["POL103"]  # and not another one for `signals`
+
+
+def test_the_steps_that_tell_rules_from_holds_are_no_places_in_the_file() -> None:
+    rule = ("spec", "rules", 0)
+    assert path_of((*rule, "rule", "strategy", "target", "tolerance")) == (
+        *rule,
+        "strategy",
+        "tolerance",
+    )
+    assert path_of((*rule, "hold", "when")) == (*rule, "when")
+    assert path_of((*rule, "rule", "hold")) == (*rule, "hold")
+    assert keys_at(ScalingPolicy, (*rule, "hold")) == ["name", "role", "when", "blocks", "timezone"]

@@ -7,10 +7,13 @@ from typing import get_args
 import pytest
 
 from trimtab.policy.registry import STRATEGIES, build_strategy
+from trimtab.policy.strategies.expression import ExpressionConfig
 from trimtab.policy.strategies.fixed import FixedConfig
 from trimtab.policy.strategies.panic_window import PanicWindowConfig
 from trimtab.policy.strategies.pass_through import PassThroughConfig
 from trimtab.policy.strategies.queue import QueueConfig
+from trimtab.policy.strategies.ratio import RatioConfig
+from trimtab.policy.strategies.schedule import ScheduleConfig
 from trimtab.policy.strategies.step import StepConfig, StepDocument
 from trimtab.policy.strategies.target import TargetConfig
 from trimtab.policy.strategies.threshold import ThresholdConfig
@@ -32,6 +35,15 @@ EXAMPLES = {
     "pass-through": PassThroughConfig(type="pass-through", signal="requests"),
     "fixed": FixedConfig(type="fixed", replicas=3),
     "panic-window": PanicWindowConfig(type="panic-window", signal="requests", target=5),
+    "expression": ExpressionConfig(type="expression", expression="signals.requests / 5.0"),
+    "ratio": RatioConfig(type="ratio", of="accounts/acme/deployments/chat", ratio=0.5),
+    "schedule": ScheduleConfig.model_validate(
+        {
+            "type": "schedule",
+            "timezone": "Europe/Berlin",
+            "windows": ({"cron": "0 8 * * MON-FRI", "for": "10h", "replicas": 4},),
+        }
+    ),
     "queue": QueueConfig(type="queue", signal="requests"),
 }
 
@@ -53,7 +65,7 @@ def test_what_is_built_reads_the_signals_that_its_configuration_names(kind: str)
 def test_the_places_of_its_signals_are_keys_of_its_configuration(kind: str) -> None:
     config = EXAMPLES[kind]
     for path, name in config.reads():
-        assert getattr(config, str(path[0])) == name
+        assert name in getattr(config, str(path[0]))
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)

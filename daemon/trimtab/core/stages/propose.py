@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trimtab.core.bounds import effective_bounds
 from trimtab.core.damping import damp
 from trimtab.core.policy import NO_DAMPING, Role
 from trimtab.core.proposals import REPLICAS_MAX, Proposal, View
@@ -28,6 +29,9 @@ def propose(case: Case, draft: Draft) -> None:
         readings={reading.spec.name: reading for reading in draft.readings},
         lead_time_seconds=case.lead_time_seconds,
         fleet=case.fleet,
+        bounds=effective_bounds(
+            case.deployment, case.policy, draft.memory.user, current=case.current, now=case.now
+        ),
     )
     proposals: list[Proposal] = []
     remembered: dict[str, JsonValue] = {}
