@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
@@ -58,6 +59,16 @@ MOVES: Mapping[Reason, Entry] = {
         "whatever the rate limits say.",
         "Nothing; the sentence names the bound and who set it.",
     ),
+    Reason.FALLBACK: Entry(
+        "Every demand has been unknown for as long as `fallback.after` says, so the count is raised "
+        "to `fallback.replicas`. A fallback never lowers it.",
+        "Find out why the sources are silent; the rules take over again with the first fresh value.",
+    ),
+    Reason.WAKE: Entry(
+        "The deployment is at 0 and a signal of `behavior.scaleToZero.wakeOn` shows load. One replica "
+        "comes back at once; windows and limits do not delay it.",
+        NOTHING,
+    ),
     Reason.EXPIRY_DRAIN: Entry(
         "The deployment has expired and its policy says `atExpiry: drain`.",
         "Extend `expireTime` if it should go on serving.",
@@ -79,6 +90,14 @@ STAYS: Mapping[Reason, Entry] = {
     Reason.RATE_LIMITED: Entry(
         "The limits of this direction allow no further step within their periods.",
         "Wait, or widen `behavior.scaleUp.limits` or `behavior.scaleDown.limits`.",
+    ),
+    Reason.COOLDOWN: Entry(
+        "The last move, either way, was less than the `cooldown` of this direction ago.",
+        "Wait, or shorten `behavior.scaleUp.cooldown` or `behavior.scaleDown.cooldown`.",
+    ),
+    Reason.BLOCKED_BY_RULE: Entry(
+        "A rule with `role: hold` blocks this direction while its condition is true.",
+        "The sentence names the rule and shows what it read; the move follows when the condition ends.",
     ),
     Reason.AT_MIN: Entry(
         "Fewer replicas are wanted, and the count is already at the lower bound.",
@@ -291,6 +310,7 @@ def emulator_switches_page() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "conformance.md": conformance_page,
     "diagnostics.md": diagnostics_page,
     "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,

@@ -195,7 +195,14 @@ def run(
 
 
 def with_condition(draft: Draft) -> dict[str, Any]:
-    return {"replicas": draft.replicas, "condition": condition(draft.trail)}
+    word = condition(draft.trail)
+    if draft.bounds is not None:
+        # Where a rate and a bound end at the same count, the peer names the bound.
+        if word == "ScaleUpLimit" and draft.replicas == draft.bounds.upper.replicas:
+            word = "TooManyReplicas"
+        if word == "ScaleDownLimit" and draft.replicas == draft.bounds.lower.replicas:
+            word = "TooFewReplicas"
+    return {"replicas": draft.replicas, "condition": word}
 
 
 def condition(trail: Iterable[Step]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.cases import DIRECTORY, Vector, directory, judge, read_vectors
 from tests.conformance.deviations import DEVIATIONS
+from tests.conformance.peers import ADAPTER_KINDS, PEERS
 
 
 def vectors_by_id() -> dict[str, Vector]:
@@ -40,3 +41,8 @@ def test_a_vector_that_differs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     judge(vector, ["replicas: the peer says 3, trimtab says 4"])
     with pytest.raises(AssertionError, match="agrees now"):
         judge(vector, [])
+
+
+def test_the_page_names_every_file_and_every_kind_that_the_adapter_answers() -> None:
+    assert sorted(PEERS) == sorted(path.name for path in DIRECTORY.glob("*.json"))
+    assert set(ADAPTER_KINDS) <= {one.kind for one in vectors_by_id().values()}
