@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from trimtab.core.deployment import Deployment
 from trimtab.core.policy import Mode
 from trimtab.policy import as_text, load_policies, read_policy_texts
+from trimtab.policy.testing import PolicyTestCase, read_policy_tests, run_test
 
 POLICIES = Path(__file__).parents[3] / "policies"
 README = POLICIES / "README.md"
-FILES = sorted(POLICIES.rglob("*.yaml"))
+TESTS = sorted((POLICIES / "tests").glob("*.yaml"))
+FILES = sorted(set(POLICIES.rglob("*.yaml")) - set(TESTS))
+EXAMPLES = sorted((POLICIES / "examples").glob("*.yaml"))
 MODELS = "accounts/fireworks/models"
 
 # The mistakes that the README shows: a file, and what is changed in it.
@@ -43,7 +47,35 @@ def test_they_load_without_errors_or_warnings() -> None:
     policies = load_policies(POLICIES, sources={"fireworks"})
     assert [policy.name for policy in policies] == ["chat-large", "chat-small", "code"]
     assert policies.warnings == ()
-    assert load_policies(POLICIES / "examples", sources={"fireworks"}).warnings == ()
+    examples = load_policies(POLICIES / "examples", sources={"fireworks"})
+    assert len(examples) == len(EXAMPLES)
+    assert examples.warnings == ()
+
+
+def cases() -> list[PolicyTestCase]:
+    files = read_policy_tests(POLICIES / "tests", sources={"fireworks"})
+    assert [str(one) for file in files for one in file.diagnostics] == []
+    return [case for file in files for case in file.tests]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_they_decide_what_their_tests_expect(case: PolicyTestCase) -> None:
+    assert run_test(case).failures == ()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_has_a_test_of_its_own(path: Path) -> None:
+    tested = {policy.origin.rpartition(":")[0] for case in cases() for policy in case.policies}
+    assert path.resolve() in {Path(name).resolve() for name in tested}
+
+
+def test_the_examples_can_be_put_beside_those_that_the_demo_runs() -> None:
+    every = [*load_policies(POLICIES), *load_policies(POLICIES / "examples")]
+    assert len({policy.name for policy in every}) == len(every)
+    assert len({policy.selector for policy in every}) == len(every)
+    for name in ("chat-8b", "chat-70b", "code-8b"):
+        deployment = Deployment(name=f"accounts/demo/deployments/{name}", display_name=name)
+        assert sum(policy.selector.matches(deployment) for policy in every) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,6 +118,13 @@ def test_each_file_tells_the_editor_where_its_schema_is(path: Path) -> None:
     assert (path.parent / schema).resolve() == POLICIES / "schema" / "policy.schema.json"
 
 
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_each_test_tells_the_editor_where_its_schema_is(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    schema = first.removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / schema).resolve() == POLICIES / "schema" / "policytest.schema.json"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_readme_mentions_each_file(path: Path) -> None:
     assert f"({path.relative_to(POLICIES)})" in README.read_text(encoding="utf-8")
@@ -94,3 +133,15 @@ def test_the_readme_mentions_each_file(path: Path) -> None:
 def test_the_readme_shows_what_the_reader_says() -> None:
     shown = re.findall(r"```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert shown == [output_of(name) for name in MISTAKES]
+
+
+def test_the_policy_test_in_the_readme_passes(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "tests" / "readme.yaml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    shutil.copy(POLICIES / "chat-small.yaml", tmp_path)
+    (file,) = read_policy_tests(path)
+    assert file.diagnostics == ()
+    (case,) = file.tests
+    assert run_test(case).failures == ()

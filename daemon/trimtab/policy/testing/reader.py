@@ -200,7 +200,10 @@ def _policies_under_test(
     for index, name in enumerate(spec.policies):
         policies, why = shelf.policies(path.parent / name)
         if why:
-            at = root.value_span(("spec", "policies", index))
+            path_to: tuple[str | int, ...] = ("spec", "policies", index)
+            if root.find(path_to)[2] < len(path_to):
+                path_to = path_to[:2]  # a single file, not in a list
+            at = root.value_span(path_to)
             hint = f"see what `trimtab check` says of {name}"
             findings.add(codes.POLICY_UNDER_TEST, at, f"it cannot be used: {why}", hint)
             is_complete = False
