@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from trimtab.policy import codes, not_yet
-from trimtab.policy.checks import Place
 from trimtab.policy.diagnostics import START, FileText, Findings
 from trimtab.policy.document import KINDS, ScalingPolicy
 from trimtab.policy.model_errors import note_model_errors, path_of, show_value
+from trimtab.policy.place import Place
 from trimtab.policy.suggestions import for_choice
 from trimtab.policy.yaml_nodes import read_nodes
 
@@ -76,12 +76,12 @@ def read_text(file: FileText) -> ReadFile:
     if not roots and not findings.diagnostics:
         findings.add(codes.EMPTY_FILE, START, "the file holds no policy")
         return ReadFile(findings, has_policies=False)
-    places = (_read_document(root, findings) for root in roots)
+    places = (_read_document(root, findings, number) for number, root in enumerate(roots))
     known = tuple(place for place in places if place is not None)
     return ReadFile(findings, known, has_policies=bool(known or findings.diagnostics))
 
 
-def _read_document(root: Node, findings: Findings) -> Place | None:
+def _read_document(root: Node, findings: Findings, number: int) -> Place | None:
     """Hold one document against its model; ``None`` if too little is left to check further."""
     data = root.data
     if not isinstance(data, dict):
@@ -91,7 +91,7 @@ def _read_document(root: Node, findings: Findings) -> Place | None:
     if not _is_policy(root, data, findings):
         return None
     try:
-        return Place(ScalingPolicy.model_validate(data), root, findings)
+        return Place(ScalingPolicy.model_validate(data), root, findings, number)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         note_model_errors(findings, errors, root, ScalingPolicy)
@@ -100,7 +100,7 @@ def _read_document(root: Node, findings: Findings) -> Place | None:
     if len(extra) < len(errors) or any(len(path) < 3 for path in extra):
         return None
     try:
-        return Place(ScalingPolicy.model_validate(_without(data, extra)), root, findings)
+        return Place(ScalingPolicy.model_validate(_without(data, extra)), root, findings, number)
     except ValidationError:
         return None
 

@@ -81,6 +81,8 @@ class PolicyStore:
         alone = FileReport(name, (), in_order(read.findings.diagnostics))
         if alone.is_valid:
             alone = FileReport(name, _compiled(read), alone.diagnostics)
+        for place in read.places:
+            place.let_go()
         return _Known(digest, read, alone, len(read.findings.diagnostics))
 
 

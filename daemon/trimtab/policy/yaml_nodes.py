@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
@@ -146,19 +146,28 @@ class _Reader:
         self._root: Node | None = None
 
     def documents(self) -> Iterator[Node]:
-        for event in yaml.parse(self._findings.file.text, Loader=EventReader):
-            if isinstance(event, yaml.ScalarEvent):
-                self._place(self._scalar(event), event.anchor)
-            elif isinstance(event, yaml.CollectionStartEvent):
-                self._open(event)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self._close()
-            elif isinstance(event, yaml.AliasEvent):
-                self._alias(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                self._anchors, self._root = {}, None
-            elif isinstance(event, yaml.DocumentEndEvent) and self._root is not None:
-                yield self._root
+        # As yaml.parse(), without its question before every event: the hot loop of every load.
+        reader = EventReader(self._findings.file.text)
+        read = reader.get_event
+        kind: type[object] = object
+        try:
+            while kind is not yaml.StreamEndEvent:
+                event: Any = read()  # of the kind that is asked for below
+                kind = type(event)
+                if kind is yaml.ScalarEvent:
+                    self._place(self._scalar(event), event.anchor)
+                elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                    self._open(event)
+                elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                    self._close()
+                elif kind is yaml.AliasEvent:
+                    self._alias(event)
+                elif kind is yaml.DocumentStartEvent:
+                    self._anchors, self._root = {}, None
+                elif kind is yaml.DocumentEndEvent and self._root is not None:
+                    yield self._root
+        finally:
+            reader.dispose()
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         is_mapping = isinstance(event, yaml.MappingStartEvent)
@@ -200,19 +209,20 @@ class _Reader:
         if not self._stack:
             self._root = node
             return
-        parent = self._stack[-1]
-        parent.node.size += node.size
-        if parent.node.size > NODES_MAX:
+        top = self._stack[-1]
+        parent = top.node
+        parent.size += node.size
+        if parent.size > NODES_MAX:
             message = f"the document has more than {NODES_MAX} nodes, aliases written out"
             hint = "split it, or write out what the anchors repeat"
             self._abandon(codes.TOO_LARGE, at or node.span, message, hint)
-        if isinstance(parent.node.children, list):
-            parent.node.children.append(node)
-        elif parent.key is None:
-            parent.key = node
+        if isinstance(parent.children, list):
+            parent.children.append(node)
+        elif top.key is None:
+            top.key = node
         else:
-            self._place_value(parent.node, parent.key, node)
-            parent.key = None
+            self._place_value(parent, top.key, node)
+            top.key = None
 
     def _place_value(self, mapping: Node, key: Node, value: Node) -> None:
         children, data, name = mapping.children, mapping.data, key.data
