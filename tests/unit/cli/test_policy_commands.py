@@ -1,0 +1,268 @@
+"""``trimtab check``, ``test``, ``explain`` and ``schema``: what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+POLICIES = Path(__file__).parents[3] / "policies"
+SMALL = POLICIES / "chat-small.yaml"
+TYPO = ("target: 15, tolerance", "target: 15, tolerence")
+
+
+@pytest.fixture
+def typo(tmp_path: Path) -> Path:
+    path = tmp_path / "typo.yaml"
+    path.write_text(SMALL.read_text(encoding="utf-8").replace(*TYPO), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def warned(tmp_path: Path) -> Path:
+    path = tmp_path / "empty.yaml"
+    path.write_text("# nothing yet\n", encoding="utf-8")
+    (tmp_path / "good.yaml").write_text(SMALL.read_text(encoding="utf-8"), encoding="utf-8")
+    return tmp_path
+
+
+# -- check -------------------------------------------------------------------------------------
+
+
+def test_check_is_silent_about_what_is_right(trimtab: Any) -> None:
+    result = trimtab("check", POLICIES, POLICIES / "examples", POLICIES / "tests")
+    assert (result.exit_code, result.stdout) == (0, "no findings\n")
+
+
+def test_check_shows_a_mistake_with_its_place_and_a_hint(trimtab: Any, typo: Path) -> None:
+    result = trimtab("check", typo)
+    assert result.exit_code == 1
+    assert f"{typo}:39:62: error POL104: `tolerence` is not a key" in result.stdout
+    assert "hint: did you mean `tolerance`?" in result.stdout
+    assert "1 error in 1 file" in result.stdout
+
+
+def test_check_speaks_json_and_annotations(trimtab: Any, typo: Path) -> None:
+    found = json.loads(trimtab("check", typo, "--format", "json").stdout)
+    assert (found["errors"], found["diagnostics"][0]["code"]) == (1, "POL104")
+    annotated = trimtab("check", typo, "--format", "github").stdout
+    assert annotated.startswith(f"::error file={typo},line=39,col=62,")
+
+
+def test_check_speaks_sarif(trimtab: Any, typo: Path) -> None:
+    result = trimtab("check", typo, "--format", "sarif")
+    document = json.loads(result.stdout)
+    assert document["version"] == "2.1.0"
+    assert [one["ruleId"] for one in document["runs"][0]["results"]] == ["POL104"]
+    assert result.exit_code == 1
+
+
+def test_a_warning_fails_only_a_strict_check(trimtab: Any, warned: Path) -> None:
+    assert trimtab("check", warned).exit_code == 0
+    result = trimtab("check", "--strict", warned)
+    assert result.exit_code == 1
+    assert "warning POL404" in result.stdout
+
+
+def test_check_finds_mistakes_in_policy_tests_too(trimtab: Any, warned: Path) -> None:
+    (warned / "tests").mkdir()
+    test = (POLICIES / "tests" / "code.yaml").read_text(encoding="utf-8")
+    (warned / "tests" / "code.yaml").write_text(test, encoding="utf-8")
+    result = trimtab("check", warned)
+    assert result.exit_code == 1
+    assert "POL503" in result.stdout
+
+
+def test_check_knows_the_sources_that_it_is_told_of(trimtab: Any, tmp_path: Path) -> None:
+    text = SMALL.read_text(encoding="utf-8").replace("source: fireworks", "source: gateway")
+    (tmp_path / "chat.yaml").write_text(text, encoding="utf-8")
+    assert "POL305" in trimtab("check", tmp_path).stdout
+    assert trimtab("check", tmp_path, "--source", "gateway").exit_code == 0
+
+
+def test_a_path_that_is_not_there_or_a_wrong_option_is_a_usage_error(
+    trimtab: Any, tmp_path: Path
+) -> None:
+    assert trimtab("check", tmp_path / "nowhere").exit_code == 2
+    assert trimtab("check").exit_code == 2
+    assert trimtab("check", SMALL, "--format", "xml").exit_code == 2
+
+
+def test_a_directory_without_anything_to_check_is_a_finding(trimtab: Any, tmp_path: Path) -> None:
+    result = trimtab("check", tmp_path)
+    assert result.exit_code == 1
+    assert "POL002" in result.stdout
+
+
+# -- test --------------------------------------------------------------------------------------
+
+
+def test_test_names_each_test_and_how_it_went(trimtab: Any) -> None:
+    result = trimtab("test", POLICIES / "tests" / "code.yaml")
+    assert result.exit_code == 0
+    first, last = result.stdout.splitlines()
+    assert first.startswith(
+        f"ok      {POLICIES}/tests/code.yaml: two-are-ready-for-bursts (34 decisions, "
+    )
+    assert last.startswith("1 test, 0 failed, ")
+
+
+@pytest.fixture
+def wrong_expectation(tmp_path: Path) -> Path:
+    text = (POLICIES / "tests" / "code.yaml").read_text(encoding="utf-8")
+    text = text.replace("../code.yaml", str(POLICIES / "code.yaml")).replace(
+        "desired: 6, rule", "desired: 7, rule"
+    )
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_test_shows_what_was_decided_instead_and_why(trimtab: Any, wrong_expectation: Path) -> None:
+    result = trimtab("test", wrong_expectation)
+    assert result.exit_code == 1
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines[1] == f"{wrong_expectation}:16: at 11m"
+    assert lines[2] == "expected  scale-up, desired 7, rule request-rate"
+    assert lines[3].startswith("actual    scale-up, desired 6, current 2, ready 2, reason demand")
+    assert [line.split()[0] for line in lines[4:-1]] == [
+        "freshness",
+        "propose",
+        "propose",
+        "combine",
+        "lifecycle",
+        "behavior",
+        "bounds",
+    ]
+    assert lines[-1].startswith("1 test, 1 failed, ")
+
+
+def test_test_speaks_json(trimtab: Any, wrong_expectation: Path) -> None:
+    document = json.loads(trimtab("test", "--json", wrong_expectation).stdout)
+    assert document["failed"] == 1
+    (failure,) = document["tests"][0]["failures"]
+    assert (failure["line"], failure["at_seconds"]) == (16, 660.0)
+    assert failure["decision"]["trail"][0]["stage"] == "freshness"
+
+
+def test_test_runs_only_the_tests_that_are_named(trimtab: Any) -> None:
+    result = trimtab("test", POLICIES, "--only", "summer-*")
+    assert result.stdout.splitlines()[-1].startswith("1 test, 0 failed")
+    assert trimtab("test", POLICIES, "--only", "winter-*").exit_code == 2
+
+
+def test_a_run_of_no_tests_is_no_success(trimtab: Any) -> None:
+    result = trimtab("test", SMALL)
+    assert result.exit_code == 1
+    assert "POL501" in result.stderr
+
+
+# -- explain -----------------------------------------------------------------------------------
+
+
+def test_explain_prints_the_sentence_the_write_and_every_step(trimtab: Any) -> None:
+    result = trimtab(
+        "explain", "--policy", SMALL, "--deployment", "replicas=4", "--signal", "requests=100"
+    )
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("scale up 4 → 7: requests 100 in all, target 15 a replica")
+    assert "writes      minReplicaCount 7, maxReplicaCount 7" in lines
+    assert any("signal      concurrency          missing" in line for line in lines)
+    assert lines[-1].startswith("bounds     7")
+
+
+def test_explain_answers_for_a_load_that_has_lasted_unless_it_is_told_otherwise(
+    trimtab: Any,
+) -> None:
+    what = ("explain", "--policy", SMALL, "--deployment", "replicas=8")
+    load = ("--signal", "requests=20", "--signal", "concurrency=5")
+    assert "scale down 8 → 4" in trimtab(*what, *load).stdout
+    assert "[stabilizing]" in trimtab(*what, *load, "--after", "0s").stdout
+
+
+def test_explain_takes_a_deployment_as_the_api_returns_it(trimtab: Any, tmp_path: Path) -> None:
+    path = tmp_path / "deployment.json"
+    path.write_text(
+        json.dumps(
+            {
+                "name": "accounts/acme/deployments/x",
+                "displayName": "chat-70b-eu",
+                "state": "READY",
+                "minReplicaCount": 2,
+                "maxReplicaCount": 6,
+                "desiredReplicaCount": 3,
+                "replicaCount": 3,
+                "replicaStats": {"readyReplicaCount": 3},
+                "acceleratorType": "NVIDIA_H100_80GB",
+                "acceleratorCount": 4,
+            }
+        ),
+        encoding="utf-8",
+    )
+    what = ("explain", "--policy", POLICIES, "--deployment", path, "--signal", "requests=30")
+    document = json.loads(trimtab(*what, "--json").stdout)
+    assert (document["policy"], document["current"], document["desired"]) == ("chat-large", 3, 6)
+    assert document["bounds"]["upper"] == {
+        "replicas": 6,
+        "set_by": "the deployment's own maximum",
+    }
+    updating = json.loads(trimtab(*what, "--deployment", "state=UPDATING", "--json").stdout)
+    assert (updating["verdict"], updating["reason"]) == ("hold", "updating")
+
+
+def test_explain_asks_at_a_local_time(trimtab: Any) -> None:
+    what = ("explain", "--policy", POLICIES / "examples" / "office-hours.yaml", "--after", "0s")
+    monday = ("--at", "2026-03-02T06:50", "--signal", "requests=1")
+    # 6:50 UTC is 7:50 in Berlin, where the working day has begun by then.
+    assert "scale up 1 → 4" in trimtab(*what, *monday).stdout
+    assert "hold at 1" in trimtab(*what, *monday, "--timezone", "Europe/Berlin").stdout
+    with_offset = ("--at", "2026-03-02T07:50+01:00", "--signal", "requests=1")
+    assert "scale up 1 → 4" in trimtab(*what, *with_offset).stdout
+
+
+def test_explain_says_when_no_policy_is_for_the_deployment(trimtab: Any) -> None:
+    result = trimtab("explain", "--policy", SMALL, "--deployment", "displayName=other")
+    assert result.exit_code == 1
+    assert "no policy matches accounts/test/deployments/under-test" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "remedy"),
+    [
+        ("--signal", "request=1", "did you mean `requests`?"),
+        ("--signal", "requests", "NAME=VALUE"),
+        ("--signal", "requests=-1", "NAME=VALUE"),
+        ("--signal", "requests=1@90", "say which unit"),
+        ("--deployment", "replica=3", "did you mean `replicas`?"),
+        ("--deployment", "state=REDY", "did you mean `READY`?"),
+        ("--deployment", "nowhere.json", "give a file or KEY=VALUE"),
+        ("--at", "tomorrow", "2026-03-02T07:30"),
+        ("--timezone", "Berlin", "Europe/Berlin"),
+        ("--after", "60", "say which unit"),
+    ],
+)
+def test_explain_says_what_is_wrong_with_the_command_line(
+    trimtab: Any, option: str, value: str, remedy: str
+) -> None:
+    result = trimtab("explain", "--policy", SMALL, option, value)
+    assert result.exit_code == 2
+    assert remedy in " ".join(result.stderr.replace("│", " ").split())
+
+
+# -- schema ------------------------------------------------------------------------------------
+
+
+def test_schema_prints_one_and_writes_all(trimtab: Any, tmp_path: Path) -> None:
+    printed = json.loads(trimtab("schema").stdout)
+    assert printed["title"] == "trimtab policy"
+    assert json.loads(trimtab("schema", "--kind", "policytest").stdout)["title"] == (
+        "trimtab policy test"
+    )
+    assert trimtab("schema", "--out", tmp_path / "new").exit_code == 0
+    written = (tmp_path / "new" / "policy.schema.json").read_text(encoding="utf-8")
+    assert json.loads(written) == printed
+    (tmp_path / "file").touch()
+    assert trimtab("schema", "--out", tmp_path / "file").exit_code == 1
