@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as EnvironmentValueError
 
 from trimtab.errors import SettingsError
@@ -211,6 +211,11 @@ class Settings(BaseSettings):
     policies: Path = Path("policies")
     """A file or directory of policies."""
 
+    strategy_plugins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Strategies of other packages that policies may use, by their entry-point names. None is used
+    that is not named here: a plug-in runs with all the rights of the daemon. In the environment, with
+    commas between: ``TRIMTAB_STRATEGY_PLUGINS=headroom,other``."""
+
     accounts: Annotated[dict[str, AccountSettings], Field(min_length=1)] = Field(
         default_factory=dict, validate_default=True
     )
@@ -269,6 +274,17 @@ class Settings(BaseSettings):
         account_id = str(short.pop("account_id"))
         accounts = {**(values.get("accounts") or {}), account_id: short}
         return {**{k: v for k, v in values.items() if k != "fireworks"}, "accounts": accounts}
+
+    @field_validator("strategy_plugins", mode="before")
+    @classmethod
+    def _are_names(cls, value: Any) -> tuple[str, ...]:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+            raise ValueError("is no list of names; write it as in [headroom]")
+        stripped = tuple(one.strip() for one in names)
+        if not all(stripped) or len(set(stripped)) < len(stripped):
+            raise ValueError("has an empty name or one twice; name each plug-in once")
+        return stripped
 
     @field_validator("accounts")
     @classmethod

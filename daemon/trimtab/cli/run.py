@@ -44,6 +44,7 @@ def run(
     cleanly: a write in flight is finished first; a second signal ends it at once.
     """
     from trimtab.errors import SettingsError
+    from trimtab.policy.plugins import allow_plugins
     from trimtab.settings import load_settings
     from trimtab.web.server import AddressError
 
@@ -51,6 +52,7 @@ def run(
         settings = load_settings(config)
         if policies is not None:
             settings = settings.model_copy(update={"policies": policies})
+        allow_plugins(settings.strategy_plugins)
         files = _load(settings.policies)
         if files is None:
             raise typer.Exit(ExitCode.BAD_CONFIGURATION)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from trimtab.policy.cel import Checked, Mention
     from trimtab.policy.cel_faults import Fault
-    from trimtab.policy.place import Place
     from trimtab.policy.diagnostics import Span
+    from trimtab.policy.place import Place
     from trimtab.policy.rules import RuleDocument
     from trimtab.policy.yaml_nodes import Path
 
