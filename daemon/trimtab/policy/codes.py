@@ -257,6 +257,12 @@ FOLLOWS_IN_CIRCLE = Code(
     "deployments follow each other",
     "Deployments that follow each other in a circle drive each other up or down without any load.",
 )
+CONTRADICTION = Code(
+    "POL310",
+    "settings of a strategy contradict each other",
+    "Each setting is fine by itself, but together they leave nothing to decide, or decide the same "
+    "thing twice.",
+)
 
 UNUSED_SIGNAL = Code(
     "POL401",

@@ -185,6 +185,7 @@ def _translate(fault: _Fault) -> _Answer:
         "string_too_short": _empty,
         "too_short": _empty,
         "one_of": _not_one_of,
+        "contradiction": _contradiction,
     }
     translation = translations.get(fault.type, _anything_else)
     return translation(fault)
@@ -327,6 +328,12 @@ def _not_one_of(fault: _Fault) -> _Answer:
     given = "none is given" if not fault.context["given"] else "more than one is given"
     message = f"`{show_path(fault.path)}` needs {fault.context['count']} of {listed}; {given}"
     return codes.ONE_OF, fault.root.key_span(fault.path), message, ""
+
+
+def _contradiction(fault: _Fault) -> _Answer:
+    message = f"`{show_path(fault.path)}`: {fault.error['msg']}"
+    span = fault.root.value_span(fault.path)
+    return codes.CONTRADICTION, span, message, str(fault.context["hint"])
 
 
 def _anything_else(fault: _Fault) -> _Answer:

@@ -112,3 +112,9 @@ def require(part: Part, keys: tuple[str, ...], count: str) -> None:
         "{count} of {names} is needed",
         {"count": count, "names": names, "given": len(given)},
     )
+
+
+def contradiction(message: str, hint: str) -> PydanticCustomError:
+    """The error for settings that cannot stand beside each other, as a sentence without a full stop."""
+    # The text goes in as a value: braces in it are no places to fill.
+    return PydanticCustomError("contradiction", "{text}", {"text": message, "hint": hint})

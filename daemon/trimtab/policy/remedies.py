@@ -55,6 +55,7 @@ REMEDIES: Mapping[str, str] = {
     "POL307": "Install `cel-expr-python` beside the daemon, or use a strategy that needs no expression.",
     "POL308": "Name the deployment that leads, or use another strategy.",
     "POL309": "Let one of them follow its own load.",
+    "POL310": "Decide which of the settings is meant, and change or remove the other.",
     "POL401": "Remove the signal, or use it in a rule.",
     "POL402": "Remove the setting that never matters, or the one that keeps it from mattering.",
     "POL403": "Use `min: 1`, or give the policy a signal with `per: deployment` to hear at zero: the "

@@ -102,6 +102,22 @@ def test_a_direction_can_be_disabled() -> None:
     assert w.act(after=1.0, load=10.0).verdict == Hold(Reason.RATE_LIMITED)
 
 
+def test_a_disabled_direction_is_one_way_and_whatever_the_limits_are() -> None:
+    up = moves(replicas(9), percent(900), select=Select.DISABLED)
+    w = world(5, up=up, down=FREE)
+    decision = w.act(load=90.0)
+    assert decision.verdict == Hold(Reason.RATE_LIMITED)
+    assert "this direction is disabled" in decision.sentence
+    assert w.act(after=15.0, load=20.0).desired == 2
+
+
+@pytest.mark.parametrize(("replicas_now", "expected"), [(12, 10), (1, 3)])
+def test_bounds_win_over_disabled_directions(replicas_now: int, expected: int) -> None:
+    off = moves(select=Select.DISABLED)
+    w = world(replicas_now, up=off, down=off, min_replicas=3, max_replicas=10)
+    assert w.act(load=10.0 * replicas_now).desired == expected
+
+
 def test_a_limit_counts_all_moves_of_its_period() -> None:
     w = world(2, up=moves(replicas(2, period=60.0)))
     assert w.act(load=90.0).desired == 4

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from trimtab.core.strategies.step import Adjustment, Side, Step, StepAdjustment
-from trimtab.policy.parts import Count, Part, PositiveCount, SignalName, require
+from trimtab.policy.parts import Count, Part, PositiveCount, SignalName, contradiction, require
 from trimtab.policy.strategies.interface import StrategyConfig
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ ANSWERS = ("add", "remove", "percent", "to")
 
 def _is_not_zero(percent: int) -> int:
     if percent == 0:
-        raise PydanticCustomError("no_change", "0 per cent changes nothing")
+        raise contradiction("0 per cent changes nothing", "use `to`, or remove the step")
     return percent
 
 
@@ -83,11 +82,8 @@ def _are_different(steps: tuple[StepDocument, ...]) -> tuple[StepDocument, ...]:
         condition = (step.above, step.below, step.breaches)
         if condition in seen:
             side = f"below {step.below:g}" if step.above is None else f"above {step.above:g}"
-            raise PydanticCustomError(
-                "same_step",
-                "two steps are due {side} for {breaches}; keep one of them",
-                {"side": side, "breaches": step.breaches},
-            )
+            what = f"two steps are due {side} with `for: {step.breaches}`"
+            raise contradiction(what, "keep one of them, or give them different bounds")
         seen.add(condition)
     return steps
 

@@ -6,10 +6,17 @@ from math import inf
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from trimtab.core.strategies.threshold import Threshold
-from trimtab.policy.parts import Count, Duration, SignalName, exactly_one, require, within
+from trimtab.policy.parts import (
+    Count,
+    Duration,
+    SignalName,
+    contradiction,
+    exactly_one,
+    require,
+    within,
+)
 from trimtab.policy.strategies.interface import StrategyConfig
 
 if TYPE_CHECKING:
@@ -68,8 +75,9 @@ class ThresholdConfig(StrategyConfig):
         require(self, ("delta", "percentage", "value"), "exactly one")
         low, high = self.lower_bound, self.upper_bound
         if low is not None and high is not None and low >= high:
-            raise PydanticCustomError(
-                "empty_range", "no sample is from `lowerBound` up and still below `upperBound`"
+            raise contradiction(
+                f"no sample is at least {low:g} and below {high:g}",
+                "lower `lowerBound` or raise `upperBound`",
             )
         return self
 
