@@ -266,3 +266,42 @@ def test_schema_prints_one_and_writes_all(trimtab: Any, tmp_path: Path) -> None:
     assert json.loads(written) == printed
     (tmp_path / "file").touch()
     assert trimtab("schema", "--out", tmp_path / "file").exit_code == 1
+
+
+# -- policies ----------------------------------------------------------------------------------
+
+
+def test_policies_lists_what_the_daemon_would_run(trimtab: Any) -> None:
+    result = trimtab("policies", POLICIES)
+    assert result.exit_code == 0
+    head, *rows = result.stdout.splitlines()
+    assert head.split()[:3] == ["policy", "for", "mode"]
+    assert [row.split()[0] for row in rows] == ["chat-large", "chat-small", "code"]
+
+
+def test_policies_says_where_each_value_comes_from(trimtab: Any) -> None:
+    lines = trimtab("policies", SMALL, "--values").stdout.splitlines()
+    values = {line.split()[0]: line.split()[1:] for line in lines if line}
+    assert values["bounds.max"] == ["12", f"{SMALL}:17"]
+    assert values["mode"] == ["enforce", "default"]
+
+
+def test_policies_for_a_deployment_shows_its_bounds_and_who_set_them(trimtab: Any) -> None:
+    mine = ("displayName=chat-70b", "replicas=2", "min=1", "max=6", "acceleratorsPerReplica=4")
+    options = [word for field in mine for word in ("--deployment", field)]
+    document = json.loads(trimtab("policies", POLICIES, *options, "--json").stdout)
+    (policy,) = document["policies"]
+    assert policy["name"] == "chat-large"
+    assert policy["bounds"]["upper"] == {"replicas": 6, "set_by": "the deployment's own maximum"}
+    assert "effective upper bound" in trimtab("policies", POLICIES, *options).stdout
+    result = trimtab(
+        "policies", POLICIES, "--deployment", "displayName=x", "--deployment", "replicas=1"
+    )
+    assert result.exit_code == 1
+    assert "trimtab would leave it alone" in result.stderr
+
+
+def test_policies_shows_what_is_wrong_instead_of_half_a_list(trimtab: Any, typo: Path) -> None:
+    result = trimtab("policies", typo)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "POL104" in result.stderr
