@@ -5,6 +5,7 @@ from trimtab.policy.diagnostics import Diagnostic
 from trimtab.policy.formats import as_github, as_json, as_text
 from trimtab.policy.loader import load_policies, read_policies, read_policy_texts
 from trimtab.policy.reports import FileReport, LoadReport, Policies
+from trimtab.policy.sarif import as_sarif
 from trimtab.policy.store import PolicyStore
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Severity",
     "as_github",
     "as_json",
+    "as_sarif",
     "as_text",
     "load_policies",
     "read_policies",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from math import isfinite
 
 UNIT_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -12,7 +13,8 @@ PATTERN = "^(?=.)" + "".join(rf"(?:{_NUMBER}{unit})?" for unit in UNIT_SECONDS) 
 """Matches exactly the durations; one group for each unit, in the order of ``UNIT_SECONDS``."""
 
 _DURATION = re.compile(PATTERN, re.ASCII)
-_LOOSE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*$", re.ASCII)
+_LOOSE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)", re.ASCII)
+_ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 _WORDS = {
     "d": ("day", "days"),
     "h": ("hr", "hrs", "hour", "hours"),
@@ -47,11 +49,30 @@ def duration_hint(value: object) -> str:
     """What to write instead of ``value``, which is not a duration."""
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`" if value else "write `0s`"
-    if isinstance(value, str) and (match := _LOOSE.fullmatch(value)):
-        number, word = match.groups()
-        unit = _UNIT_OF_WORD.get(word.lower())
-        if unit is not None:
-            return f"write `{number}{unit}`"
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+    if not isinstance(value, str):
+        return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"
+    meant = _meant(value.strip())
+    if meant is not None:
+        return f"write `{meant}`"
+    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`"
     return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"
+
+
+def _meant(text: str) -> str | None:
+    """What ``text`` probably means, written as a duration: other words for units, ISO 8601, order."""
+    counts: dict[str, str] = {}
+    iso = _ISO.fullmatch(text)
+    if iso is not None and iso.lastindex is not None:
+        found = zip("dhms", iso.groups(), strict=True)
+        counts = {unit: number for unit, number in found if number is not None}
+    elif not _LOOSE.sub("", text).strip(" ,"):
+        for number, word in _LOOSE.findall(text):
+            is_weeks = word.lower() in ("w", "week", "weeks")
+            near = get_close_matches(word.lower(), _UNIT_OF_WORD, n=1, cutoff=0.75)
+            unit = "d" if is_weeks else _UNIT_OF_WORD[near[0]] if near else ""
+            if not unit or unit in counts:
+                return None
+            counts[unit] = f"{float(number) * 7:g}" if is_weeks else number
+    meant = "".join(f"{counts[unit]}{unit}" for unit in UNIT_SECONDS if unit in counts)
+    return None if parse_duration(meant) is None else meant

@@ -303,7 +303,7 @@ def _malformed_name(fault: _Fault) -> _Answer:
     is_key = fault.error["loc"][-1] == "[key]"
     span = fault.root.key_span(fault.path) if is_key else fault.root.value_span(fault.path)
     place = show_path(fault.path[:-1] if is_key else fault.path)
-    is_signal = place == "spec.signals" or fault.key == "signal"
+    is_signal = place == "spec.signals" or fault.key in ("signal", "wakeOn")
     hint = NAME_HINTS.get("spec.signals" if is_signal else place, LABEL_HINT)
     where = f"as a key of `{place}`" if is_key else f"for `{place}`"
     return codes.NAME, span, f"{show_value(fault.value)} will not do {where}", hint

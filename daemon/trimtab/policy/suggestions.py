@@ -11,19 +11,25 @@ if TYPE_CHECKING:
 # Words that people bring along from the autoscalers they know (HPA, KEDA, the platform's own API).
 WORDS_FROM_ELSEWHERE: Mapping[str, str] = {
     "annotations": "comments belong behind a `#`",
-    "cooldown": "pauses are `spec.behavior.scaleUp.stabilization` and `….scaleDown.stabilization`",
-    "cooldownperiod": "pauses are `spec.behavior.scaleUp.stabilization` and `….scaleDown.stabilization`",
+    "cooldown": "pauses are `cooldown` of a rule, of `spec.behavior.scaleUp` and of `….scaleDown`",
+    "cooldownperiod": "pauses are `cooldown` and `stabilization`; before zero, `scaleToZero.after`",
     "dryrun": "a policy that only advises has `spec.mode: advise`",
+    "failurethreshold": "how long data may be missing is `after`, with a unit (`5m`)",
+    "idlereplicacount": "the way to zero is `spec.behavior.scaleToZero`",
+    "initialcooldownperiod": "a pause after a move is `cooldown`; there is none after a start",
     "interval": "there is no polling interval: trimtab reacts to events, see `maxAge` of the signal",
+    "maxscale": "the upper bound is `spec.bounds.max`",
     "maxreplicacount": "the upper bound is `spec.bounds.max`",
     "maxreplicas": "the upper bound is `spec.bounds.max`",
     "metrics": "signals are declared in `spec.signals` and used in `spec.rules`",
+    "minscale": "the lower bound is `spec.bounds.min`",
     "minreplicacount": "the lower bound is `spec.bounds.min`",
     "minreplicas": "the lower bound is `spec.bounds.min`",
     "periodseconds": "the key is `period`, with a unit (`60s`)",
     "policies": "rate limits are `limits`, a list of `{percent, period}` or `{replicas, period}`",
     "pollinginterval": "trimtab reacts to events; how old a value may be is `maxAge` of the signal",
     "scaletargetref": "the deployments are chosen in `spec.deployments`",
+    "scaledowndelay": "the key is `spec.behavior.scaleDown.stabilization`",
     "selectpolicy": "the key is `select`: max, min or disabled",
     "stabilizationwindowseconds": "the key is `stabilization`, with a unit (`300s`)",
     "targetvalue": "the key is `target`",
@@ -32,6 +38,41 @@ WORDS_FROM_ELSEWHERE: Mapping[str, str] = {
     "triggers": "signals are declared in `spec.signals` and used in `spec.rules`",
     "blocks": "`when` and `blocks` belong to a rule with `role: hold`",
     "when": "`when` and `blocks` belong to a rule with `role: hold`",
+}
+
+# The same for values: choices, types of strategies, kinds of documents.
+CHOICES_FROM_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "average": ("replica",),
+    "averagevalue": ("target",),
+    "cel": ("expression",),
+    "constant": ("fixed",),
+    "cron": ("schedule",),
+    "deny": ("block",),
+    "dryrun": ("advise",),
+    "follow": ("ratio",),
+    "formula": ("expression",),
+    "hpa": ("target",),
+    "instance": ("replica",),
+    "knative": ("panic-window",),
+    "kpa": ("panic-window",),
+    "lower": ("floor",),
+    "maximum": ("ceiling", "max"),
+    "max": ("ceiling",),
+    "min": ("floor",),
+    "minimum": ("floor", "min"),
+    "never": ("disabled",),
+    "none": ("disabled", "ignore"),
+    "off": ("disabled", "advise"),
+    "pod": ("replica",),
+    "ray": ("queue",),
+    "recommend": ("advise",),
+    "rayserve": ("queue",),
+    "service": ("deployment",),
+    "static": ("fixed",),
+    "stepscaling": ("step",),
+    "targettracking": ("target",),
+    "total": ("deployment",),
+    "utilization": ("target",),
 }
 
 
@@ -78,4 +119,6 @@ def for_key(word: str, known: Iterable[str]) -> str:
 def for_choice(word: str, known: Iterable[str]) -> str:
     """The hint for a word that is none of the choices."""
     known = list(known)
-    return did_you_mean(word, known) or one_of(known)
+    elsewhere = CHOICES_FROM_ELSEWHERE.get(_plain(word), ())
+    ours = next((one for one in elsewhere if one in known), None)
+    return f"did you mean `{ours}`?" if ours else did_you_mean(word, known) or one_of(known)

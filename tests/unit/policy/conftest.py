@@ -1,4 +1,4 @@
-"""A valid policy that uses every key of the format, and the small change that a test is about."""
+"""A valid policy that uses every key that can matter, and the small change that a test is about."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ spec:
   deployments:
     match: {baseModel: "accounts/fireworks/models/llama-*", displayName: "chat-*", region: [US_IOWA_1]}
   mode: advise
-  actuation: floor
+  actuation: scale
   bounds: {min: 0, max: 12}
   accelerators: {max: 48}
   signals:
@@ -46,7 +46,7 @@ spec:
       cooldown: 2m
     - name: at-least
       role: floor
-      strategy: {type: fixed, replicas: 4}
+      strategy: {type: target, signal: requests, target: 50}
     - name: at-most
       role: ceiling
       strategy: {type: fixed, replicas: 10}
@@ -57,7 +57,6 @@ spec:
   fallback: {after: 5m, replicas: 6}
   whileUpdating: up
   expiry: {minimumUsefulTime: 15m, atExpiry: drain}
-  priority: 7
 """
 
 FEWEST_KEYS = """\

@@ -48,7 +48,7 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
                 regions=("US_IOWA_1",),
             ),
             mode=Mode.ADVISE,
-            actuation=Actuation.FLOOR,
+            actuation=Actuation.SCALE,
             min_replicas=0,
             max_replicas=12,
             accelerators_max=48,
@@ -73,7 +73,9 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
                 Rule(
                     name="busy-day",
                     role=Role.DEMAND,
-                    strategy=Target(signal="concurrency", target=24.0, tolerance=Tolerance(0.2, 0.2)),
+                    strategy=Target(
+                        signal="concurrency", target=24.0, tolerance=Tolerance(0.2, 0.2)
+                    ),
                 ),
                 Rule(
                     name="rate",
@@ -82,7 +84,11 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
                     up=Damping(stabilization_seconds=30.0, cooldown_seconds=120.0),
                     down=Damping(stabilization_seconds=1200.0, cooldown_seconds=120.0),
                 ),
-                Rule(name="at-least", role=Role.FLOOR, strategy=Fixed(replicas=4)),
+                Rule(
+                    name="at-least",
+                    role=Role.FLOOR,
+                    strategy=Target(signal="requests", target=50.0),
+                ),
                 Rule(name="at-most", role=Role.CEILING, strategy=Fixed(replicas=10)),
             ),
             up=MoveRules(
@@ -103,10 +109,17 @@ def test_every_key_of_the_format_arrives_in_the_policy(diagnose: Diagnose, every
             while_updating=WhileUpdating.UP,
             minimum_useful_seconds=900.0,
             at_expiry=AtExpiry.DRAIN,
-            priority=7,
             origin="policy.yaml:1",
         ),
     )
+
+
+def test_the_priority_arrives_though_nothing_asks_for_it_yet(
+    diagnose: Diagnose, fewest_keys: str
+) -> None:
+    report = diagnose(f"{fewest_keys}  priority: 7\n")
+    assert [policy.priority for policy in report.policies] == [7]
+    assert [one.code.id for one in report.diagnostics] == ["POL402"]
 
 
 def test_what_is_left_out_has_the_defaults_of_the_core(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.policy import as_github, as_json, as_text, read_policy_texts
+from trimtab.policy import as_github, as_json, as_sarif, as_text, read_policy_texts
 from trimtab.policy.diagnostics import FileText
 
 POLICIES = Path(__file__).parents[3] / "policies"
-VALID = [path.read_text(encoding="utf-8") for path in sorted(POLICIES.rglob("*.yaml"))]
+EVERY_FEATURE = Path(__file__).parent / "valid"
+VALID = [
+    path.read_text(encoding="utf-8")
+    for folder in (POLICIES, EVERY_FEATURE)
+    for path in sorted(folder.rglob("*.yaml"))
+    if path.parent.name != "tests"  # documents of another kind
+]
+DOCUMENTS = [document for text in VALID for document in yaml.safe_load_all(text)]
 
 scalars = st.one_of(
     st.none(),
@@ -45,7 +53,7 @@ def check(text: str) -> None:
         assert one.message
         assert "\n" not in one.message + one.hint
     assert report.is_valid or not report.policies
-    for show in (as_text, as_json, as_github):
+    for show in (as_text, as_json, as_github, as_sarif):
         show(report.diagnostics).encode()
 
 
@@ -66,7 +74,7 @@ def part(data: Any, path: tuple[Any, ...]) -> Any:
 @st.composite
 def mutated_documents(draw: st.DrawFn) -> str:
     """A shipped policy in which some values are replaced, keys renamed, parts removed or doubled."""
-    data = yaml.safe_load(draw(st.sampled_from(VALID)))
+    data = deepcopy(draw(st.sampled_from(DOCUMENTS)))
     for _ in range(draw(st.integers(min_value=1, max_value=3))):
         if not (places := paths(data)):
             break
