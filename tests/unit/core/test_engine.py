@@ -47,6 +47,18 @@ class Counting:
         return Wish(replicas=seen + 1, sentence=f"asked {seen + 1} times", memory=seen + 1)
 
 
+@dataclass(frozen=True)
+class Recalling:
+    """A strategy that says what it remembers."""
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ()
+
+    def propose(self, view: View, memory: JsonValue) -> Wish:
+        return Wish(replicas=1, sentence=f"remembers {memory}")
+
+
 def test_the_trail_names_every_stage_in_order() -> None:
     decision = world(2).step(load=50.0)
     assert [step.stage for step in decision.trail] == [
@@ -139,6 +151,14 @@ def test_what_a_strategy_remembers_comes_back_and_survives_a_restart() -> None:
     w.step(after=15.0, load=10.0)
     w.restart()
     assert w.step(after=15.0, load=10.0).proposals[0].sentence == "asked 3 times"
+
+
+def test_a_rule_that_gets_another_strategy_begins_with_an_empty_memory() -> None:
+    count = Rule(name="count", role=Role.DEMAND, strategy=Counting())
+    w = World(a_policy(rules=(count,)), a_deployment(4))
+    w.step()
+    w.engine.replace_policies([a_policy(rules=(replace(count, strategy=Recalling()),))])
+    assert w.step(after=15.0).proposals[0].sentence == "remembers None"
 
 
 def test_the_memory_survives_as_json_text_bit_for_bit() -> None:

@@ -12,7 +12,7 @@ from trimtab.core.proposals import REPLICAS_MAX, Proposal, View
 from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
-    from trimtab.core.memory import RuleMemory
+    from trimtab.core.memory import DeploymentMemory, RuleMemory
     from trimtab.core.policy import HoldRule, Rule
     from trimtab.core.proposals import JsonValue, Wish
     from trimtab.core.stages.draft import Case, Draft
@@ -37,10 +37,10 @@ def propose(case: Case, draft: Draft) -> None:
     remembered: dict[str, JsonValue] = {}
     damped: dict[str, RuleMemory] = {}
     for rule in case.policy.rules:
-        wish = rule.strategy.propose(view, draft.memory.rules.get(rule.name))
+        wish = rule.strategy.propose(view, _recalled(rule, draft.memory))
         _check(wish, rule, case)
         if wish.memory is not None:
-            remembered[rule.name] = wish.memory
+            remembered[rule.name] = [_kind(rule), wish.memory]
         if (rule.up is not NO_DAMPING or rule.down is not NO_DAMPING) and wish.replicas is not None:
             wish, damped[rule.name] = damp(
                 wish, rule, draft.memory.damped.get(rule.name), case.current, case.now
@@ -63,6 +63,19 @@ def propose(case: Case, draft: Draft) -> None:
     memory = draft.memory
     if remembered or memory.rules or damped or memory.damped:
         draft.memory = replace(memory, rules=remembered, damped=damped)
+
+
+def _recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:
+    """Return what the rule's strategy remembers, unless the rule had another strategy then."""
+    match memory.rules.get(rule.name):
+        case [kind, remembered] if kind == _kind(rule):
+            return remembered
+        case _:
+            return None
+
+
+def _kind(rule: Rule) -> str:
+    return type(rule.strategy).__name__
 
 
 def _check(wish: Wish, rule: Rule, case: Case) -> None:
