@@ -162,7 +162,9 @@ class HoldRule:
 class Fallback:
     """What to do once every demand has been unknown for ``after_seconds``.
 
-    ``replicas`` raises to that count and never lowers; ``None`` leaves the count as it is.
+    ``replicas`` raises to that count and never lowers; ``None`` leaves the count as it is. Of KEDA's
+    behaviours the first is ``static`` and ``currentReplicasIfHigher``, the second ``currentReplicas``
+    and ``currentReplicasIfLower``, as far as they do not lower on missing data.
     """
 
     after_seconds: float

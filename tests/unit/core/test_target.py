@@ -82,6 +82,12 @@ def test_more_are_asked_for_when_those_on_their_way_will_not_do() -> None:
     assert ask(40.0, per=Per.REPLICA, current=5, ready=2).replicas == 8
 
 
+def test_replicas_on_their_way_can_bring_a_load_within_tolerance() -> None:
+    # 10.4 replicas' worth: 4 % over for the ten that will serve
+    assert ask(20.8, per=Per.REPLICA, current=10, ready=5).replicas == 10
+    assert ask(22.4, per=Per.REPLICA, current=10, ready=5).replicas == 12
+
+
 def test_an_average_over_no_replica_says_nothing() -> None:
     assert ask(0.0, per=Per.REPLICA, current=2, ready=0).replicas is None
 
