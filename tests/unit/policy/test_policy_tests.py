@@ -180,8 +180,14 @@ GOOD = """\
         ("at: 1m, verdict: hold", "at: 1m", "POL206", "8:12", ""),
         ("replicas: 1}", "replica: 1}", "POL104", "6:35", "did you mean `replicas`?"),
         ("replicas: 1}", "replicas: 1, min: 3, max: 2}", "POL299", "6:15", ""),
-        ("  series:", "  timezone: Europa/Berlin\n  series:", "POL299", "7:13", ""),
-        ("  series:", "  start: yesterday\n  series:", "POL299", "7:10", ""),
+        (
+            "  series:",
+            "  timezone: Europa/Berlin\n  series:",
+            "POL208",
+            "7:13",
+            "did you mean `Europe/Berlin`?",
+        ),
+        ("  series:", "  start: yesterday\n  series:", "POL210", "7:10", "2026-12-24T18:00"),
         (
             "  series:",
             "  events: [{at: 1m, deployment: accounts/a/deployments/b, state: READY}]\n  series:",

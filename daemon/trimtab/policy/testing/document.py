@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -25,6 +23,7 @@ from trimtab.policy.parts import (
     within,
 )
 from trimtab.policy.testing.series import SeriesError, expand
+from trimtab.policy.times import LocalTime, TimeZone
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,28 +34,6 @@ LENGTH_SECONDS_MAX = 60 * DAY
 DEFAULT_NAME = "accounts/test/deployments/under-test"
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        message = "there is no such time zone; use an IANA name such as `Europe/Berlin` or `UTC`"
-        raise PydanticCustomError("zone", message) from None
-    return name
-
-
-def _moment(text: object) -> datetime:
-    if isinstance(text, str):
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            pass
-        else:
-            if found.tzinfo is None:
-                return found
-    message = "not a local date and time; write `2026-03-02T07:30:00`, the zone is `timezone`"
-    raise PydanticCustomError("moment", message)
-
-
 def _readable_series(text: str) -> str:
     try:
         expand(text)
@@ -65,16 +42,9 @@ def _readable_series(text: str) -> str:
     return text
 
 
-TimeZone = Annotated[Text, AfterValidator(_known_zone)]
 Series = Annotated[Text, AfterValidator(_readable_series)]
 Offset = Annotated[Duration, within(0, LENGTH_SECONDS_MAX)]
 """Time since the start of the test."""
-
-LocalTime = Annotated[
-    datetime,
-    BeforeValidator(_moment, json_schema_input_type=str),
-    Field(strict=False),
-]
 
 
 class PolicyTestMetadata(Part):
@@ -241,8 +211,9 @@ class PolicyTestSpec(Part):
     )
     timezone: TimeZone = Field(default="UTC", description="The zone of `start`.")
     start: LocalTime = Field(
-        default_factory=lambda: datetime(2026, 1, 5),  # noqa: DTZ001  local; `timezone` has the zone
-        description="When the test starts, as a local time. A Monday, 2026-01-05, when left out.",
+        default="2026-01-05T00:00",
+        description="When the test starts, as a local time; a Monday when left out.",
+        examples=["2026-03-02T07:30"],
     )
     interval: Annotated[Duration, within(1, DAY)] = Field(
         default=60.0, description="From one value of a series to the next."

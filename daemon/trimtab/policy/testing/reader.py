@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from trimtab.core.calendar import utc_seconds
 from trimtab.policy import codes
 from trimtab.policy.codes import Severity
 from trimtab.policy.diagnostics import START, Diagnostic, FileText, Findings, in_order
@@ -182,7 +183,7 @@ def _read_test(root: Node, path: Path, findings: Findings, shelf: _Shelf) -> Pol
         line=root.span.line,
         description=document.metadata.description or "",
         spec=spec,
-        begins_at=spec.start.replace(tzinfo=ZoneInfo(spec.timezone)).timestamp(),
+        begins_at=utc_seconds(datetime.fromisoformat(spec.start), spec.timezone),
         policies=policies,
         policy=policy,
         series={name: expand(text) for name, text in spec.series.items()},

@@ -1,0 +1,56 @@
+"""Who may reload over HTTP is nobody, unless the settings say so unmistakably."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trimtab.errors import SettingsError
+from trimtab.settings import load_settings
+
+TOKEN = "correct-horse-battery-staple"
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_FIREWORKS__ACCOUNT_ID", "acme")
+    monkeypatch.setenv("TRIMTAB_FIREWORKS__API_KEY", "fw_test_key")
+
+
+def test_it_is_off_by_default() -> None:
+    reload = load_settings().reload
+    assert (reload.http, reload.token) == ("off", None)
+
+
+def test_the_token_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n", encoding="utf-8")
+    monkeypatch.setenv("TRIMTAB_RELOAD__HTTP", "token")
+    monkeypatch.setenv("TRIMTAB_RELOAD__TOKEN_FILE", str(file))
+    settings = load_settings()
+    assert settings.reload.token is not None
+    assert settings.reload.token.get_secret_value() == TOKEN
+    assert TOKEN not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "remedy"),
+    [
+        ({"HTTP": "token"}, "set token_file"),
+        ({"HTTP": "token", "TOKEN": "short"}, "openssl rand -hex 32"),
+        ({"HTTP": "token", "TOKEN": TOKEN, "TOKEN_FILE": "x"}, "keep one"),
+        ({"HTTP": "token", "TOKEN_FILE": "/nowhere/token"}, "check path and permissions"),
+        ({"TOKEN": TOKEN}, "set http to token"),
+        ({"HTTP": "everybody"}, "'off', 'loopback' or 'token'"),
+    ],
+)
+def test_a_half_set_door_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], remedy: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TRIMTAB_RELOAD__{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert remedy in str(caught.value)
+    assert TOKEN not in str(caught.value)
