@@ -7,7 +7,6 @@ that equals what trimtab wrote is trimtab's own echo; an end that differs was se
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Event, EventKind
@@ -121,8 +120,7 @@ def _is_echo(written: Written, deployment: Deployment, wire: tuple[int, int], no
 def _applied_after_all(memory: DeploymentMemory, wire: Pair, now: float) -> DeploymentMemory:
     """Recognise a write of ours that was believed lost. What it moved is not known any more."""
     before = memory.written or memory.user
-    return replace(
-        memory,
+    return memory._replace(
         doubtful=(),
         written=Written(
             min_replicas=wire.min_replicas,
@@ -151,8 +149,7 @@ def _taken_over(
             f"the user's range is now {after} (was {before})"
         ),
     )
-    changed = replace(
-        memory,
+    changed = memory._replace(
         written=None,
         doubtful=(),
         user=UserRange(
@@ -171,8 +168,7 @@ def _with_wire(memory: DeploymentMemory, deployment: Deployment) -> DeploymentMe
     wire = (deployment.min_replicas, deployment.max_replicas)
     if wire == (memory.user.min_replicas, memory.user.max_replicas):
         return memory
-    return replace(
-        memory,
+    return memory._replace(
         written=Written(
             min_replicas=wire[0],
             max_replicas=wire[1],

@@ -6,7 +6,6 @@ live daemon, the simulation and the replay of recorded history.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trimtab.core.adoption import adopt, notice
@@ -148,7 +147,7 @@ class Engine:
                 )
             elif pair not in memory.doubtful:
                 changes["doubtful"] = (*memory.doubtful[1 - DOUBTFUL_MAX :], pair)
-        self._deployments[order.deployment] = replace(memory, **changes)
+        self._deployments[order.deployment] = memory._replace(**changes)
 
     def _recent_moves(
         self, memory: DeploymentMemory, policy_name: str, now: float
@@ -188,7 +187,7 @@ class Engine:
         current = At(now, asked_for(deployment, policies[0], now))
         memory = adopt(deployment, now)
         # The count found counts as a first wish, so that a restart shrinks nothing at once.
-        self._deployments[deployment.name] = replace(memory, lows=(current,), highs=(current,))
+        self._deployments[deployment.name] = memory._replace(lows=(current,), highs=(current,))
         user = memory.user
         events.append(
             Event(
@@ -206,7 +205,7 @@ class Engine:
     def _lose(self, now: float, name: str, events: list[Event]) -> None:
         memory = self._deployments[name]
         if memory.gone_at is None:
-            self._deployments[name] = replace(memory, gone_at=now)
+            self._deployments[name] = memory._replace(gone_at=now)
             events.append(
                 Event(
                     deployment=name,
@@ -233,7 +232,7 @@ class Engine:
             if before is None or sample.time >= before.time:
                 latest[sample.signal] = Latest(sample.time, sample.value, sample.replicas)
         for name, latest in fresh.items():
-            self._deployments[name] = replace(self._deployments[name], latest=latest)
+            self._deployments[name] = self._deployments[name]._replace(latest=latest)
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -272,7 +271,7 @@ def _noticed(
     memory: DeploymentMemory, deployment: Deployment, now: float, events: list[Event]
 ) -> DeploymentMemory:
     if memory.gone_at is not None:
-        memory = replace(memory, gone_at=None)
+        memory = memory._replace(gone_at=None)
     if memory.state is not deployment.state:
         events.append(
             Event(
@@ -284,7 +283,7 @@ def _noticed(
                 sentence=f"went from {memory.state} to {deployment.state}",
             )
         )
-        memory = replace(memory, state=deployment.state)
+        memory = memory._replace(state=deployment.state)
     memory, event = notice(memory, deployment, now)
     if event is not None:
         events.append(event)

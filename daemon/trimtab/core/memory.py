@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from trimtab.core.deployment import State
@@ -66,9 +67,10 @@ class Pair(NamedTuple):
     max_replicas: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentMemory:
+class DeploymentMemory(NamedTuple):
     """All that is remembered of one deployment. Bounded: every window is pruned as it is used.
+
+    A tuple, because it is replaced several times in each decision and that is where time went.
 
     ``lows`` and ``highs`` are the recommendations of the up and down stabilisation windows, thinned
     to what a minimum (maximum) over the window can still depend on. ``moves`` are our own changes,
@@ -85,13 +87,13 @@ class DeploymentMemory:
     created_at: float | None = None
     written: Written | None = None
     doubtful: tuple[Pair, ...] = ()
-    latest: Mapping[str, Latest] = field(default_factory=dict)
+    latest: Mapping[str, Latest] = MappingProxyType({})
     lows: tuple[At, ...] = ()
     highs: tuple[At, ...] = ()
     moves: tuple[At, ...] = ()
     counted: int | None = None
-    rules: Mapping[str, JsonValue] = field(default_factory=dict)
-    damped: Mapping[str, RuleMemory] = field(default_factory=dict)
+    rules: Mapping[str, JsonValue] = MappingProxyType({})
+    damped: Mapping[str, RuleMemory] = MappingProxyType({})
     demand_unknown_since: float | None = None
     idle_since: float | None = None
     wish: At | None = None

@@ -9,7 +9,6 @@ Replicas on their way are part of the current count, so they are never asked for
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
@@ -55,12 +54,11 @@ def _record_others_move(case: Case, draft: Draft) -> None:
     is_ours = memory.written is not None or memory.counted is None
     if not is_ours:
         memory = _record(memory, case.policy, case.now, case.current)
-    draft.memory = replace(memory, counted=case.current)
+    draft.memory = memory._replace(counted=case.current)
 
 
 def _record(memory: DeploymentMemory, policy: Policy, now: float, wanted: int) -> DeploymentMemory:
-    return replace(
-        memory,
+    return memory._replace(
         lows=push_low(memory.lows, policy.up.stabilization_seconds, now, wanted),
         highs=push_high(memory.highs, policy.down.stabilization_seconds, now, wanted),
     )

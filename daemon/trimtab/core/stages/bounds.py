@@ -21,15 +21,16 @@ STAGE = "bounds"
 
 def bounds(case: Case, draft: Draft) -> None:
     """Clamp the count into the effective bounds, or halt where they contradict each other."""
-    allowed = effective_bounds(
-        case.deployment,
-        case.policy,
-        draft.memory.user,
-        current=case.current,
-        now=case.now,
-        may_be_zero=draft.may_be_zero,
-    )
-    draft.bounds = allowed
+    allowed = draft.bounds
+    if allowed is None or draft.may_be_zero:
+        allowed = draft.bounds = effective_bounds(
+            case.deployment,
+            case.policy,
+            draft.memory.user,
+            current=case.current,
+            now=case.now,
+            may_be_zero=draft.may_be_zero,
+        )
     if draft.halt is not None or draft.is_drain:
         draft.note(STAGE, f"would be {allowed}")
     elif allowed.is_conflict:

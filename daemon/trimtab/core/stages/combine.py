@@ -5,7 +5,6 @@ Missing data can block a move. It can never turn a move around and never shrinks
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason
@@ -57,7 +56,7 @@ def _keep_track(case: Case, draft: Draft, *, is_known: bool, demand: Proposal | 
     if idle_since is None and _is_idle(case, draft, demand):
         idle_since = case.now
     if (unknown_since, idle_since) != (memory.demand_unknown_since, memory.idle_since):
-        draft.memory = replace(memory, demand_unknown_since=unknown_since, idle_since=idle_since)
+        draft.memory = memory._replace(demand_unknown_since=unknown_since, idle_since=idle_since)
     to_zero = case.policy.scale_to_zero
     draft.may_be_zero = to_zero is not None and (
         case.current == 0

@@ -16,7 +16,6 @@ a write is in flight       no second one until its outcome is known
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from trimtab.core.decision import Reason
@@ -131,7 +130,7 @@ def _let_pass(case: Case, draft: Draft) -> None:
     if wish is None:
         draft.note(STAGE, f"{case.deployment.state}: may act")
         return
-    draft.memory = replace(draft.memory, wish=None)
+    draft.memory = draft.memory._replace(wish=None)
     draft.note(
         STAGE,
         f"{case.deployment.state}: may act; {wish.replicas} were wished for "
@@ -149,4 +148,4 @@ def _remember(case: Case, draft: Draft) -> None:
     """Keep what was wished for, to be acted on when the lifecycle allows it again."""
     wish = At(case.now, draft.replicas) if draft.replicas != case.current else None
     if wish != draft.memory.wish:
-        draft.memory = replace(draft.memory, wish=wish)
+        draft.memory = draft.memory._replace(wish=wish)

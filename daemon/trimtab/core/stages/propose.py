@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.bounds import effective_bounds
@@ -22,6 +21,9 @@ STAGE = "propose"
 
 def propose(case: Case, draft: Draft) -> None:
     """Ask every rule. Raises ``InvariantViolation`` for a count that no strategy may give."""
+    draft.bounds = effective_bounds(
+        case.deployment, case.policy, draft.memory.user, current=case.current, now=case.now
+    )
     view = View(
         now=case.now,
         deployment=case.deployment,
@@ -29,9 +31,7 @@ def propose(case: Case, draft: Draft) -> None:
         readings={reading.spec.name: reading for reading in draft.readings},
         lead_time_seconds=case.lead_time_seconds,
         fleet=case.fleet,
-        bounds=effective_bounds(
-            case.deployment, case.policy, draft.memory.user, current=case.current, now=case.now
-        ),
+        bounds=draft.bounds,
     )
     proposals: list[Proposal] = []
     remembered: dict[str, JsonValue] = {}
@@ -62,7 +62,7 @@ def propose(case: Case, draft: Draft) -> None:
     draft.proposals = tuple(proposals)
     memory = draft.memory
     if remembered or memory.rules or damped or memory.damped:
-        draft.memory = replace(memory, rules=remembered, damped=damped)
+        draft.memory = memory._replace(rules=remembered, damped=damped)
 
 
 def _recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:
