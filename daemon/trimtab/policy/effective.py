@@ -1,134 +1,132 @@
-"""Every value that a policy has in effect, and where it comes from: a line of a file, or a default."""
+"""What a policy comes to with every default filled in, and where each value is from, as plain data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from trimtab.core.policy import DEFAULT_DOWN, DEFAULT_UP
 from trimtab.policy.durations import format_duration
-from trimtab.policy.model_errors import show_path
-from trimtab.policy.parts import Duration
+from trimtab.policy.parts import is_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
 
     from trimtab.core.policy import MoveRules
     from trimtab.policy.place import Place
-    from trimtab.policy.yaml_nodes import Node, Path
+    from trimtab.policy.yaml_nodes import Path
 
-DEFAULT = "default"
-DEPLOYMENT = "deployment"
 
-LEFT_OUT: Mapping[str, tuple[object, str]] = {
-    "bounds.min": ("the deployment's own", DEPLOYMENT),
-    "bounds.max": ("the deployment's own", DEPLOYMENT),
-    "accelerators": ("no limit", DEFAULT),
-    "behavior.scaleToZero": ("never", DEFAULT),
-    "fallback": ("none: the count stays", DEFAULT),
-}
-"""What a key that is left out comes to, where the model's ``None`` does not say it."""
+class Source(StrEnum):
+    """Who said that a value is what it is."""
+
+    FILE = "file"
+    DEFAULT = "default"
+    DEPLOYMENT = "deployment"
 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveValue:
-    """One setting: its key below ``spec``, the value as people write it, and its origin.
+    """One setting: ``key`` is its way below ``spec``, ``value`` is written as in a file (JSON data).
 
-    ``origin`` is ``file:line``, ``default``, or ``deployment`` where each deployment has its own.
+    ``None`` is no value: no limit, no fallback, or what the deployment itself says. ``origin`` is
+    where people find it: file and line, or the word of ``source``.
     """
 
     key: str
-    value: object
+    value: Any
+    source: Source
     origin: str
 
 
 def effective_values(place: Place) -> tuple[EffectiveValue, ...]:
-    """Return every setting of the policy at ``place``, in the order of the format."""
-    return tuple(_part(place.spec, ("spec",), place.root, place.findings.file.name))
+    """Every setting of one policy that the engine goes by, in the order of the format."""
+    return tuple(_section(place, place.spec, ("spec",)))
 
 
-def _part(part: BaseModel, path: Path, root: Node, file: str) -> Iterator[EffectiveValue]:
+# What is said of a key that is not in the file and has no default in the format itself.
+_ABSENT_SAYS_SOMETHING = frozenset({"accelerators", "fallback", "behavior.scaleToZero"})
+_OF_THE_DEPLOYMENT = frozenset({"bounds.min", "bounds.max"})
+_PAUSES_OF_A_RULE = frozenset({"cooldown", "stabilization"})
+
+
+def _section(place: Place, part: BaseModel, path: Path) -> Iterator[EffectiveValue]:
+    is_rule = path[:2] == ("spec", "rules") and len(path) == 3
     for name, field in type(part).model_fields.items():
-        step = field.alias or name
-        yield from _value(getattr(part, name), (*path, step), root, file, field)
+        if is_rule and name == "name":
+            continue  # it is part of every key below
+        yield from _field(place, getattr(part, name), field, (*path, field.alias or name))
 
 
-def _value(
-    value: Any, path: Path, root: Node, file: str, field: FieldInfo | None = None
-) -> Iterator[EffectiveValue]:
-    _, node, depth = root.find(path)
-    is_stated = depth == len(path)
-    is_written_short = is_stated and not isinstance(node.data, dict)
-    if isinstance(value, BaseModel) and not is_written_short:
-        yield from _part(value, path, root, file)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield from _value(one, (*path, key), root, file)
-    elif isinstance(value, tuple) and any(isinstance(one, BaseModel) for one in value):
-        for index, one in enumerate(value):
-            yield from _value(one, (*path, index), root, file)
-    elif is_stated:
-        yield EffectiveValue(_key(path), _plain(node.data), f"{file}:{node.span.line}")
-    elif (left_out := _left_out(_key(path), value, field)) is not None:
-        yield left_out
+def _field(place: Place, value: Any, field: FieldInfo, path: Path) -> Iterator[EffectiveValue]:
+    node, depth = place.root.find(path)[1:]
+    is_given = depth == len(path)
+    if isinstance(value, BaseModel) and not (is_given and not isinstance(node.data, dict)):
+        yield from _section(place, value, path)
+    elif path == ("spec", "signals"):
+        for name, signal in value.items():
+            yield from _section(place, signal, (*path, name))
+    elif path == ("spec", "rules"):
+        for index, rule in enumerate(value):
+            yield from _section(place, rule, (*path, index))
+    elif is_given:
+        line = place.root.key_span(path).line
+        origin = f"{place.findings.file.name}:{line}"
+        yield EffectiveValue(_key(place, path), _plain(node.data), Source.FILE, origin)
+    else:
+        yield from _default(_key(place, path), value, field)
 
 
-def _left_out(key: str, value: Any, field: FieldInfo | None) -> EffectiveValue | None:
-    """What a key that is not in the file comes to; ``None`` where that is nothing at all."""
-    if key in LEFT_OUT:
-        shown, origin = LEFT_OUT[key]
-        return EffectiveValue(key, shown, origin)
-    for direction, moves in (("scaleUp", DEFAULT_UP), ("scaleDown", DEFAULT_DOWN)):
-        section, _, name = key.rpartition(".")
-        if value is None and section == f"behavior.{direction}":
-            return EffectiveValue(key, _of_moves(moves, name), DEFAULT)
-    if value is None:
-        return None
-    if isinstance(value, float) and field is not None and _is_duration(field):
-        return EffectiveValue(key, format_duration(value), DEFAULT)
-    return EffectiveValue(key, _plain(value), DEFAULT)
+def _default(key: str, value: Any, field: FieldInfo) -> Iterator[EffectiveValue]:
+    if key in _OF_THE_DEPLOYMENT:
+        yield EffectiveValue(key, None, Source.DEPLOYMENT, Source.DEPLOYMENT)
+        return
+    section, _, last = key.rpartition(".")
+    is_pause = section.startswith("rules.") and last in _PAUSES_OF_A_RULE
+    if value is None and key in _CORE_DEFAULTS:
+        yield EffectiveValue(key, _CORE_DEFAULTS[key], Source.DEFAULT, Source.DEFAULT)
+    elif is_pause and section.count(".") == 1 and value is None:
+        yield EffectiveValue(key, "0s", Source.DEFAULT, Source.DEFAULT)
+    elif value is not None and is_duration(field):
+        yield EffectiveValue(key, format_duration(value), Source.DEFAULT, Source.DEFAULT)
+    elif value is not None or key in _ABSENT_SAYS_SOMETHING:
+        yield EffectiveValue(key, _plain(value), Source.DEFAULT, Source.DEFAULT)
 
 
-def _of_moves(moves: MoveRules, key: str) -> object:
-    if key == "stabilization":
-        return format_duration(moves.stabilization_seconds)
-    if key == "cooldown":
-        return format_duration(moves.cooldown_seconds)
+def _key(place: Place, path: Path) -> str:
+    """The way below ``spec``, with rules by their names."""
+    steps = list(path[1:])
+    match steps:
+        case ["rules", int(index), *_]:
+            steps[1] = place.spec.rules[index].name
+    return ".".join(str(step) for step in steps)
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    return [_plain(item) for item in data] if isinstance(data, tuple | list) else data
+
+
+def _limits(moves: MoveRules) -> list[dict[str, Any]]:
     return [
-        {
-            **({} if limit.percent is None else {"percent": limit.percent}),
-            **({} if limit.replicas is None else {"replicas": limit.replicas}),
-            "period": format_duration(limit.period_seconds),
-        }
-        for limit in moves.limits
+        ({"replicas": one.replicas} if one.percent is None else {"percent": one.percent})
+        | {"period": format_duration(one.period_seconds)}
+        for one in moves.limits
     ]
 
 
-_READS_DURATIONS = Duration.__metadata__[0]  # type: ignore[attr-defined]  # of an Annotated
-
-
-def _is_duration(field: FieldInfo) -> bool:
-    return any(one is _READS_DURATIONS for one in field.metadata)
-
-
-def _key(path: Path) -> str:
-    return show_path(path[1:])
-
-
-def _plain(value: Any) -> object:
-    """JSON values: lists for tuples, words for enumerations."""
-    if isinstance(value, BaseModel):
-        dumped: object = value.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return dumped
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return value
+_CORE_DEFAULTS = {
+    f"behavior.{way}.{key}": value
+    for way, moves in (("scaleUp", DEFAULT_UP), ("scaleDown", DEFAULT_DOWN))
+    for key, value in (
+        ("stabilization", format_duration(moves.stabilization_seconds)),
+        ("limits", _limits(moves)),
+    )
+}
+"""Defaults that the engine has, where the format leaves the key out."""

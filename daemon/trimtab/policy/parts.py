@@ -6,7 +6,7 @@ and snake_case here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from trimtab.policy.durations import PATTERN, duration_hint, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 class Part(BaseModel):
@@ -56,6 +59,11 @@ class _DurationSchema:
 
 Duration = Annotated[float, BeforeValidator(_seconds), _DurationSchema]
 """Seconds in the program, a number with its unit in the file."""
+
+
+def is_duration(field: FieldInfo) -> bool:
+    """Whether a field of a model holds seconds that are written as a duration."""
+    return _DurationSchema in field.metadata
 
 
 def within(at_least: float, at_most: float) -> AfterValidator:

@@ -1,81 +1,105 @@
-"""Every value in effect has one origin: a line of the file, a default, or the deployment."""
+"""What a policy comes to, and where each value is from: nothing is left out, nothing made up."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from trimtab.policy import read_policy_texts
 from trimtab.policy.diagnostics import FileText
-from trimtab.policy.effective import EffectiveValue, effective_values
-from trimtab.policy.reading import read_content, read_text
+from trimtab.policy.effective import EffectiveValue, Source, effective_values
+from trimtab.policy.reading import read_text
 
-POLICIES = Path(__file__).parents[3] / "policies"
-FILES = [*POLICIES.glob("*.yaml"), *(POLICIES / "examples").glob("*.yaml")]
+FILES = [
+    *(Path(__file__).parent / "valid").glob("*.yaml"),
+    *(Path(__file__).parents[3] / "policies").glob("*.yaml"),
+]
 
-POLICY = """\
+TEXT = """\
 apiVersion: trimtab.dev/v1
 kind: ScalingPolicy
 metadata: {name: chat}
 spec:
-  deployments: {match: {displayName: "chat*"}}
-  bounds: {max: 8}
+  deployments: {match: {displayName: "chat-*"}}
+  bounds:
+    max: 8
   signals:
-    load: {source: fireworks, query: q, maxAge: 90s}
+    requests: {source: gateway, query: rps, maxAge: 90s}
   rules:
-    - name: rate
+    - name: busy
       role: demand
-      strategy: {type: queue, signal: load, target: 10}
-      cooldown: 2m
+      strategy: {type: target, signal: requests, target: 12}
+      cooldown: {up: 30s}
   behavior:
-    scaleDown: {limits: [{percent: 20, period: 60s}]}
+    scaleDown: {stabilization: 600s}
 """
 
 
-def of(text: str) -> dict[str, EffectiveValue]:
+def values_in(text: str) -> dict[str, EffectiveValue]:
     (place,) = read_text(FileText("chat.yaml", text)).places
     return {one.key: one for one in effective_values(place)}
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "origin"),
-    [
-        ("deployments.match.displayName", "chat*", "chat.yaml:5"),
-        ("bounds.min", "the deployment's own", "deployment"),
-        ("bounds.max", 8, "chat.yaml:6"),
-        ("mode", "enforce", "default"),
-        ("signals.load.maxAge", "90s", "chat.yaml:8"),
-        ("signals.load.missing.down", "block", "default"),
-        ("rules[0].strategy.target", 10, "chat.yaml:12"),
-        ("rules[0].strategy.downscaleDelay", "10m", "default"),
-        ("rules[0].cooldown", "2m", "chat.yaml:13"),
-        ("behavior.scaleDown.limits[0].percent", 20, "chat.yaml:15"),
-        ("behavior.scaleDown.stabilization", "5m", "default"),
-        ("behavior.scaleUp.stabilization", "0s", "default"),
-        (
-            "behavior.scaleUp.limits",
-            [{"percent": 100, "period": "1m"}, {"replicas": 4, "period": "1m"}],
-            "default",
-        ),
-        ("fallback", "none: the count stays", "default"),
-        ("expiry.minimumUsefulTime", "10m", "default"),
-    ],
-)
-def test_a_value_and_its_origin(key: str, value: object, origin: str) -> None:
-    assert of(POLICY)[key] == EffectiveValue(key, value, origin)
+def test_what_the_file_says_is_shown_as_written_with_its_line() -> None:
+    values = values_in(TEXT)
+    assert values["bounds.max"] == EffectiveValue("bounds.max", 8, Source.FILE, "chat.yaml:7")
+    assert values["signals.requests.maxAge"].value == "90s"
+    assert values["rules.busy.strategy.target"].origin == "chat.yaml:13"
+    assert values["behavior.scaleDown.stabilization"].value == "600s"
+    assert values["rules.busy.cooldown.up"].value == "30s"
 
 
-def test_what_is_simply_not_there_is_not_listed() -> None:
-    assert {"deployments.name", "behavior.scaleDown.limits[0].replicas"} & of(
-        POLICY
-    ).keys() == set()
+def test_what_the_file_leaves_out_is_shown_with_its_default_as_people_would_write_it() -> None:
+    values = values_in(TEXT)
+    assert {values[key].source for key in ("mode", "signals.requests.per")} == {Source.DEFAULT}
+    assert values["mode"].value == "enforce"
+    assert values["expiry.minimumUsefulTime"].value == "10m"
+    assert values["rules.busy.stabilization"].value == "0s"
+    assert values["behavior.scaleUp.stabilization"].value == "0s"
+    assert values["behavior.scaleUp.limits"].value == [
+        {"percent": 100, "period": "1m"},
+        {"replicas": 4, "period": "1m"},
+    ]
+    assert values["behavior.scaleDown.limits"].value == [{"percent": 50, "period": "1m"}]
+
+
+def test_a_bound_that_nobody_wrote_is_the_deployments_own() -> None:
+    lower = values_in(TEXT)["bounds.min"]
+    assert lower == EffectiveValue("bounds.min", None, Source.DEPLOYMENT, "deployment")
+
+
+def test_a_feature_that_is_off_is_listed_as_off() -> None:
+    values = values_in(TEXT)
+    for key in ("accelerators", "fallback", "behavior.scaleToZero"):
+        assert values[key] == EffectiveValue(key, None, Source.DEFAULT, "default")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_no_value_of_the_shipped_policies_is_listed_twice_or_without_origin(path: Path) -> None:
-    for place in read_content(str(path), path.read_bytes()).places:
+def test_the_values_are_plain_data_with_one_origin_each(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    for place in read_text(FileText(path.name, text)).places:
         values = effective_values(place)
         assert len({one.key for one in values}) == len(values)
         for one in values:
-            assert one.value is not None
-            assert one.origin in ("default", "deployment") or one.origin.startswith(f"{path}:")
+            assert json.loads(json.dumps(one.value)) == one.value
+            if one.source is Source.FILE:
+                file, _, line = one.origin.rpartition(":")
+                assert file == path.name
+                assert one.key.rpartition(".")[2] in lines[int(line) - 1]
+
+
+def test_what_is_shown_written_out_is_the_same_policy() -> None:
+    """Defaults in the list are the ones that are used: a file that states them all says the same."""
+    defaults = values_in(TEXT)
+    up, down = (defaults[f"behavior.{way}.limits"].value for way in ("scaleUp", "scaleDown"))
+    text = TEXT.replace(
+        "    scaleDown: {stabilization: 600s}\n",
+        f"    scaleUp: {{stabilization: 0s, limits: {json.dumps(up)}}}\n"
+        f"    scaleDown: {{stabilization: 600s, limits: {json.dumps(down)}}}\n",
+    )
+    (stated,) = read_policy_texts([("chat.yaml", text)]).policies
+    (left_out,) = read_policy_texts([("chat.yaml", TEXT)]).policies
+    assert stated == left_out
