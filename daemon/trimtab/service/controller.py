@@ -92,7 +92,7 @@ class Controller:
         """
         self._next_policies = policies
         self._policies_taken.clear()
-        self._trigger.wake_everything()
+        self._trigger.tick_now()
         await self._policies_taken.wait()
 
     def _take_policies(self) -> None:

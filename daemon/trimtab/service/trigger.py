@@ -65,8 +65,8 @@ class Trigger:
         if self._names:
             self._event.set()
 
-    def wake_everything(self) -> None:
-        """Ask for an evaluation of every deployment now, as if a tick were due."""
+    def tick_now(self) -> None:
+        """Let the next tick be due at once."""
         self._next_tick_at = self._clock.monotonic()
         self._event.set()
 
