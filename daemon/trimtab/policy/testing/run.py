@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -158,7 +158,7 @@ def _without_ended(
     latest = {name: one for name, one in memory.latest.items() if name not in ended}
     edited = {
         **engine.memory.deployments,
-        test.spec.deployment.name: replace(memory, latest=latest),
+        test.spec.deployment.name: memory._replace(latest=latest),
     }
     return Engine(test.policies, Memory(edited), lead_times=lead_times)
 
