@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from strategies import expressions_page, strategies_page
+
 from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
@@ -314,8 +316,10 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "diagnostics.md": diagnostics_page,
     "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,
+    "expressions.md": expressions_page,
     "metrics.md": metrics_page,
     "reasons.md": reasons_page,
+    "strategies.md": strategies_page,
 }
 
 

@@ -140,11 +140,12 @@ class CelProgram:
                 freshness = Freshness.MISSING if reading is None else reading.freshness
                 lacking.append(f"{name} is {freshness}")
         values: dict[str, Any] = {SIGNALS: usable}
-        local = local_time(view, self.timezone)
-        for name in self.inputs:
-            values[name] = INPUTS[name].read(view, local)
-            if values[name] is None:
-                return self._unknown(f"{name} is not known")
+        if self.inputs:
+            local = local_time(view, self.timezone)
+            for name in self.inputs:
+                values[name] = INPUTS[name].read(view, local)
+                if values[name] is None:
+                    return self._unknown(f"{name} is not known")
         try:
             result = self.compiled.eval(data=values)
             sort, value = result.type().name(), result.value()
