@@ -150,7 +150,7 @@ def remembered(
         lows = push_low(lows, up.stabilization_seconds, at.time, at.replicas)
         highs = push_high(highs, down.stabilization_seconds, at.time, at.replicas)
     memory = adopt(deployment, START)
-    return replace(memory, moves=tuple(sorted(moves)), lows=lows, highs=highs)
+    return memory._replace(moves=tuple(sorted(moves)), lows=lows, highs=highs)
 
 
 def moves(given: Mapping[str, Any]) -> list[At]:
