@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from math import isfinite
 
 UNIT_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_SECONDS = tuple(UNIT_SECONDS.values())
 
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 PATTERN = "^(?=.)" + "".join(rf"(?:{_NUMBER}{unit})?" for unit in UNIT_SECONDS) + "$"
@@ -30,8 +31,11 @@ def parse_duration(text: str) -> float | None:
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
-    parts = zip(match.groups(), UNIT_SECONDS.values(), strict=True)
-    return sum(float(number) * seconds for number, seconds in parts if number is not None)
+    total = 0.0
+    for number, seconds in zip(match.groups(), _SECONDS, strict=True):
+        if number is not None:
+            total += float(number) * seconds
+    return total
 
 
 def format_duration(seconds: float) -> str:

@@ -42,11 +42,10 @@ class Node:
     downstream can change them. ``size`` counts the nodes below, aliases written out.
     """
 
-    __slots__ = ("_column", "_length", "_line", "children", "data", "size")
+    __slots__ = ("_event", "children", "data", "size")
 
     def __init__(self, event: yaml.Event, data: object) -> None:
-        # Plain numbers instead of the event: a directory's trees live as long as its checks.
-        self._line, self._column, self._length = _place_of(event)
+        self._event = event  # it knows the place, which is asked for only when something is wrong
         self.data = data
         self.size = 1
         self.children: dict[str, tuple[Node, Node]] | list[Node] | None = None
@@ -54,7 +53,7 @@ class Node:
     @property
     def span(self) -> Span:
         """Where the node stands; for a mapping or a list, where it begins."""
-        return Span(self._line, self._column, self._length)
+        return _span(self._event)
 
     def find(self, path: Path) -> tuple[Node, Node, int]:
         """The key node and the value node at ``path``, as far as it exists, and how far that was."""
@@ -79,8 +78,11 @@ class Node:
         return value.span if depth == len(path) else key.span
 
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
@@ -101,9 +103,7 @@ def core_scalar(text: str) -> object:
             return int(text, 0)
         if _NOT_FINITE.fullmatch(text):
             return float(text.replace(".", "", 1))
-    if text in _NULL:
-        return None
-    return _TRUTH.get(text, text)
+    return _WORDS.get(text, text)
 
 
 @dataclass(slots=True)
@@ -148,14 +148,19 @@ class _Reader:
     def documents(self) -> Iterator[Node]:
         # As yaml.parse(), without its question before every event: the hot loop of every load.
         reader = EventReader(self._findings.file.text)
-        read = reader.get_event
+        read, place = reader.get_event, self._place
         kind: type[object] = object
         try:
             while kind is not yaml.StreamEndEvent:
                 event: Any = read()  # of the kind that is asked for below
                 kind = type(event)
                 if kind is yaml.ScalarEvent:
-                    self._place(self._scalar(event), event.anchor)
+                    if event.tag is None:
+                        text = event.value
+                        data = core_scalar(text) if event.implicit[0] else text
+                        place(Node(event, data), event.anchor)
+                    else:
+                        place(self._tagged(event, event.tag), event.anchor)
                 elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                     self._open(event)
                 elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
@@ -248,11 +253,9 @@ class _Reader:
             else:
                 data[name] = value.data
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Node:
-        tag, text = event.tag, event.value
-        if tag is None and event.implicit[0]:
-            return Node(event, core_scalar(text))
-        if tag in (None, "!", _YAML + "str"):
+    def _tagged(self, event: yaml.ScalarEvent, tag: str) -> Node:
+        text = event.value
+        if tag in ("!", _YAML + "str"):
             return Node(event, text)
         value = core_scalar(text)
         if tag == _YAML + "float" and isinstance(value, int) and not isinstance(value, bool):
@@ -267,18 +270,13 @@ class _Reader:
         raise _DocumentAbandonedError
 
 
-def _place_of(event: yaml.Event) -> tuple[int, int, int]:
-    """Line, column (from 1) and length on that line."""
+def _span(event: yaml.Event) -> Span:
     start, end = event.start_mark, event.end_mark
     assert start is not None  # noqa: S101  for the type checker: events that were read have marks
     assert end is not None  # noqa: S101  likewise
     line, column = start.line, start.column
     length = end.column - column if end.line == line and end.column > column else 1
-    return line + 1, column + 1, length
-
-
-def _span(event: yaml.Event) -> Span:
-    return Span(*_place_of(event))
+    return Span(line + 1, column + 1, length)
 
 
 def _tag_fault(tag: str, span: Span) -> tuple[codes.Code, Span, str, str]:
