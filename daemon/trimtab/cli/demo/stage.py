@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Self
@@ -234,7 +235,7 @@ class Stage:
         try:
             await web.TCPSite(runner, HOST, port).start()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise PortError(
                 f"the emulator cannot listen on {HOST}:{port}: {reason}; give another --port, or 0"
             ) from error
