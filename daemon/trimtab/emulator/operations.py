@@ -237,12 +237,14 @@ def _require_quota(account: Account, deployment: Deployment, spec: Value, desire
 
 
 def _roll_out(emulation: Emulation, deployment: Deployment, now: float) -> None:
-    deployment.plant.model = construction.serving_model(deployment.spec)
+    model = construction.serving_model(deployment.spec)
+    if deployment.state == states.CREATING:
+        deployment.run_on(model)
+        return
     fails = emulation.faults.takes(FaultKind.FAIL_ON_UPDATE, deployment.name, now)
     ends_at = now + emulation.switches.update_takes_seconds
-    deployment.rollout = Rollout(ends_at, fails)
-    if deployment.state != states.CREATING:
-        deployment.state = states.UPDATING
+    deployment.rollout = Rollout(ends_at, model, fails)
+    deployment.state = states.UPDATING
 
 
 def scale(emulation: Emulation, account: Account, deployment: Deployment, count: int) -> None:
