@@ -245,18 +245,23 @@ async def test_crossed_bounds_raise_the_maximum_if_the_switch_says_so(
     assert (after["minReplicaCount"], after["maxReplicaCount"]) == (3, 3)
 
 
-async def test_a_new_shape_is_rolled_out_while_updating(api: Api, clock: ManualClock) -> None:
+async def test_a_new_shape_is_rolled_out_while_updating(
+    api: Api, clock: ManualClock, emulation: Emulation
+) -> None:
     await create(api, {"minReplicaCount": 1})
+    plant = emulation.deployments["accounts/acct/deployments/d1"].plant
     clock.advance(3600)
 
     during = await api.patch(
         "deployments/d1",
         {"deploymentShape": "accounts/fireworks/deploymentShapes/llama-8b-economy"},
     )
+    served_during = plant.model.name
     clock.advance(121)
     after = (await api.get("deployments/d1")).json
 
     assert (during.json["state"], after["state"]) == ("UPDATING", "READY")
+    assert (served_during, plant.model.name) == ("8b-h100", "8b-a100")
     assert after["acceleratorType"] == "NVIDIA_A100_80GB"
 
 

@@ -134,6 +134,21 @@ async def test_each_account_has_its_own_key(api: Api, emulation: Emulation) -> N
     assert [account["name"] for account in listed["accounts"]] == ["accounts/second"]
 
 
+async def test_accounts_are_listed_by_name_whatever_is_asked(
+    api: Api, emulation: Emulation
+) -> None:
+    for name in ("zebra", "bear"):
+        emulation.add_account(name)
+
+    listed = (await api.get("/v1/accounts", orderBy="create_time desc")).json
+
+    assert [account["name"] for account in listed["accounts"]] == [
+        "accounts/acct",
+        "accounts/bear",
+        "accounts/zebra",
+    ]
+
+
 async def test_a_foreign_account_can_be_hidden(api: Api, emulation: Emulation) -> None:
     emulation.switches = Switches(foreign_account="not_found")
 

@@ -127,6 +127,21 @@ async def test_values_change_every_thirty_seconds_and_not_between(
     assert texts[2] == texts[3]
 
 
+async def test_the_first_scrape_after_a_long_pause_is_as_of_now(
+    api: Api, emulation: Emulation, clock: ManualClock
+) -> None:
+    seeded(emulation, rate=2.0)
+    clock.advance(60)
+    await api.get("metrics")
+    deployment = emulation.deployments["accounts/acct/deployments/d1"]
+    deployment.set_workload(ConstantWorkload(Load(20.0, 512, 128)))
+    clock.advance(3611)
+
+    rate = (await scrape(api))["request_counter_total:sum_by_deployment"][0][1]
+
+    assert rate == pytest.approx(20.0, rel=0.3)
+
+
 async def test_the_seventh_scrape_in_a_minute_is_refused(api: Api, clock: ManualClock) -> None:
     statuses = [(await api.get("metrics")).status for _ in range(6)]
     refused = await api.get("metrics")
