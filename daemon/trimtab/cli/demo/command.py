@@ -65,7 +65,7 @@ def demo(
     ] = False,
     seed: Annotated[
         int, typer.Option(help="Decides the made-up load, arrivals and start times.")
-    ] = 0,
+    ] = 1,
     policies: Annotated[
         Path | None,
         typer.Option(help="File or directory of policies.  [default: the project's policies/]"),

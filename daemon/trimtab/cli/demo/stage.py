@@ -80,7 +80,7 @@ class DemoOptions:
     trace: Path | None = None
     from_seconds: float | None = None
     speed: float = 60.0
-    seed: int = 0
+    seed: int = 1
     port: int = 0
 
 
