@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,8 +18,8 @@ NAME = "accounts/acct/deployments/d1"
 DAY = 86400.0
 
 
-def seeded(emulation: Emulation, **options: object) -> Deployment:
-    return emulation.add_deployment("acct", "d1", shape=SHAPE, **options)  # type: ignore[arg-type]
+def seeded(emulation: Emulation, **options: Any) -> Deployment:
+    return emulation.add_deployment("acct", "d1", shape=SHAPE, **options)
 
 
 def test_the_first_ready_replica_ends_creating(emulation: Emulation, clock: ManualClock) -> None:
