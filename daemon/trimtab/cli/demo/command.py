@@ -30,49 +30,58 @@ INTERRUPTED = 130
 LOG_WRITES_KEPT = 40
 
 
+_Trace = Annotated[
+    Path | None,
+    typer.Option(
+        help="Replay this load (t_s,requests,prompt_tokens,output_tokens; CSV or gzip), scaled to "
+        "each deployment, instead of a made-up working week.",
+    ),
+]
+_Begin = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DURATION",
+        help="Where in the load to begin: 7h, 31h30m. Second 0 is Monday midnight UTC.  "
+        "[default: 7h; 0s for a trace shorter than a day]",
+    ),
+]
+_Speed = Annotated[
+    float, typer.Option(help=f"Simulated seconds a second, {SPEED_MIN:g} to {SPEED_MAX:g}.")
+]
+_Duration = Annotated[
+    str | None,
+    typer.Option(
+        "--for", metavar="DURATION", help="End after this much real time.  [default: Ctrl-C]"
+    ),
+]
+_Headless = Annotated[
+    bool, typer.Option("--headless", help="Plain lines instead of the live view.")
+]
+_IsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Nothing on stdout but one JSON object, at the end."),
+]
+_Seed = Annotated[int, typer.Option(help="Decides the made-up load, arrivals and start times.")]
+_Policies = Annotated[
+    Path | None,
+    typer.Option(help="File or directory of policies.  [default: the project's policies/]"),
+]
+_Port = Annotated[
+    int, typer.Option(help="Where the emulator listens; 0 takes a free port.", min=0, max=65535)
+]
+
+
 def demo(
-    trace: Annotated[
-        Path | None,
-        typer.Option(
-            help="Replay this load (t_s,requests,prompt_tokens,output_tokens; CSV or gzip), scaled to "
-            "each deployment, instead of a made-up working week.",
-        ),
-    ] = None,
-    begin: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="DURATION",
-            help="Where in the load to begin: 7h, 31h30m. Second 0 is Monday midnight UTC.  "
-            "[default: 7h; 0s for a trace shorter than a day]",
-        ),
-    ] = None,
-    speed: Annotated[
-        float, typer.Option(help=f"Simulated seconds a second, {SPEED_MIN:g} to {SPEED_MAX:g}.")
-    ] = 60.0,
-    duration: Annotated[
-        str | None,
-        typer.Option(
-            "--for", metavar="DURATION", help="End after this much real time.  [default: Ctrl-C]"
-        ),
-    ] = None,
-    headless: Annotated[
-        bool, typer.Option("--headless", help="Plain lines instead of the live view.")
-    ] = False,
-    is_json: Annotated[
-        bool,
-        typer.Option("--json", help="Nothing on stdout but one JSON object, at the end."),
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(help="Decides the made-up load, arrivals and start times.")
-    ] = 1,
-    policies: Annotated[
-        Path | None,
-        typer.Option(help="File or directory of policies.  [default: the project's policies/]"),
-    ] = None,
-    port: Annotated[
-        int, typer.Option(help="Where the emulator listens; 0 takes a free port.", min=0, max=65535)
-    ] = 0,
+    trace: _Trace = None,
+    begin: _Begin = None,
+    speed: _Speed = 60.0,
+    duration: _Duration = None,
+    headless: _Headless = False,
+    is_json: _IsJson = False,
+    seed: _Seed = 1,
+    policies: _Policies = None,
+    port: _Port = 0,
 ) -> None:
     """Watch trimtab scale three emulated deployments.
 
