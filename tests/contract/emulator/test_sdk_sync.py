@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import fireworks
 import pytest
+from emulator_thread import emulator_in_thread
 from fireworks import Fireworks
-from running import emulator_in_thread
 
 from trimtab.clock import ManualClock
 from trimtab.emulator import Emulation, Fault, FaultKind, Switches
