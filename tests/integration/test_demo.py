@@ -57,9 +57,16 @@ def trace(tmp_path: Path) -> Path:
     return path
 
 
-def finished(*arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
+def finished(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603  our own command
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=seconds, check=False
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+        check=False,
+        env=environment,
     )
 
 
@@ -221,6 +228,7 @@ def test_a_terminal_that_is_too_small_is_told_what_it_needs(
     [
         (["--trace", "no/such.csv"], 2, "no/such.csv cannot be read: No such file or directory"),
         (["--from", "7"], 2, "--from '7' is not a duration; say which unit"),
+        (["--from", "99999999d"], 2, "--from '99999999d' lies more than a year ahead"),
         (["--for", "0s"], 2, "--for '0s' ends before it begins"),
         (["--for", "soon"], 2, "--for 'soon' is not a duration"),
         (["--speed", "0"], 2, "--speed 0 is out of range; give 1 to 600"),
@@ -236,6 +244,28 @@ def test_bad_input_is_one_clear_sentence(arguments: list[str], code: int, senten
     assert result.stderr.startswith("trimtab demo: ")
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_whoever_reads_it_may_go_away(trace: Path) -> None:
+    command = [*COMMAND, "--headless", "--for", "20s", "--trace", str(trace)]
+    process = subprocess.Popen(  # noqa: S603  our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_a_terminal_that_knows_no_letters_beyond_ascii_gets_what_it_can_show() -> None:
+    done = finished(
+        "--headless", "--for", "1s", environment=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "left at max" in done.stdout
 
 
 def test_a_port_that_is_taken_is_one_clear_sentence() -> None:

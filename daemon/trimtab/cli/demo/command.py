@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trimtab.cli.demo.stage import DemoOptions, Stage
 
 SPEED_MIN, SPEED_MAX = 1.0, 600.0
+FROM_SECONDS_MAX = 366 * 86_400.0
 INTERRUPTED = 130
 LOG_WRITES_KEPT = 40
 
@@ -125,6 +126,9 @@ def _run(
     from trimtab.service.logs import configure_logs
     from trimtab.version import VERSION
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow that cannot be printed ends nothing
     log = _Log()
     show = _show(log, is_headless=is_headless or is_json, is_json=is_json)
 
@@ -162,6 +166,8 @@ def _show(log: _Log, *, is_headless: bool, is_json: bool) -> Show:
     from rich.console import Console
 
     console = Console(highlight=False)
+    if console.is_dumb_terminal:
+        return PlainShow(sys.stdout)
     width, height = console.size
     if width < WIDTH_MIN or height < HEIGHT_MIN:
         _refuse(
@@ -180,6 +186,8 @@ def _seconds(flag: str, text: str) -> float:
     seconds = parse_duration(text)
     if seconds is None:
         _refuse(f"{flag} {text!r} is not a duration; {duration_hint(text)}", ExitCode.USAGE)
+    if flag == "--from" and seconds > FROM_SECONDS_MAX:
+        _refuse(f"--from {text!r} lies more than a year ahead; give less", ExitCode.USAGE)
     if flag == "--for" and seconds <= 0.0:
         _refuse(f"--for {text!r} ends before it begins; give 1s or more", ExitCode.USAGE)
     return seconds

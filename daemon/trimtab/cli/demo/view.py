@@ -46,7 +46,7 @@ def draw(snapshot: DemoSnapshot, width: int, height: int) -> list[Text]:
     if room > 1:
         lines.append(rule("latest decisions", "", width))
         lines += _entries(snapshot, width, room - 1)
-    lines = lines[: height - len(footer)] + footer
+    lines = lines[: max(0, height - len(footer))] + footer[-height:]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
         line.no_wrap = True
