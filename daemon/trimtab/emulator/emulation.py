@@ -212,12 +212,12 @@ class Emulation:
         blocked = self.faults.holds(FaultKind.CAPACITY_STUCK, deployment.name, now)
         if deployment.plant.replicas.scheduling_blocked != blocked:
             deployment.plant.replicas.scheduling_blocked = blocked
-        if deployment.granted == deployment.desired:
+        if deployment.plant.replicas.asked == deployment.granted == deployment.desired:
             return
         account = self.accounts[deployment.account]
         granted = quotas.grantable(account.quotas, account.deployments.values(), deployment)
-        if granted != deployment.granted:
-            deployment.granted = granted
+        deployment.granted = granted
+        if granted != deployment.plant.replicas.asked:
             deployment.plant.ask(granted, now)
 
     # -- metrics -----------------------------------------------------------------------------

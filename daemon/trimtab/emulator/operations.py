@@ -164,6 +164,12 @@ def update(
     desired = _desired_after(emulation, deployment, spec, roots)
     if switches.quota_check == "write":
         _require_quota(account, deployment, spec, desired)
+    if (before["acceleratorType"], before["acceleratorCount"]) != (
+        spec["acceleratorType"],
+        spec["acceleratorCount"],
+    ):
+        # Nothing is held of the new hardware: every replica has to be granted again.
+        deployment.granted = 0
     deployment.spec = spec
     deployment.updated_at = now
     if roots & {*validation.REPLICA_FIELDS, "autoscalingPolicy"}:

@@ -323,6 +323,21 @@ async def test_a_pin_moves_the_desired_count_at_once(api: Api) -> None:
     assert (up["desiredReplicaCount"], down["desiredReplicaCount"]) == (5, 2)
 
 
+async def test_moving_to_other_hardware_needs_that_hardwares_quota(
+    api: Api, emulation: Emulation, clock: ManualClock
+) -> None:
+    emulation.switches = Switches(quota_check="scheduling")
+    await create(api, {"minReplicaCount": 5, "maxReplicaCount": 5})
+    clock.advance(3600)
+    await api.call("PUT", "/_emu/accounts/acct/quotas/global--a100-count", {"value": 3})
+
+    economy = "accounts/fireworks/deploymentShapes/llama-8b-economy"
+    after = (await api.patch("deployments/d1", {"deploymentShape": economy})).json
+
+    assert after["replicaStats"] == {"readyReplicaCount": 3, "pendingSchedulingReplicaCount": 2}
+    assert (await api.get("quotas/global--a100-count")).json["usage"] == 3.0
+
+
 # -- scale -------------------------------------------------------------------------------------
 
 
