@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trimtab.clock import ManualClock
 from trimtab.core.decision import Order, Reason, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline
 from trimtab.core.policy import Actuation, Policy, Role, Rule, Selector
@@ -17,6 +15,11 @@ from trimtab.core.signals import Sample, SignalSpec
 from trimtab.core.strategies.target import Target as TargetStrategy
 from trimtab.errors import ErrorKind, SourceError, TargetError
 from trimtab.targets.port import WriteResult
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from trimtab.clock import ManualClock
 
 ACCOUNT = "accounts/acme"
 CHAT = f"{ACCOUNT}/deployments/chat"

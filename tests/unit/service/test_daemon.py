@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from scripted_world import (
@@ -27,8 +27,12 @@ from trimtab.core.deployment import State
 from trimtab.core.policy import Mode, Policy
 from trimtab.errors import ErrorKind
 from trimtab.service.daemon import Daemon
-from trimtab.service.status import DeploymentStatus
 from trimtab.targets.port import WriteResult
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from trimtab.service.status import DeploymentStatus
 
 
 class Scene:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Self
 
 import pytest
 from scripted_world import (
@@ -45,7 +46,7 @@ class Listening:
             on_poll=self.polls.append,
         )
 
-    async def __aenter__(self) -> Listening:
+    async def __aenter__(self) -> Self:
         await self.fleet.refresh(self.target)
         await self.trigger.wait()  # the first tick
         self.task = asyncio.create_task(self.observer.run())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Self
 
 from scripted_world import pass_time, settle
 
@@ -29,7 +30,7 @@ class Kept:
         if self.problem is not None:
             raise self.problem
 
-    async def __aenter__(self) -> Kept:
+    async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.supervisor.keep("listen", self.run))
         await settle()
         return self

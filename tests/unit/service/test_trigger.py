@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Self
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ class Waiting:
             woken = await self.trigger.wait()
             self.woken.append((self.clock.monotonic(), woken))
 
-    async def __aenter__(self) -> Waiting:
+    async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.run())
         await settle()
         return self
