@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from control_plane import ACCOUNT, KEY, ControlPlane
 from running import account_environment, trimtab_run, write_policy
 
@@ -66,9 +66,9 @@ async def test_it_is_not_ready_before_it_has_read_the_deployments(policies: Path
             assert await process.ended() == 0
 
 
-async def never(_: object) -> object:  # type: ignore[explicit-any]
+async def never(_: web.Request) -> web.Response:
     await asyncio.Event().wait()
-    return None
+    return web.Response()
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_a_bug_isolates_its_deployment_and_with_fail_fast_ends_the_process
     monkeypatch.setattr(engine, "check", broken)
     async with ControlPlane() as control_plane:
         settings = Settings(
-            accounts={ACCOUNT: AccountSettings(api_key=KEY, base_url=control_plane.base_url)},  # type: ignore[arg-type]
+            accounts={ACCOUNT: AccountSettings(api_key=KEY, base_url=control_plane.base_url)},  # type: ignore[arg-type]  # a plain key, as it is read
             listen="off",
         )
         running = run_command._run(

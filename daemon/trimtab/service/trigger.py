@@ -65,6 +65,11 @@ class Trigger:
         if self._names:
             self._event.set()
 
+    def tick_now(self) -> None:
+        """Let the next tick be due at once."""
+        self._next_tick_at = self._clock.monotonic()
+        self._event.set()
+
     async def wait(self) -> Woken:
         """Return when an evaluation is due, with the names collected since the last time.
 

@@ -79,7 +79,7 @@ async def test_an_order_is_written_and_what_is_read_back_is_in_the_fleet(scene: 
 
 async def test_a_deployment_has_one_write_in_flight_at_most(scene: Scene) -> None:
     gate = asyncio.Event()
-    scene.target.during_write = lambda _: gate.wait()  # type: ignore[assignment, return-value]
+    scene.target.during_write = lambda _: gate.wait()  # type: ignore[assignment, return-value]  # any awaitable will do
     assert scene.actuator.submit(an_order(CHAT, to=4)) is None
     await settle()
     withheld = scene.actuator.submit(an_order(CHAT, to=5))
@@ -237,7 +237,7 @@ async def test_a_stop_lets_the_write_in_flight_end_and_drops_what_was_not_sent()
 async def test_a_write_that_outlasts_the_stop_is_abandoned_and_its_outcome_unknown(
     scene: Scene,
 ) -> None:
-    scene.target.during_write = lambda _: asyncio.Event().wait()  # type: ignore[assignment, return-value]
+    scene.target.during_write = lambda _: asyncio.Event().wait()  # type: ignore[assignment, return-value]  # any awaitable will do
     scene.actuator.submit(an_order())
     await settle()
     assert await scene.actuator.drain(0.05) == 1

@@ -6,6 +6,7 @@ from scripted_world import START, an_order
 
 from trimtab.core.decision import Outcome, Tick, WriteStatus
 from trimtab.errors import ErrorKind
+from trimtab.service import audience
 from trimtab.service.audience import Audience, Callbacks, Silence
 from trimtab.service.controller import Evaluation
 from trimtab.service.fleet import Reading
@@ -34,13 +35,13 @@ class Ears:
     evaluated = wrote = polled = fleet_read = target_called = task_ended = _hear
 
 
-def tell_all(audience: Audience | Silence) -> None:
-    audience.evaluated(EVALUATION)
-    audience.wrote(OUTCOME)
-    audience.polled(POLL)
-    audience.fleet_read(Reading(target="t"))
-    audience.target_called("t", "list", ErrorKind.TIMEOUT)
-    audience.task_ended("decide", None, 1.0)
+def tell_all(listeners: Audience | Silence) -> None:
+    listeners.evaluated(EVALUATION)
+    listeners.wrote(OUTCOME)
+    listeners.polled(POLL)
+    listeners.fleet_read(Reading(target="t"))
+    listeners.target_called("t", "list", ErrorKind.TIMEOUT)
+    listeners.task_ended("decide", None, 1.0)
 
 
 def test_every_listener_hears_everything_whatever_the_others_raise(
@@ -59,3 +60,13 @@ def test_callbacks_hear_ticks_and_outcomes_only() -> None:
     tell_all(Callbacks(ticks.append, outcomes.append))
     assert (ticks, outcomes) == ([EVALUATION.tick], [OUTCOME])
     tell_all(Callbacks(None, None))
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(audience.LOG, "exception", gone, raising=False)
+    sound = Ears()
+    tell_all(Audience(Ears(is_broken=True), sound))
+    assert len(sound.heard) == 6

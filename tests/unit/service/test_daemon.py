@@ -176,7 +176,7 @@ async def test_a_deployment_with_a_write_in_flight_is_not_decided_on() -> None:
     scene = Scene()
     scene.source.load = 58.0
     gate = asyncio.Event()
-    scene.target.during_write = lambda _: gate.wait()  # type: ignore[assignment, return-value]
+    scene.target.during_write = lambda _: gate.wait()  # type: ignore[assignment, return-value]  # any awaitable will do
     async with scene.running(5.0):
         assert scene.status().is_write_in_flight
         decided_at = scene.status().decision.at
@@ -221,7 +221,7 @@ async def test_a_refused_write_is_not_hammered() -> None:
 
 async def test_what_a_callback_raises_stops_nothing() -> None:
     scene = Scene()
-    scene.daemon._audience._listeners[-1]._on_tick = lambda _: 1 / 0  # type: ignore[union-attr, attr-defined]
+    scene.daemon._audience._listeners[-1]._on_tick = lambda _: 1 / 0  # type: ignore[union-attr, attr-defined]  # the callbacks stand last
     scene.source.load = 58.0
     async with scene.running(40.0):
         assert len(scene.target.writes) == 1
@@ -244,6 +244,13 @@ async def test_readiness_says_what_is_missing() -> None:
         await pass_time(scene.clock, 60.0)
         assert scene.daemon.not_ready() == (), "a dependency that fails later is not our readiness"
     assert scene.daemon.not_ready() == ("the daemon is stopping",)
+
+
+async def test_an_account_without_deployments_is_ready_as_soon_as_it_is_read() -> None:
+    scene = Scene()
+    scene.target.deployments.clear()
+    async with scene.running(1.0):
+        assert scene.daemon.not_ready() == ()
 
 
 async def test_the_heartbeat_is_that_of_the_loop_that_decides() -> None:

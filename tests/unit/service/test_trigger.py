@@ -88,6 +88,14 @@ async def test_a_stream_of_events_cannot_put_off_the_evaluation() -> None:
     assert first_at <= WINDOW_SECONDS_MAX + IDLE_SECONDS
 
 
+async def test_a_tick_can_be_called_for() -> None:
+    async with Waiting() as waiting:
+        await pass_time(waiting.clock, 2.0)
+        waiting.trigger.tick_now()
+        await settle()
+    assert waiting.ticks == [0.0, 2.0]
+
+
 async def test_waking_nobody_wakes_nobody() -> None:
     async with Waiting() as waiting:
         waiting.trigger.wake([])

@@ -144,9 +144,9 @@ def test_a_listen_address_may_be_ipv6_or_off(monkeypatch: pytest.MonkeyPatch) ->
 def test_settings_cannot_be_changed_afterwards() -> None:
     settings = load_settings()
     with pytest.raises(ValidationError):
-        settings.tick_interval = 1.0  # type: ignore[misc]
+        settings.tick_interval = 1.0  # type: ignore[misc]  # that it is frozen is the point
     with pytest.raises(ValidationError):
-        settings.accounts["acme"].annotate = False  # type: ignore[misc]
+        settings.accounts["acme"].annotate = False  # type: ignore[misc]  # that it is frozen is the point
 
 
 @pytest.mark.usefixtures("one_account")
