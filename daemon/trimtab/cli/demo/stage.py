@@ -32,6 +32,7 @@ from trimtab.cli.demo.world import (
     replicas_for,
 )
 from trimtab.clock import ScaledClock
+from trimtab.core.decision import EventKind
 from trimtab.core.deployment import Deployment as CoreDeployment
 from trimtab.emulator.app import build_app
 from trimtab.emulator.emulation import Emulation
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trimtab.cli.demo.audit import Range
+    from trimtab.core.decision import Tick
     from trimtab.core.policy import Policy
     from trimtab.emulator.deployment import Deployment as EmulatedDeployment
 
@@ -232,9 +234,15 @@ class Stage:
             sources=[source],
             policies=self._policies,
             random=rng,
-            on_tick=self.chronicle.take_tick,
+            on_tick=self._take_tick,
             on_outcome=self.chronicle.take_outcome,
         )
+
+    def _take_tick(self, tick: Tick) -> None:
+        self.chronicle.take_tick(tick)
+        for event in tick.events:
+            if event.kind is EventKind.BOUNDS_CHANGED:
+                self.audit.take_bounds_changed(event.at, event.deployment, event.sentence)
 
     # -- what there is to see ------------------------------------------------------------------
 
