@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +71,23 @@ async def test_it_is_not_ready_before_it_has_read_the_deployments(policies: Path
 async def never(_: web.Request) -> web.Response:
     await asyncio.Event().wait()
     return web.Response()
+
+
+async def test_it_goes_on_scaling_when_nobody_reads_its_log(policies: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    async with ControlPlane() as control_plane:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "trimtab", "run", "--policies", str(policies)),
+            env=account_environment(control_plane.base_url),
+            stdout=write_end,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(write_end)
+        await asyncio.wait_for(control_plane.patch_started.wait(), 30)
+        process.terminate()
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, errors) == (0, b"")
 
 
 @pytest.fixture
