@@ -284,7 +284,8 @@ async def test_a_timeout_says_how_long_was_waited(
 async def test_a_short_key_that_is_also_a_word_leaves_good_answers_alone(
     account: Any, clock: Any, server: Any, reply: Any
 ) -> None:
-    server.reply(reply({"name": "accounts/acme/deployments/demo", "displayName": "demo"}))
+    name = f"accounts/{account.account_id}/deployments/demo"
+    server.reply(reply({"name": name, "displayName": "demo"}))
     async with FireworksClient(replace(account, api_key="demo"), clock) as client:
         deployment = await client.get_deployment("demo")
     assert deployment.display_name == "demo"
