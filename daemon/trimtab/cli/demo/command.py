@@ -44,7 +44,7 @@ _Begin = Annotated[
         "--from",
         metavar="DURATION",
         help="Where in the load to begin: 7h, 31h30m. Second 0 is Monday midnight UTC.  "
-        "[default: 7h; 0s for a trace shorter than a day]",
+        "Default: 7h, or 0s for a trace shorter than a day.",
     ),
 ]
 _Speed = Annotated[
@@ -53,7 +53,7 @@ _Speed = Annotated[
 _Duration = Annotated[
     str | None,
     typer.Option(
-        "--for", metavar="DURATION", help="End after this much real time.  [default: Ctrl-C]"
+        "--for", metavar="DURATION", help="End after this much real time. Default: Ctrl-C."
     ),
 ]
 _Headless = Annotated[
@@ -66,7 +66,7 @@ _IsJson = Annotated[
 _Seed = Annotated[int, typer.Option(help="Decides the made-up load, arrivals and start times.")]
 _Policies = Annotated[
     Path | None,
-    typer.Option(help="File or directory of policies.  [default: the project's policies/]"),
+    typer.Option(help="File or directory of policies. Default: the project's policies/."),
 ]
 _Port = Annotated[
     int, typer.Option(help="Where the emulator listens; 0 takes a free port.", min=0, max=65535)
