@@ -17,7 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.worlds.engine_world import START
 
-from trimtab.core.decision import Hold, Order, Outcome, Reason, ScaleDown, Tick, WriteStatus
+from trimtab.core.decision import (
+    EventKind,
+    Hold,
+    Order,
+    Outcome,
+    Reason,
+    ScaleDown,
+    Tick,
+    WriteStatus,
+)
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
 from trimtab.core.engine import Engine
 from trimtab.core.expressions import Answer
@@ -328,6 +337,9 @@ class Life:
         )
         if is_applied:
             self._apply(order)
+            seen_early = self.engine.step(self.now, self.fleet, due=[])
+            kinds = [event.kind for event in seen_early.events if event.deployment == name]
+            assert EventKind.BOUNDS_CHANGED not in kinds, "our own write is not somebody else's"
         if status in (WriteStatus.APPLIED, WriteStatus.UNKNOWN):
             self.moves[name].append((self.now, order.to_replicas - order.from_replicas))
         self.engine.record(Outcome(order=order, at=self.now, status=status, sentence=""))

@@ -67,7 +67,7 @@ class Engine:
         self._matcher = Matcher(policies)
         self._deployments = dict(memory.deployments) if memory is not None else {}
         self._lead_times = lead_times or LeadTimes()
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, Pair] = {}
 
     @property
     def memory(self) -> Memory:
@@ -113,7 +113,7 @@ class Engine:
             decisions.append(decision)
             if order is not None:
                 orders.append(order)
-                self._in_flight.add(name)
+                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
         return Tick(at=now, decisions=tuple(decisions), orders=tuple(orders), events=tuple(events))
 
     def record(self, outcome: Outcome) -> None:
@@ -123,7 +123,7 @@ class Engine:
         deployment is held.
         """
         order = outcome.order
-        self._in_flight.discard(order.deployment)
+        self._in_flight.pop(order.deployment, None)
         memory = self._deployments.get(order.deployment)
         if memory is None or outcome.status is WriteStatus.VOID:
             return
@@ -176,7 +176,9 @@ class Engine:
             if memory is None or memory.created_at != deployment.created_at:
                 self._begin(now, deployment, events)
             else:
-                self._deployments[name] = _noticed(memory, deployment, now, events)
+                self._deployments[name] = _noticed(
+                    memory, deployment, now, events, in_flight=self._in_flight.get(name)
+                )
         for name in [name for name in self._deployments if name not in fleet]:
             self._lose(now, name, events)
 
@@ -268,7 +270,12 @@ class Engine:
 
 
 def _noticed(
-    memory: DeploymentMemory, deployment: Deployment, now: float, events: list[Event]
+    memory: DeploymentMemory,
+    deployment: Deployment,
+    now: float,
+    events: list[Event],
+    *,
+    in_flight: Pair | None,
 ) -> DeploymentMemory:
     if memory.gone_at is not None:
         memory = memory._replace(gone_at=None)
@@ -284,6 +291,8 @@ def _noticed(
             )
         )
         memory = memory._replace(state=deployment.state)
+    if (deployment.min_replicas, deployment.max_replicas) == in_flight:
+        return memory  # our own write, seen before its outcome came back
     memory, event = notice(memory, deployment, now)
     if event is not None:
         events.append(event)

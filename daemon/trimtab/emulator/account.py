@@ -38,6 +38,7 @@ class Account:
     scrapes: TokenBucket = field(default_factory=lambda: TokenBucket(SCRAPES_PER_MINUTE))
     metrics_text: str = ""
     metrics_at: float | None = None
+    scraped_at: float | None = None
 
     @property
     def name(self) -> str:

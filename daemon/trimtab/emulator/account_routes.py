@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from aiohttp import web
 from trimtab.emulator import account as accounts
 from trimtab.emulator import masks, metrics, quotas, routers, schema, shapes, validation
 from trimtab.emulator.calls import update_paths
+from trimtab.emulator.listing import list_page
 from trimtab.emulator.quotas import Quota
 from trimtab.emulator.refusals import already_exists, exhausted, invalid, not_found
 from trimtab.emulator.routers import Router
@@ -28,8 +30,8 @@ async def list_accounts(call: Call) -> Answer:
         for account in call.emulation.accounts.values()
         if account.is_opened_by(call.key)
     ]
-    values.sort(key=lambda value: value["name"])
-    return call.page("accounts", schema.ACCOUNT, values)
+    query = dataclasses.replace(call.list_query(), order_by="name")
+    return list_page("accounts", schema.ACCOUNT, values, query, call.emulation.switches)
 
 
 async def get_account(call: Call) -> Answer:
@@ -48,7 +50,7 @@ async def scrape(call: Call) -> web.Response:
             f"at most {accounts.SCRAPES_PER_MINUTE:g} requests per minute",
             retry_after_seconds=wait_seconds,
         )
-    response = web.Response(text=account.metrics_text)
+    response = web.Response(text=call.emulation.scrape(account))
     response.headers["Content-Type"] = metrics.CONTENT_TYPE
     return response
 

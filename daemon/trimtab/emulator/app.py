@@ -64,7 +64,10 @@ def _life(emulation: Emulation) -> Callable[[web.Application], AsyncIterator[Non
     async def live() -> None:
         while True:
             await emulation.clock.sleep(TICK_SECONDS)
-            emulation.advance()
+            try:
+                emulation.advance()
+            except Exception:  # noqa: BLE001  a bug in one tick must not stop time in silence
+                _log.exception("the emulated world failed to advance")
 
     async def context(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(live(), name="emulator-life")

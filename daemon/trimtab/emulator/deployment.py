@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from trimtab.emulator.messages import Value
     from trimtab.emulator.switches import Switches
     from trimtab.plant.deployment import PlantDeployment
+    from trimtab.plant.serving_model import ServingModel
     from trimtab.plant.workload import Workload
 
 CREATING, READY, UPDATING = "CREATING", "READY", "UPDATING"
@@ -37,9 +38,10 @@ class ScalerMemory:
 
 @dataclass(slots=True)
 class Rollout:
-    """A change of model, shape or hardware on its way."""
+    """A change of model, shape or hardware on its way; ``model`` serves once it is done."""
 
     ends_at: float
+    model: ServingModel
     fails: bool = False
 
 
@@ -121,6 +123,11 @@ class Deployment:
         self.workload = workload
         if self.is_live or self.state == FAILED:
             self.plant.set_workload(workload)
+
+    def run_on(self, model: ServingModel) -> None:
+        """Let the replicas serve as ``model`` does: other hardware, precision or weights."""
+        self.plant.model = model
+        self.plant._queue.model = model  # noqa: SLF001  the plant has no other way to swap it
 
     def stats(self) -> dict[str, int]:
         """Return the replica pipeline as replicaStats names it."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from trimtab.plant.workload import Workload
 
 METRICS_REFRESH_SECONDS = 30.0
+WATCHED_SECONDS = 300.0
+"""How long after a scrape an account's metrics are kept fresh."""
 ACCELERATOR_QUOTA_DEFAULT = 8
 
 
@@ -155,7 +157,7 @@ class Emulation:
                 METRICS_REFRESH_SECONDS / autoscaler.TICK_SECONDS
             ) == 0
             if is_refresh and now - tick_at < METRICS_REFRESH_SECONDS:
-                self._refresh_metrics(tick_at)
+                self._refresh_watched(tick_at)
         self._live_until(now)
         return now
 
@@ -210,18 +212,38 @@ class Emulation:
         blocked = self.faults.holds(FaultKind.CAPACITY_STUCK, deployment.name, now)
         if deployment.plant.replicas.scheduling_blocked != blocked:
             deployment.plant.replicas.scheduling_blocked = blocked
-        if deployment.granted == deployment.desired:
+        if deployment.plant.replicas.asked == deployment.granted == deployment.desired:
             return
         account = self.accounts[deployment.account]
         granted = quotas.grantable(account.quotas, account.deployments.values(), deployment)
-        if granted != deployment.granted:
-            deployment.granted = granted
+        deployment.granted = granted
+        if granted != deployment.plant.replicas.asked:
             deployment.plant.ask(granted, now)
 
-    def _refresh_metrics(self, now: float) -> None:
+    # -- metrics -----------------------------------------------------------------------------
+
+    def scrape(self, account: Account) -> str:
+        """Return the account's metrics as of the last refresh.
+
+        Folding a minute of histories is the dearest thing here, so an account that nobody scrapes
+        is not refreshed; its first scrape after a pause is as of now.
+        """
+        now = self.advance()
+        is_old = account.metrics_at is None or now - account.metrics_at >= METRICS_REFRESH_SECONDS
+        account.scraped_at = now
+        if is_old:
+            self._refresh(account, now)
+        return account.metrics_text
+
+    def _refresh_watched(self, now: float) -> None:
         for account in self.accounts.values():
-            account.metrics_text = metrics.exposition(account, now, self.switches, self.faults)
-            account.metrics_at = now
+            seen = account.scraped_at
+            if seen is not None and now - seen <= WATCHED_SECONDS:
+                self._refresh(account, now)
+
+    def _refresh(self, account: Account, now: float) -> None:
+        account.metrics_text = metrics.exposition(account, now, self.switches, self.faults)
+        account.metrics_at = now
 
 
 def finite_seconds(seconds: float, limit: float) -> bool:

@@ -103,6 +103,7 @@ def _leave_updating(deployment: Deployment, now: float, switches: Switches) -> N
         return
     deployment.rollout = None
     if not rollout.fails:
+        deployment.run_on(rollout.model)
         deployment.state = states.READY
         deployment.status = None
         deployment.updated_at = now

@@ -79,6 +79,8 @@ def list_page(
         response[key] = rendered
     if len(rows) > size:
         response["nextPageToken"] = _write_token(page[-1][0], query)
+    elif switches.emit_defaults:
+        response["nextPageToken"] = ""
     if total or switches.emit_defaults:
         response["totalSize"] = total
     return response

@@ -164,6 +164,12 @@ def update(
     desired = _desired_after(emulation, deployment, spec, roots)
     if switches.quota_check == "write":
         _require_quota(account, deployment, spec, desired)
+    if (before["acceleratorType"], before["acceleratorCount"]) != (
+        spec["acceleratorType"],
+        spec["acceleratorCount"],
+    ):
+        # Nothing is held of the new hardware: every replica has to be granted again.
+        deployment.granted = 0
     deployment.spec = spec
     deployment.updated_at = now
     if roots & {*validation.REPLICA_FIELDS, "autoscalingPolicy"}:
@@ -237,12 +243,14 @@ def _require_quota(account: Account, deployment: Deployment, spec: Value, desire
 
 
 def _roll_out(emulation: Emulation, deployment: Deployment, now: float) -> None:
-    deployment.plant.model = construction.serving_model(deployment.spec)
+    model = construction.serving_model(deployment.spec)
+    if deployment.state == states.CREATING:
+        deployment.run_on(model)
+        return
     fails = emulation.faults.takes(FaultKind.FAIL_ON_UPDATE, deployment.name, now)
     ends_at = now + emulation.switches.update_takes_seconds
-    deployment.rollout = Rollout(ends_at, fails)
-    if deployment.state != states.CREATING:
-        deployment.state = states.UPDATING
+    deployment.rollout = Rollout(ends_at, model, fails)
+    deployment.state = states.UPDATING
 
 
 def scale(emulation: Emulation, account: Account, deployment: Deployment, count: int) -> None:

@@ -6,6 +6,7 @@ raises is reported and survived.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, ParamSpec, Protocol
 
 import structlog
@@ -149,4 +150,5 @@ def _guarded(tell: Callable[P, None], *news: P.args, **named: P.kwargs) -> None:
     try:
         tell(*news, **named)
     except Exception as bug:  # what a listener does with the news must not stop the daemon
-        LOG.exception("listener_failed", error=f"{type(bug).__name__}: {bug}")
+        with contextlib.suppress(Exception):  # nor must a log that nobody reads any more
+            LOG.exception("listener_failed", error=f"{type(bug).__name__}: {bug}")

@@ -219,7 +219,10 @@ class Daemon:
 
     async def read(self, target: Target) -> Reading:
         """Read all deployments of one target now, and wake those that changed."""
+        was_known = self.fleet.is_known
         reading = await self.fleet.refresh(target)
+        if self.fleet.is_known and not was_known:
+            self._trigger.tick_now()  # the first evaluation, even if there is nothing to scale
         kind = "ok" if reading.trouble is None else reading.trouble.kind.value
         self._audience.target_called(target.name, "list", kind)
         self._audience.fleet_read(reading)

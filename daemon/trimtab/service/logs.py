@@ -7,6 +7,7 @@ A repeated hold is logged once, when its reason changes.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
@@ -67,9 +68,26 @@ def configure_logs(
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=lambda *_: Lines(out),
         cache_logger_on_first_use=False,
     )
+
+
+class Lines:
+    """Writes finished lines. When nobody reads them any more, scaling is not what should stop."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def msg(self, line: str) -> None:
+        """Write one line and see that it leaves the process."""
+        try:
+            print(line, file=self._out, flush=True)
+        except BrokenPipeError:
+            # Nothing written later can fail again, not even the flush when the process ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+    debug = info = warning = error = critical = msg
 
 
 class Narrator(Silence):

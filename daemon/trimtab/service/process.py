@@ -106,8 +106,8 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             sys.stdout.flush()
             os._exit(128 + number)
         is_stopping = True
-        LOG.info("stopping", signal=number.name)
         stop()
+        LOG.info("stopping", signal=number.name)
 
     for number in SIGNALS:
         loop.add_signal_handler(number, received, number)

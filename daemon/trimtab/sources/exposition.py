@@ -22,6 +22,8 @@ _LINE = re.compile(
 )
 """A comment, an empty line, or a name, labels, a value and perhaps a timestamp in milliseconds."""
 
+_BEGINNING = re.compile(r"\s*[#a-zA-Z_:]")
+
 SHOWN_CHARACTERS = 80
 
 
@@ -52,16 +54,19 @@ def read_series(text: str, metrics: Collection[str]) -> Iterator[Series]:
 
 
 def _wanted_lines(text: str, metrics: frozenset[str]) -> Iterator[str]:
-    if text and not text.endswith("\n"):
-        last = text.rsplit("\n", 1)[-1]
-        raise _unreadable(f"text cut short; it ends in {excerpt(last, SHOWN_CHARACTERS)!r}")
-    for number, line in enumerate(text.split("\n"), start=1):
+    *lines, rest = text.split("\n")
+    for number, line in enumerate(lines, start=1):
         match = _LINE.match(line)
         if match is None:
             shown = excerpt(line, SHOWN_CHARACTERS)
             raise _unreadable(f"not Prometheus text; line {number} is {shown!r}")
         if match[1] in metrics:
             yield line
+    if rest:  # every line ends in a newline, the last one too
+        shown = excerpt(rest, SHOWN_CHARACTERS)
+        begins_well = _BEGINNING.match(rest) is not None
+        what = "text cut short; it ends in" if begins_well else "not Prometheus text; it is"
+        raise _unreadable(f"{what} {shown!r}")
 
 
 def _unreadable(what: str) -> SourceError:

@@ -281,6 +281,16 @@ async def test_a_timeout_says_how_long_was_waited(
     assert caught.value.is_ambiguous
 
 
+async def test_a_short_key_that_is_also_a_word_leaves_good_answers_alone(
+    account: Any, clock: Any, server: Any, reply: Any
+) -> None:
+    name = f"accounts/{account.account_id}/deployments/demo"
+    server.reply(reply({"name": name, "displayName": "demo"}))
+    async with FireworksClient(replace(account, api_key="demo"), clock) as client:
+        deployment = await client.get_deployment("demo")
+    assert deployment.display_name == "demo"
+
+
 async def test_the_key_is_nowhere_even_if_the_server_quotes_it(
     client: Any, account: Any, server: Any, reply: Any, api_key: str
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.worlds.engine_world import START, World, a_deployment, a_policy, world
+from tests.worlds.engine_world import NAME, START, World, a_deployment, a_policy, world
 
 from trimtab.core.adoption import USER_BOUNDS, WRITTEN_BOUNDS, annotations_for
 from trimtab.core.decision import EventKind, Hold, Reason, WriteStatus
@@ -102,6 +102,19 @@ def test_after_a_write_of_unknown_outcome_either_pair_is_our_own() -> None:
     w.apply(w.orders[0], WriteStatus.UNKNOWN)
     w.deployment = replace(pinned, observed_at=w.now + 300)  # it was not applied after all
     w.step(after=300.0, load=40.0)
+    assert user_range(w) == (1, 10)
+
+
+def test_our_own_write_seen_before_its_outcome_came_back_is_not_a_person() -> None:
+    w = world(2)
+    w.step(load=40.0)
+    (order,) = w.orders
+    applied = replace(w.deployment, min_replicas=4, max_replicas=4, observed_at=w.now + 1)
+    tick = w.engine.step(w.now + 1, {NAME: applied})
+    assert tick.events == ()
+    w.now += 2
+    w.apply(order)
+    w.step(after=15.0, load=40.0)
     assert user_range(w) == (1, 10)
 
 

@@ -153,6 +153,19 @@ def test_what_somebody_else_sets_is_the_owners_range_from_then_on(
     assert (allowed.lower, allowed.upper) == expected
 
 
+def test_taking_an_own_write_for_somebody_elses_is_a_violation() -> None:
+    audit = audit_of(policy())
+    audit.take_bounds_changed(100.0, NAME, "somebody set the replica bounds to 5-5")
+    assert promises(audit) == [Promise.OWN_WRITES_KNOWN]
+
+
+def test_noticing_what_somebody_really_set_is_none() -> None:
+    audit = audit_of(policy())
+    audit.owner_set(NAME, 3, 8)
+    audit.take_bounds_changed(100.0, NAME, "somebody set the replica bounds to 3-8")
+    assert promises(audit) == []
+
+
 def test_violations_are_all_counted_and_the_first_ones_kept() -> None:
     audit = audit_of(policy())
     for _ in range(VIOLATIONS_KEPT_MAX + 5):

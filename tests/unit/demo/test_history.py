@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.cli.demo.history import MINUTES_KEPT, DayShape, History
+from trimtab.cli.demo.history import DayShape, History
+from trimtab.cli.demo.snapshot import HISTORY_MINUTES
 from trimtab.plant import Load, SteppedWorkload, Totals
 
 HOUR = 3600.0
@@ -29,7 +30,7 @@ def test_a_steady_rate_is_steady_however_the_looks_fall(steps: list[float]) -> N
     for step in steps:
         now += step
         history.look(now, totals(7.0 * now), ready=1, asked=1)
-    assert len(history.moments) == min(MINUTES_KEPT, int(now / 60.0))
+    assert len(history.moments) == min(HISTORY_MINUTES, int(now / 60.0))
     for moment in history.moments:
         assert moment.requests_per_second == pytest.approx(7.0)
 
@@ -64,7 +65,7 @@ def test_it_remembers_the_fewest_and_the_most_ready_replicas_between_minutes_too
 def test_an_hour_is_kept_and_no_more() -> None:
     history = History(0.0)
     history.look(10 * HOUR, totals(36_000.0), ready=1, asked=1)
-    assert len(history.moments) == MINUTES_KEPT
+    assert len(history.moments) == HISTORY_MINUTES
 
 
 def test_a_day_runs_from_midnight_wherever_in_it_the_load_began() -> None:

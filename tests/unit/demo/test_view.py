@@ -130,3 +130,12 @@ def test_it_fits_every_size_that_is_allowed(width: int, height: int) -> None:
     assert len(lines) <= height
     assert all(line.cell_len <= width for line in lines)
     assert "Ctrl-C" in lines[-1].plain
+
+
+@given(width=st.integers(1, WIDTH_MIN), height=st.integers(1, HEIGHT_MIN))
+def test_a_terminal_that_shrinks_meanwhile_shows_less_and_breaks_nothing(
+    width: int, height: int
+) -> None:
+    lines = draw(build_snapshot(entries=ENTRIES), width, height)
+    assert len(lines) <= height
+    assert all(line.cell_len <= width for line in lines)

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from trimtab.cli.demo.world import DEPLOYMENTS, HOUR_SECONDS, MadeUpDay, Recording, replicas_for
+from trimtab.cli.demo.world import (
+    DEPLOYMENTS,
+    HOUR_SECONDS,
+    DemoDeployment,
+    MadeUpDay,
+    Recording,
+    replicas_for,
+)
 from trimtab.errors import SettingsError
 from trimtab.plant import SERVING_MODELS, Load, Slo
 
@@ -35,8 +42,8 @@ def test_each_deployment_has_its_own_shape_and_price_and_a_range_to_move_in() ->
 def test_at_seven_one_day_begins_while_another_ends() -> None:
     load = MadeUpDay(seed=0, from_seconds=7 * HOUR_SECONDS)
 
-    def rate(deployment: object, hour: float) -> float:
-        workload = load.traffic(deployment, MODEL, SLO, 12).workload  # type: ignore[arg-type]
+    def rate(deployment: DemoDeployment, hour: float) -> float:
+        workload = load.traffic(deployment, MODEL, SLO, 12).workload
         looks = [workload.load(hour * HOUR_SECONDS + 60.0 * minute) for minute in range(10)]
         return sum(look.requests_per_second for look in looks) / len(looks)
 

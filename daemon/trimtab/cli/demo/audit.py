@@ -32,6 +32,7 @@ class Promise(StrEnum):
     ONE_IN_FLIGHT = "one_in_flight"
     ADVICE_ONLY = "advice_only"
     UNDER_A_POLICY = "under_a_policy"
+    OWN_WRITES_KNOWN = "own_writes_known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ class WriteAudit:
     violations: list[Violation] = field(default_factory=list)
     violation_count: int = 0
     _in_flight: dict[str, int] = field(default_factory=dict)
+    _set_by_others: set[str] = field(default_factory=set)
 
     def arrive(self, write: Write) -> None:
         """Judge a write of the daemon's as it comes in."""
@@ -128,18 +130,18 @@ class WriteAudit:
         name = write.deployment
         self.arrived_by_deployment[name] = self.arrived_by_deployment.get(name, 0) + 1
         for promise, sentence in self._broken(write):
-            self.violation_count += 1
-            if len(self.violations) < VIOLATIONS_KEPT_MAX:
-                violation = Violation(
-                    at=write.at, deployment=name, promise=promise, sentence=sentence
-                )
-                self.violations.append(violation)
+            self._note(write.at, name, promise, sentence)
         self._in_flight[name] = self._in_flight.get(name, 0) + 1
 
     def end(self, deployment: str, *, is_refused: bool) -> None:
         """Note that the write which arrived last for ``deployment`` has been answered."""
         self._in_flight[deployment] -= 1
         self.refused += is_refused
+
+    def take_bounds_changed(self, at: float, deployment: str, sentence: str) -> None:
+        """Hear that the daemon saw somebody else set bounds; a violation if nobody did."""
+        if deployment not in self._set_by_others:
+            self._note(at, deployment, Promise.OWN_WRITES_KNOWN, f"nobody did, but: {sentence}")
 
     def owner_set(
         self, deployment: str, min_replicas: int | None, max_replicas: int | None
@@ -148,6 +150,7 @@ class WriteAudit:
         watched = self.watched.get(deployment)
         if watched is None:
             return
+        self._set_by_others.add(deployment)
         low = watched.owner_min if min_replicas is None else min_replicas
         high = watched.owner_max if max_replicas is None else max_replicas
         if low > high:  # the end that a person stated decides
@@ -157,6 +160,13 @@ class WriteAudit:
     def range_of(self, deployment: str) -> Range:
         """Return what ``deployment`` may have at this moment."""
         return allowed_range(self.watched[deployment])
+
+    def _note(self, at: float, deployment: str, promise: Promise, sentence: str) -> None:
+        self.violation_count += 1
+        if len(self.violations) < VIOLATIONS_KEPT_MAX:
+            self.violations.append(
+                Violation(at=at, deployment=deployment, promise=promise, sentence=sentence)
+            )
 
     def _broken(self, write: Write) -> Iterable[tuple[Promise, str]]:
         if self._in_flight.get(write.deployment, 0) > 0:

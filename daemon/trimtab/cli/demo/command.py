@@ -26,53 +26,63 @@ if TYPE_CHECKING:
     from trimtab.cli.demo.stage import DemoOptions, Stage
 
 SPEED_MIN, SPEED_MAX = 1.0, 600.0
+FROM_SECONDS_MAX = 366 * 86_400.0
 INTERRUPTED = 130
 LOG_WRITES_KEPT = 40
 
 
+_Trace = Annotated[
+    Path | None,
+    typer.Option(
+        help="Replay this load (t_s,requests,prompt_tokens,output_tokens; CSV or gzip), scaled to "
+        "each deployment, instead of a made-up working week.",
+    ),
+]
+_Begin = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DURATION",
+        help="Where in the load to begin: 7h, 31h30m. Second 0 is Monday midnight UTC.  "
+        "Default: 7h, or 0s for a trace shorter than a day.",
+    ),
+]
+_Speed = Annotated[
+    float, typer.Option(help=f"Simulated seconds a second, {SPEED_MIN:g} to {SPEED_MAX:g}.")
+]
+_Duration = Annotated[
+    str | None,
+    typer.Option(
+        "--for", metavar="DURATION", help="End after this much real time. Default: Ctrl-C."
+    ),
+]
+_Headless = Annotated[
+    bool, typer.Option("--headless", help="Plain lines instead of the live view.")
+]
+_IsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Nothing on stdout but one JSON object, at the end."),
+]
+_Seed = Annotated[int, typer.Option(help="Decides the made-up load, arrivals and start times.")]
+_Policies = Annotated[
+    Path | None,
+    typer.Option(help="File or directory of policies. Default: the project's policies/."),
+]
+_Port = Annotated[
+    int, typer.Option(help="Where the emulator listens; 0 takes a free port.", min=0, max=65535)
+]
+
+
 def demo(
-    trace: Annotated[
-        Path | None,
-        typer.Option(
-            help="Replay this load (t_s,requests,prompt_tokens,output_tokens; CSV or gzip), scaled to "
-            "each deployment, instead of a made-up working week.",
-        ),
-    ] = None,
-    begin: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="DURATION",
-            help="Where in the load to begin: 7h, 31h30m. Second 0 is Monday midnight UTC.  "
-            "[default: 7h; 0s for a trace shorter than a day]",
-        ),
-    ] = None,
-    speed: Annotated[
-        float, typer.Option(help=f"Simulated seconds a second, {SPEED_MIN:g} to {SPEED_MAX:g}.")
-    ] = 60.0,
-    duration: Annotated[
-        str | None,
-        typer.Option(
-            "--for", metavar="DURATION", help="End after this much real time.  [default: Ctrl-C]"
-        ),
-    ] = None,
-    headless: Annotated[
-        bool, typer.Option("--headless", help="Plain lines instead of the live view.")
-    ] = False,
-    is_json: Annotated[
-        bool,
-        typer.Option("--json", help="Nothing on stdout but one JSON object, at the end."),
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(help="Decides the made-up load, arrivals and start times.")
-    ] = 0,
-    policies: Annotated[
-        Path | None,
-        typer.Option(help="File or directory of policies.  [default: the project's policies/]"),
-    ] = None,
-    port: Annotated[
-        int, typer.Option(help="Where the emulator listens; 0 takes a free port.", min=0, max=65535)
-    ] = 0,
+    trace: _Trace = None,
+    begin: _Begin = None,
+    speed: _Speed = 60.0,
+    duration: _Duration = None,
+    headless: _Headless = False,
+    is_json: _IsJson = False,
+    seed: _Seed = 1,
+    policies: _Policies = None,
+    port: _Port = 0,
 ) -> None:
     """Watch trimtab scale three emulated deployments.
 
@@ -116,6 +126,9 @@ def _run(
     from trimtab.service.logs import configure_logs
     from trimtab.version import VERSION
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow that cannot be printed ends nothing
     log = _Log()
     show = _show(log, is_headless=is_headless or is_json, is_json=is_json)
 
@@ -153,6 +166,8 @@ def _show(log: _Log, *, is_headless: bool, is_json: bool) -> Show:
     from rich.console import Console
 
     console = Console(highlight=False)
+    if console.is_dumb_terminal:
+        return PlainShow(sys.stdout)
     width, height = console.size
     if width < WIDTH_MIN or height < HEIGHT_MIN:
         _refuse(
@@ -171,6 +186,8 @@ def _seconds(flag: str, text: str) -> float:
     seconds = parse_duration(text)
     if seconds is None:
         _refuse(f"{flag} {text!r} is not a duration; {duration_hint(text)}", ExitCode.USAGE)
+    if flag == "--from" and seconds > FROM_SECONDS_MAX:
+        _refuse(f"--from {text!r} lies more than a year ahead; give less", ExitCode.USAGE)
     if flag == "--for" and seconds <= 0.0:
         _refuse(f"--for {text!r} ends before it begins; give 1s or more", ExitCode.USAGE)
     return seconds

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from trimtab.cli.demo.snapshot import Moment
+from trimtab.cli.demo.snapshot import HISTORY_MINUTES, Moment
 
 if TYPE_CHECKING:
     from trimtab.plant import Totals, Workload
 
 MINUTE_SECONDS = 60.0
-MINUTES_KEPT = 60
 DAY_SECONDS = 86_400.0
 _DAY_SLOTS = 48
 _LOOKS_PER_SLOT = 3
@@ -23,20 +22,31 @@ class History:
     def __init__(self, started_at: float) -> None:
         self._started_at = self._summed_at = started_at
         self._minutes = 0
-        self._moments: deque[Moment] = deque(maxlen=MINUTES_KEPT)
-        self._sums: deque[tuple[float, float, float]] = deque([(0.0, 0.0, 0.0)], MINUTES_KEPT + 1)
-        self.ready_least: int | None = None
-        self.ready_most: int | None = None
+        self._moments: deque[Moment] = deque(maxlen=HISTORY_MINUTES)
+        self._sums: deque[tuple[float, float, float]] = deque(
+            [(0.0, 0.0, 0.0)], HISTORY_MINUTES + 1
+        )
+        self._ready: tuple[int, int] | None = None
 
     @property
     def moments(self) -> tuple[Moment, ...]:
         """The last hour, oldest first."""
         return tuple(self._moments)
 
+    @property
+    def ready_least(self) -> int:
+        """The fewest ready replicas of any look; 0 before the first."""
+        return self._ready[0] if self._ready else 0
+
+    @property
+    def ready_most(self) -> int:
+        """The most ready replicas of any look; 0 before the first."""
+        return self._ready[1] if self._ready else 0
+
     def look(self, now: float, totals: Totals, *, ready: int, asked: int) -> None:
         """Take in how things are at ``now``; looks may be more or less often than minutes."""
-        self.ready_least = min(ready, _or(self.ready_least, ready))
-        self.ready_most = max(ready, _or(self.ready_most, ready))
+        least, most = self._ready or (ready, ready)
+        self._ready = min(least, ready), max(most, ready)
         minutes = int((now - self._started_at) / MINUTE_SECONDS) - self._minutes
         if minutes <= 0:
             return
@@ -107,7 +117,3 @@ class DayShape:
             at += self._period if at < 0.0 else 0.0
             total += self._workload.load(at).requests_per_second
         return total / _LOOKS_PER_SLOT
-
-
-def _or(known: int | None, otherwise: int) -> int:
-    return otherwise if known is None else known

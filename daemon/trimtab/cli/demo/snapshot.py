@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from trimtab.simulation.fitting import Fit
     from trimtab.simulation.references import Account
 
+HISTORY_MINUTES = 60
+"""How much of the past is kept and drawn."""
+
+RECENT_MINUTES = 5
+"""Over how long recent attainment is taken."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicas:

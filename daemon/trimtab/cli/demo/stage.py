@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
+from trimtab.cli.demo.actor import Actor
 from trimtab.cli.demo.audit import Watched, WriteAudit
 from trimtab.cli.demo.chronicle import ENTRIES_MAX, Chronicle
-from trimtab.cli.demo.history import DayShape, History
-from trimtab.cli.demo.snapshot import DemoSnapshot, DeploymentView, Replicas
+from trimtab.cli.demo.snapshot import DemoSnapshot
 from trimtab.cli.demo.wiretap import wiretap
 from trimtab.cli.demo.world import (
     ACCOUNT,
@@ -31,14 +32,14 @@ from trimtab.cli.demo.world import (
     replicas_for,
 )
 from trimtab.clock import ScaledClock
-from trimtab.core.decision import Hold
+from trimtab.core.decision import EventKind
 from trimtab.core.deployment import Deployment as CoreDeployment
 from trimtab.emulator.app import build_app
 from trimtab.emulator.emulation import Emulation
 from trimtab.errors import TrimtabError
 from trimtab.policy import load_policies
 from trimtab.service.daemon import Daemon
-from trimtab.simulation.references import Reference, ReferenceCase, account_for
+from trimtab.simulation.references import Reference, ReferenceCase
 from trimtab.sources.fireworks import NAME as SOURCE
 from trimtab.sources.fireworks import FireworksMetrics
 from trimtab.targets.fireworks.adapter import FireworksTarget
@@ -50,10 +51,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trimtab.cli.demo.audit import Range
-    from trimtab.cli.demo.world import Traffic
+    from trimtab.core.decision import Tick
     from trimtab.core.policy import Policy
     from trimtab.emulator.deployment import Deployment as EmulatedDeployment
-    from trimtab.simulation.references import Account
 
 API_KEY = "the-daemons-own-key"
 """Which writes are the daemon's is told by the key; the emulator takes any other one as well."""
@@ -63,8 +63,6 @@ HOST = "127.0.0.1"
 
 WARM_UP_SECONDS = 120.0
 """The world lives this long before the daemon starts, so that its first look finds a full minute."""
-
-RECENT_MINUTES = 5
 
 
 class PortError(TrimtabError):
@@ -79,19 +77,8 @@ class DemoOptions:
     trace: Path | None = None
     from_seconds: float | None = None
     speed: float = 60.0
-    seed: int = 0
+    seed: int = 1
     port: int = 0
-
-
-@dataclass(slots=True)
-class _Actor:
-    """One deployment on stage, with everything that is kept beside it."""
-
-    deployment: DemoDeployment
-    emulated: EmulatedDeployment
-    traffic: Traffic
-    history: History
-    day: DayShape
 
 
 class Stage:
@@ -124,7 +111,7 @@ class Stage:
 
     # -- setting the scene ---------------------------------------------------------------------
 
-    def _cast(self, deployment: DemoDeployment) -> _Actor:
+    def _cast(self, deployment: DemoDeployment) -> Actor:
         """Put one deployment into the emulator, with as many replicas as its first load needs."""
         emulated = self.emulation.add_deployment(
             ACCOUNT,
@@ -155,13 +142,7 @@ class Stage:
             replicas_ready=max(allowed.lower, min(allowed.upper, needed)),
         )
         local = self._load.from_seconds + deployment.hours_ahead * HOUR_SECONDS
-        return _Actor(
-            deployment=deployment,
-            emulated=emulated,
-            traffic=traffic,
-            history=History(emulated.plant.started_at),
-            day=DayShape(traffic.workload, local_seconds=local),
-        )
+        return Actor(deployment, emulated, traffic, local_seconds=local)
 
     def _policy_of(self, emulated: EmulatedDeployment) -> Policy | None:
         """Return the one policy that is about a deployment; the engine is not asked."""
@@ -234,7 +215,7 @@ class Stage:
         try:
             await web.TCPSite(runner, HOST, port).start()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise PortError(
                 f"the emulator cannot listen on {HOST}:{port}: {reason}; give another --port, or 0"
             ) from error
@@ -253,9 +234,15 @@ class Stage:
             sources=[source],
             policies=self._policies,
             random=rng,
-            on_tick=self.chronicle.take_tick,
+            on_tick=self._take_tick,
             on_outcome=self.chronicle.take_outcome,
         )
+
+    def _take_tick(self, tick: Tick) -> None:
+        self.chronicle.take_tick(tick)
+        for event in tick.events:
+            if event.kind is EventKind.BOUNDS_CHANGED:
+                self.audit.take_bounds_changed(event.at, event.deployment, event.sentence)
 
     # -- what there is to see ------------------------------------------------------------------
 
@@ -270,10 +257,7 @@ class Stage:
                 before, after = int(event.details["before"]), int(event.details["after"])
                 self.chronicle.take_platform_move(event.at, event.subject, before, after)
         for actor in self._actors:
-            plant = actor.emulated.plant
-            actor.history.look(
-                now, plant.totals, ready=plant.replicas.ready, asked=actor.emulated.desired
-            )
+            actor.look(now)
 
     def snapshot(self, *, remaining_seconds: float | None = None) -> DemoSnapshot:
         """Return everything at this moment as a value."""
@@ -290,7 +274,14 @@ class Stage:
             url=self.url,
             remaining_seconds=remaining_seconds,
             deployments=tuple(
-                self._view(actor, now, at_max[actor.deployment.name], at_min[actor.deployment.name])
+                actor.view(
+                    now,
+                    switches=self.emulation.switches,
+                    audit=self.audit,
+                    chronicle=self.chronicle,
+                    at_max=at_max[actor.name],
+                    at_min=at_min[actor.name],
+                )
                 for actor in self._actors
             ),
             entries=chronicle.newest(ENTRIES_MAX),
@@ -305,58 +296,6 @@ class Stage:
             troubles=tuple(self._troubles()),
         )
 
-    def _view(self, actor: _Actor, now: float, at_max: Account, at_min: Account) -> DeploymentView:
-        deployment, emulated, history = actor.deployment, actor.emulated, actor.history
-        name, plant = deployment.name, emulated.plant
-        replicas = plant.replicas
-        watched = self.audit.watched[name]
-        decision = self.chronicle.latest.get(name)
-        verdict = None if decision is None else decision.verdict
-        elapsed = now - plant.started_at
-        moments = history.moments
-        return DeploymentView(
-            id=deployment.id,
-            name=name,
-            hardware=deployment.hardware,
-            users=deployment.users,
-            hours_ahead=deployment.hours_ahead,
-            state=emulated.shown_state(self.emulation.switches),
-            mode="" if watched.policy is None else watched.policy.mode.value,
-            policy="" if watched.policy is None else watched.policy.name,
-            allowed=self.audit.range_of(name),
-            requests_per_second=moments[-1].requests_per_second
-            if moments
-            else plant.load_now.requests_per_second,
-            history=moments,
-            day=actor.day.levels(elapsed),
-            day_position=actor.day.position(elapsed),
-            replicas=Replicas(
-                asked=emulated.desired,
-                pending=replicas.pending + emulated.starved,
-                downloading=replicas.downloading,
-                initializing=replicas.initializing,
-                ready=replicas.ready,
-                draining=replicas.draining,
-            ),
-            ready_least=_or(history.ready_least, replicas.ready),
-            ready_most=_or(history.ready_most, replicas.ready),
-            slo=f"TTFT {plant.slo.ttft_seconds:g} s, TPOT {plant.slo.tpot_seconds * 1e3:g} ms",
-            attainment_recent=history.attainment_over(RECENT_MINUTES),
-            account=account_for(
-                plant,
-                accelerators_per_replica=emulated.accelerators,
-                usd_per_accelerator_hour=deployment.usd_per_accelerator_hour,
-            ),
-            at_max=at_max,
-            at_min=at_min,
-            scale_ups=self.chronicle.scale_ups_by_deployment[name],
-            scale_downs=self.chronicle.scale_downs_by_deployment[name],
-            patches=self.audit.arrived_by_deployment.get(name, 0),
-            holds_for=verdict.reason.value if isinstance(verdict, Hold) else None,
-            wanted=None if decision is None else decision.wanted,
-            fitted=actor.traffic.fitted,
-        )
-
     def _troubles(self) -> Iterable[str]:
         """Say what stands in the daemon's way, by its own account."""
         if self._daemon is None:
@@ -368,10 +307,6 @@ class Stage:
         for source in status.sources:
             if source.last is not None and source.last.trouble is not None:
                 yield f"no metrics: {source.last.trouble}"
-
-
-def _or(known: int | None, otherwise: int) -> int:
-    return otherwise if known is None else known
 
 
 def _load(options: DemoOptions) -> MadeUpDay | Recording:

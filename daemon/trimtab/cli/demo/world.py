@@ -29,7 +29,7 @@ MONDAY = 1_767_571_200.0
 """UTC seconds of Monday 5 January 2026, midnight: second 0 of every load in the demo."""
 
 MORNING_SECONDS = 7 * HOUR_SECONDS
-"""Where the demo begins unless told otherwise: London goes to work, Auckland to bed."""
+"""Where the demo begins unless told otherwise: London goes to work, Dubai to lunch, Auckland to bed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +101,9 @@ DEPLOYMENTS = (
         usd_per_accelerator_hour=A100_USD,
         min_replicas=1,
         max_replicas=10,
-        users="Bengaluru",
-        hours_ahead=5.5,
-        busiest=Load(21.0, 1750.0, 28.0),
+        users="Dubai",
+        hours_ahead=4.0,
+        busiest=Load(24.0, 1750.0, 28.0),
     ),
 )
 """Lengths are the means of conversations and of code completion in the Azure 2023 LLM trace; code

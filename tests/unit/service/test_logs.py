@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from scripted_world import CHAT, START, a_deployment, a_failure, a_policy, an_order
+
+from trimtab.clock import ManualClock
+from trimtab.core.decision import Outcome, Reason, WriteStatus
+from trimtab.core.deployment import State
+from trimtab.core.engine import Engine
+from trimtab.core.signals import Sample
+from trimtab.errors import ErrorKind, TargetError
+from trimtab.service.actuator import Withheld, Withholding
+from trimtab.service.controller import Evaluation
+from trimtab.service.fleet import Reading, Trouble
+from trimtab.service.logs import Narrator, configure_logs
+from trimtab.service.observer import Poll
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Book:
+    """A narrator that writes JSON lines into memory."""
+
+    def __init__(self) -> None:
+        self.stream = StringIO()
+        self.clock = ManualClock(START)
+        configure_logs(self.clock, stream=self.stream)
+        self.narrator = Narrator(tick_interval_seconds=15.0)
+        self.engine = Engine([a_policy()])
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def evaluate(self, load: float | None = None, **deployment: Any) -> None:
+        self.clock.advance(1.0)
+        now = self.clock.now()
+        fleet = {CHAT: a_deployment(**deployment)}
+        samples = [] if load is None else [Sample(CHAT, "load", now, load)]
+        tick = self.engine.step(now, fleet, samples)
+        self.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.001))
+
+
+@pytest.fixture
+def book() -> Iterator[Book]:
+    yield Book()
+    structlog.reset_defaults()
+
+
+def test_a_line_begins_with_time_level_and_event(book: Book) -> None:
+    book.evaluate(20.0)
+    assert list(book.lines[0])[:3] == ["time", "level", "event"]
+    assert book.lines[0]["time"] == "2026-01-01T00:00:01.000+00:00"
+
+
+def test_a_repeated_hold_is_told_once_and_again_when_its_reason_changes(book: Book) -> None:
+    for _ in range(5):
+        book.evaluate(20.0)
+    for _ in range(5):
+        book.evaluate(20.0, state=State.FAILED)
+    book.evaluate(20.0)
+    holds = [line["reason"] for line in book.lines if line["event"] == "hold"]
+    assert holds == ["steady", "failed", "steady"]
+
+
+def test_a_decision_is_told_with_what_it_rests_on(book: Book) -> None:
+    book.evaluate(58.0)
+    book.evaluate(58.0)
+    [line] = [line for line in book.lines if line["event"] == "decision"]
+    assert line["deployment"] == CHAT
+    assert (line["verdict"], line["reason"]) == ("scale up", "demand")
+    assert (line["current"], line["desired"], line["wanted"]) == (2, 6, 6)
+    assert line["sentence"].startswith("scale up 2 → 6: ")
+
+
+def test_events_are_told_and_a_deployment_that_comes_back_is_told_anew(book: Book) -> None:
+    book.evaluate(20.0)
+    tick = book.engine.step(book.clock.now() + 1, {}, [])
+    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.001))
+    book.evaluate(20.0)
+    assert book.events() == ["adopted", "hold", "gone", "hold"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "level"),
+    [
+        (Reason.STEADY, "info"),
+        (Reason.FAILED, "warning"),
+        (Reason.UNKNOWN_STATE, "warning"),
+        (Reason.INVARIANT, "error"),
+    ],
+)
+def test_a_hold_is_as_loud_as_it_is_grave(book: Book, reason: Reason, level: str) -> None:
+    tick = book.engine.step(START, {CHAT: a_deployment()}, [Sample(CHAT, "load", START, 20.0)])
+    [decision] = tick.decisions
+    held = replace(decision, verdict=replace(decision.verdict, reason=reason))
+    tick = replace(tick, decisions=(held,), events=())
+    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.0))
+    assert [line["level"] for line in book.lines] == [level]
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [
+        (WriteStatus.APPLIED, "info"),
+        (WriteStatus.VOID, "info"),
+        (WriteStatus.NOT_APPLIED, "warning"),
+        (WriteStatus.UNKNOWN, "warning"),
+    ],
+)
+def test_every_write_is_told_with_its_outcome(book: Book, status: WriteStatus, level: str) -> None:
+    outcome = Outcome(order=an_order(), at=START, status=status, sentence="so it went")
+    book.narrator.wrote(outcome)
+    [line] = book.lines
+    assert (line["event"], line["level"], line["outcome"]) == ("write", level, status.value)
+    assert (line["from_replicas"], line["to_replicas"]) == (2, 4)
+
+
+def test_a_withheld_order_is_told_once_while_nothing_about_it_changes(book: Book) -> None:
+    tick = book.engine.step(START, {}, [])
+
+    def withheld(sentence: str) -> None:
+        one = Withholding(order=an_order(), reason=Withheld.BACKING_OFF, sentence=sentence)
+        book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.0, withheld=(one,)))
+
+    for sentence in ("quota", "quota", "refused", "refused"):
+        withheld(sentence)
+    assert [line["sentence"] for line in book.lines] == ["quota", "refused"]
+
+
+def test_a_failing_source_is_told_once_per_change_of_state(book: Book) -> None:
+    def polled(kind: ErrorKind | None, words: str = "") -> None:
+        book.narrator.polled(
+            Poll(
+                source="fireworks",
+                endpoint="accounts/acme",
+                at=START,
+                took_seconds=0.1,
+                trouble=words or None,
+                error_kind=kind,
+            )
+        )
+
+    polled(None)
+    polled(ErrorKind.TIMEOUT, "no answer within 5 s")
+    polled(ErrorKind.TIMEOUT, "no answer within 6 s")
+    polled(ErrorKind.UNAUTHENTICATED, "bad key")
+    polled(None)
+    polled(None)
+    assert book.events() == ["source_failed", "source_failed", "source_recovered"]
+    assert [line.get("error_kind") for line in book.lines] == ["timeout", "unauthenticated", None]
+
+
+def test_a_failing_target_says_how_old_the_view_is_that_stays_in_force(book: Book) -> None:
+    trouble = Trouble(since=START, kind=ErrorKind.UNAVAILABLE, sentence="away")
+    for _ in range(3):
+        book.narrator.fleet_read(
+            Reading(target="accounts/acme", trouble=trouble, view_age_seconds=42.0)
+        )
+    book.narrator.fleet_read(Reading(target="accounts/acme"))
+    assert book.events() == ["target_failed", "target_recovered"]
+    assert book.lines[0]["view_age_seconds"] == 42.0
+
+
+def test_a_task_that_ended_is_told_with_its_traceback_for_who_mends_it(book: Book) -> None:
+    with pytest.raises(TargetError) as caught:
+        raise a_failure()
+    book.narrator.task_ended("read the fleet", caught.value, 1.5)
+    [line] = book.lines
+    assert line["error"] == "TargetError: the control plane is away"
+    assert "Traceback" in line["exception"]
+
+
+def test_an_evaluation_slower_than_half_the_interval_is_told(book: Book) -> None:
+    tick = book.engine.step(START, {}, [])
+    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=7.4))
+    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=7.6))
+    assert book.events() == ["slow_evaluation"]
+
+
+def test_the_level_decides_what_is_written() -> None:
+    stream = StringIO()
+    configure_logs(ManualClock(START), level="warning", stream=stream)
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+    structlog.reset_defaults()
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["loud"]
+
+
+def test_the_console_form_is_for_people() -> None:
+    stream = StringIO()
+    configure_logs(ManualClock(START), form="console", stream=stream)
+    structlog.get_logger().info("started", version="1")
+    structlog.reset_defaults()
+    assert stream.getvalue().startswith("2026-01-01T00:00:00.000+00:00 [info     ] started")

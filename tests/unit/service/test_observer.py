@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Self
+
+import pytest
+from scripted_world import (
+    CHAT,
+    START,
+    ScriptedSource,
+    ScriptedTarget,
+    a_deployment,
+    a_policy,
+    a_source_failure,
+    pass_time,
+    settle,
+)
+
+from trimtab.clock import ManualClock
+from trimtab.core.engine import Engine
+from trimtab.core.policy import Selector
+from trimtab.core.signals import Sample
+from trimtab.errors import ErrorKind
+from trimtab.service.fleet import Fleet
+from trimtab.service.observer import Inbox, Observer, Poll
+from trimtab.service.trigger import Trigger
+
+
+class Listening:
+    def __init__(self, **policy: object) -> None:
+        self.clock = ManualClock(START)
+        self.source = ScriptedSource(self.clock)
+        self.target = ScriptedTarget().hold(a_deployment())
+        self.fleet = Fleet(self.clock, [self.target])
+        self.inbox = Inbox()
+        self.polls: list[Poll] = []
+        self.trigger = Trigger(self.clock, Random(1), tick_interval_seconds=1e9)
+        self.observer = Observer(
+            self.clock,
+            self.source,
+            engine=Engine([a_policy(**policy)]),
+            fleet=self.fleet,
+            inbox=self.inbox,
+            trigger=self.trigger,
+            on_poll=self.polls.append,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.fleet.refresh(self.target)
+        await self.trigger.wait()  # the first tick
+        self.task = asyncio.create_task(self.observer.run())
+        await settle()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def test_samples_wait_for_the_controller_and_wake_their_deployments() -> None:
+    async with Listening() as listening:
+        woken = asyncio.create_task(listening.trigger.wait())
+        await pass_time(listening.clock, 1.0)
+        assert (await woken).names == {CHAT}
+        assert listening.inbox.drain() == [Sample(CHAT, "load", START, 20.0)]
+        assert listening.inbox.drain() == []
+
+
+async def test_polls_come_at_the_interval_of_the_source() -> None:
+    async with Listening() as listening:
+        await pass_time(listening.clock, 100.0)
+        assert listening.source.polls_at == [0.0, 30.0, 60.0, 90.0]
+
+
+async def test_a_failing_source_is_asked_no_more_often_than_a_healthy_one() -> None:
+    async with Listening() as listening:
+        listening.source.failure = a_source_failure()
+        await pass_time(listening.clock, 100.0)
+        assert listening.source.polls_at == [0.0, 30.0, 60.0, 90.0]
+        assert [poll.error_kind for poll in listening.polls][1:] == [ErrorKind.UNAVAILABLE] * 3
+        assert listening.polls[-1].trouble == "the metrics are away"
+
+
+async def test_a_retry_after_is_honoured() -> None:
+    listening = Listening()
+    listening.source.failure = a_source_failure(ErrorKind.RATE_LIMITED, retry_after_seconds=75.0)
+    async with listening:
+        await pass_time(listening.clock, 100.0)
+        assert listening.source.polls_at == [0.0, 75.0]
+
+
+async def test_a_bug_in_a_source_is_for_the_supervisor_not_swallowed() -> None:
+    listening = Listening()
+    listening.source.failure = ZeroDivisionError()
+    async with listening:
+        with pytest.raises(ZeroDivisionError):
+            await listening.task
+
+
+async def test_a_source_that_no_policy_uses_is_not_asked() -> None:
+    async with Listening(selector=Selector(display_name="nothing-*")) as listening:
+        await pass_time(listening.clock, 100.0)
+        assert listening.source.polls_at == []
+
+
+async def test_the_first_poll_follows_the_first_reading_of_the_fleet_at_once() -> None:
+    listening = Listening()
+    held = dict(listening.target.deployments)
+    listening.target.deployments.clear()
+    slow = ScriptedTarget("accounts/slow")
+    listening.fleet = Fleet(listening.clock, [listening.target, slow])
+    listening.observer._fleet = listening.fleet
+    async with listening:
+        await pass_time(listening.clock, 5.0)
+        assert listening.source.polls_at == []
+        listening.target.deployments |= held
+        await listening.fleet.refresh(listening.target)
+        await pass_time(listening.clock, 2.0)
+        assert len(listening.source.polls_at) == 1
+
+
+def test_an_inbox_that_nobody_empties_keeps_the_newest_and_counts_what_it_dropped() -> None:
+    inbox = Inbox(samples_max=3)
+    inbox.add([Sample(CHAT, "load", float(number), 1.0) for number in range(5)])
+    inbox.add([Sample(CHAT, "load", 5.0, 1.0)])
+    assert [sample.time for sample in inbox.drain()] == [3.0, 4.0, 5.0]
+    assert inbox.dropped == 3
