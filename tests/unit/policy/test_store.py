@@ -97,7 +97,7 @@ def test_a_conflict_is_at_its_place_though_the_trees_were_let_go(tmp_path: Path)
     policies = PolicyStore()
     policies.load(tmp_path)
     (conflict,) = policies.load(tmp_path).diagnostics
-    assert (conflict.line, conflict.column) == (11, 18)
+    assert (conflict.line, conflict.column) == (12, 18)
     assert conflict.excerpt == "metadata: {name: a}"
     assert conflict.message.endswith(f"{tmp_path / 'a.yaml'}:3")
 
