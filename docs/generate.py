@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from diagnostics import diagnostics_pages
 from strategies import expressions_page, strategies_page
 
 from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
-from trimtab.policy.codes import CODES
 from trimtab.service import metric_names
 
 if TYPE_CHECKING:
@@ -261,19 +261,6 @@ def error_kinds_page() -> str:
     return "\n".join(lines)
 
 
-def diagnostics_page() -> str:
-    """Return docs/reference/diagnostics.md."""
-    lines = [
-        "# Diagnostics of policy files",
-        "",
-        "What trimtab can say about a policy file, by code. An error refuses the file, a warning does",
-        "not. A code is never given to something else.",
-    ]
-    for code in CODES.values():
-        lines += ["", f"## {code.id}", "", f"*{code.severity}: {code.title}*", "", code.explanation]
-    return "\n".join(lines)
-
-
 def metrics_page() -> str:
     """Return docs/reference/metrics.md."""
     metrics = [one for one in vars(metric_names).values() if isinstance(one, metric_names.Metric)]
@@ -313,7 +300,7 @@ def emulator_switches_page() -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "conformance.md": conformance_page,
-    "diagnostics.md": diagnostics_page,
+    **diagnostics_pages(),
     "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,
     "expressions.md": expressions_page,
@@ -349,9 +336,18 @@ def main(arguments: list[str]) -> int:
         if arguments:
             sys.stderr.write(f"docs/reference/{name} is behind the code: run make docs\n")
         else:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"wrote docs/reference/{name}\n")
+    for path in sorted(REFERENCE.rglob("*.md")):
+        name = path.relative_to(REFERENCE).as_posix()
+        if name not in PAGES:
+            behind += 1
+            if arguments:
+                sys.stderr.write(f"docs/reference/{name} is made of nothing: run make docs\n")
+            else:
+                path.unlink()
+                sys.stdout.write(f"removed docs/reference/{name}\n")
     return 1 if behind and arguments else 0
 
 

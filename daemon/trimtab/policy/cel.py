@@ -20,6 +20,7 @@ from trimtab.policy import codes
 from trimtab.policy.cel_faults import DEPTH_WORDS, Fault, translate
 from trimtab.policy.cel_inputs import INPUTS, SIGNALS, local_time
 from trimtab.policy.cel_tree import Kind, TooDeepError, Tree, read_tree
+from trimtab.policy.diagnostics import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,12 @@ def check_expression(text: str, wanted: Wanted, timezone: str = "UTC") -> Checke
     if len(text) > LENGTH_MAX:
         message = f"it has {len(text):,} characters, and {LENGTH_MAX:,} are allowed"
         fault = Fault(code=codes.EXPRESSION_COST, message=message, hint="split it up")
+        return Checked(None, faults=(fault,))
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        message = "this is no character"
+        fault = Fault(code=codes.EXPRESSION_SYNTAX, offset=error.start, message=message)
         return Checked(None, faults=(fault,))
     try:
         environment = _environment()
@@ -162,7 +169,7 @@ class CelProgram:
         return Answer(value=None, sentence=f"{self._shown()} has no value: {why}")
 
     def _shown(self) -> str:
-        return f"`{excerpt(self.text, 120)}`"
+        return f"`{printable(excerpt(self.text, 120))}`"
 
     def _given(self, values: dict[str, Any]) -> str:
         given = [f"{name} {value:.4g}" for name, value in values[SIGNALS].items()]

@@ -267,7 +267,7 @@ CONTRADICTION = Code(
 UNUSED_SIGNAL = Code(
     "POL401",
     "signal never used",
-    "The signal is declared, but no rule reads it. It still costs queries.",
+    "The signal is declared, but no rule reads it and nothing wakes by it. It still costs queries.",
     Severity.WARNING,
 )
 NO_EFFECT = Code(
@@ -279,8 +279,8 @@ NO_EFFECT = Code(
 NOTHING_WAKES = Code(
     "POL403",
     "nothing wakes it from zero",
-    "With no replica there is no value per replica. A deployment that may go to zero needs a demand "
-    "rule on a signal that is counted per deployment, or it stays at zero for good.",
+    "With no replica there is no value per replica. A deployment that may go to zero needs a signal "
+    "that is counted per deployment, in `wakeOn` or in a demand rule, or it stays at zero for good.",
     Severity.WARNING,
 )
 EMPTY_FILE = Code(

@@ -96,8 +96,9 @@ def _read_document(root: Node, findings: Findings, number: int) -> Place | None:
         errors = error.errors(include_url=False)
         note_model_errors(findings, errors, root, ScalingPolicy)
     # Misspelt keys inside a section do not keep the rest from being checked in the same run.
-    extra = {path_of(one["loc"]) for one in errors if one["type"] == "extra_forbidden"}
-    if len(extra) < len(errors) or any(len(path) < 3 for path in extra):
+    real = [one for one in errors if not (one["type"] == "too_short" and one["input"])]
+    extra = {path_of(one["loc"]) for one in real if one["type"] == "extra_forbidden"}
+    if len(extra) < len(real) or any(len(path) < 3 for path in extra):
         return None
     try:
         return Place(ScalingPolicy.model_validate(_without(data, extra)), root, findings, number)

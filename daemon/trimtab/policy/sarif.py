@@ -42,7 +42,7 @@ def as_sarif(diagnostics: Sequence[Diagnostic]) -> str:
         "tool": {
             "driver": {
                 "name": "trimtab",
-                "semanticVersion": VERSION,
+                "version": VERSION,
                 "rules": [_rule(code) for code in CODES.values()],
             }
         },

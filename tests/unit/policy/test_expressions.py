@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.worlds.engine_world import DEMAND, LOAD, world
 
 from trimtab.core.decision import Hold, Reason, ScaleUp
@@ -196,6 +198,7 @@ def test_signals_whose_names_do_not_show_are_refused(text: str) -> None:
         ("1 +", Wanted.NUMBER, codes.EXPRESSION_SYNTAX),
         ("", Wanted.NUMBER, codes.EXPRESSION_SYNTAX),
         ("1; 2", Wanted.NUMBER, codes.EXPRESSION_SYNTAX),
+        ("'\ud800' == 'a'", Wanted.TRUTH, codes.EXPRESSION_SYNTAX),
         ("+".join(["1"] * 100), Wanted.NUMBER, codes.EXPRESSION_COST),
         ("(" * 200 + "1" + ")" * 200, Wanted.NUMBER, codes.EXPRESSION_COST),
         ("1" + " " * LENGTH_MAX, Wanted.NUMBER, codes.EXPRESSION_COST),
@@ -299,3 +302,72 @@ def test_a_policy_without_expressions_loads_without_the_engine(fewest_keys: str)
         "assert 'cel_expr_python' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, fewest_keys], check=True, timeout=60)  # noqa: S603  ours
+
+
+pieces = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "signals.queued",
+                "signals['errors']",
+                "has(",
+                "deployment.ready",
+                "time.hour",
+                "x",
+                "5",
+            ),
+            *(
+                "0.5",
+                "'",
+                '"',
+                "(",
+                ")",
+                "[",
+                "]",
+                "?",
+                ":",
+                "&&",
+                "||",
+                ">",
+                "==",
+                "in",
+                "+",
+                "/",
+                "-",
+            ),
+            *(
+                ".exists(x, ",
+                "math.ceil(",
+                "b'a'",
+                "null",
+                "{",
+                "}",
+                "\\",
+                "\n",
+                " ",
+                "\0",
+                "é",
+                "🙂",
+            ),
+        ]
+    )
+    | st.text(max_size=3),
+    max_size=14,
+).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(pieces, st.sampled_from(Wanted))
+def test_any_text_is_a_program_that_answers_or_faults_with_a_place(
+    text: str, wanted: Wanted
+) -> None:
+    checked = check_expression(text, wanted)
+    assert (checked.program is None) == bool(checked.faults)
+    for fault in checked.faults:
+        assert 0 <= fault.offset <= len(text)
+        assert fault.length >= 1
+        assert fault.message
+    if checked.program is not None:
+        answer = checked.program.evaluate(a_view({"queued": 30.0}))
+        assert answer.sentence
+        assert answer.value is None or isinstance(answer.value, bool) == (wanted is Wanted.TRUTH)

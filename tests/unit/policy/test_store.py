@@ -88,6 +88,20 @@ def test_a_conflict_with_a_changed_file_is_seen_in_the_unchanged_one_and_goes_wi
     assert [policy.name for policy in report.policies] == ["b"]
 
 
+def test_a_conflict_is_at_its_place_though_the_trees_were_let_go(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", "a")
+    write(tmp_path / "b.yaml", "b")
+    second = TEXT.format(name="a", display_name="c", replicas=1)
+    with (tmp_path / "b.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"---\n# nothing\n---\n{second}")
+    policies = PolicyStore()
+    policies.load(tmp_path)
+    (conflict,) = policies.load(tmp_path).diagnostics
+    assert (conflict.line, conflict.column) == (12, 18)
+    assert conflict.excerpt == "metadata: {name: a}"
+    assert conflict.message.endswith(f"{tmp_path / 'a.yaml'}:3")
+
+
 def test_a_file_that_went_away_and_came_back_is_parsed_again(
     tmp_path: Path, parsed: list[str]
 ) -> None:

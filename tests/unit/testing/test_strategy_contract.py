@@ -98,7 +98,7 @@ class Naughty:
             case "negative":
                 return Wish(replicas=view.current - 1, sentence="one fewer")
             case "fraction":
-                return Wish(replicas=view.current / 2, sentence="half")  # type: ignore[arg-type]
+                return Wish(replicas=view.current / 2, sentence="half")
             case "truth":
                 return Wish(replicas=True, sentence="yes")
             case "no wish":
@@ -120,18 +120,18 @@ class Naughty:
                     memory.append(1)
                 return Wish(replicas=None, sentence="kept", memory=memory or [1])
             case "changes the view":
-                view.readings.pop("load", None)  # type: ignore[attr-defined]
+                view.readings.pop("load", None)
             case "takes missing for zero":
                 value = view.readings["load"].value or 0.0
                 return Wish(replicas=int(min(value, 1e6)), sentence="counted")
             case "caps while missing":
                 return Wish(replicas=view.current, at_most=0, sentence="capped")
             case "not JSON":
-                return Wish(replicas=None, sentence="kept", memory={1: 2})  # type: ignore[dict-item]
+                return Wish(replicas=None, sentence="kept", memory={1: 2})
             case "not a number":
                 return Wish(replicas=None, sentence="kept", memory=float("nan"))
             case "trusts its memory":
-                count = 0 if memory is None else memory["count"]  # type: ignore[index,call-overload]
+                count = 0 if memory is None else memory["count"]
                 return Wish(replicas=None, sentence="kept", memory={"count": count})
             case "hoards":
                 kept = memory if isinstance(memory, list) else []
