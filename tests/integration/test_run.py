@@ -17,7 +17,6 @@ from trimtab.cli import run as run_command
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.core import engine
 from trimtab.errors import InvariantViolation
-from trimtab.policy import load_policies
 from trimtab.settings import AccountSettings, Settings
 
 if TYPE_CHECKING:
@@ -113,9 +112,9 @@ async def test_a_bug_isolates_its_deployment_and_with_fail_fast_ends_the_process
             accounts={ACCOUNT: AccountSettings(api_key=KEY, base_url=control_plane.base_url)},  # type: ignore[arg-type]  # a plain key, as it is read
             listen="off",
         )
-        running = run_command._run(
-            settings, tuple(load_policies(policies)), is_fail_fast=is_fail_fast
-        )
+        files = run_command._load(policies)
+        assert files is not None
+        running = run_command._run(settings, *files, is_fail_fast=is_fail_fast)
         if is_fail_fast:
             code = await asyncio.wait_for(running, 30)
             assert code is ExitCode.INVARIANT_VIOLATION
