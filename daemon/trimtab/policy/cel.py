@@ -67,16 +67,8 @@ class Checked:
 )  # a policy is checked first and compiled then, and most reloads change little
 def check_expression(text: str, wanted: Wanted, timezone: str = "UTC") -> Checked:
     """Compile ``text`` or say what is wrong with it. Knows no policy: see ``Checked.mentions``."""
-    if len(text) > LENGTH_MAX:
-        message = f"it has {len(text):,} characters, and {LENGTH_MAX:,} are allowed"
-        fault = Fault(code=codes.EXPRESSION_COST, message=message, hint="split it up")
-        return Checked(None, faults=(fault,))
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # half of a surrogate pair
-        message = "this is no character"
-        fault = Fault(code=codes.EXPRESSION_SYNTAX, offset=error.start, message=message)
-        return Checked(None, faults=(fault,))
+    if refusal := _refused_unread(text):
+        return Checked(None, faults=(refusal,))
     try:
         environment = _environment()
     except ImportError as error:
@@ -225,6 +217,18 @@ def _mentions(tree: Tree, text: str) -> Iterator[Mention]:
             start = min(part.offset for part in (node, *node.parts))
             at = text.find(name, start)
             yield Mention(name, at if at >= 0 else start, is_test)
+
+
+def _refused_unread(text: str) -> Fault | None:
+    if len(text) > LENGTH_MAX:
+        message = f"it has {len(text):,} characters, and {LENGTH_MAX:,} are allowed"
+        return Fault(code=codes.EXPRESSION_COST, message=message, hint="split it up")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        message = "this is no character"
+        return Fault(code=codes.EXPRESSION_SYNTAX, offset=error.start, message=message)
+    return None
 
 
 def _mentions_unchecked(environment: Any, text: str) -> tuple[Mention, ...]:
