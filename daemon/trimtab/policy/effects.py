@@ -11,7 +11,7 @@ from trimtab.core.policy import DEFAULT_DOWN, Actuation, Blocks, Role, Select, W
 from trimtab.core.signals import OnMissing, Per
 from trimtab.policy import codes
 from trimtab.policy.durations import format_duration
-from trimtab.policy.model_errors import show_path
+from trimtab.policy.paths import show_path
 from trimtab.policy.strategies.expression import ExpressionConfig
 from trimtab.policy.strategies.fixed import FixedConfig
 

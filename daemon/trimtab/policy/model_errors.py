@@ -16,12 +16,13 @@ from pydantic import BaseModel
 from trimtab.errors import excerpt
 from trimtab.policy import codes, not_yet
 from trimtab.policy.document import API_VERSION
+from trimtab.policy.paths import is_about_a_key, path_of, show_path
 from trimtab.policy.registry import STRATEGIES
 from trimtab.policy.rules import RULE_TAGS
 from trimtab.policy.suggestions import did_you_mean, for_choice, for_key, nearest, one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -87,12 +88,6 @@ class _Fault:
         return show_path(self.path[:-1]) or "the document"
 
 
-def show_path(path: Iterable[str | int]) -> str:
-    """``spec.rules[0].strategy``, as the sentences write it."""
-    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return excerpt(shown.removeprefix("."), 120)
-
-
 def show_value(value: object) -> str:
     """A value as the file might have it, short."""
     match value:
@@ -108,23 +103,11 @@ def show_value(value: object) -> str:
             return f"`{excerpt(str(value), 60)}`"
 
 
-def path_of(loc: tuple[str | int, ...]) -> Path:
-    """The way through the file for pydantic's ``loc``: without union tags and key marks."""
-    steps = [step for step in loc if step != "[key]"]
-    match steps:
-        case ["spec", "rules", int(), str(tag), *_] if tag in RULE_TAGS:
-            del steps[3]
-    match steps:
-        case ["spec", "rules", int(), "strategy", str(tag), *_] if tag in STRATEGIES:
-            del steps[4]
-    return tuple(steps)
-
-
 def note_model_errors(
     findings: Findings, errors: list[ErrorDetails], root: Node, model: type[BaseModel]
 ) -> None:
     """Translate every error of one document; those that only follow from another are left out."""
-    faults = [_Fault(error, path_of(error["loc"]), root, model) for error in errors]
+    faults = [_Fault(error, path_of(error["loc"], error["type"]), root, model) for error in errors]
     refused_rules = {fault.path[:3] for fault in faults if _is_not_yet(fault)}
     for fault in faults:
         if _follows_from_another(fault, refused_rules):
@@ -300,7 +283,7 @@ def _not_local_time(fault: _Fault) -> _Answer:
 
 
 def _malformed_name(fault: _Fault) -> _Answer:
-    is_key = fault.error["loc"][-1] == "[key]"
+    is_key = is_about_a_key(fault.error["loc"], fault.type)
     span = fault.root.key_span(fault.path) if is_key else fault.root.value_span(fault.path)
     place = show_path(fault.path[:-1] if is_key else fault.path)
     is_signal = place == "spec.signals" or fault.key in ("signal", "wakeOn")
@@ -310,7 +293,7 @@ def _malformed_name(fault: _Fault) -> _Answer:
 
 
 def _too_long(fault: _Fault) -> _Answer:
-    is_key = fault.error["loc"][-1] == "[key]"
+    is_key = is_about_a_key(fault.error["loc"], fault.type)
     span = fault.root.key_span(fault.path) if is_key else fault.root.value_span(fault.path)
     most = fault.context["max_length"]
     message = f"`{show_path(fault.path)}` is longer than {most} characters"

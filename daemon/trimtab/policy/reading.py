@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from trimtab.policy import codes, not_yet
 from trimtab.policy.diagnostics import START, FileText, Findings
 from trimtab.policy.document import KINDS, ScalingPolicy
-from trimtab.policy.model_errors import note_model_errors, path_of, show_value
+from trimtab.policy.model_errors import note_model_errors, show_value
+from trimtab.policy.paths import path_of
 from trimtab.policy.place import Place
 from trimtab.policy.suggestions import for_choice
 from trimtab.policy.yaml_nodes import read_nodes
@@ -97,7 +98,7 @@ def _read_document(root: Node, findings: Findings, number: int) -> Place | None:
         note_model_errors(findings, errors, root, ScalingPolicy)
     # Misspelt keys inside a section do not keep the rest from being checked in the same run.
     real = [one for one in errors if not (one["type"] == "too_short" and one["input"])]
-    extra = {path_of(one["loc"]) for one in real if one["type"] == "extra_forbidden"}
+    extra = {path_of(one["loc"], one["type"]) for one in real if one["type"] == "extra_forbidden"}
     if len(extra) < len(real) or any(len(path) < 3 for path in extra):
         return None
     try:

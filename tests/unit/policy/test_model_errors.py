@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trimtab.policy import not_yet
+from trimtab.policy import not_yet, read_policy_texts
 from trimtab.policy.diagnostics import FileText, Findings
 from trimtab.policy.document import ScalingPolicy
-from trimtab.policy.model_errors import keys_at, note_model_errors, path_of, show_path
+from trimtab.policy.model_errors import keys_at, note_model_errors
+from trimtab.policy.paths import path_of, show_path
 from trimtab.policy.registry import STRATEGIES
 from trimtab.policy.yaml_nodes import read_nodes
 
@@ -99,3 +100,12 @@ def test_the_steps_that_tell_rules_from_holds_are_no_places_in_the_file() -> Non
     assert path_of((*rule, "hold", "when")) == (*rule, "when")
     assert path_of((*rule, "rule", "hold")) == (*rule, "hold")
     assert keys_at(ScalingPolicy, (*rule, "hold")) == ["name", "role", "when", "blocks", "timezone"]
+
+
+@pytest.mark.parametrize(
+    "text", ['"[key]": 1', 'spec: {signals: {"[key]": 1}}', 'spec: {"[key]": 1}']
+)
+def test_a_key_that_looks_like_pydantics_mark_for_keys_is_a_key(text: str) -> None:
+    report = read_policy_texts([("p.yaml", f"kind: ScalingPolicy\n{text}\n")])
+    said = [one.message for one in report.diagnostics if "[key]" in one.message]
+    assert said
