@@ -5,7 +5,9 @@ What policies mean beside each other is checked anew every time, over all files.
 
 from __future__ import annotations
 
+import gc
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -52,7 +54,8 @@ class PolicyStore:
         except OSError as error:
             self._known = {}
             return _whole_path(path, codes.NO_SUCH_PATH, f"{_why(error)}: no policies can be read")
-        self._known = {name: self._file(name) for name in names}
+        with _garbage_collector_at_rest():
+            self._known = {name: self._file(name) for name in names}
         report = _report(self._known.values())
         if report.is_valid and not any(one.read.has_policies for one in self._known.values()):
             return _whole_path(path, codes.NO_POLICIES, "there is no policy here")
@@ -104,6 +107,21 @@ class _Known:
         return (
             together if together.is_valid else FileReport(together.file, (), together.diagnostics)
         )
+
+
+@contextmanager
+def _garbage_collector_at_rest() -> Iterator[None]:
+    """Spare the collector a million short-lived objects: trees have no cycles, and go by themselves.
+
+    It takes a fifth of the time otherwise. A load is over in about a second at most.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def find_policy_files(path: Path) -> Iterator[Path]:
