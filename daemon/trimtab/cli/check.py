@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trimtab.cli.exit_codes import ExitCode
+from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def check(
             metavar="NAME",
         ),
     ] = None,
+    _plugin: Plugins = None,
 ) -> None:
     """Check policy files, and the policy tests beside them.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from trimtab.cli.exit_codes import ExitCode
+from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,6 +70,7 @@ def explain(
         ),
     ] = "1h",
     is_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    _plugin: Plugins = None,
 ) -> None:
     """Print what would be decided, with every step that leads to it. Nothing is read or written.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trimtab.cli.exit_codes import ExitCode
+from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ def policies(
         typer.Option("--values", help="Every value and its origin; implied by --deployment."),
     ] = False,
     is_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+    _plugin: Plugins = None,
 ) -> None:
     """List the policies that the daemon would run, and where each effective value comes from.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trimtab.cli.exit_codes import ExitCode
+from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,6 +45,7 @@ def test(
     is_json: Annotated[
         bool, typer.Option("--json", help="One JSON object instead of lines.")
     ] = False,  # noqa: PT028  likewise
+    _plugin: Plugins = None,  # noqa: PT028  likewise
 ) -> None:
     """Run policy tests: whether given series of signals lead to the expected decisions.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -160,3 +161,30 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         allow_plugins(["one", "fixed"])
     assert len(str(caught.value).splitlines()) == 2
+
+
+def _check(path: Path, *options: str, site: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``trimtab check`` as a process that finds the example's packages."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path])}
+    command = [sys.executable, "-m", "trimtab", "check", str(path), *options]
+    return subprocess.run(  # noqa: S603  our own command
+        [*command, "--source", "gateway"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_commands_use_the_plugins_they_are_told_of(tmp_path: Path, site: Path) -> None:
+    file = tmp_path / "chat.yaml"
+    file.write_text(POLICY)
+    assert _check(file, "--plugin", "headroom", site=site).returncode == 0
+    without = _check(file, site=site)
+    assert without.returncode == 1
+    assert "POL107" in without.stdout
+    unknown = _check(file, "--plugin", "legroom", site=site)
+    assert unknown.returncode == 2
+    assert "legroom" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
