@@ -23,7 +23,8 @@ from time import perf_counter_ns
 from trimtab.core.decision import Outcome, Tick, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape
 from trimtab.core.engine import Engine
-from trimtab.core.policy import Policy, Role, Rule, Selector
+from trimtab.core.policy import Policy, Rule, Selector
+from trimtab.core.roles import Role
 from trimtab.core.signals import Per, Sample, SignalSpec
 from trimtab.core.strategies.target import Target
 

@@ -25,11 +25,11 @@ from trimtab.core.policy import (
     Limit,
     MoveRules,
     Policy,
-    Role,
     Rule,
     Select,
     Selector,
 )
+from trimtab.core.roles import Role
 from trimtab.core.signals import Per, Sample, SignalSpec
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds

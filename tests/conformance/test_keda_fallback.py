@@ -18,7 +18,8 @@ from tests.conformance.cases import Vector, conform
 from tests.worlds.engine_world import START, World, a_deployment, a_policy
 
 from trimtab.core.decision import Reason
-from trimtab.core.policy import Fallback, MoveRules, Role, Rule
+from trimtab.core.policy import Fallback, MoveRules, Rule
+from trimtab.core.roles import Role
 from trimtab.core.signals import Latest, SignalSpec, read
 from trimtab.core.strategies.interface import Strategy
 from trimtab.policy.damping import Fallback as FallbackDocument

@@ -19,8 +19,9 @@ from tests.worlds.engine_world import START, a_deployment, world
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import Pipeline
 from trimtab.core.memory import At
-from trimtab.core.policy import MoveRules, Role, Rule, ScaleToZero
+from trimtab.core.policy import MoveRules, Rule, ScaleToZero
 from trimtab.core.proposals import View
+from trimtab.core.roles import Role
 from trimtab.core.signals import Freshness, Reading, SignalSpec
 from trimtab.core.strategies import sliding
 from trimtab.core.strategies.panic_window import Averages, Panic, PanicWindow, share_of

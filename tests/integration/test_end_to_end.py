@@ -11,7 +11,13 @@ from fireworks import AsyncFireworks
 
 from trimtab.clock import ScaledClock
 from trimtab.core.decision import EventKind, Reason, WriteStatus
-from trimtab.core.policy import MoveRules, Policy, Role, Rule, Selector
+from trimtab.core.policy import (
+    MoveRules,
+    Policy,
+    Rule,
+    Selector,
+)
+from trimtab.core.roles import Role
 from trimtab.core.signals import SignalSpec
 from trimtab.core.strategies.target import Target
 from trimtab.emulator.emulation import Emulation

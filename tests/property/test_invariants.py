@@ -35,7 +35,6 @@ from trimtab.core.policy import (
     NO_DAMPING,
     Actuation,
     AtExpiry,
-    Blocks,
     Damping,
     Fallback,
     HoldRule,
@@ -43,7 +42,6 @@ from trimtab.core.policy import (
     Mode,
     MoveRules,
     Policy,
-    Role,
     Rule,
     ScaleToZero,
     Select,
@@ -51,6 +49,7 @@ from trimtab.core.policy import (
     WhileUpdating,
 )
 from trimtab.core.proposals import View
+from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import OnMissing, Per, Sample, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.target import Target

@@ -11,7 +11,8 @@ from trimtab.core.deployment import Deployment, Pipeline, Shape
 from trimtab.core.engine import Engine
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.memory import Memory
-from trimtab.core.policy import Policy, Role, Rule, Selector
+from trimtab.core.policy import Policy, Rule, Selector
+from trimtab.core.roles import Role
 from trimtab.core.signals import Per, Sample, SignalSpec
 from trimtab.core.strategies.target import Target
 

@@ -103,7 +103,7 @@ def _bounds(policy: Policy, deployment: Deployment) -> Bounds:
     """The bounds as the engine would work them out for a deployment that it has just met."""
     from trimtab.clock import SystemClock
     from trimtab.core.adoption import adopt
-    from trimtab.core.bounds import effective_bounds
+    from trimtab.core.effective_bounds import effective_bounds
     from trimtab.core.orders import asked_for
 
     now = SystemClock().now()

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from trimtab.core.policy import Actuation
-
-if TYPE_CHECKING:
-    from trimtab.core.deployment import Deployment
-    from trimtab.core.memory import UserRange
-    from trimtab.core.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,82 +34,3 @@ class Bounds:
             f"{self.lower.replicas} ({self.lower.set_by}) … "
             f"{self.upper.replicas} ({self.upper.set_by})"
         )
-
-
-def effective_bounds(
-    deployment: Deployment,
-    policy: Policy,
-    user: UserRange,
-    *,
-    current: int,
-    now: float,
-    may_be_zero: bool = False,
-) -> Bounds:
-    """Intersect the user's range, the policy's, what accelerators allow and the platform's floors.
-
-    The strictest end wins and gives its name. ``may_be_zero``: the policy scales to zero, and has
-    waited long enough. An accelerator limit on a shape whose accelerators are
-    unknown allows no growth: unknown is never zero.
-    """
-    has_own_range = policy.min_replicas is not None or policy.max_replicas is not None
-    is_user_range_counted = user.is_believed or not has_own_range
-    counted = 0 if may_be_zero else current
-    lower = _lower(deployment, policy, user, is_user_range_counted, counted, now)
-    upper = _upper(deployment, policy, user, is_user_range_counted, current)
-    return Bounds(lower, upper)
-
-
-def _lower(
-    deployment: Deployment,
-    policy: Policy,
-    user: UserRange,
-    is_user_range_counted: bool,
-    current: int,
-    now: float,
-) -> Bound:
-    lower = Bound(0, "nothing asks for more")
-    if is_user_range_counted:
-        lower = Bound(user.min_replicas, "the deployment's own minimum")
-    if policy.min_replicas is not None and policy.min_replicas > lower.replicas:
-        lower = Bound(policy.min_replicas, f"policy {policy.name}")
-    for floor in deployment.schedule_floors:
-        if floor.replicas > lower.replicas and floor.is_active(now):
-            lower = Bound(floor.replicas, f"the platform's schedule {floor.name}")
-    if lower.replicas == 0 and current > 0 and policy.actuation is not Actuation.FLOOR:
-        # A pin at 0 is not woken by traffic, so the last replica goes only on an explicit order.
-        return _last_replica(policy)
-    return lower
-
-
-def _last_replica(policy: Policy) -> Bound:
-    if policy.scale_to_zero is None:
-        return Bound(1, "scaling to zero is off")
-    seconds = policy.scale_to_zero.after_seconds
-    return Bound(1, f"the last replica goes after {seconds:.0f} s without demand")
-
-
-def _upper(
-    deployment: Deployment,
-    policy: Policy,
-    user: UserRange,
-    is_user_range_counted: bool,
-    current: int,
-) -> Bound:
-    ends: list[Bound] = []
-    if is_user_range_counted:
-        ends.append(Bound(user.max_replicas, "the deployment's own maximum"))
-    if policy.max_replicas is not None:
-        ends.append(Bound(policy.max_replicas, f"policy {policy.name}"))
-    if policy.accelerators_max is not None:
-        ends.append(_accelerator_ceiling(deployment, policy.accelerators_max, current))
-    if not ends:
-        # Only a minimum is stated, on a deployment whose own pin says nothing of a maximum.
-        ends.append(Bound(max(current, policy.min_replicas or 0), "no maximum is stated"))
-    return min(ends, key=lambda bound: bound.replicas)
-
-
-def _accelerator_ceiling(deployment: Deployment, accelerators_max: int, current: int) -> Bound:
-    each = deployment.shape.accelerators_per_replica
-    if each is None or each <= 0:
-        return Bound(current, f"{accelerators_max} accelerators, but a replica's are unknown")
-    return Bound(accelerators_max // each, f"{accelerators_max} accelerators, {each} a replica")

@@ -82,7 +82,7 @@ class Deployment:
     """One deployment at one moment. Times are UTC seconds; ``None`` means "never" or "not set".
 
     ``min_replicas`` and ``max_replicas`` are what is on the wire, which trimtab may itself have
-    written; the range that people meant is worked out in ``core/bounds.py``.
+    written; the range that people meant is worked out in ``core/effective_bounds.py``.
     """
 
     name: str

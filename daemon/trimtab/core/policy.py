@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.expressions import Program
+    from trimtab.core.roles import Blocks, Role
     from trimtab.core.signals import SignalSpec
     from trimtab.core.strategies.interface import Strategy
 
@@ -30,23 +31,6 @@ class Actuation(StrEnum):
     PIN = "pin"
     FLOOR = "floor"
     SCALE = "scale"
-
-
-class Role(StrEnum):
-    """What a rule does to the others: demands take the largest, floors raise, ceilings cap, holds block."""
-
-    DEMAND = "demand"
-    FLOOR = "floor"
-    CEILING = "ceiling"
-    HOLD = "hold"
-
-
-class Blocks(StrEnum):
-    """Which direction a ``hold`` rule blocks while its condition is true."""
-
-    UP = "up"
-    DOWN = "down"
-    BOTH = "both"
 
 
 class Select(StrEnum):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
-    from trimtab.core.policy import Blocks, Role
+    from trimtab.core.roles import Blocks, Role
     from trimtab.core.signals import Reading
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.policy import DEFAULT_DOWN, Actuation, Blocks, Role, Select, WhileUpdating
+from trimtab.core.policy import (
+    DEFAULT_DOWN,
+    Actuation,
+    Select,
+    WhileUpdating,
+)
+from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import OnMissing, Per
 from trimtab.policy import codes
 from trimtab.policy.durations import format_duration

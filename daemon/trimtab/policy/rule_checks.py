@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.clock import SystemClock
 from trimtab.core.calendar import utc_seconds
-from trimtab.core.policy import Role
+from trimtab.core.roles import Role
 from trimtab.policy import codes
 from trimtab.policy.cel import Wanted, check_expression
 from trimtab.policy.cel_inputs import INPUTS, SIGNALS

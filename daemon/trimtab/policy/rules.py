@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import Discriminator, Field, Tag, WrapValidator
 
-from trimtab.core.policy import Blocks, Role
+from trimtab.core.roles import Blocks, Role
 from trimtab.policy.damping import EitherWay
 from trimtab.policy.parts import Part, RuleName, Text, Word
 from trimtab.policy.plugins import validate_plugin_config

@@ -10,8 +10,14 @@ from trimtab.core.decision import Hold, Order, Reason, ScaleUp, WriteStatus
 from trimtab.core.engine import Engine
 from trimtab.core.memory import Memory
 from trimtab.core.orders import check, why_void
-from trimtab.core.policy import Actuation, Mode, Role, Rule, Selector
+from trimtab.core.policy import (
+    Actuation,
+    Mode,
+    Rule,
+    Selector,
+)
 from trimtab.core.proposals import JsonValue, View, Wish
+from trimtab.core.roles import Role
 from trimtab.core.signals import Sample
 from trimtab.errors import InvariantViolation
 

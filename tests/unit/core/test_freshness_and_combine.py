@@ -6,7 +6,8 @@ import pytest
 from tests.worlds.engine_world import BUSY, LOAD, NAME, START, world
 
 from trimtab.core.decision import Hold, Reason, ScaleDown, ScaleUp
-from trimtab.core.policy import Role, Rule
+from trimtab.core.policy import Rule
+from trimtab.core.roles import Role
 from trimtab.core.signals import OnMissing, Sample, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.target import Target

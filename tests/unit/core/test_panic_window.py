@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.worlds.engine_world import BUSY, LOAD, World, a_deployment, world
 
 from trimtab.core.deployment import Pipeline
-from trimtab.core.policy import MoveRules, Role, Rule
+from trimtab.core.policy import MoveRules, Rule
 from trimtab.core.proposals import JsonValue, View, Wish
+from trimtab.core.roles import Role
 from trimtab.core.signals import Freshness, Reading
 from trimtab.core.strategies.panic_window import (
     Averages,

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.worlds.engine_world import BUSY, LOAD, a_deployment, world
 
 from trimtab.core.deployment import Pipeline
-from trimtab.core.policy import Limit, MoveRules, Role, Rule
+from trimtab.core.policy import Limit, MoveRules, Rule
 from trimtab.core.proposals import JsonValue, View, Wish
+from trimtab.core.roles import Role
 from trimtab.core.signals import Freshness, Reading
 from trimtab.core.strategies.queue import NOT_WAITING, Aggregation, Queue
 

@@ -10,16 +10,15 @@ from tests.worlds.engine_world import BUSY, LOAD, World, world
 from trimtab.core.decision import Hold, Reason, ScaleDown, ScaleUp
 from trimtab.core.expressions import Answer
 from trimtab.core.policy import (
-    Blocks,
     Damping,
     Fallback,
     HoldRule,
     MoveRules,
-    Role,
     Rule,
     ScaleToZero,
 )
 from trimtab.core.proposals import JsonValue, View, Wish
+from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import OnMissing, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.target import Target

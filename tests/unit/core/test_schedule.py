@@ -9,7 +9,8 @@ from tests.worlds.engine_world import DEMAND, world
 
 from trimtab.core.calendar import Period, Recurrence
 from trimtab.core.decision import Hold, Reason, ScaleDown, ScaleUp
-from trimtab.core.policy import Role, Rule
+from trimtab.core.policy import Rule
+from trimtab.core.roles import Role
 from trimtab.core.strategies.schedule import Schedule, Window
 from trimtab.testing import a_view
 

@@ -10,8 +10,9 @@ from tests.worlds.engine_world import LOAD, World, world
 
 from trimtab.core.decision import Hold, Reason, ScaleDown, ScaleUp
 from trimtab.core.deployment import Deployment
-from trimtab.core.policy import MoveRules, Role, Rule
+from trimtab.core.policy import MoveRules, Rule
 from trimtab.core.proposals import JsonValue, View, Wish
+from trimtab.core.roles import Role
 from trimtab.core.signals import Freshness, Latest, Reading, read
 from trimtab.core.strategies.step import Adjustment, Side, Step, StepAdjustment
 

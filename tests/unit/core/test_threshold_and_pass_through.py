@@ -8,8 +8,9 @@ from tests.worlds.engine_world import LOAD, World, world
 
 from trimtab.core.decision import Hold, Reason, ScaleDown
 from trimtab.core.deployment import Deployment
-from trimtab.core.policy import MoveRules, Role, Rule
+from trimtab.core.policy import MoveRules, Rule
 from trimtab.core.proposals import View
+from trimtab.core.roles import Role
 from trimtab.core.signals import Latest, read
 from trimtab.core.strategies.interface import Strategy
 from trimtab.core.strategies.pass_through import PassThrough

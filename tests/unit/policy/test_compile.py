@@ -16,13 +16,13 @@ from trimtab.core.policy import (
     Mode,
     MoveRules,
     Policy,
-    Role,
     Rule,
     ScaleToZero,
     Select,
     Selector,
     WhileUpdating,
 )
+from trimtab.core.roles import Role
 from trimtab.core.signals import OnMissing, Per, SignalSpec
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.target import Target, Tolerance

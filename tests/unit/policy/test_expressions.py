@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.worlds.engine_world import DEMAND, LOAD, world
 
 from trimtab.core.decision import Hold, Reason, ScaleUp
-from trimtab.core.policy import Blocks, HoldRule, Role, Rule
+from trimtab.core.policy import HoldRule, Rule
+from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import SignalSpec
 from trimtab.core.strategies.expression import Expression
 from trimtab.policy import cel, codes

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Order, Reason, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline
-from trimtab.core.policy import Actuation, Policy, Role, Rule, Selector
+from trimtab.core.policy import (
+    Actuation,
+    Policy,
+    Rule,
+    Selector,
+)
+from trimtab.core.roles import Role
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.core.strategies.target import Target as TargetStrategy
 from trimtab.errors import ErrorKind, SourceError, TargetError

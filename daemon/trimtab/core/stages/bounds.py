@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.bounds import effective_bounds
 from trimtab.core.decision import Reason
+from trimtab.core.effective_bounds import effective_bounds
 from trimtab.core.stages.draft import Block
 
 if TYPE_CHECKING:

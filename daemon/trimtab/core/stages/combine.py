@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason
-from trimtab.core.policy import Blocks, Role
+from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import Freshness, OnMissing
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.bounds import effective_bounds
 from trimtab.core.damping import damp
-from trimtab.core.policy import NO_DAMPING, Role
+from trimtab.core.effective_bounds import effective_bounds
+from trimtab.core.policy import NO_DAMPING
 from trimtab.core.proposals import REPLICAS_MAX, Proposal, View
+from trimtab.core.roles import Role
 from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
