@@ -15,9 +15,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /src
 RUN ["python", "-m", "venv", "/opt/trimtab"]
 # Dependencies first: this layer is rebuilt only when the pins change.
-COPY requirements/runtime.txt requirements/
+# With the extra `expressions` (50 MB): conditions and formulas in policies work in the image.
+COPY requirements/image.txt requirements/
 RUN ["/opt/trimtab/bin/python", "-m", "pip", "install", \
-     "--require-hashes", "--only-binary", ":all:", "--requirement", "requirements/runtime.txt"]
+     "--require-hashes", "--only-binary", ":all:", "--requirement", "requirements/image.txt"]
 COPY pyproject.toml README.md LICENSE ./
 COPY daemon daemon
 RUN ["/opt/trimtab/bin/python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "."]

@@ -79,6 +79,8 @@ lock: $(STAMP_VENV) ## Pin the dependencies again (ARGS=--upgrade takes newer ve
 	$(PIP) install --require-hashes --requirement requirements/lock.txt
 	$(LOCK) $(ARGS) requirements/lock.in --output-file requirements/lock.txt
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --output-file requirements/runtime.txt
+	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --extra expressions \
+		--constraint requirements/runtime.txt --output-file requirements/image.txt
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --group test --group check \
 		--constraint requirements/runtime.txt --output-file requirements/develop.txt
 

@@ -88,7 +88,7 @@ def pins(name: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "develop.txt", "lock.txt"])
+@pytest.mark.parametrize("name", ["runtime.txt", "image.txt", "develop.txt", "lock.txt"])
 def test_every_pinned_package_has_a_hash(name: str) -> None:
     text = (REQUIREMENTS / name).read_text(encoding="utf-8")
     blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -98,7 +98,8 @@ def test_every_pinned_package_has_a_hash(name: str) -> None:
 
 def test_developers_run_what_users_run() -> None:
     develop = pins("develop.txt")
-    assert {name: develop.get(name) for name in pins("runtime.txt")} == pins("runtime.txt")
+    for smaller in ("runtime.txt", "image.txt"):
+        assert {name: develop.get(name) for name in pins(smaller)} == pins(smaller)
 
 
 def test_the_pins_satisfy_what_the_project_declares() -> None:
