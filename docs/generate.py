@@ -114,11 +114,6 @@ STAYS: Mapping[Reason, Entry] = {
         "The lower bound is above the upper one, so no count is allowed and none is written.",
         "The sentence names who set each end; one of the two has to give way.",
     ),
-    Reason.SHAPE_UNKNOWN: Entry(
-        "The policy limits accelerators, and how many a replica takes could not be read. Unknown is "
-        "not zero: the deployment does not grow.",
-        "Check that the key may read the deployment's shape, or state `bounds` instead.",
-    ),
 }
 
 LIFECYCLE: Mapping[Reason, Entry] = {

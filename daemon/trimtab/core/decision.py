@@ -34,7 +34,6 @@ class Reason(StrEnum):
     AT_MIN = "at_min"
     AT_MAX = "at_max"
     BOUNDS_CONFLICT = "bounds_conflict"
-    SHAPE_UNKNOWN = "shape_unknown"
     # what the lifecycle forbids
     CREATING = "creating"
     UPDATING = "updating"

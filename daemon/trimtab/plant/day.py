@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 24 * HOUR_SECONDS
-WEEK_SECONDS = 7 * DAY_SECONDS
 
 # One level an hour from midnight, 1.0 at the top of an ordinary weekday.
 _WEEKDAY = (

@@ -129,9 +129,6 @@ class WorldEvent(Part):
         return self
 
 
-VERDICTS = ("scale-up", "scale-down", "hold")
-
-
 class Expectation(Part):
     """What the decision at a time, or every decision between two times, must be."""
 

@@ -55,14 +55,6 @@ def resource_path(account_id: str, collection: str, resource: str) -> str:
     return "/".join(quote(segment, safe="-._~@") for segment in segments)
 
 
-def account_of(name: str) -> str | None:
-    """Return the account id in a full resource name, or ``None`` if the name is not one."""
-    segments = name.split("/")
-    if len(segments) < 2 or segments[0] != "accounts" or not segments[1]:
-        return None
-    return segments[1]
-
-
 def shape_of_version(name: str) -> str:
     """Return the shape's name for a shape *version's* name; a shape's own name stays as it is."""
     return _VERSION_SUFFIX.sub("", name)
