@@ -36,13 +36,17 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message. ``is_repeated`` and ``is_map`` exclude each other."""
+    """One field of a message. ``is_repeated`` and ``is_map`` exclude each other.
+
+    ``is_required``: the API's document promises it in every answer, so it is shown at zero as well.
+    """
 
     name: str
     kind: Kind
     is_read_only: bool = False
     is_repeated: bool = False
     is_map: bool = False
+    is_required: bool = False
     values: tuple[str, ...] = ()
     message: Message | None = None
 

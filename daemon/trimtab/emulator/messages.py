@@ -148,15 +148,19 @@ class Parser:
 
 
 def render(message: Message, value: Value, switches: Switches) -> dict[str, Any]:
-    """Return the JSON form of ``value``: zero, empty and unspecified fields are left out."""
+    """Return the JSON form of ``value``: zero, empty and unspecified fields are left out.
+
+    Except those that the API's document requires.
+    """
     out: dict[str, Any] = {}
     for field in message.fields.values():
+        is_always_shown = field.is_required or switches.emit_defaults
         item = value.get(field.name)
         if item is None:
-            item = fields.default_of(field) if switches.emit_defaults else None
+            item = fields.default_of(field) if is_always_shown else None
             if item is None:
                 continue
-        if not switches.emit_defaults and is_zero(field, item):
+        if not is_always_shown and is_zero(field, item):
             continue
         out[field.name] = _render_field(field, item, switches)
     return out

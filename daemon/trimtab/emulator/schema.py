@@ -88,7 +88,7 @@ REPLICA_STATS = Message(
 SCHEDULE = Message(
     "ScalingSchedule",
     [
-        *_many(Kind.INT32, "minReplicaCount"),
+        Field("minReplicaCount", Kind.INT32, is_required=True),
         *_many(Kind.STRING, "schedule"),
         *_many(Kind.DURATION, "duration"),
         *_many(Kind.STRING, "timezone description"),

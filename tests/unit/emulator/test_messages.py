@@ -91,6 +91,17 @@ def test_zero_empty_and_unspecified_are_left_out() -> None:
     }
 
 
+def test_what_the_document_requires_is_shown_at_zero_as_well() -> None:
+    value = {"minReplicaCount": 0, "schedule": "0 8 * * *", "duration": 600.0, "timezone": "UTC"}
+
+    assert messages.render(schema.SCHEDULE, value, STRICT) == {
+        "minReplicaCount": 0,
+        "schedule": "0 8 * * *",
+        "duration": "600s",
+        "timezone": "UTC",
+    }
+
+
 def test_everything_but_unset_messages_is_shown_with_emit_defaults() -> None:
     shown = messages.render(schema.DEPLOYMENT, {"baseModel": "m"}, Switches(emit_defaults=True))
 
