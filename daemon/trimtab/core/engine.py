@@ -9,15 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trimtab.core.adoption import adopt, notice
+from trimtab.core.conclusions import conclude, isolated, unclear
 from trimtab.core.decision import (
     Decision,
     Event,
     EventKind,
-    Hold,
-    Reason,
-    ScaleDown,
-    ScaleUp,
-    Step,
     Tick,
     WriteStatus,
 )
@@ -25,7 +21,7 @@ from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memory import At, Memory, Pair, Written
 from trimtab.core.orders import asked_for, check, order_for
-from trimtab.core.policy import Actuation, Mode
+from trimtab.core.policy import Actuation
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds
@@ -38,7 +34,7 @@ from trimtab.core.stages.propose import propose
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from trimtab.core.decision import Order, Outcome, Verdict
+    from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.policy import Policy
@@ -94,14 +90,19 @@ class Engine:
         samples: Iterable[Sample] = (),
         *,
         due: Collection[str] | None = None,
+        absent: Collection[str] | None = None,
     ) -> Tick:
         """Take in what is new and decide for each due deployment that a policy matches.
 
-        ``now`` is UTC seconds. ``fleet`` is every known deployment by full name: one that is
-        missing from it no longer exists. ``due`` names those to decide on (``None``: all).
+        ``now`` is UTC seconds. ``fleet`` is every known deployment by full name. ``due`` names those
+        to decide on (``None``: all). ``absent`` names those that certainly exist no more; ``None``
+        means every one that ``fleet`` lacks. A caller that has not read everything yet must say,
+        or what it has not read would look deleted.
         """
         events: list[Event] = []
-        self._notice_fleet(now, fleet, events)
+        if absent is None:
+            absent = [name for name in self._deployments if name not in fleet]
+        self._notice_fleet(now, fleet, absent, events)
         self._take_in(now, samples)
         decisions: list[Decision] = []
         orders: list[Order] = []
@@ -115,6 +116,13 @@ class Engine:
                 orders.append(order)
                 self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
         return Tick(at=now, decisions=tuple(decisions), orders=tuple(orders), events=tuple(events))
+
+    def resume(self, order: Order) -> None:
+        """Take over an order that an earlier run sent and whose end it did not live to see.
+
+        Its deployment is held until ``record`` is called with what reading back has shown.
+        """
+        self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
 
     def record(self, outcome: Outcome) -> None:
         """Remember what became of an order: for the rate limits, and to recognise our own writes.
@@ -169,7 +177,11 @@ class Engine:
     # -- taking in what is new ------------------------------------------------------------------
 
     def _notice_fleet(
-        self, now: float, fleet: Mapping[str, Deployment], events: list[Event]
+        self,
+        now: float,
+        fleet: Mapping[str, Deployment],
+        absent: Iterable[str],
+        events: list[Event],
     ) -> None:
         for name, deployment in fleet.items():
             memory = self._deployments.get(name)
@@ -179,8 +191,9 @@ class Engine:
                 self._deployments[name] = _noticed(
                     memory, deployment, now, events, in_flight=self._in_flight.get(name)
                 )
-        for name in [name for name in self._deployments if name not in fleet]:
-            self._lose(now, name, events)
+        for name in absent:
+            if name in self._deployments:
+                self._lose(now, name, events)
 
     def _begin(self, now: float, deployment: Deployment, events: list[Event]) -> None:
         policies = self.policies_for(deployment)
@@ -244,7 +257,7 @@ class Engine:
         policies = self.policies_for(deployment)
         memory = self._deployments[deployment.name]
         if len(policies) != 1:
-            return _unclear(now, deployment, policies), None
+            return unclear(now, deployment, policies), None
         policy = policies[0]
         case = Case(
             now=now,
@@ -259,12 +272,12 @@ class Engine:
         try:
             for stage in STAGES:
                 stage(case, draft)
-            decision = _conclude(case, draft)
+            decision = conclude(case, draft)
             order = order_for(decision, deployment, policy, draft.memory.user)
             if order is not None:
                 check(order, deployment, policy, now)
         except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
-            return _isolated(case, draft, bug), None
+            return isolated(case, draft, bug), None
         self._deployments[deployment.name] = draft.memory
         return decision, order
 
@@ -297,85 +310,3 @@ def _noticed(
     if event is not None:
         events.append(event)
     return memory
-
-
-def _conclude(case: Case, draft: Draft) -> Decision:
-    desired = case.current if draft.halt is not None else draft.replicas
-    verdict: Verdict
-    if desired > case.current:
-        verdict = ScaleUp(draft.reason)
-        change = f"{case.current} → {desired}"
-    elif desired < case.current:
-        verdict = ScaleDown(draft.reason)
-        change = f"{case.current} → {desired}"
-    else:
-        verdict = Hold(draft.reason)
-        change = f"at {desired}"
-    return Decision(
-        deployment=case.deployment.name,
-        policy=case.policy.name,
-        mode=case.policy.mode,
-        at=case.now,
-        verdict=verdict,
-        current=case.current,
-        desired=desired,
-        wanted=draft.wanted,
-        bounds=draft.bounds,
-        sentence=f"{verdict} {change}: {'; '.join(draft.sentences)}",
-        rule=draft.rule,
-        trail=tuple(draft.trail),
-        proposals=draft.proposals,
-        readings=draft.readings,
-    )
-
-
-def _unclear(now: float, deployment: Deployment, policies: tuple[Policy, ...]) -> Decision:
-    """Hold a deployment that several policies claim, or that its policy has let go of."""
-    if policies:
-        names = ", ".join(policy.name for policy in policies)
-        sentence = f"policies {names} all match; exactly one may"
-    else:
-        sentence = "no policy matches any more"
-    current = asked_for(deployment, policies[0], now) if policies else deployment.desired_replicas
-    step = Step(
-        stage="match",
-        before=current,
-        after=current,
-        reason=Reason.AMBIGUOUS_POLICY if policies else Reason.NO_POLICY,
-        sentence=sentence,
-    )
-    return _held(now, deployment, policies[0] if policies else None, current, step, ())
-
-
-def _isolated(case: Case, draft: Draft, bug: Exception) -> Decision:
-    step = Step(
-        stage="invariant",
-        before=draft.replicas,
-        after=case.current,
-        reason=Reason.INVARIANT,
-        sentence=f"a bug in trimtab: {type(bug).__name__}: {bug}",
-    )
-    return _held(case.now, case.deployment, case.policy, case.current, step, tuple(draft.trail))
-
-
-def _held(
-    now: float,
-    deployment: Deployment,
-    policy: Policy | None,
-    current: int,
-    step: Step,
-    trail: tuple[Step, ...],
-) -> Decision:
-    return Decision(
-        deployment=deployment.name,
-        policy="" if policy is None else policy.name,
-        mode=Mode.ADVISE if policy is None else policy.mode,
-        at=now,
-        verdict=Hold(step.reason or Reason.INVARIANT),
-        current=current,
-        desired=current,
-        wanted=None,
-        bounds=None,
-        sentence=f"hold at {current}: {step.sentence}",
-        trail=(*trail, step),
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 from tests.worlds.engine_world import DEMAND, NAME, START, World, a_deployment, a_policy, world
 
-from trimtab.core.decision import Hold, Order, Reason, ScaleUp, WriteStatus
+from trimtab.core.decision import EventKind, Hold, Order, Outcome, Reason, ScaleUp, WriteStatus
 from trimtab.core.engine import Engine
 from trimtab.core.memory import Memory
 from trimtab.core.orders import check, why_void
@@ -238,3 +238,24 @@ def test_outcomes_of_orders_for_forgotten_deployments_are_ignored() -> None:
     w.engine = Engine([w.policy])
     w.apply(order, WriteStatus.APPLIED)
     assert w.engine.memory.deployments == {}
+
+
+def test_what_was_not_read_yet_does_not_look_deleted() -> None:
+    w = world(2)
+    w.step(load=20.0)
+    later = Engine([w.policy], w.engine.memory)
+    tick = later.step(w.now + 15.0, {}, absent=())
+    assert tick.events == ()
+    tick = later.step(w.now + 30.0, {}, absent=[NAME])
+    assert [event.kind for event in tick.events] == [EventKind.GONE]
+
+
+def test_an_order_of_an_earlier_run_holds_its_deployment_until_its_end_is_known() -> None:
+    w = world(2)
+    w.step(load=50.0)
+    (order,) = w.orders
+    w.engine = Engine([w.policy], w.engine.memory)
+    w.engine.resume(order)
+    assert w.step(after=15.0, load=50.0).verdict == Hold(Reason.WRITE_IN_FLIGHT)
+    w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.VOID, sentence=""))
+    assert isinstance(w.step(after=15.0, load=50.0).verdict, ScaleUp)

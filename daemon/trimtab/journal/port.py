@@ -1,0 +1,122 @@
+"""The port behind which every journal stands: remember, note, make durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from trimtab.core.memory import Memory
+
+if TYPE_CHECKING:
+    from trimtab.core.decision import Order
+    from trimtab.journal.entries import Entry
+
+
+class JournalMode(StrEnum):
+    """How well things are kept right now. Closed: it is a metric label.
+
+    Writes are made only in ``DURABLE`` (and in ``VOLATILE``, where nobody asked for a journal):
+    in every other mode trimtab observes, decides, says what it would do, and writes nothing.
+    """
+
+    DURABLE = "durable"
+    VOLATILE = "volatile"
+    LOCKED = "locked"
+    FULL = "full"
+    READ_ONLY = "read_only"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalStatus:
+    """The mode, since when (UTC seconds), and a sentence with the remedy where one is needed.
+
+    ``dropped`` counts entries that are lost because they could not be kept in time; intentions are
+    never among them. ``waiting`` is how many are noted and not yet durable.
+    """
+
+    mode: JournalMode
+    since: float
+    sentence: str
+    dropped: int = 0
+    waiting: int = 0
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """What a journal gives back at the start.
+
+    ``unfinished`` are the orders whose intention is written down and whose end is not: trimtab was
+    stopped in between, and whether they were applied must be read from the deployment. ``until`` is
+    when the journal was last written to (UTC seconds), ``None`` for a new one.
+    """
+
+    memory: Memory = field(default_factory=Memory)
+    unfinished: tuple[Order, ...] = ()
+    until: float | None = None
+
+
+class Journal(Protocol):
+    """Keeps entries in order. One process writes; others may read.
+
+    Nothing here raises for what the world does, except ``settle``: how well things are kept is a
+    value (``status``). A journal that failed tries again by itself and becomes ``DURABLE`` again.
+    """
+
+    @property
+    def status(self) -> JournalStatus:
+        """How well things are kept right now."""
+        ...
+
+    async def open(self) -> Recollection:
+        """Begin, and give back what was kept. Called once, before anything is noted.
+
+        While another process holds the journal this waits (``LOCKED``): two daemons that decide for the
+        same deployments are worse than none. One that can be read but not written gives back what it
+        holds. A damaged one is put aside and a new one begun; ``status`` says so. One that cannot be
+        opened at all gives back nothing and goes on trying to become ``DURABLE``.
+        """
+        ...
+
+    def note(self, entry: Entry) -> None:
+        """Take an entry to be kept. Returns at once, never waits, never raises; bounded."""
+        ...
+
+    async def settle(self) -> None:
+        """Return when everything noted so far is durable. Raises ``JournalError`` when it is not."""
+        ...
+
+    async def close(self) -> None:
+        """Make durable what was noted, and release files. Safe to call twice."""
+        ...
+
+
+class VolatileJournal:
+    """Keeps nothing: for ``journal.path: off``, tests and the demo."""
+
+    def __init__(self, *, since: float) -> None:
+        self._status = JournalStatus(
+            mode=JournalMode.VOLATILE,
+            since=since,
+            sentence="no journal is kept; a restart forgets windows and cooldowns",
+        )
+
+    @property
+    def status(self) -> JournalStatus:
+        """Always ``VOLATILE``."""
+        return self._status
+
+    async def open(self) -> Recollection:
+        """Remember nothing."""
+        return Recollection()
+
+    def note(self, entry: Entry) -> None:
+        """Forget ``entry``."""
+
+    async def settle(self) -> None:
+        """Return at once."""
+
+    async def close(self) -> None:
+        """Do nothing."""
