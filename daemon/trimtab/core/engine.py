@@ -61,9 +61,18 @@ class Engine:
         lead_times: LeadTimes | None = None,
     ) -> None:
         self._matcher = Matcher(policies)
-        self._deployments = dict(memory.deployments) if memory is not None else {}
+        self._deployments: dict[str, DeploymentMemory] = {}
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
+        self.recall(memory or Memory())
+
+    def recall(self, memory: Memory) -> None:
+        """Begin from what an earlier run remembered, in place of everything remembered so far.
+
+        For whoever learns only after the start what that was; an engine that has decided already
+        would forget it.
+        """
+        self._deployments = dict(memory.deployments)
 
     @property
     def memory(self) -> Memory:
