@@ -42,8 +42,8 @@ from trimtab.service.daemon import Daemon
 from trimtab.simulation.references import Reference, ReferenceCase
 from trimtab.sources.fireworks import NAME as SOURCE
 from trimtab.sources.fireworks import FireworksMetrics
+from trimtab.targets.fireworks.account import FireworksAccount
 from trimtab.targets.fireworks.adapter import FireworksTarget
-from trimtab.targets.fireworks.transport import FireworksAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,10 +4,11 @@
 anyone; ``transport.FireworksAccount`` says which account, with which key.
 """
 
+from trimtab.targets.fireworks.account import FireworksAccount
 from trimtab.targets.fireworks.adapter import FireworksTarget
 from trimtab.targets.fireworks.client import FireworksClient
 from trimtab.targets.fireworks.errors import FireworksError, Limit
-from trimtab.targets.fireworks.transport import Exchange, FireworksAccount
+from trimtab.targets.fireworks.transport import Exchange
 
 __all__ = [
     "Exchange",

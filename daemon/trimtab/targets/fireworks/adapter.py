@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
+    from trimtab.targets.fireworks.account import FireworksAccount
+    from trimtab.targets.fireworks.connection import Connection
     from trimtab.targets.fireworks.resources import DeploymentResource
-    from trimtab.targets.fireworks.transport import FireworksAccount, Observer
+    from trimtab.targets.fireworks.transport import Observer
     from trimtab.targets.port import WriteResult
 
 SENDS_MAX = 2
@@ -71,8 +73,11 @@ class FireworksTarget:
         annotate: bool = True,
         rng: Random | None = None,
         observer: Observer | None = None,
+        connection: Connection | None = None,
     ) -> None:
-        self.client = FireworksClient(account, clock, rng=rng, observer=observer)
+        self.client = FireworksClient(
+            account, clock, rng=rng, observer=observer, connection=connection
+        )
         self._clock = clock
         self._shapes = ShapeCatalog(self.client, clock)
         self._annotates = annotate

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trimtab.clock import Clock
+    from trimtab.targets.fireworks.account import FireworksAccount
+    from trimtab.targets.fireworks.connection import Connection
     from trimtab.targets.fireworks.resources import (
         AccountResource,
         DeploymentResource,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         ShapeVersionResource,
         ShardResource,
     )
-    from trimtab.targets.fireworks.transport import FireworksAccount, Observer
+    from trimtab.targets.fireworks.transport import Observer
 
 T = TypeVar("T")
 
@@ -51,7 +53,7 @@ class FireworksClient:
     """The API of one account. Open it with ``async with`` or ``close`` it in the end.
 
     A deployment is named by id or full name. ``observer`` is told of every request; ``rng`` spreads
-    the waits between retries.
+    the waits between retries. ``connection`` carries the requests; HTTP unless told.
     """
 
     def __init__(
@@ -61,10 +63,13 @@ class FireworksClient:
         *,
         rng: Random | None = None,
         observer: Observer | None = None,
+        connection: Connection | None = None,
     ) -> None:
         self.account_id = account.account_id
         self._account_path = f"accounts/{quote(account.account_id, safe='-._~')}"
-        self._transport = Transport(account, clock, rng=rng, observer=observer)
+        self._transport = Transport(
+            account, clock, rng=rng, observer=observer, connection=connection
+        )
 
     def __repr__(self) -> str:
         return f"FireworksClient({self._transport!r})"

@@ -1,0 +1,156 @@
+"""One request, one answer: the port over which calls travel, and HTTP behind it."""
+
+from __future__ import annotations
+
+import ssl
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Protocol
+
+import aiohttp
+
+from trimtab.errors import ErrorKind
+from trimtab.targets.fireworks.account import checked_url
+from trimtab.targets.fireworks.answers import Answer, no_answer, unreadable
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from trimtab.targets.fireworks.account import FireworksAccount
+    from trimtab.targets.fireworks.answers import Call
+
+CONNECTIONS_MAX = 16
+KEY_CHARACTERS_MIN = 16
+"""Shorter keys (of emulators and tests) occur as words in good answers, which must stay as they are."""
+
+BODY_BYTES_MAX = 64 * 1024 * 1024
+"""More than any honest answer: ten thousand deployments' metrics are about a tenth of it."""
+
+
+class Connection(Protocol):
+    """Carries a call to the control plane and brings back the answer, once, without a second try."""
+
+    async def exchange(self, call: Call) -> Answer:
+        """Return the answer, whatever its status. Raises ``FireworksError`` when none arrived whole."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held; safe to call twice."""
+        ...
+
+
+class HttpConnection:
+    """HTTP. One session, opened at the first call.
+
+    Times out after 30 s in all and 5 s for connecting. Redirects are not followed: they would carry
+    the key elsewhere.
+    """
+
+    def __init__(self, account: FireworksAccount) -> None:
+        self.account = account
+        self._base = checked_url(account.base_url)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Release the connections; safe to call twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def exchange(self, call: Call) -> Answer:
+        """Send once; turn every way in which a connection can fail into ``FireworksError``."""
+        try:
+            async with self._opened().request(
+                call.method,
+                self._url(call),
+                json=call.body,
+                headers={"Authorization": f"Bearer {self.account.api_key}"},
+                allow_redirects=False,
+                middlewares=(_without_resending,) if call.is_write else (),
+            ) as response:
+                return Answer(
+                    status=response.status,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    text=await self._text(call, response),
+                )
+        except aiohttp.ClientConnectorError as error:
+            # A wrong certificate stays wrong; everything else on the way there may pass.
+            may_pass = not isinstance(error, aiohttp.ClientConnectorCertificateError)
+            why, kind = str(error), ErrorKind.UNAVAILABLE
+            raise no_answer(call, why, kind=kind, was_sent=False, retryable=may_pass) from error
+        except aiohttp.ConnectionTimeoutError as error:
+            seconds = self.account.connect_timeout_seconds
+            why = f"no connection to {self._base.host}:{self._base.port} within {seconds:g} s"
+            raise no_answer(call, why, kind=ErrorKind.TIMEOUT, was_sent=False) from error
+        except TimeoutError as error:
+            why = f"no whole answer within {self.account.total_timeout_seconds:g} s"
+            raise no_answer(call, why, kind=ErrorKind.TIMEOUT, was_sent=True) from error
+        except aiohttp.ClientResponseError as error:
+            # Not chained: the exception holds the request's headers, and with them the key.
+            what = f"something that is not HTTP ({self._redacted(error.message)})"
+            answer = Answer(status=error.status, headers={}, text="")
+            raise unreadable(call, answer, what) from None
+        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            why = f"the connection was lost: {self._redacted(str(error)) or type(error).__name__}"
+            raise no_answer(call, why, kind=ErrorKind.UNAVAILABLE, was_sent=True) from error
+
+    async def _text(self, call: Call, response: aiohttp.ClientResponse) -> str:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                response.close()
+                answer = Answer(status=response.status, headers={}, text="")
+                raise unreadable(call, answer, f"more than {BODY_BYTES_MAX} bytes")
+        text = body.decode("utf-8", "replace")
+        if response.ok and len(self.account.api_key) < KEY_CHARACTERS_MIN:
+            return text
+        return self._redacted(text)
+
+    def _redacted(self, text: str) -> str:
+        # Some servers quote the key that they did not like.
+        return text.replace(self.account.api_key, "[API key]")
+
+    def _url(self, call: Call) -> URL:
+        # Encoded by us: yarl would leave the colon of ":scale" alone but not every id.
+        path = self._base.raw_path.rstrip("/") + "/v1/" + call.path
+        return self._base.with_path(path, encoded=True).with_query(dict(call.query))
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(
+                    total=self.account.total_timeout_seconds,
+                    connect=self.account.connect_timeout_seconds,
+                ),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+                headers={"User-Agent": _user_agent(), "Accept": "application/json"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=self.account.trust_proxy_environment,
+            )
+        return self._session
+
+
+class _LostError(aiohttp.ClientError):
+    """A connection that ended before the answer, in a class that aiohttp does not react to."""
+
+
+async def _without_resending(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from resending a DELETE by itself when the connection is lost (RFC 9110 lets it).
+
+    Nobody could tell afterwards whether a "not found" was the answer to the first or the second.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(str(error)) from error
+
+
+def _user_agent() -> str:
+    try:
+        return f"trimtab/{version('trimtab')}"
+    except PackageNotFoundError:
+        return "trimtab"
