@@ -86,21 +86,30 @@ def _answer_errors(emulation: Emulation) -> Any:
     async def middleware(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except InferenceRefusal as refusal:
-            return inference.as_response(refusal)
-        except Refusal as refusal:
-            return _refused(request, refusal)
-        except web.HTTPException as error:
-            return _refused(request, _translated(error, emulation))
-        except ConnectionError:
-            raise
-        except Exception:  # noqa: BLE001  the last line: a bug becomes a body, and is logged
-            _log.exception("the emulator failed on %s %s", request.method, request.path)
-            return _refused(request, Refusal(Code.INTERNAL, "internal error"))
+        return await answered(emulation, request, handler)
 
     return middleware
+
+
+async def answered(
+    emulation: Emulation,
+    request: web.Request,
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """Return what ``handler`` answers; whatever it raises becomes an error body of the API."""
+    try:
+        return await handler(request)
+    except InferenceRefusal as refusal:
+        return inference.as_response(refusal)
+    except Refusal as refusal:
+        return _refused(request, refusal)
+    except web.HTTPException as error:
+        return _refused(request, _translated(error, emulation))
+    except ConnectionError:
+        raise
+    except Exception:  # noqa: BLE001  the last line: a bug becomes a body, and is logged
+        _log.exception("the emulator failed on %s %s", request.method, request.path)
+        return _refused(request, Refusal(Code.INTERNAL, "internal error"))
 
 
 def _refused(request: web.Request, refusal: Refusal) -> web.Response:
@@ -135,17 +144,22 @@ def _translated(error: web.HTTPException, emulation: Emulation) -> Refusal:
 def _serve(
     emulation: Emulation, route: Route
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def serve(request: web.Request) -> web.StreamResponse:
-        emulation.advance()
-        call = Call(emulation, request, route.operation)
-        call.key = _key(request)
-        _charge(call, _opened_by(emulation, call.key))
-        struck = emulation.faults.strike(route.operation, call.target, emulation.now())
-        if struck:
-            return await _serve_struck(call, route, struck)
-        return _response(await route.handler(call))
+    async def serve_route(request: web.Request) -> web.StreamResponse:
+        return await serve(emulation, route, request)
 
-    return serve
+    return serve_route
+
+
+async def serve(emulation: Emulation, route: Route, request: web.Request) -> web.StreamResponse:
+    """Answer one request that ``route`` matches. Raises ``Refusal``."""
+    emulation.advance()
+    call = Call(emulation, request, route.operation)
+    call.key = _key(request)
+    _charge(call, _opened_by(emulation, call.key))
+    struck = emulation.faults.strike(route.operation, call.target, emulation.now())
+    if struck:
+        return await _serve_struck(call, route, struck)
+    return _response(await route.handler(call))
 
 
 def _key(request: web.Request) -> str:
