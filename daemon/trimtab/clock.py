@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 JUMP_SECONDS = 1.0
 """A difference between wall clock and our own beyond this is a jump, not drift."""
@@ -35,11 +38,21 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The disciplined clock of the live daemon."""
+    """The disciplined clock of the live daemon.
 
-    def __init__(self) -> None:
-        self._wall_anchor = time.time()
-        self._monotonic_anchor = time.monotonic()
+    ``wall`` and ``monotonic`` are the machine's two clocks, which a simulation replaces by worse ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._wall_anchor = wall()
+        self._monotonic_anchor = monotonic()
         self.jumps_forward = 0
         self.jumps_backward = 0
         self._behind_seconds = 0.0
@@ -47,7 +60,7 @@ class SystemClock:
     def now(self) -> float:
         """UTC seconds. Follows a forward jump of the system clock at once, a backward one never."""
         ours = self._wall_anchor + (self.monotonic() - self._monotonic_anchor)
-        difference = time.time() - ours
+        difference = self._wall() - ours
         if difference > JUMP_SECONDS:
             self._wall_anchor += difference
             self.jumps_forward += 1
@@ -60,7 +73,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start."""
-        return time.monotonic()
+        return self._monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in real time."""
