@@ -9,7 +9,8 @@
     │   └── JournalError          memory could not be kept
     ├── AuthorError               a person wrote something that cannot be meant
     │   ├── PolicyError           carries every diagnostic of every policy file
-    │   └── SettingsError         the process was set up wrongly
+    │   ├── SettingsError         the process was set up wrongly
+    │   └── OverrideError         an override that cannot be given
     └── InvariantViolation        a bug: one deployment is isolated, counted and reported
 
 Expected situations are not here: they are values (``Hold(reason)``).
@@ -90,6 +91,10 @@ class SettingsError(AuthorError):
     """The process cannot run as it was set up (exit code 78)."""
 
 
+class OverrideError(AuthorError):
+    """An override cannot be given as it was meant; nothing was changed."""
+
+
 class PolicyError(AuthorError):
     """One or more policy files are invalid; ``diagnostics`` holds all of them, in file order."""
 
@@ -103,6 +108,15 @@ class InvariantViolation(TrimtabError):  # noqa: N818  the architecture's word f
 
 
 def excerpt(text: str, characters_max: int = BODY_CHARACTERS_MAX) -> str:
-    """Return ``text`` on one line, cut to ``characters_max`` characters, for use in a message."""
-    line = " ".join(text.split())
-    return line if len(line) <= characters_max else line[: characters_max - 1] + "…"
+    """Return ``text`` on one line, cut to ``characters_max`` characters, for use in a message.
+
+    Whatever a log or a terminal could choke on (control characters, halves of surrogate pairs,
+    marks that turn the direction of writing) becomes U+FFFD. Of a long text only the start is read.
+    """
+    start = text.lstrip()[: characters_max * 4]
+    line = " ".join(start.split())
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    if len(line) <= characters_max and len(start) == len(text.lstrip()):
+        return line
+    return line[: characters_max - 1] + "…"

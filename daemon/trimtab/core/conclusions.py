@@ -28,6 +28,9 @@ def conclude(case: Case, draft: Draft) -> Decision:
     else:
         verdict = Hold(draft.reason)
         change = f"at {desired}"
+    summary = f"{verdict} {change}"
+    if case.actual is not None:
+        summary = f"would {summary} (only advises; {case.actual} in fact)"
     return Decision(
         deployment=case.deployment.name,
         policy=case.policy.name,
@@ -38,8 +41,9 @@ def conclude(case: Case, draft: Draft) -> Decision:
         desired=desired,
         wanted=draft.wanted,
         bounds=draft.bounds,
-        sentence=f"{verdict} {change}: {'; '.join(draft.sentences)}",
+        sentence=f"{summary}: {'; '.join(draft.sentences)}",
         rule=draft.rule,
+        actual=case.actual,
         trail=tuple(draft.trail),
         proposals=draft.proposals,
         readings=draft.readings,

@@ -23,7 +23,9 @@ class Reason(StrEnum):
     BOUNDS = "bounds"
     FALLBACK = "fallback"
     WAKE = "wake"
+    RELIEF = "relief"
     EXPIRY_DRAIN = "expiry_drain"
+    PINNED = "pinned"
     # what leaves it
     STEADY = "steady"
     MISSING_DATA = "missing_data"
@@ -31,6 +33,8 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     COOLDOWN = "cooldown"
     BLOCKED_BY_RULE = "blocked_by_rule"
+    PAUSED = "paused"
+    BLOCKED_BY_OVERRIDE = "blocked_by_override"
     AT_MIN = "at_min"
     AT_MAX = "at_max"
     BOUNDS_CONFLICT = "bounds_conflict"
@@ -44,6 +48,10 @@ class Reason(StrEnum):
     PARKED = "parked"
     EXPIRED = "expired"
     EXPIRES_SOON = "expires_soon"
+    OUT_OF_BAND = "out_of_band"
+    STUCK = "stuck"
+    CAPACITY_REFUSED = "capacity_refused"
+    QUOTA_EXCEEDED = "quota_exceeded"
     WRITE_IN_FLIGHT = "write_in_flight"
     # what is wrong with the policies, or with us
     NO_POLICY = "no_policy"
@@ -100,7 +108,8 @@ class Decision:
 
     ``current`` is the count asked for before, ``desired`` after; they are equal exactly when the
     verdict is ``Hold``. ``wanted`` is what the rules asked for before anything limited them, and
-    ``rule`` the one whose proposal that was.
+    ``rule`` the one whose proposal that was. Where the policy only advises, both counts are those of
+    its shadow, and ``actual`` is the count that is really asked for; ``None`` where it enforces.
     """
 
     deployment: str
@@ -115,6 +124,7 @@ class Decision:
     sentence: str
     trail: tuple[Step, ...]
     rule: str = ""
+    actual: int | None = None
     proposals: tuple[Proposal, ...] = ()
     readings: tuple[Reading, ...] = ()
 
@@ -171,14 +181,31 @@ class EventKind(StrEnum):
     """What happened to a deployment, apart from decisions."""
 
     ADOPTED = "adopted"
+    RECREATED = "recreated"
+    RETURNED = "returned"
     STATE_CHANGED = "state_changed"
     BOUNDS_CHANGED = "bounds_changed"
+    OVERRIDE_EXPIRED = "override_expired"
     GONE = "gone"
+    SHAPE_CHANGED = "shape_changed"
+    DELETION_SET = "deletion_set"
+    EXPIRY_NEAR = "expiry_near"
+    EXPIRED = "expired"
+    FLOOR_BEGAN = "floor_began"
+    FLOOR_ENDED = "floor_ended"
+    REPLICA_READY = "replica_ready"
+    STUCK = "stuck"
+    UNSTUCK = "unstuck"
+    CAPACITY_REFUSED = "capacity_refused"
+    CAPACITY_AVAILABLE = "capacity_available"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that the engine noticed and that people will want to read about."""
+    """Something that the engine noticed and that people will want to read about.
+
+    ``deployment`` is ``*`` where it is about all of them.
+    """
 
     deployment: str
     at: float

@@ -20,8 +20,11 @@ from trimtab.core.decision import (
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memory import At, Memory, Pair, Written
+from trimtab.core.moves import with_move
 from trimtab.core.orders import asked_for, check, order_for
-from trimtab.core.policy import Actuation
+from trimtab.core.overrides import EVERY_DEPLOYMENT, OverrideBook, why_overridden
+from trimtab.core.policy import Actuation, Mode
+from trimtab.core.shadow import carried_out, life_of
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds
@@ -29,6 +32,7 @@ from trimtab.core.stages.combine import combine
 from trimtab.core.stages.draft import Case, Draft
 from trimtab.core.stages.freshness import freshness
 from trimtab.core.stages.lifecycle import lifecycle
+from trimtab.core.stages.override import override
 from trimtab.core.stages.propose import propose
 
 if TYPE_CHECKING:
@@ -37,11 +41,12 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
 
-STAGES = (freshness, propose, combine, lifecycle, behavior, bounds)
-"""In the order they run. ``override`` will stand before ``behavior``, ``allocate`` after ``bounds``."""
+STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
+"""In the order they run. ``allocate`` will stand after ``bounds``."""
 
 DOUBTFUL_MAX = 4
 """How many writes of unknown fate are remembered for one deployment."""
@@ -73,11 +78,12 @@ class Engine:
         would forget it.
         """
         self._deployments = dict(memory.deployments)
+        self._overrides = OverrideBook(memory.overrides)
 
     @property
     def memory(self) -> Memory:
         """What must survive a restart, as a value."""
-        return Memory(dict(self._deployments))
+        return Memory(dict(self._deployments), self._overrides.overrides)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -87,6 +93,26 @@ class Engine:
     def replace_policies(self, policies: Iterable[Policy]) -> None:
         """Put other policies in force; what is remembered of deployments stays."""
         self._matcher = Matcher(policies)
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """What people have ordered, the oldest first; one that is over goes at the next step."""
+        return self._overrides.overrides
+
+    def give(self, override: Override) -> tuple[Override, ...]:
+        """Put a person's order in force from the next decision on; return those it replaces.
+
+        Raises ``OverrideError`` when there are as many as there may be.
+        """
+        return self._overrides.give(override)
+
+    def lift(self, ids: Collection[str]) -> tuple[Override, ...]:
+        """End orders before their time; return those that were in force."""
+        return self._overrides.lift(ids)
+
+    def why_overridden(self, order: Order, now: float) -> str | None:
+        """Say why people's orders forbid ``order``, decided on before, at ``now``; ``None``: they do not."""
+        return why_overridden(order, self._overrides.standing_at(order.deployment, now))
 
     def policies_for(self, deployment: Deployment) -> tuple[Policy, ...]:
         """Return every policy that matches; more than one is an author's mistake."""
@@ -111,6 +137,7 @@ class Engine:
         events: list[Event] = []
         if absent is None:
             absent = [name for name in self._deployments if name not in fleet]
+        self._end_overrides(now, events)
         self._notice_fleet(now, fleet, absent, events)
         self._take_in(now, samples)
         decisions: list[Decision] = []
@@ -147,10 +174,8 @@ class Engine:
         changes: dict[str, Any] = {}
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
-            changes["moves"] = (*self._recent_moves(memory, order.policy, outcome.at), change)
-            if order.rule in memory.damped:
-                caused = memory.damped[order.rule]._replace(moved=change)
-                changes["damped"] = {**memory.damped, order.rule: caused}
+            policies = [one for one in self._matcher.policies if one.name == order.policy]
+            memory = with_move(memory, change, rule=order.rule, policies=policies)
         if order.actuation is not Actuation.SCALE:
             pair = Pair(order.min_replicas, order.max_replicas)
             if outcome.status is WriteStatus.APPLIED:
@@ -166,24 +191,19 @@ class Engine:
                 changes["doubtful"] = (*memory.doubtful[1 - DOUBTFUL_MAX :], pair)
         self._deployments[order.deployment] = memory._replace(**changes)
 
-    def _recent_moves(
-        self, memory: DeploymentMemory, policy_name: str, now: float
-    ) -> tuple[At, ...]:
-        """Return the moves that some limit of the policy may still look back at."""
-        periods = [
-            seconds
-            for policy in self._matcher.policies
-            if policy.name == policy_name
-            for rules in (policy.up, policy.down)
-            for seconds in (
-                rules.cooldown_seconds,
-                *(limit.period_seconds for limit in rules.limits),
-            )
-        ]
-        longest = max(periods, default=0.0)
-        return tuple(move for move in memory.moves if now - move.time < longest)
-
     # -- taking in what is new ------------------------------------------------------------------
+
+    def _end_overrides(self, now: float, events: list[Event]) -> None:
+        events += [
+            Event(
+                deployment=one.deployment or EVERY_DEPLOYMENT,
+                at=now,
+                kind=EventKind.OVERRIDE_EXPIRED,
+                before=one.kind.value,
+                sentence=f"no longer {one.text} by {one.author} ({one.reason}): its time is over",
+            )
+            for one in self._overrides.expire(now)
+        ]
 
     def _notice_fleet(
         self,
@@ -268,14 +288,21 @@ class Engine:
         if len(policies) != 1:
             return unclear(now, deployment, policies), None
         policy = policies[0]
+        is_writing = deployment.name in self._in_flight
+        actual = asked_for(deployment, policy, now)
+        memory, current = life_of(
+            memory, deployment, policy, now, actual=actual, is_writing=is_writing
+        )
         case = Case(
             now=now,
             deployment=deployment,
             policy=policy,
-            current=asked_for(deployment, policy, now),
+            current=current,
+            actual=None if policy.mode is Mode.ENFORCE else actual,
+            standing=self._overrides.standing(deployment.name),
             lead_time_seconds=self._lead_times.of(deployment),
             fleet=fleet,
-            has_write_in_flight=deployment.name in self._in_flight,
+            has_write_in_flight=is_writing,
         )
         draft = Draft(memory=memory, replicas=case.current)
         try:
@@ -287,7 +314,7 @@ class Engine:
                 check(order, deployment, policy, now)
         except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
             return isolated(case, draft, bug), None
-        self._deployments[deployment.name] = draft.memory
+        self._deployments[deployment.name] = carried_out(draft.memory, decision, policy)
         return decision, order
 
 

@@ -7,11 +7,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from trimtab.core.deployment import State
+from trimtab.core.overrides import override_from_json, override_to_json
 from trimtab.core.proposals import JsonValue
 from trimtab.core.signals import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from trimtab.core.overrides import Override
 
 FORMAT = 1
 """Version of the JSON form; a reader refuses what it does not know."""
@@ -67,6 +70,20 @@ class Pair(NamedTuple):
     max_replicas: int
 
 
+class Shadow(NamedTuple):
+    """The count that a deployment would have, had its policy been allowed to do what it advises.
+
+    ``since`` is when it began at the real count, ``wire`` the real bounds then. ``moves`` and
+    ``moved`` (by rule) are trimtab's real moves from before, kept for the day the policy enforces.
+    """
+
+    replicas: int
+    since: float
+    wire: Pair
+    moves: tuple[At, ...] = ()
+    moved: Mapping[str, At] = MappingProxyType({})
+
+
 class DeploymentMemory(NamedTuple):
     """All that is remembered of one deployment. Bounded: every window is pruned as it is used.
 
@@ -78,7 +95,9 @@ class DeploymentMemory(NamedTuple):
     when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
     were not seen applied: should they turn up on the wire, nobody else has been there.
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
-    ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are when every demand was last known, and above 0.
+    ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are
+    when every demand was last known, and above 0. ``shadow`` is the count that a policy which only
+    advises would have.
     """
 
     adopted_at: float
@@ -98,19 +117,22 @@ class DeploymentMemory(NamedTuple):
     idle_since: float | None = None
     wish: At | None = None
     gone_at: float | None = None
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of a whole fleet, by full deployment name."""
+    """The memory of a whole fleet, by full deployment name, and the orders of people in force."""
 
     deployments: Mapping[str, DeploymentMemory] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
 
     def to_json(self) -> JsonObject:
         """Return JSON values from which ``from_json`` restores this memory exactly."""
         return {
             "format": FORMAT,
             "deployments": {name: _dump(one) for name, one in self.deployments.items()},
+            "overrides": [override_to_json(one) for one in self.overrides],
         }
 
     @staticmethod
@@ -124,7 +146,11 @@ class Memory:
                 f"memory has format {document.get('format')!r}; this version reads format {FORMAT}"
             )
         deployments = cast("dict[str, JsonObject]", document["deployments"])
-        return Memory({name: _load(one) for name, one in deployments.items()})
+        overrides = cast("list[JsonObject]", document["overrides"])
+        return Memory(
+            deployments={name: _load(one) for name, one in deployments.items()},
+            overrides=tuple(override_from_json(one) for one in overrides),
+        )
 
 
 def _dump(one: DeploymentMemory) -> JsonObject:
@@ -168,6 +194,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "idle_since": one.idle_since,
         "wish": None if one.wish is None else list(one.wish),
         "gone_at": one.gone_at,
+        "shadow": _dump_shadow(one.shadow),
     }
 
 
@@ -218,6 +245,35 @@ def _load(one: JsonObject) -> DeploymentMemory:
         idle_since=cast("float | None", one["idle_since"]),
         wish=None if wish is None else At(*wish),
         gone_at=cast("float | None", one["gone_at"]),
+        shadow=_load_shadow(one["shadow"]),
+    )
+
+
+def _dump_shadow(shadow: Shadow | None) -> JsonValue:
+    if shadow is None:
+        return None
+    return {
+        "replicas": shadow.replicas,
+        "since": shadow.since,
+        "wire": list(shadow.wire),
+        "moves": [list(at) for at in shadow.moves],
+        "moved": {rule: list(at) for rule, at in shadow.moved.items()},
+    }
+
+
+def _load_shadow(document: JsonValue) -> Shadow | None:
+    if document is None:
+        return None
+    shadow = cast("JsonObject", document)
+    return Shadow(
+        replicas=cast("int", shadow["replicas"]),
+        since=cast("float", shadow["since"]),
+        wire=Pair(*cast("tuple[int, int]", shadow["wire"])),
+        moves=_times(shadow["moves"]),
+        moved={
+            rule: At(*at)
+            for rule, at in cast("dict[str, tuple[float, int]]", shadow["moved"]).items()
+        },
     )
 
 

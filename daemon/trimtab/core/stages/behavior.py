@@ -4,6 +4,7 @@ After the Kubernetes Horizontal Pod Autoscaler (v2): an upward move goes no furt
 wish within the up window, a downward move no further than the highest within the down window; the
 count at the start of a limit's period is the current one without our own moves inside the period.
 
+A pin, which is a person's wish, waits for no cooldown and no window; the limits hold for it.
 Replicas on their way are part of the current count, so they are never asked for twice.
 """
 
@@ -38,8 +39,9 @@ def behavior(case: Case, draft: Draft) -> None:
     if draft.reason is Reason.WAKE:
         draft.note(STAGE, "a wake waits for nothing")
         return
-    _cool_down(case, draft)
-    if draft.replicas != case.current:
+    if not draft.is_pinned:
+        _cool_down(case, draft)
+    if draft.replicas != case.current and not draft.is_pinned:
         _stabilize(case, draft)
     if draft.replicas != case.current:
         _limit(case, draft)

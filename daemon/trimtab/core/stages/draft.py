@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason, Step
+from trimtab.core.overrides import NOTHING_ORDERED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.overrides import Standing
     from trimtab.core.policy import Policy
     from trimtab.core.proposals import Proposal
     from trimtab.core.signals import Reading
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What a decision is about. Does not change while it is made."""
+    """What a decision is about. Does not change while it is made.
+
+    ``standing`` is what people have ordered. ``actual`` is the count that is really asked for where
+    ``current`` is that of a shadow; else ``None``.
+    """
 
     now: float
     deployment: Deployment
@@ -29,6 +35,8 @@ class Case:
     lead_time_seconds: float
     fleet: Mapping[str, Deployment]
     has_write_in_flight: bool = False
+    standing: Standing = NOTHING_ORDERED
+    actual: int | None = None
 
 
 class Block(NamedTuple):
@@ -47,7 +55,7 @@ class Draft:
 
     ``replicas`` is the running count. ``reason`` and ``sentences`` explain it. ``halt`` forbids any
     write; ``up_block`` and ``down_block`` are the lifecycle's and hold against the bounds too.
-    ``may_be_zero``: the last replica may go, or has gone.
+    ``may_be_zero``: the last replica may go, or has gone. ``is_pinned``: the count is a person's.
     """
 
     memory: DeploymentMemory
@@ -57,6 +65,7 @@ class Draft:
     wanted: int | None = None
     may_be_zero: bool = False
     is_drain: bool = False
+    is_pinned: bool = False
     halt: Block | None = None
     up_block: Block | None = None
     down_block: Block | None = None

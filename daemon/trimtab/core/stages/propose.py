@@ -23,7 +23,12 @@ STAGE = "propose"
 def propose(case: Case, draft: Draft) -> None:
     """Ask every rule. Raises ``InvariantViolation`` for a count that no strategy may give."""
     draft.bounds = effective_bounds(
-        case.deployment, case.policy, draft.memory.user, current=case.current, now=case.now
+        case.deployment,
+        case.policy,
+        draft.memory.user,
+        current=case.current,
+        now=case.now,
+        is_emptied=_is_emptied(case, draft.memory),
     )
     view = View(
         now=case.now,
@@ -64,6 +69,20 @@ def propose(case: Case, draft: Draft) -> None:
     memory = draft.memory
     if remembered or memory.rules or damped or memory.damped:
         draft.memory = memory._replace(rules=remembered, damped=damped)
+
+
+def _is_emptied(case: Case, memory: DeploymentMemory) -> bool:
+    """Whether trimtab closed the deployment (a pin at 0 or a drain that is over) and must open it.
+
+    Traffic does not wake a deployment at 0/0, and without load no rule asks for a replica.
+    """
+    written = memory.written
+    return (
+        written is not None
+        and written.max_replicas == 0
+        and case.current == 0
+        and case.policy.scale_to_zero is None
+    )
 
 
 def _recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.engine import Engine
 from trimtab.core.lead_time import LeadTimes
+from trimtab.core.policy import Mode
 from trimtab.core.signals import Sample
 
 if TYPE_CHECKING:
@@ -53,7 +54,11 @@ def what_if(
     lead_times = (
         LeadTimes() if lead_time_seconds is None else LeadTimes(default_seconds=lead_time_seconds)
     )
-    engine = Engine(policies, lead_times=lead_times)
+    # As if it enforced: an advising policy's shadow would move on the way, which nobody asked about.
+    engine = Engine(
+        [replace(policy, mode=Mode.ENFORCE) for policy in policies], lead_times=lead_times
+    )
+    modes = {policy.name: policy.mode for policy in policies}
     steps = min(STEPS_MAX, int(lasting_seconds / STEP_SECONDS_MIN))
     # The count found at the start counts as a wish; one step more lets a window of that length end.
     times = [at - lasting_seconds * (steps - index) / steps - 1e-3 for index in range(steps)]
@@ -72,6 +77,8 @@ def what_if(
                 Outcome(order=order, at=now, status=WriteStatus.VOID, sentence="only asked about")
             )
         (decision,) = tick.decisions
-        answer = Answer(decision, tick.orders[0] if tick.orders else None)
+        mode = modes.get(decision.policy, decision.mode)
+        order = tick.orders[0] if tick.orders and mode is Mode.ENFORCE else None
+        answer = Answer(replace(decision, mode=mode), order)
     assert answer is not None  # noqa: S101  for the type checker: there is always the last step
     return answer
