@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.decision import Order, Outcome, Tick
     from trimtab.core.deployment import Deployment
+    from trimtab.core.lead_time import LeadTimes
     from trimtab.core.memory import Memory
     from trimtab.core.overrides import Override
     from trimtab.core.signals import Sample
@@ -25,12 +26,14 @@ class PoliciesInForce:
 
     ``documents`` maps each file's path, as people know it, to its text as it was used (of a file that
     has become invalid: its last good text). ``plugins`` are the strategy plug-ins that were allowed.
+    ``lead_times`` are the start values that the engine was made with, ``None`` for its own.
     """
 
     at: float
     version: str
     documents: Mapping[str, str]
     plugins: tuple[str, ...] = ()
+    lead_times: LeadTimes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class Ended:
 class Overridden:
     """A person gave an order (``given``) or orders were lifted or ran out (``lifted``, by id).
 
-    ``by`` is who did it; ``None``: they ran out.
+    ``by`` is who did it; ``None``: they ran out. ``memory`` is the engine's afterwards, so that an
+    order that was accepted is remembered even if no step follows; ``None`` leaves what stands.
     """
 
     at: float
@@ -70,6 +74,7 @@ class Overridden:
     lifted: tuple[str, ...] = ()
     by: str | None = None
     reason: str = ""
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,252 @@
+"""The journal's work, one call at a time: write what waits; when that fails, say so and try again.
+
+Driven from outside (nothing here sleeps or has a timer): each attempt happens because something was
+noted, and after a failure none happens before a pause that doubles.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trimtab.errors import ErrorKind
+from trimtab.journal.backlog import Batch, Lost
+from trimtab.journal.entries import Intended
+from trimtab.journal.faults import Fault, fault_of
+from trimtab.journal.lock import WriterLock
+from trimtab.journal.port import JournalMode, JournalStatus, Recollection
+from trimtab.journal.retention import Retention, trim
+from trimtab.journal.store import Carried, Store, is_urgent, recollect_from_copy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trimtab.clock import Clock
+    from trimtab.journal.backlog import Backlog
+
+PAUSE_SECONDS_MIN = 1.0
+PAUSE_SECONDS_MAX = 60.0
+
+DAMAGED_FILES_KEPT = 3
+"""So many files that were put aside are kept, the newest; a disk that damages all is not filled up."""
+
+
+class Keeper:
+    """Owns the lock and the file. One thread at a time."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        backlog: Backlog,
+        *,
+        retention: Retention,
+        connect: Callable[..., sqlite3.Connection],
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._backlog = backlog
+        self._retention = retention
+        self._connect = connect
+        self._lock = WriterLock(path)
+        self._store: Store | None = None
+        self._carried: Carried | None = None
+        self._is_known_lost = False
+        self._retry_at: float | None = None
+        self._pause_seconds = PAUSE_SECONDS_MIN
+        self.kind = ErrorKind.UNAVAILABLE
+        self.kept = 0
+        """The number of the last entry that is in the file."""
+        self.synced = 0
+        """The number of the last entry that a loss of power cannot take away."""
+        self.status = JournalStatus(
+            mode=JournalMode.BROKEN,
+            since=clock.now(),
+            sentence=f"the journal {path} is not open yet",
+        )
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the pause after a failure is not over."""
+        return self._retry_at is not None and self._clock.monotonic() < self._retry_at
+
+    # -- the start -----------------------------------------------------------------------------
+
+    def open(self) -> Recollection | None:
+        """Begin. ``None`` while another process holds the lock."""
+        try:
+            if not self._lock.acquire():
+                self._say(
+                    JournalMode.LOCKED,
+                    f"{self._lock.holder()} holds the journal {self._path}; end it, or give this one "
+                    "another journal.path; waiting",
+                )
+                return None
+            recollection, sentence = self._open_file()
+            self._begin(recollection)
+        except Exception as error:  # noqa: BLE001  whatever it is, the daemon starts and says so
+            self._fail(error)
+            return self._recollect_anyway()
+        self._succeed(sentence)
+        return recollection
+
+    def _open_file(self) -> tuple[Recollection, str]:
+        """Open the file; a damaged one is put aside and a new one begun."""
+        self._store = store = Store(self._path, connect=self._connect)
+        try:
+            return store.open(), f"everything is kept in {self._path}"
+        except Exception as error:
+            fault = fault_of(error, self._path)
+            if not fault.is_damage:
+                raise
+            store.close()
+            aside = self._put_aside()
+            sentence = (
+                f"{fault.sentence}; it was put aside as {aside.name} and a new one begun: windows and "
+                "cooldowns from before are forgotten, unless trimtab was running"
+            )
+            return store.open(), sentence
+
+    def _begin(self, recollection: Recollection) -> None:
+        if self._carried is None:
+            self._opened().begin(self._clock.now(), recollection)
+            self._carried = _carried(recollection)
+            return
+        known = [one.order for one in self._carried.intended]
+        strangers = [order for order in recollection.unfinished if order not in known]
+        self._opened().go_on(self._clock.now(), self._carried, strangers)
+
+    def _recollect_anyway(self) -> Recollection:
+        """After a failure to open: what can be read from a copy, else nothing."""
+        self._drop_store()
+        self._is_known_lost = True
+        recollection = Recollection()
+        try:
+            recollection = recollect_from_copy(self._path, connect=self._connect)
+        except Exception as error:  # noqa: BLE001  the status says already that nothing is kept
+            del error
+        self._carried = _carried(recollection)
+        return recollection
+
+    # -- every day -----------------------------------------------------------------------------
+
+    def flush(self, *, is_full_sync: bool = False) -> None:
+        """Write everything that waits, if it is time to try. ``status`` and ``kept`` say how it went."""
+        if self.is_pausing or self._carried is None:
+            return
+        batch: Batch | None = None
+        sentence: str | None = None
+        try:
+            if self._store is None:
+                sentence = self._reopen()
+            batch = self._backlog.take()
+            if batch.items or (is_full_sync and self.synced < batch.last):
+                is_full = is_full_sync or is_urgent(batch)
+                self._write(batch, is_full_sync=is_full)
+        except Exception as error:  # noqa: BLE001  nothing that a disk does may end the daemon
+            if batch is not None:
+                self._backlog.give_back(batch)
+            self._fail(error)
+            return
+        self._succeed(sentence)
+        self._trim()
+
+    def _write(self, batch: Batch, *, is_full_sync: bool) -> None:
+        whole = batch
+        if self._is_known_lost:
+            whole = Batch(items=(Lost(at=self._clock.now()), *batch.items), last=batch.last)
+        self._opened().write(whole, at=self._clock.now(), is_full_sync=is_full_sync)
+        assert self._carried is not None  # noqa: S101  set when it was opened
+        self._carried.take_in(batch)
+        self._is_known_lost = False
+        self.kept = batch.last
+        if is_full_sync:
+            self.synced = batch.last
+
+    def _reopen(self) -> str:
+        if not self._lock.acquire():
+            raise sqlite3.OperationalError("database is locked by another trimtab")
+        recollection, sentence = self._open_file()
+        self._begin(recollection)
+        return sentence
+
+    def _trim(self) -> None:
+        try:
+            trim(self._opened().connection, self._retention, now=self._clock.now())
+        except Exception as error:  # noqa: BLE001  as in flush
+            self._fail(error)
+
+    # -- how it went ---------------------------------------------------------------------------
+
+    def _opened(self) -> Store:
+        assert self._store is not None  # noqa: S101  called with the file open
+        return self._store
+
+    def _succeed(self, sentence: str | None) -> None:
+        self._retry_at, self._pause_seconds = None, PAUSE_SECONDS_MIN
+        if sentence is not None or self.status.mode is not JournalMode.DURABLE:
+            self._say(JournalMode.DURABLE, sentence or f"everything is kept in {self._path}")
+        self.status = replace(self.status, size_bytes=self._opened().size_bytes())
+
+    def _fail(self, error: Exception) -> None:
+        fault = fault_of(error, self._path)
+        self._drop_store()
+        self._is_known_lost = True
+        self._retry_at = self._clock.monotonic() + self._pause_seconds
+        self._pause_seconds = min(PAUSE_SECONDS_MAX, 2 * self._pause_seconds)
+        self.kind = fault.kind
+        self._say(fault.mode, _with_outlook(fault))
+
+    def _say(self, mode: JournalMode, sentence: str) -> None:
+        since = self.status.since if mode is self.status.mode else self._clock.now()
+        self.status = replace(self.status, mode=mode, since=since, sentence=sentence)
+
+    def _drop_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _put_aside(self) -> Path:
+        """Rename the damaged file and what belongs to it; drop the oldest of those put aside."""
+        moment = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside, number = Path(f"{self._path}.corrupt-{moment}"), 1
+        while aside.exists():
+            number += 1
+            aside = Path(f"{self._path}.corrupt-{moment}-{number}")
+        for suffix in ("-wal", "-shm", ""):
+            part = Path(f"{self._path}{suffix}")
+            if part.exists():
+                part.rename(f"{aside}{suffix}")
+        for old in damaged_files(self._path)[:-DAMAGED_FILES_KEPT]:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{old}{suffix}").unlink(missing_ok=True)
+        return aside
+
+    def close(self) -> None:
+        """Release the file and the lock."""
+        self._drop_store()
+        self._lock.release()
+
+
+def damaged_files(path: Path) -> list[Path]:
+    """The files that were put aside, oldest first."""
+    name = re.compile(re.escape(path.name) + r"\.corrupt-\d{8}T\d{6}Z(-\d+)?")
+    try:
+        names = [one.name for one in path.parent.iterdir()]
+    except OSError:
+        return []
+    found = [path.parent / one for one in names if name.fullmatch(one)]
+    return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name))
+
+
+def _carried(recollection: Recollection) -> Carried:
+    intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
+    return Carried(intended, recollection.memory)
+
+
+def _with_outlook(fault: Fault) -> str:
+    return f"{fault.sentence}; nothing is written to deployments meanwhile, and it is tried again"

@@ -1,0 +1,144 @@
+"""The journal in a file: SQLite with a write-ahead log, written by one thread.
+
+``note`` only appends to a queue. The worker takes everything that waits, in the order noted, into one
+transaction. Intentions, outcomes, overrides and policies are synced to the disk before ``settle``
+returns; turns alone are committed without a sync, as a loss of power then costs the last few and
+damages nothing (docs/decisions/0007).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from trimtab.errors import ErrorKind, JournalError
+from trimtab.journal.backlog import Backlog
+from trimtab.journal.keeper import Keeper
+from trimtab.journal.port import JournalMode, JournalStatus, Recollection
+from trimtab.journal.retention import Retention
+from trimtab.journal.worker import ThreadWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trimtab.clock import Clock
+    from trimtab.journal.entries import Entry
+    from trimtab.journal.worker import Worker
+
+LOCK_POLL_SECONDS = 1.0
+"""How often a journal that another process holds is tried."""
+
+Answer = TypeVar("Answer")
+
+
+class SqliteJournal:
+    """A ``Journal`` in the file ``path``.
+
+    ``worker`` runs the work (a thread of its own by default), ``connect`` opens SQLite files; both
+    are there for simulations, which run the work in virtual time on a disk that fails on purpose.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        clock: Clock,
+        *,
+        worker: Worker | None = None,
+        retention: Retention | None = None,
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+    ) -> None:
+        self._clock = clock
+        self._worker: Worker = ThreadWorker() if worker is None else worker
+        self._backlog = Backlog()
+        self._keeper = Keeper(
+            Path(path),
+            clock,
+            self._backlog,
+            retention=Retention() if retention is None else retention,
+            connect=connect,
+        )
+        self._is_scheduled = threading.Event()
+        self._is_open = False
+        self._is_closed = False
+
+    @property
+    def status(self) -> JournalStatus:
+        """How well things are kept right now."""
+        return replace(
+            self._keeper.status, dropped=self._backlog.dropped, waiting=self._backlog.waiting
+        )
+
+    async def open(self) -> Recollection:
+        """Begin, and give back what was kept; waits while another process holds the journal."""
+        while (recollection := await self._work(self._keeper.open)) is None:
+            await self._clock.sleep(LOCK_POLL_SECONDS)
+        self._is_open = True
+        return recollection
+
+    def note(self, entry: Entry) -> None:
+        """Take ``entry`` to be kept. What is noted after ``close`` is not."""
+        if self._is_closed:
+            return
+        self._backlog.add(entry)
+        if self._is_open and not self._keeper.is_pausing and not self._is_scheduled.is_set():
+            self._is_scheduled.set()
+            self._worker.submit(self._flush)
+
+    async def settle(self) -> None:
+        """Return when everything noted so far survives a loss of power.
+
+        Raises ``JournalError`` when it cannot be kept now; the entries are held, and tried again.
+        """
+        noted = self._backlog.noted
+        if self._keeper.synced >= noted and self.status.mode is JournalMode.DURABLE:
+            return
+        if not self._is_open or self._is_closed:
+            raise JournalError("the journal is not open", kind=ErrorKind.UNAVAILABLE)
+        if not self._keeper.is_pausing:
+            await self._work(lambda: self._keeper.flush(is_full_sync=True))
+        if self._keeper.synced < noted:
+            raise JournalError(self._keeper.status.sentence, kind=self._keeper.kind)
+
+    async def close(self) -> None:
+        """Keep what was noted, as far as it can be, and release the file and the lock."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._is_open:
+            await self._work(lambda: self._keeper.flush(is_full_sync=True))
+        await self._work(self._keeper.close)
+        self._worker.stop()
+
+    def abandon(self) -> None:
+        """Let go of everything as the end of the process would: what waits is lost. For simulations."""
+        self._is_closed = True
+        self._keeper.close()
+        self._worker.stop()
+
+    def _flush(self) -> None:
+        self._is_scheduled.clear()
+        self._keeper.flush()
+
+    async def _work(self, job: Callable[[], Answer]) -> Answer:
+        """Run ``job`` in the worker and return what it does; a cancelled caller leaves it running."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Answer] = loop.create_future()
+        here = threading.get_ident()
+
+        def finish(answer: Answer) -> None:
+            if not done.done():
+                done.set_result(answer)
+
+        def run() -> None:
+            answer = job()
+            if threading.get_ident() == here:
+                finish(answer)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(finish, answer)
+
+        self._worker.submit(run)
+        return await done
