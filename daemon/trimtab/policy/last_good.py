@@ -7,7 +7,7 @@ that is whole: a good file cannot take a policy's name or deployments while a ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.policy import codes
@@ -15,6 +15,8 @@ from trimtab.policy.codes import Severity
 from trimtab.policy.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trimtab.core.policy import Policy
     from trimtab.policy.reports import FileReport, LoadReport
 
@@ -50,10 +52,14 @@ class BadFile:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The policies in force, and the files that are not as their authors wrote them."""
+    """The policies in force, and the files that are not as their authors wrote them.
+
+    ``documents`` are the texts that the policies come from, by file; of a bad file its last good one.
+    """
 
     policies: tuple[Policy, ...]
     bad: tuple[BadFile, ...]
+    documents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class LastGood:
@@ -61,6 +67,7 @@ class LastGood:
 
     def __init__(self) -> None:
         self._held: Held = {}
+        self._texts: dict[str, str] = {}
         self._bad: dict[str, BadFile] = {}
 
     def take(self, report: LoadReport) -> InForce:
@@ -74,6 +81,10 @@ class LastGood:
             held[file.file] = self._held.get(file.file, ()) if file.file in bad else file.policies
         self._refuse_intruders(held, bad)
         self._held = held
+        self._texts = {
+            file.file: self._texts.get(file.file, "") if file.file in bad else file.text
+            for file in report.files
+        }
         self._bad = {
             file: BadFile(file, why, tuple(policy.name for policy in held[file]))
             for file, why in bad.items()
@@ -87,7 +98,8 @@ class LastGood:
 
     def _in_force(self) -> InForce:
         policies = tuple(policy for policies in self._held.values() for policy in policies)
-        return InForce(policies, tuple(self._bad.values()))
+        documents = {file: self._texts[file] for file, held in self._held.items() if held}
+        return InForce(policies, tuple(self._bad.values()), documents)
 
     def _follow_renames(self, report: LoadReport, bad: dict[str, tuple[Diagnostic, ...]]) -> None:
         """Let a bad file that was renamed keep what it had under its old name."""
@@ -99,6 +111,7 @@ class LastGood:
             before = gone.get(_marks(why))
             if before in self._held and name not in self._held:
                 self._held[name] = self._held[before]
+                self._texts[name] = self._texts[before]
 
     def _refuse_intruders(self, held: Held, bad: dict[str, tuple[Diagnostic, ...]]) -> None:
         """Keep good files to their last good version where they claim what a bad one still holds.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
 from trimtab.policy.codes import Severity
@@ -38,11 +38,15 @@ class Policies(Sequence["Policy"]):
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file: its policies, none of them if the file has an error, and all its diagnostics."""
+    """One file: its policies, none of them if the file has an error, and all its diagnostics.
+
+    ``text`` is the content as it was read; empty where nothing could be.
+    """
 
     file: str
     policies: tuple[Policy, ...]
     diagnostics: tuple[Diagnostic, ...]
+    text: str = field(default="", repr=False)
 
     @property
     def is_valid(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,9 +81,9 @@ class PolicyStore:
         for place in read.places:
             check_policy(place, self._sources)
         name = read.findings.file.name
-        alone = FileReport(name, (), in_order(read.findings.diagnostics))
+        alone = FileReport(name, (), in_order(read.findings.diagnostics), read.findings.file.text)
         if alone.is_valid:
-            alone = FileReport(name, _compiled(read), alone.diagnostics)
+            alone = replace(alone, policies=_compiled(read))
         for place in read.places:
             place.let_go()
         return _Known(digest, read, alone, len(read.findings.diagnostics))
@@ -103,10 +103,8 @@ class _Known:
         diagnostics = self.read.findings.diagnostics
         if len(diagnostics) == self.findings_alone:
             return self.alone
-        together = FileReport(self.alone.file, self.alone.policies, in_order(diagnostics))
-        return (
-            together if together.is_valid else FileReport(together.file, (), together.diagnostics)
-        )
+        together = replace(self.alone, diagnostics=in_order(diagnostics))
+        return together if together.is_valid else replace(together, policies=())
 
 
 @contextmanager

@@ -1,20 +1,21 @@
 """Carries orders out: at most one write in flight per deployment, a bounded number over all.
 
 Before each write the deployment is read again; an order whose world has moved on is void and a new
-decision is due. What failed is left alone for a while, and says so, instead of being hammered.
+decision is due. Then the intention is written down, and only then the write is sent. What failed is
+left alone for a while, and says so, instead of being hammered.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.orders import why_void
-from trimtab.errors import ErrorKind, TargetError
-from trimtab.service.backoff import pace_for
+from trimtab.errors import ErrorKind, JournalError, TargetError
+from trimtab.service.setbacks import Setbacks
+from trimtab.service.withholding import Withheld, Withholding
 from trimtab.targets.port import WriteResult
 
 if TYPE_CHECKING:
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
     from trimtab.service.fleet import Fleet
+    from trimtab.service.setbacks import Setback
     from trimtab.targets.port import Target
 
 WRITES_IN_FLIGHT_MAX = 16
 """Over all deployments. Enough for a fleet that starts its day, too little for a flood."""
+
+ORDERS_WAITING_MAX = 1024
+"""Orders beyond those in flight. A longer queue would only grow old: see below."""
 
 ORDER_AGE_SECONDS_MAX = 60.0
 """An order that queued longer than this rests on load that is no longer true."""
@@ -37,47 +42,35 @@ CALL_SECONDS_MAX = 120.0
 """In real time, for one call of a target; targets have tighter limits of their own."""
 
 
-class Withheld(StrEnum):
-    """Why an order was not even begun. Closed: it is a metric label."""
-
-    IN_FLIGHT = "in_flight"
-    BACKING_OFF = "backing_off"
-    TARGET_UNREADABLE = "target_unreadable"
-    NO_TARGET = "no_target"
-    STOPPING = "stopping"
+NO_TARGET = "no account in the settings reaches it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withholding:
-    """An order that was not begun, why in a sentence, and until when at least (UTC seconds)."""
+class Gate(Protocol):
+    """Says whether a write is still meant to be made, and writes the intention down."""
+
+    def why_not(self, order: Order) -> Withholding | None:
+        """Return what stands against writing ``order`` now, apart from the deployment itself."""
+        ...
+
+    async def intend(self, order: Order) -> None:
+        """Return once the intention to send ``order`` is durable. Raises ``JournalError``."""
+        ...
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An order that has its turn; ``is_sent`` once a write may have left."""
 
     order: Order
-    reason: Withheld
-    sentence: str
-    until: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setback:
-    """What a deployment's last write ran into. ``failures`` counts those in a row.
-
-    ``error_kind`` is ``None`` when nothing failed but the world kept moving on.
-    """
-
-    failures: int
-    until: float
-    until_monotonic: float
-    sentence: str
-    error_kind: ErrorKind | None
-
-    def concerns(self, order: Order) -> bool:
-        """Whether ``order`` would run into the same. A quota never stands against asking for less."""
-        is_quota = self.error_kind is ErrorKind.QUOTA_EXCEEDED
-        return not is_quota or order.to_replicas > order.from_replicas
+    task: asyncio.Task[None]
+    is_sent: bool = False
 
 
 class Actuator:
-    """Begins orders as tasks of its own and reports what became of each to ``on_outcome``."""
+    """Begins orders as tasks of its own and reports the end of each, exactly once, to ``on_outcome``.
+
+    Orders that wait for a turn take it by need (``need``), the older first among equals.
+    """
 
     def __init__(
         self,
@@ -85,43 +78,50 @@ class Actuator:
         random: Random,
         fleet: Fleet,
         *,
+        gate: Gate,
         on_outcome: Callable[[Outcome], None],
         writes_in_flight_max: int = WRITES_IN_FLIGHT_MAX,
+        orders_waiting_max: int = ORDERS_WAITING_MAX,
         on_call: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._clock = clock
-        self._random = random
         self._fleet = fleet
+        self._gate = gate
         self._on_outcome = on_outcome
         self._on_call = on_call or (lambda _target, _verb, _outcome: None)
-        self._slots = asyncio.Semaphore(writes_in_flight_max)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._sent: set[str] = set()
-        self._setbacks: dict[str, Setback] = {}
+        self._begun_max = writes_in_flight_max
+        self._waiting_max = orders_waiting_max
+        self._waiting: dict[str, Order] = {}
+        self._begun: dict[str, _Begun] = {}
+        self._setbacks = Setbacks(clock, random)
         self._is_stopping = False
 
     @property
     def in_flight(self) -> frozenset[str]:
-        """Deployments with an order begun and not ended; they are not due."""
-        return frozenset(self._tasks)
+        """Deployments with an order taken and not ended; they are not due."""
+        return frozenset(self._begun) | frozenset(self._waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many orders wait for a turn."""
+        return len(self._waiting)
 
     @property
     def setbacks(self) -> Mapping[str, Setback]:
         """What the last write of a deployment ran into, until a write succeeds."""
-        return self._setbacks
+        return self._setbacks.known
 
     def submit(self, order: Order) -> Withholding | None:
-        """Begin to carry out ``order``, or say why not. Never blocks."""
+        """Take ``order`` to carry it out, or say why not. Never blocks."""
         withholding = self._why_not(order)
         if withholding is None:
-            name = f"write {order.deployment}"
-            task = asyncio.get_running_loop().create_task(self._carry_out(order), name=name)
-            self._tasks[order.deployment] = task
+            self._waiting[order.deployment] = order
+            self._begin_waiting()
         return withholding
 
     def forget(self, deployment: str) -> None:
         """Drop what is remembered of a deployment that is no more."""
-        self._setbacks.pop(deployment, None)
+        self._setbacks.forget(deployment)
 
     async def drain(self, seconds: float) -> int:
         """Begin nothing more, let writes that were sent end, for at most ``seconds`` of real time.
@@ -129,70 +129,84 @@ class Actuator:
         What was not sent yet is dropped at once. Returns how many writes had to be abandoned.
         """
         self._is_stopping = True
-        tasks = dict(self._tasks)
-        for name, task in tasks.items():
-            if name not in self._sent:
-                task.cancel()
-        if not tasks:
+        waiting, self._waiting = self._waiting, {}
+        for order in waiting.values():
+            self._on_outcome(self._dropped(order))
+        begun = dict(self._begun)
+        for one in begun.values():
+            if not one.is_sent:
+                one.task.cancel()
+        if not begun:
             return 0
-        _, late = await asyncio.wait(tasks.values(), timeout=max(0.0, seconds))
+        tasks = [one.task for one in begun.values()]
+        _, late = await asyncio.wait(tasks, timeout=max(0.0, seconds))
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        for name, one in begun.items():
+            if self._begun.get(name) is one:  # cancelled before its first line ran
+                del self._begun[name]
+                self._on_outcome(self._dropped(one.order))
         return len(late)
 
     def _why_not(self, order: Order) -> Withholding | None:
         if self._is_stopping:
-            return Withholding(order=order, reason=Withheld.STOPPING, sentence="trimtab stops")
-        if order.deployment in self._tasks:
-            sentence = "an earlier write has not ended yet"
-            return Withholding(order=order, reason=Withheld.IN_FLIGHT, sentence=sentence)
+            return _because(order, Withheld.STOPPING, "trimtab stops")
+        if order.deployment in self._begun or order.deployment in self._waiting:
+            return _because(order, Withheld.IN_FLIGHT, "an earlier write has not ended yet")
+        return self._gate.why_not(order) or self._why_not_now(order)
+
+    def _why_not_now(self, order: Order) -> Withholding | None:
+        """Return what the world has against ``order`` for the moment."""
         target = self._fleet.target_of(order.deployment)
         if target is None:
-            sentence = "no account in the settings reaches it"
-            return Withholding(order=order, reason=Withheld.NO_TARGET, sentence=sentence)
-        setback = self._setbacks.get(order.deployment)
-        if (
-            setback is not None
-            and setback.until_monotonic > self._clock.monotonic()
-            and setback.concerns(order)
-        ):
-            return Withholding(
-                order=order,
-                reason=Withheld.BACKING_OFF,
-                sentence=setback.sentence,
-                until=setback.until,
+            return _because(order, Withheld.NO_TARGET, NO_TARGET)
+        if (setback := self._setbacks.against(order)) is not None:
+            return _because(order, Withheld.BACKING_OFF, setback.sentence, setback.until)
+        if (trouble := self._fleet.trouble(target.name)) is not None:
+            return _because(order, Withheld.TARGET_UNREADABLE, trouble.sentence)
+        if len(self._waiting) >= self._waiting_max:
+            sentence = (
+                f"{self._waiting_max} orders wait already; raise writes_in_flight_max if the "
+                "control plane's limits allow it"
             )
-        trouble = self._fleet.trouble(target.name)
-        if trouble is not None:
-            reason = Withheld.TARGET_UNREADABLE
-            return Withholding(order=order, reason=reason, sentence=trouble.sentence)
+            return _because(order, Withheld.QUEUE_FULL, sentence)
         return None
 
+    def _begin_waiting(self) -> None:
+        while self._waiting and len(self._begun) < self._begun_max and not self._is_stopping:
+            name = max(self._waiting, key=lambda one: need(self._waiting[one]))
+            order = self._waiting.pop(name)
+            task = asyncio.get_running_loop().create_task(
+                self._carry_out(order), name=f"write {name}"
+            )
+            self._begun[name] = _Begun(order, task)
+
     async def _carry_out(self, order: Order) -> None:
+        begun = self._begun[order.deployment]
         try:
-            async with self._slots:
-                outcome = await self._attempt(order)
+            outcome = await self._attempt(begun)
         except asyncio.CancelledError:
-            if order.deployment in self._sent:
-                sentence = "trimtab stopped before the answer came"
-                self._on_outcome(self._ended(order, WriteStatus.UNKNOWN, sentence))
+            self._end(begun, self._abandoned(begun))
             raise
         except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
-            status = (
-                WriteStatus.UNKNOWN if order.deployment in self._sent else WriteStatus.NOT_APPLIED
-            )
+            status = WriteStatus.UNKNOWN if begun.is_sent else WriteStatus.NOT_APPLIED
             sentence = f"a bug in trimtab: {type(bug).__name__}: {bug}"
             outcome = self._ended(order, status, sentence, ErrorKind.BAD_RESPONSE)
-        finally:
-            self._sent.discard(order.deployment)
-            self._tasks.pop(order.deployment, None)
-        self._on_outcome(outcome)
+        self._end(begun, outcome)
 
-    async def _attempt(self, order: Order) -> Outcome:
+    def _end(self, begun: _Begun, outcome: Outcome) -> None:
+        del self._begun[begun.order.deployment]
+        try:
+            self._on_outcome(outcome)
+        finally:
+            self._begin_waiting()
+
+    async def _attempt(self, begun: _Begun) -> Outcome:
+        order = begun.order
         target = self._fleet.target_of(order.deployment)
         if target is None:
-            return self._ended(order, WriteStatus.VOID, "no account in the settings reaches it")
+            return self._ended(order, WriteStatus.VOID, NO_TARGET)
         age_seconds = self._clock.now() - order.at
         if age_seconds > ORDER_AGE_SECONDS_MAX:
             sentence = f"it waited {age_seconds:.0f} s for its turn; a new decision is due"
@@ -207,17 +221,32 @@ class Actuator:
                 error.kind,
                 error.retry_after_seconds,
             )
-        why = why_void(order, fresh, self._clock.now())
-        if why is None and self._is_stopping:
-            why = "trimtab stops"
+        why = why_void(order, fresh, self._clock.now()) or await self._why_not_sent(order)
         if why is not None:
             return self._ended(order, WriteStatus.VOID, why)
-        result = await self._write(order, target)
+        result = await self._write(begun, target)
         if result.deployment is not None:
             self._fleet.put(result.deployment)
         return self._ended(
             order, result.status, result.sentence, result.error_kind, result.retry_after_seconds
         )
+
+    async def _why_not_sent(self, order: Order) -> str | None:
+        """Write the intention down, and return what stands against sending ``order``, if anything."""
+        refusal = self._refused(order)
+        if refusal is not None:
+            return refusal
+        try:
+            await self._gate.intend(order)
+        except JournalError as error:
+            return f"it was not sent: {error}"
+        return self._refused(order)  # writing down took time
+
+    def _refused(self, order: Order) -> str | None:
+        if self._is_stopping:
+            return "trimtab stops"
+        refusal = self._gate.why_not(order)
+        return None if refusal is None else refusal.sentence
 
     async def _read(self, deployment: str, target: Target) -> Deployment | None:
         try:
@@ -237,11 +266,11 @@ class Actuator:
             self._fleet.put(fresh)
         return fresh
 
-    async def _write(self, order: Order, target: Target) -> WriteResult:
-        self._sent.add(order.deployment)
+    async def _write(self, begun: _Begun, target: Target) -> WriteResult:
+        begun.is_sent = True
         try:
             async with asyncio.timeout(CALL_SECONDS_MAX):
-                result = await target.write(order)
+                result = await target.write(begun.order)
         except TimeoutError:
             result = WriteResult(
                 status=WriteStatus.UNKNOWN,
@@ -251,6 +280,15 @@ class Actuator:
         outcome = "ok" if result.error_kind is None else result.error_kind.value
         self._on_call(target.name, "write", outcome)
         return result
+
+    def _abandoned(self, begun: _Begun) -> Outcome:
+        if not begun.is_sent:
+            return self._dropped(begun.order)
+        sentence = "trimtab stopped before the answer came"
+        return self._ended(begun.order, WriteStatus.UNKNOWN, sentence)
+
+    def _dropped(self, order: Order) -> Outcome:
+        return self._ended(order, WriteStatus.VOID, "trimtab stopped before it was sent")
 
     def _ended(
         self,
@@ -262,9 +300,9 @@ class Actuator:
     ) -> Outcome:
         """Make the outcome and remember the setback, if it is one."""
         if status is WriteStatus.APPLIED:
-            self._setbacks.pop(order.deployment, None)
+            self._setbacks.forget(order.deployment)
         else:
-            self._set_back(order.deployment, sentence, kind, retry_after_seconds)
+            self._setbacks.add(order.deployment, sentence, kind, retry_after_seconds)
         return Outcome(
             order=order,
             at=self._clock.now(),
@@ -273,21 +311,18 @@ class Actuator:
             error_kind=None if kind is None else kind.value,
         )
 
-    def _set_back(
-        self, deployment: str, sentence: str, kind: ErrorKind | None, retry_after: float | None
-    ) -> None:
-        before = self._setbacks.get(deployment)
-        failures = 1 if before is None else before.failures + 1
-        wait_seconds = pace_for(kind).wait_seconds(failures, self._random)
-        if kind is None and failures == 1:
-            wait_seconds = (
-                0.0  # the first void order is decided anew at once; a row of them is a race
-            )
-        wait_seconds = max(wait_seconds, retry_after or 0.0)
-        self._setbacks[deployment] = Setback(
-            failures=failures,
-            until=self._clock.now() + wait_seconds,
-            until_monotonic=self._clock.monotonic() + wait_seconds,
-            sentence=sentence,
-            error_kind=kind,
-        )
+
+def _because(
+    order: Order, reason: Withheld, sentence: str, until: float | None = None
+) -> Withholding:
+    return Withholding(order=order, reason=reason, sentence=sentence, until=until)
+
+
+def need(order: Order) -> float:
+    """Return how urgent an order is: the share by which replicas are short, 0 or less to shrink.
+
+    From 2 to 4 comes before 10 to 15; whoever waits for capacity comes before whoever gives it back.
+    A deployment at 0 that is to wake is short of everything.
+    """
+    missing = order.to_replicas - order.from_replicas
+    return missing / order.from_replicas if order.from_replicas else float(missing) * 1e6

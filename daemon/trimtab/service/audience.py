@@ -1,4 +1,4 @@
-"""Who hears what the daemon does: logs, metrics, callbacks; later the journal's readers.
+"""Who hears what the daemon does: logs, metrics, callbacks. The journal does not listen, it is told.
 
 Listeners hear of things after they happened, cannot change them, and cannot stop them: what one
 raises is reported and survived.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.core.decision import Outcome, Tick
+    from trimtab.journal.port import Recollection
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
@@ -52,6 +53,10 @@ class Listener(Protocol):
         """The policy files were read."""
         ...
 
+    def recalled(self, recollection: Recollection) -> None:
+        """The journal was opened, and this is what it had kept."""
+        ...
+
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended and starts again after the pause."""
         ...
@@ -77,6 +82,9 @@ class Silence:
 
     def reloaded(self, reload: Reload) -> None:
         """The policy files were read."""
+
+    def recalled(self, recollection: Recollection) -> None:
+        """The journal was opened."""
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended."""
@@ -139,6 +147,11 @@ class Audience:
         """The policy files were read."""
         for listener in self._listeners:
             _guarded(listener.reloaded, reload)
+
+    def recalled(self, recollection: Recollection) -> None:
+        """The journal was opened."""
+        for listener in self._listeners:
+            _guarded(listener.recalled, recollection)
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended."""

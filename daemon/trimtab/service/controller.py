@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import EventKind, Outcome, WriteStatus
+from trimtab.service.actuator import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Tick
-    from trimtab.core.engine import Engine
     from trimtab.core.policy import Policy
-    from trimtab.service.actuator import Actuator, Withholding
+    from trimtab.service.actuator import Actuator
     from trimtab.service.fleet import Fleet
+    from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.observer import Inbox
     from trimtab.service.trigger import Trigger
+    from trimtab.service.withholding import Withholding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Controller:
         self,
         clock: Clock,
         *,
-        engine: Engine,
+        journalled: JournalledEngine,
         fleet: Fleet,
         inbox: Inbox,
         trigger: Trigger,
@@ -48,7 +50,7 @@ class Controller:
         on_evaluation: Callable[[Evaluation], None],
     ) -> None:
         self._clock = clock
-        self._engine = engine
+        self._journalled = journalled
         self._fleet = fleet
         self._inbox = inbox
         self._trigger = trigger
@@ -56,7 +58,7 @@ class Controller:
         self._on_evaluation = on_evaluation
         self._decisions: dict[str, Decision] = {}
         self._withheld: dict[str, Withholding] = {}
-        self._next_policies: tuple[Policy, ...] | None = None
+        self._next_policies: tuple[tuple[Policy, ...], Mapping[str, str]] | None = None
         self._policies_taken = asyncio.Event()
         self.beat_at = clock.monotonic()
         self.ticked_at: float | None = None
@@ -85,12 +87,14 @@ class Controller:
             elif woken.names:
                 self.evaluate(woken.names)
 
-    async def put_in_force(self, policies: tuple[Policy, ...]) -> None:
+    async def put_in_force(
+        self, policies: tuple[Policy, ...], documents: Mapping[str, str]
+    ) -> None:
         """Let the loop decide by other policies from its next evaluation on, which is due at once.
 
         What is remembered of deployments stays. Returns when the policies are in force.
         """
-        self._next_policies = policies
+        self._next_policies = (policies, documents)
         self._policies_taken.clear()
         self._trigger.tick_now()
         await self._policies_taken.wait()
@@ -98,7 +102,7 @@ class Controller:
     def _take_policies(self) -> None:
         """Swap the policies here, in the loop's own task, so that no evaluation sees two sets."""
         if self._next_policies is not None:
-            self._engine.replace_policies(self._next_policies)
+            self._journalled.put_in_force(*self._next_policies)
             self._next_policies = None
             self._policies_taken.set()
 
@@ -108,7 +112,13 @@ class Controller:
         fleet = self._fleet.deployments
         in_flight = self._actuator.in_flight
         due = [name for name in (fleet if names is None else names) if name not in in_flight]
-        tick = self._engine.step(self._clock.now(), fleet, self._inbox.drain(), due=due)
+        tick = self._journalled.step(
+            self._clock.now(),
+            fleet,
+            self._inbox.drain(),
+            due=due,
+            absent=self._fleet.absent(self._journalled.engine.memory.deployments),
+        )
         for decision in tick.decisions:
             self._decisions[decision.deployment] = decision
             self._withheld.pop(decision.deployment, None)
@@ -116,12 +126,12 @@ class Controller:
             if event.kind is EventKind.GONE:
                 self._forget(event.deployment)
         withheld: list[Withholding] = []
-        for order in tick.orders:
+        for order in sorted(tick.orders, key=need, reverse=True):
             withholding = self._actuator.submit(order)
             if withholding is not None:
                 self._withheld[order.deployment] = withholding
                 withheld.append(withholding)
-                self._engine.record(_never_sent(withholding, tick.at))
+                self._journalled.record(_never_sent(withholding, tick.at))
         self.ticked_at = tick.at
         evaluation = Evaluation(
             tick=tick,
@@ -133,7 +143,7 @@ class Controller:
 
     def take_outcome(self, outcome: Outcome) -> None:
         """Let the engine remember what became of an order and evaluate its deployment anew."""
-        self._engine.record(outcome)
+        self._journalled.record(outcome)
         if outcome.status is not WriteStatus.NOT_APPLIED:
             self._trigger.wake([outcome.order.deployment])
 

@@ -19,17 +19,20 @@ from typing import TYPE_CHECKING, Self
 
 from trimtab.clock import SystemClock
 from trimtab.core.engine import Engine
+from trimtab.journal.port import VolatileJournal
 from trimtab.service.actuator import WRITES_IN_FLIGHT_MAX, Actuator
 from trimtab.service.audience import Audience, Callbacks
 from trimtab.service.controller import Controller
 from trimtab.service.fleet import Fleet
+from trimtab.service.gate import WRITABLE_MODES, Gate
 from trimtab.service.instruments import Instruments
+from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
 from trimtab.service.observer import Inbox, Observer
 from trimtab.service.polls import Polls
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
-from trimtab.service.status import DeploymentStatus, StatusSnapshot, TargetStatus
+from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 from trimtab.service.supervisor import Supervisor
 from trimtab.service.trigger import Trigger
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from trimtab.core.lead_time import LeadTimes
     from trimtab.core.memory import Memory
     from trimtab.core.policy import Policy
+    from trimtab.journal.port import Journal
     from trimtab.service.fleet import Reading
     from trimtab.service.reload import PolicyFiles, Reload
     from trimtab.sources.port import Source
@@ -70,8 +74,10 @@ class Daemon:
 
     ``on_tick`` hears every evaluation and ``on_outcome`` the end of every write, in the event loop:
     they must be quick; what they raise is logged and survived. ``policy_files`` is where ``policies``
-    came from: they are watched, and followed as they change. The daemon owns its targets and
-    sources and closes them when it stops. It runs once.
+    came from: they are watched, and followed as they change. ``journal`` remembers: what it kept
+    replaces ``memory``, and while it cannot keep anything, nothing is written to deployments unless
+    ``is_journal_required`` is false. ``plugins`` are the strategies of others that policies may use.
+    The daemon owns its targets, sources and journal, and closes them when it stops. It runs once.
     """
 
     def __init__(
@@ -85,6 +91,9 @@ class Daemon:
         timing: Timing | None = None,
         lead_times: LeadTimes | None = None,
         memory: Memory | None = None,
+        journal: Journal | None = None,
+        is_journal_required: bool = True,
+        plugins: tuple[str, ...] = (),
         random: Random | None = None,
         writes_in_flight_max: int = WRITES_IN_FLIGHT_MAX,
         on_tick: Callable[[Tick], None] | None = None,
@@ -106,6 +115,14 @@ class Daemon:
         )
         random = random or Random()  # noqa: S311  jitter, not a secret
         self.engine = Engine(policies, memory, lead_times=lead_times)
+        self._journalled = JournalledEngine(
+            clock,
+            self.engine,
+            journal or VolatileJournal(since=clock.now()),
+            plugins=plugins,
+            lead_times=lead_times,
+        )
+        self._policy_files = policy_files
         self.fleet = Fleet(clock, targets)
         self._inbox = Inbox()
         self._trigger = Trigger(
@@ -115,13 +132,14 @@ class Daemon:
             clock,
             random,
             self.fleet,
+            gate=Gate(self._journalled, is_journal_required=is_journal_required),
             on_outcome=self._take_outcome,
             on_call=self._audience.target_called,
             writes_in_flight_max=writes_in_flight_max,
         )
         self._controller = Controller(
             clock,
-            engine=self.engine,
+            journalled=self._journalled,
             fleet=self.fleet,
             inbox=self._inbox,
             trigger=self._trigger,
@@ -152,6 +170,8 @@ class Daemon:
             raise RuntimeError("this daemon has run already; make a new one")
         self._started_at = self._clock.now()
         try:
+            if not await self._recall():
+                return
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._supervisor.keep(name, run), name=name)
@@ -163,6 +183,28 @@ class Daemon:
         finally:
             self._stop.set()
             await self.close()
+
+    async def _recall(self) -> bool:
+        """Let the engine begin from what the journal kept; false when stopped before that came.
+
+        While another process holds the journal this may take for ever.
+        """
+        recall = asyncio.ensure_future(self._journalled.recall())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({recall, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            is_recalled = recall.done() and not recall.cancelled()
+            recall.cancel()
+            stopped.cancel()
+            await asyncio.gather(recall, stopped, return_exceptions=True)
+        if not is_recalled:
+            return False
+        recollection = recall.result()
+        files = self._policy_files
+        self._journalled.note_policies({} if files is None else files.documents)
+        self._audience.recalled(recollection)
+        return True
 
     def stop(self) -> None:
         """Ask ``run`` to end. Returns at once; calling it again changes nothing."""
@@ -271,6 +313,8 @@ class Daemon:
         with contextlib.suppress(TimeoutError):  # a connection that will not close ends with us
             async with asyncio.timeout(rest_seconds):
                 await asyncio.gather(*closing, return_exceptions=True)
+        # Last, so that every end of an order is in it; it limits its own time.
+        await self._journalled.journal.close()
 
     # -- looking in -----------------------------------------------------------------------------
 
@@ -294,6 +338,11 @@ class Daemon:
             ),
             targets=tuple(self._target_status(target) for target in self.fleet.targets),
             sources=tuple(self._polls.status_of(source) for source in self._sources),
+            journal=JournalReport(
+                status=self._journalled.journal.status,
+                intended=self._journalled.intended,
+                ended=self._journalled.ended,
+            ),
             clock_jumps_forward=jumps[0],
             clock_jumps_backward=jumps[1],
             policy_files=None if self._reloader is None else self._reloader.status,
@@ -322,6 +371,10 @@ class Daemon:
         missing = []
         if self._stop.is_set():
             missing.append("the daemon is stopping")
+        if not self._journalled.has_recalled:
+            status = self._journalled.journal.status
+            why = "" if status.mode in WRITABLE_MODES else f": {status.sentence}"
+            missing.append(f"the journal has not been opened yet{why}")
         if not self.engine.policies:
             missing.append("no policy is loaded")
         missing += [f"{name} has not been read yet" for name in self.fleet.unread]
@@ -330,11 +383,20 @@ class Daemon:
         return tuple(missing)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return what somebody should mend although the daemon does its work: bad policy files."""
-        if self._reloader is None:
-            return ()
-        return tuple(f"policy file {bad.sentence}" for bad in self._reloader.status.bad)
+        """Return what somebody should mend although the daemon decides: the journal, policy files."""
+        remarks = []
+        status = self._journalled.journal.status
+        if status.mode not in WRITABLE_MODES:
+            remarks.append(f"journal is {status.mode}: {status.sentence}")
+        if self._reloader is not None:
+            remarks += [f"policy file {bad.sentence}" for bad in self._reloader.status.bad]
+        return tuple(remarks)
 
     def beat_age_seconds(self) -> float:
-        """Return how long ago the loop that decides last came round; it waits for nothing else."""
+        """Return how long ago the loop that decides last came round; it waits for nothing else.
+
+        Before it has begun, while the journal is held by somebody else, nothing is stuck.
+        """
+        if not self._journalled.has_recalled:
+            return 0.0
         return self._clock.monotonic() - self._controller.beat_at

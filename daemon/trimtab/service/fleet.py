@@ -100,6 +100,20 @@ class Fleet:
         """Return the target through which ``deployment`` is reached."""
         return next((target for target in self._targets if target.owns(deployment)), None)
 
+    def absent(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Name those of ``names`` that certainly exist no more: their target was read and lacks them.
+
+        What belongs to a target that was never read, or to none (its account left the settings), is
+        not known to be anything.
+        """
+        known = self.deployments
+        read = [one for one in self._targets if self._views[one.name].read_at is not None]
+        return tuple(
+            name
+            for name in names
+            if name not in known and any(target.owns(name) for target in read)
+        )
+
     def count(self, target: str) -> int:
         """Return how many deployments of ``target`` are known."""
         return len(self._views[target].deployments)

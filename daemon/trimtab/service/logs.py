@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Event, Outcome
-    from trimtab.service.actuator import Withholding
+    from trimtab.journal.port import Recollection
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
     from trimtab.service.reload import Reload
+    from trimtab.service.withholding import Withholding
 
 ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLICY})
 """Holds that somebody should look at."""
@@ -171,6 +172,16 @@ class Narrator(Silence):
                 codes=[one.code.id for one in bad.diagnostics],
                 sentence=bad.sentence,
             )
+
+    def recalled(self, recollection: Recollection) -> None:
+        """Log what the journal had kept."""
+        until = recollection.until
+        self._log.info(
+            "journal_opened",
+            deployments=len(recollection.memory.deployments),
+            unfinished=[order.deployment for order in recollection.unfinished],
+            until=None if until is None else datetime.fromtimestamp(until, tz=UTC).isoformat(),
+        )
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """Log a task that should not have ended, with where it failed."""

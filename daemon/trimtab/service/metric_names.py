@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from trimtab.core.decision import Reason, WriteStatus
 from trimtab.errors import ErrorKind
-from trimtab.service.actuator import Withheld
 from trimtab.service.reload import ReloadResult
+from trimtab.service.withholding import Withheld
 
 
 class Metric(NamedTuple):

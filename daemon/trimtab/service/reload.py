@@ -20,7 +20,7 @@ from trimtab.policy import PolicyStore
 from trimtab.policy.last_good import LastGood
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
     from pathlib import Path
 
     from trimtab.clock import Clock
@@ -93,6 +93,11 @@ class PolicyFiles:
         self._report: LoadReport | None = None
         self._in_force: InForce | None = None
 
+    @property
+    def documents(self) -> Mapping[str, str]:
+        """The texts that the policies in force come from, by file; none before the first reading."""
+        return {} if self._in_force is None else self._in_force.documents
+
     def read(self) -> tuple[LoadReport, InForce, bool]:
         """Read the files: the report, what is in force now, and whether anything is new."""
         report = self._store.load(self.path)
@@ -106,7 +111,8 @@ class PolicyFiles:
 class Reloader:
     """Reads the files when they change or somebody asks, and puts what is good in force.
 
-    ``put_in_force`` swaps the policies between two evaluations and returns when it is done.
+    ``put_in_force`` swaps the policies between two evaluations and returns when it is done; it also
+    hears the documents that they come from.
     """
 
     def __init__(
@@ -115,7 +121,7 @@ class Reloader:
         files: PolicyFiles,
         *,
         in_force: tuple[Policy, ...],
-        put_in_force: Callable[[tuple[Policy, ...]], Awaitable[None]],
+        put_in_force: Callable[[tuple[Policy, ...], Mapping[str, str]], Awaitable[None]],
         on_reload: Callable[[Reload], None],
         rescan_seconds: float = RESCAN_SECONDS,
     ) -> None:
@@ -145,7 +151,7 @@ class Reloader:
             _, in_force, is_new = await asyncio.to_thread(self._files.read)
             before, after = self._policies, in_force.policies
             if after != before:
-                await self._put_in_force(after)
+                await self._put_in_force(after, in_force.documents)
                 self._policies = after
             reload = self._compare(trigger, before, in_force, is_new=is_new)
             if is_new or trigger not in (Trigger.RESCAN, Trigger.CHANGE):

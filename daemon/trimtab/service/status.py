@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Decision
     from trimtab.core.deployment import Deployment
     from trimtab.core.policy import Policy
-    from trimtab.service.actuator import Setback, Withholding
+    from trimtab.journal.port import JournalStatus
     from trimtab.service.fleet import Trouble
     from trimtab.service.observer import Poll
     from trimtab.service.reload import PolicyFilesStatus
+    from trimtab.service.setbacks import Setback
+    from trimtab.service.withholding import Withholding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,19 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalReport:
+    """How well things are kept, and how many intentions and ends of orders were noted since the start.
+
+    ``interrupted`` are the orders of an earlier run whose end is still to be read off a deployment.
+    """
+
+    status: JournalStatus
+    intended: int = 0
+    ended: int = 0
+    interrupted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSnapshot:
     """Everything at one moment (UTC seconds). ``ticked_at`` is the last evaluation that succeeded.
 
@@ -65,6 +80,7 @@ class StatusSnapshot:
     deployments: tuple[DeploymentStatus, ...]
     targets: tuple[TargetStatus, ...]
     sources: tuple[SourceStatus, ...]
+    journal: JournalReport
     clock_jumps_forward: int = 0
     clock_jumps_backward: int = 0
     policy_files: PolicyFilesStatus | None = None

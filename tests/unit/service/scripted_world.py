@@ -19,7 +19,8 @@ from trimtab.core.policy import (
 from trimtab.core.roles import Role
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.core.strategies.target import Target as TargetStrategy
-from trimtab.errors import ErrorKind, SourceError, TargetError
+from trimtab.errors import ErrorKind, JournalError, SourceError, TargetError
+from trimtab.service.withholding import Withheld, Withholding
 from trimtab.targets.port import WriteResult
 
 if TYPE_CHECKING:
@@ -159,6 +160,29 @@ class ScriptedTarget:
 
     async def close(self) -> None:
         self.is_closed = True
+
+
+@dataclass
+class ScriptedGate:
+    """Lets everything through unless told otherwise, and knows what was intended."""
+
+    refusal: tuple[Withheld, str] | None = None
+    failure: JournalError | None = None
+    during_intend: Callable[[Order], Awaitable[None]] | None = None
+    intended: list[Order] = field(default_factory=list)
+
+    def why_not(self, order: Order) -> Withholding | None:
+        if self.refusal is None:
+            return None
+        reason, sentence = self.refusal
+        return Withholding(order=order, reason=reason, sentence=sentence)
+
+    async def intend(self, order: Order) -> None:
+        if self.during_intend is not None:
+            await self.during_intend(order)
+        if self.failure is not None:
+            raise self.failure
+        self.intended.append(order)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from scripted_world import (
     CHAT,
     CODE,
     START,
+    ScriptedGate,
     ScriptedTarget,
     a_deployment,
     a_failure,
@@ -23,8 +24,9 @@ from trimtab.clock import ManualClock
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import State
 from trimtab.errors import ErrorKind
-from trimtab.service.actuator import ORDER_AGE_SECONDS_MAX, Actuator, Withheld
+from trimtab.service.actuator import ORDER_AGE_SECONDS_MAX, Actuator
 from trimtab.service.fleet import Fleet
+from trimtab.service.withholding import Withheld
 from trimtab.targets.port import WriteResult
 
 
@@ -34,10 +36,12 @@ class Scene:
         self.target = ScriptedTarget().hold(a_deployment(CHAT), a_deployment(CODE))
         self.fleet = Fleet(self.clock, [self.target])
         self.outcomes: list[Outcome] = []
+        self.gate = ScriptedGate()
         self.actuator = Actuator(
             self.clock,
             Random(1),
             self.fleet,
+            gate=self.gate,
             on_outcome=self.outcomes.append,
             writes_in_flight_max=writes_in_flight_max,
         )
@@ -228,7 +232,8 @@ async def test_a_stop_lets_the_write_in_flight_end_and_drops_what_was_not_sent()
     scene.actuator.submit(an_order(CODE))
     assert await scene.actuator.drain(5.0) == 0
     assert [order.deployment for order in scene.target.writes] == [CHAT]
-    assert scene.statuses == [WriteStatus.APPLIED]
+    assert [order.deployment for order in scene.gate.intended] == [CHAT]
+    assert scene.statuses == [WriteStatus.VOID, WriteStatus.APPLIED]
     withheld = scene.actuator.submit(an_order(CODE))
     assert withheld is not None
     assert withheld.reason is Withheld.STOPPING

@@ -231,6 +231,7 @@ async def test_readiness_says_what_is_missing() -> None:
     late = ScriptedTarget("accounts/late", list_failure=a_failure())
     scene = Scene(None, late)
     assert scene.daemon.not_ready() == (
+        "the journal has not been opened yet",
         "accounts/acme has not been read yet",
         "accounts/late has not been read yet",
         "nothing has been evaluated yet",

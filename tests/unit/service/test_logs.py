@@ -15,11 +15,11 @@ from trimtab.core.deployment import State
 from trimtab.core.engine import Engine
 from trimtab.core.signals import Sample
 from trimtab.errors import ErrorKind, TargetError
-from trimtab.service.actuator import Withheld, Withholding
 from trimtab.service.controller import Evaluation
 from trimtab.service.fleet import Reading, Trouble
 from trimtab.service.logs import Narrator, configure_logs
 from trimtab.service.observer import Poll
+from trimtab.service.withholding import Withheld, Withholding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

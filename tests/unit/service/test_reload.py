@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -47,7 +47,9 @@ class Service:
             rescan_seconds=rescan_seconds,
         )
 
-    async def put_in_force(self, policies: tuple[Policy, ...]) -> None:
+    async def put_in_force(
+        self, policies: tuple[Policy, ...], documents: Mapping[str, str]
+    ) -> None:
         self.swaps += 1
         self.policies = policies
 

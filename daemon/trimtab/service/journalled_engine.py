@@ -1,0 +1,134 @@
+"""The engine with a journal beside it: whatever the engine is told is noted, in the same order.
+
+Nothing else in the service calls ``step``, ``record`` or ``replace_policies``, so that the journal
+holds exactly what an engine must be told to decide the same again.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from trimtab.journal.entries import Ended, Evaluated, Intended, PoliciesInForce
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Order, Outcome, Tick
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.engine import Engine
+    from trimtab.core.lead_time import LeadTimes
+    from trimtab.core.policy import Policy
+    from trimtab.core.signals import Sample
+    from trimtab.journal.entries import Entry
+    from trimtab.journal.port import Journal, Recollection
+
+
+class JournalledEngine:
+    """Passes on to the engine, and notes. Counts the intentions and the ends that it noted."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        engine: Engine,
+        journal: Journal,
+        *,
+        plugins: tuple[str, ...] = (),
+        lead_times: LeadTimes | None = None,
+    ) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.intended = 0
+        self.ended = 0
+        self.has_recalled = False
+        self._clock = clock
+        self._plugins = plugins
+        self._lead_times = lead_times
+
+    async def recall(self) -> Recollection:
+        """Open the journal, which may take as long as another process holds it.
+
+        The engine begins from what was kept, and holds every deployment with an unfinished order.
+        """
+        recollection = await self.journal.open()
+        if recollection.until is not None:
+            self.engine.recall(recollection.memory)
+        for order in recollection.unfinished:
+            self.engine.resume(order)
+        self.has_recalled = True
+        return recollection
+
+    def note(self, entry: Entry) -> None:
+        """Note what somebody else told the engine."""
+        self.journal.note(entry)
+
+    def step(
+        self,
+        now: float,
+        fleet: Mapping[str, Deployment],
+        samples: Sequence[Sample],
+        *,
+        due: Collection[str],
+        absent: Collection[str],
+    ) -> Tick:
+        """Evaluate, as ``Engine.step``."""
+        told = (tuple(samples), tuple(due), tuple(absent))
+        tick = self.engine.step(now, fleet, told[0], due=told[1], absent=told[2])
+        self.journal.note(
+            Evaluated(
+                at=now,
+                fleet=fleet,
+                samples=told[0],
+                due=told[1],
+                absent=told[2],
+                tick=tick,
+                memory=self.engine.memory,
+            )
+        )
+        return tick
+
+    def record(self, outcome: Outcome) -> None:
+        """Let the engine remember how an order ended."""
+        self.engine.record(outcome)
+        self.journal.note(Ended(outcome=outcome, memory=self.engine.memory))
+        self.ended += 1
+
+    def put_in_force(self, policies: Iterable[Policy], documents: Mapping[str, str]) -> None:
+        """Let the engine decide by these policies, which ``documents`` say."""
+        self.engine.replace_policies(policies)
+        self.note_policies(documents)
+
+    def note_policies(self, documents: Mapping[str, str]) -> None:
+        """Note that the engine's policies are in force from now on."""
+        self.journal.note(
+            PoliciesInForce(
+                at=self._clock.now(),
+                version=_version(documents, self.engine.policies),
+                documents=MappingProxyType(dict(documents)),
+                plugins=self._plugins,
+                lead_times=self._lead_times,
+            )
+        )
+
+    async def intend(self, order: Order) -> None:
+        """Return once it is written down that ``order`` is about to be sent.
+
+        Raises ``JournalError`` when that cannot be done; then the order must not be sent, and its
+        end must be recorded all the same.
+        """
+        self.journal.note(Intended(at=self._clock.now(), order=order))
+        self.intended += 1
+        await self.journal.settle()
+
+
+def _version(documents: Mapping[str, str], policies: Iterable[Policy]) -> str:
+    """Hash what is in force: the documents; of policies that came from none, what they say of themselves."""
+    digest = blake2b(digest_size=16)
+    parts = [part for pair in sorted(documents.items()) for part in pair]
+    for part in parts or map(repr, policies):
+        content = part.encode()
+        digest.update(len(content).to_bytes(8, "big"))
+        digest.update(content)
+    return digest.hexdigest()
