@@ -71,6 +71,11 @@ MOVES: Mapping[Reason, Entry] = {
         "comes back at once; windows and limits do not delay it.",
         NOTHING,
     ),
+    Reason.RELIEF: Entry(
+        "Another deployment cannot get the replicas that it asks for, and names this one in "
+        "`stuck.fallbackTo`: what it misses is added to the demand here.",
+        "Find out why the other one is stuck; the sentence names it. This ends with it.",
+    ),
     Reason.EXPIRY_DRAIN: Entry(
         "The deployment has expired and its policy says `atExpiry: drain`.",
         "Extend `expireTime` if it should go on serving.",
@@ -150,6 +155,27 @@ LIFECYCLE: Mapping[Reason, Entry] = {
         "A new replica would serve for less than `expiry.minimumUsefulTime` before the deployment "
         "expires, so none is ordered.",
         "Extend `expireTime` if the deployment stays.",
+    ),
+    Reason.OUT_OF_BAND: Entry(
+        "Somebody else has just changed the replica bounds. For `outOfBand.grace` nothing is written, "
+        "so that nobody is fought in the middle of a change; then the new range is respected.",
+        "Nothing. Finish what you are doing; change the bounds again and the time begins anew.",
+    ),
+    Reason.STUCK: Entry(
+        "Replicas asked for earlier have not become ready for longer than nearly all starts take, so "
+        "no more are asked for. Fewer may still be asked for.",
+        "Look at the control plane's replica stages: pending means no free accelerators. Name "
+        "deployments that may step in under `stuck.fallbackTo`, or change shape or region.",
+    ),
+    Reason.CAPACITY_REFUSED: Entry(
+        "The control plane says that it has no accelerators for the replicas asked for. More are asked "
+        "for again after a pause that doubles with each refusal. Fewer may always be asked for.",
+        "Reserve capacity, or change shape or region; `stuck.fallbackTo` names who may step in.",
+    ),
+    Reason.QUOTA_EXCEEDED: Entry(
+        "The account's quota leaves no accelerators for more replicas: the last write was refused. "
+        "Asked for again after a pause that doubles with each refusal.",
+        "Raise the quota or free accelerators elsewhere; `accelerators.max` keeps a policy below it.",
     ),
 }
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -25,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as EnvironmentValueError
 
 from trimtab.errors import SettingsError
-from trimtab.policy.durations import duration_hint, format_duration, parse_duration
+from trimtab.settings_journal import JournalSettings
 from trimtab.settings_problems import (
     PREFIX,
     FileValues,
@@ -33,6 +32,8 @@ from trimtab.settings_problems import (
     sentences,
     unknown_variables,
 )
+from trimtab.settings_values import FROZEN as _FROZEN
+from trimtab.settings_values import between as _between
 from trimtab.sources.fireworks import INTERVAL_SECONDS_MIN
 
 if TYPE_CHECKING:
@@ -47,22 +48,6 @@ SDK_VARIABLES = {
 
 TOKEN_CHARACTERS_MIN = 16
 """A shorter one could be guessed over the network."""
-
-_FROZEN = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _between(low: float, high: float) -> BeforeValidator:
-    def seconds(value: object) -> float:
-        found = parse_duration(value) if isinstance(value, str) else None
-        if found is None:
-            raise ValueError(f"is not a duration; {duration_hint(value)}")
-        if not low <= found <= high:
-            raise ValueError(
-                f"is outside what works; use {format_duration(low)} to {format_duration(high)}"
-            )
-        return found
-
-    return BeforeValidator(seconds)
 
 
 class AccountSettings(BaseModel):
@@ -126,14 +111,27 @@ class ShortAccount(BaseModel):
     account_id: Annotated[str, Field(min_length=1)]
 
 
+class LeadTimeStart(BaseModel):
+    """A start value for some deployments: those on ``accelerator`` with up to ``parameters_max``."""
+
+    model_config = _FROZEN
+
+    time: Annotated[float, _between(1, 7200)]
+    accelerator: str | None = None
+    """As the control plane writes it (``NVIDIA_H100_80GB``). Left out, any."""
+
+    parameters_max: Annotated[int, Field(ge=1)] | None = None
+    """Of the model, as its shape states them. Left out, any, known or not."""
+
+
 class LeadTimeSettings(BaseModel):
-    """Start values for the time from asking for a replica until it serves."""
+    """Start values for the time from asking for a replica until it serves, until enough starts were seen."""
 
     model_config = _FROZEN
 
     default: Annotated[float, _between(1, 7200)] = 300.0
-    by_accelerator: dict[str, Annotated[float, _between(1, 7200)]] = Field(default_factory=dict)
-    """By accelerator type as the control plane writes it (``NVIDIA_H100_80GB``)."""
+    start_values: tuple[LeadTimeStart, ...] = ()
+    """In order: the first that fits a deployment counts, ``default`` where none does."""
 
 
 class LogSettings(BaseModel):
@@ -232,6 +230,7 @@ class Settings(BaseSettings):
     """How often each account's metrics are read; its values change every 30 s."""
 
     lead_time: LeadTimeSettings = LeadTimeSettings()
+    journal: JournalSettings = JournalSettings()
     listen: str = "127.0.0.1:9464"
     """Host and port for ``/metrics``, ``/livez``, ``/readyz`` and ``/-/reload``, or ``off``."""
 

@@ -7,19 +7,26 @@ that equals what trimtab wrote is trimtab's own echo; an end that differs was se
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from trimtab.core.decision import Event, EventKind
+from trimtab.core.decision import Event, EventKind, WriteStatus
 from trimtab.core.memory import DeploymentMemory, Pair, UserRange, Written
+from trimtab.core.policy import Actuation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trimtab.core.decision import Order
+    from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
 
 USER_BOUNDS = "trimtab.dev/user-bounds"
 WRITTEN_BOUNDS = "trimtab.dev/written-bounds"
+
+_BOUNDS = re.compile("([0-9]{1,9})-([0-9]{1,9})")
+
+DOUBTFUL_MAX = 4
+"""How many writes of unknown fate are remembered for one deployment."""
 
 STALE_READ_SECONDS = 60.0
 """How long after a write the bounds from before it may still be read somewhere."""
@@ -80,10 +87,40 @@ def _recorded(deployment: Deployment, now: float) -> tuple[UserRange, Written] |
 
 
 def _parse(annotations: Mapping[str, str], key: str) -> tuple[int, int] | None:
-    low, dash, high = annotations.get(key, "").partition("-")
-    if not (dash and low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
-        return None
-    return int(low), int(high)
+    # Anybody may have written there, and anything: a number of a thousand digits is none of ours.
+    match = _BOUNDS.fullmatch(annotations.get(key, ""))
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def wrote(memory: DeploymentMemory, outcome: Outcome) -> DeploymentMemory:
+    """Remember what a write of ours put on the wire, or may have put there.
+
+    The scale verb leaves the bounds alone, or sets both to the count: which is not documented.
+    """
+    order = outcome.order
+    if order.actuation is Actuation.SCALE:
+        if outcome.status is WriteStatus.NOT_APPLIED:
+            return memory
+        return _doubting(memory, Pair(order.to_replicas, order.to_replicas))
+    pair = Pair(order.min_replicas, order.max_replicas)
+    if outcome.status is not WriteStatus.APPLIED:
+        return _doubting(memory, pair)
+    return memory._replace(
+        doubtful=(),
+        written=Written(
+            min_replicas=pair.min_replicas,
+            max_replicas=pair.max_replicas,
+            before_min_replicas=order.expected_min_replicas,
+            before_max_replicas=order.expected_max_replicas,
+            at=outcome.at,
+        ),
+    )
+
+
+def _doubting(memory: DeploymentMemory, pair: Pair) -> DeploymentMemory:
+    if pair in memory.doubtful:
+        return memory
+    return memory._replace(doubtful=(*memory.doubtful[1 - DOUBTFUL_MAX :], pair))
 
 
 def notice(

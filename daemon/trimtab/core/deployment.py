@@ -82,13 +82,15 @@ class Deployment:
     """One deployment at one moment. Times are UTC seconds; ``None`` means "never" or "not set".
 
     ``min_replicas`` and ``max_replicas`` are what is on the wire, which trimtab may itself have
-    written; the range that people meant is worked out in ``core/effective_bounds.py``.
+    written; the range that people meant is worked out in ``core/effective_bounds.py``. ``status_code``
+    is the name of a canonical code (``RESOURCE_EXHAUSTED``), empty while all is well.
     """
 
     name: str
     state: State = State.READY
     state_text: str = ""
     status_message: str = ""
+    status_code: str = ""
     display_name: str = ""
     base_model: str = ""
     region: str = ""

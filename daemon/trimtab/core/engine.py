@@ -6,9 +6,10 @@ live daemon, the simulation and the replay of recorded history.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from trimtab.core.adoption import adopt, notice
+from trimtab.core.adoption import adopt, wrote
+from trimtab.core.capacity import after_outcome
 from trimtab.core.conclusions import conclude, isolated, unclear
 from trimtab.core.decision import (
     Decision,
@@ -19,11 +20,12 @@ from trimtab.core.decision import (
 )
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
-from trimtab.core.memory import At, Memory, Pair, Written
+from trimtab.core.memory import At, Memory, Pair
 from trimtab.core.moves import with_move
 from trimtab.core.orders import asked_for, check, order_for
 from trimtab.core.overrides import EVERY_DEPLOYMENT, OverrideBook, why_overridden
-from trimtab.core.policy import Actuation, Mode
+from trimtab.core.pipeline import asked
+from trimtab.core.policy import Mode
 from trimtab.core.shadow import carried_out, life_of
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
@@ -34,12 +36,15 @@ from trimtab.core.stages.freshness import freshness
 from trimtab.core.stages.lifecycle import lifecycle
 from trimtab.core.stages.override import override
 from trimtab.core.stages.propose import propose
+from trimtab.core.stages.relief import Relief, reliefs
+from trimtab.core.watching import Look, first_look, watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
+    from trimtab.core.lead_time import LeadTime
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
@@ -47,9 +52,6 @@ if TYPE_CHECKING:
 
 STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
 """In the order they run. ``allocate`` will stand after ``bounds``."""
-
-DOUBTFUL_MAX = 4
-"""How many writes of unknown fate are remembered for one deployment."""
 
 GONE_SECONDS = 3600.0
 """How long a deployment that vanished is remembered, in case a list was merely incomplete."""
@@ -69,6 +71,7 @@ class Engine:
         self._deployments: dict[str, DeploymentMemory] = {}
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
+        self._reliefs: dict[str, tuple[Relief, ...]] = {}
         self.recall(memory or Memory())
 
     def recall(self, memory: Memory) -> None:
@@ -79,11 +82,12 @@ class Engine:
         """
         self._deployments = dict(memory.deployments)
         self._overrides = OverrideBook(memory.overrides)
+        self._lead_times = self._lead_times.recalling(memory.lead_times)
 
     @property
     def memory(self) -> Memory:
         """What must survive a restart, as a value."""
-        return Memory(dict(self._deployments), self._overrides.overrides)
+        return Memory(dict(self._deployments), self._overrides.overrides, self._lead_times.learned)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -117,6 +121,16 @@ class Engine:
     def policies_for(self, deployment: Deployment) -> tuple[Policy, ...]:
         """Return every policy that matches; more than one is an author's mistake."""
         return self._matcher.policies_for(deployment)
+
+    def lead_time_of(self, deployment: Deployment) -> LeadTime:
+        """Return how long a replica of ``deployment`` takes to serve, as far as it is known now."""
+        policy = self._policy_of(deployment)
+        return self._lead_times.of(deployment, None if policy is None else policy.lead_time_seconds)
+
+    def _policy_of(self, deployment: Deployment) -> Policy | None:
+        """Return the one policy that decides for ``deployment``, if there is exactly one."""
+        policies = self._matcher.policies_for(deployment)
+        return policies[0] if len(policies) == 1 else None
 
     def step(
         self,
@@ -171,25 +185,14 @@ class Engine:
         memory = self._deployments.get(order.deployment)
         if memory is None or outcome.status is WriteStatus.VOID:
             return
-        changes: dict[str, Any] = {}
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
             policies = [one for one in self._matcher.policies if one.name == order.policy]
             memory = with_move(memory, change, rule=order.rule, policies=policies)
-        if order.actuation is not Actuation.SCALE:
-            pair = Pair(order.min_replicas, order.max_replicas)
-            if outcome.status is WriteStatus.APPLIED:
-                changes["doubtful"] = ()
-                changes["written"] = Written(
-                    min_replicas=pair.min_replicas,
-                    max_replicas=pair.max_replicas,
-                    before_min_replicas=order.expected_min_replicas,
-                    before_max_replicas=order.expected_max_replicas,
-                    at=outcome.at,
-                )
-            elif pair not in memory.doubtful:
-                changes["doubtful"] = (*memory.doubtful[1 - DOUBTFUL_MAX :], pair)
-        self._deployments[order.deployment] = memory._replace(**changes)
+        watched = asked(memory.watched, outcome)
+        refusal = after_outcome(watched.refusal, outcome)
+        memory = memory._replace(watched=watched._replace(refusal=refusal))
+        self._deployments[order.deployment] = wrote(memory, outcome)
 
     # -- taking in what is new ------------------------------------------------------------------
 
@@ -212,39 +215,41 @@ class Engine:
         absent: Iterable[str],
         events: list[Event],
     ) -> None:
+        look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
+        stuck: list[str] = []
         for name, deployment in fleet.items():
             memory = self._deployments.get(name)
             if memory is None or memory.created_at != deployment.created_at:
-                self._begin(now, deployment, events)
-            else:
-                self._deployments[name] = _noticed(
-                    memory, deployment, now, events, in_flight=self._in_flight.get(name)
-                )
+                self._begin(look, deployment, is_known=memory is not None)
+                continue
+            in_flight = self._in_flight.get(name)
+            self._deployments[name] = memory = watch(look, memory, deployment, in_flight=in_flight)
+            if memory.watched.stuck_at is not None:
+                stuck.append(name)
+        self._lead_times = look.lead_times
         for name in absent:
             if name in self._deployments:
                 self._lose(now, name, events)
+        self._reliefs = reliefs(stuck, now, fleet, self._deployments, self._policy_of)
 
-    def _begin(self, now: float, deployment: Deployment, events: list[Event]) -> None:
+    def _begin(self, look: Look, deployment: Deployment, *, is_known: bool) -> None:
         policies = self.policies_for(deployment)
         if not policies:
             return
-        current = At(now, asked_for(deployment, policies[0], now))
-        memory = adopt(deployment, now)
+        current = At(look.now, asked_for(deployment, policies[0], look.now))
+        memory = adopt(deployment, look.now)
         # The count found counts as a first wish, so that a restart shrinks nothing at once.
-        self._deployments[deployment.name] = memory._replace(lows=(current,), highs=(current,))
+        memory = memory._replace(lows=(current,), highs=(current,))
         user = memory.user
-        events.append(
-            Event(
-                deployment=deployment.name,
-                at=now,
-                kind=EventKind.ADOPTED,
-                after=deployment.state.value,
-                sentence=(
-                    f"adopted under policy {policies[0].name}; the user's range is "
-                    f"{user.min_replicas}-{user.max_replicas} ({user.origin})"
-                ),
-            )
+        sentence = (
+            f"adopted under policy {policies[0].name}; the user's range is "
+            f"{user.min_replicas}-{user.max_replicas} ({user.origin})"
         )
+        kind = EventKind.ADOPTED
+        if is_known:
+            kind, sentence = EventKind.RECREATED, f"created anew under the same name; {sentence}"
+        look.tell(deployment.name, kind, sentence, after=deployment.state.value)
+        self._deployments[deployment.name] = first_look(look, memory, deployment)
 
     def _lose(self, now: float, name: str, events: list[Event]) -> None:
         memory = self._deployments[name]
@@ -300,7 +305,8 @@ class Engine:
             current=current,
             actual=None if policy.mode is Mode.ENFORCE else actual,
             standing=self._overrides.standing(deployment.name),
-            lead_time_seconds=self._lead_times.of(deployment),
+            lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
+            reliefs=self._reliefs.get(deployment.name, ()),
             fleet=fleet,
             has_write_in_flight=is_writing,
         )
@@ -316,33 +322,3 @@ class Engine:
             return isolated(case, draft, bug), None
         self._deployments[deployment.name] = carried_out(draft.memory, decision, policy)
         return decision, order
-
-
-def _noticed(
-    memory: DeploymentMemory,
-    deployment: Deployment,
-    now: float,
-    events: list[Event],
-    *,
-    in_flight: Pair | None,
-) -> DeploymentMemory:
-    if memory.gone_at is not None:
-        memory = memory._replace(gone_at=None)
-    if memory.state is not deployment.state:
-        events.append(
-            Event(
-                deployment=deployment.name,
-                at=now,
-                kind=EventKind.STATE_CHANGED,
-                before=memory.state.value,
-                after=deployment.state.value,
-                sentence=f"went from {memory.state} to {deployment.state}",
-            )
-        )
-        memory = memory._replace(state=deployment.state)
-    if (deployment.min_replicas, deployment.max_replicas) == in_flight:
-        return memory  # our own write, seen before its outcome came back
-    memory, event = notice(memory, deployment, now)
-    if event is not None:
-        events.append(event)
-    return memory

@@ -7,9 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from trimtab.core.deployment import State
+from trimtab.core.lead_time import Learned
 from trimtab.core.overrides import override_from_json, override_to_json
 from trimtab.core.proposals import JsonValue
 from trimtab.core.signals import Latest
+from trimtab.core.watched import UNWATCHED, Watched, watched_from_json, watched_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,14 +120,19 @@ class DeploymentMemory(NamedTuple):
     wish: At | None = None
     gone_at: float | None = None
     shadow: Shadow | None = None
+    watched: Watched = UNWATCHED
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of a whole fleet, by full deployment name, and the orders of people in force."""
+    """The memory of a whole fleet, by full deployment name, and the orders of people in force.
+
+    ``lead_times`` is what was learned of starts, by the keys of ``core/lead_time.py``.
+    """
 
     deployments: Mapping[str, DeploymentMemory] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    lead_times: Mapping[str, Learned] = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
         """Return JSON values from which ``from_json`` restores this memory exactly."""
@@ -133,6 +140,9 @@ class Memory:
             "format": FORMAT,
             "deployments": {name: _dump(one) for name, one in self.deployments.items()},
             "overrides": [override_to_json(one) for one in self.overrides],
+            "lead_times": {
+                key: [list(one.seconds), one.failures] for key, one in self.lead_times.items()
+            },
         }
 
     @staticmethod
@@ -150,6 +160,12 @@ class Memory:
         return Memory(
             deployments={name: _load(one) for name, one in deployments.items()},
             overrides=tuple(override_from_json(one) for one in overrides),
+            lead_times={
+                key: Learned(tuple(seconds), failures)
+                for key, (seconds, failures) in cast(
+                    "dict[str, tuple[list[float], int]]", document["lead_times"]
+                ).items()
+            },
         )
 
 
@@ -195,6 +211,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "wish": None if one.wish is None else list(one.wish),
         "gone_at": one.gone_at,
         "shadow": _dump_shadow(one.shadow),
+        "watched": watched_to_json(one.watched),
     }
 
 
@@ -246,6 +263,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         wish=None if wish is None else At(*wish),
         gone_at=cast("float | None", one["gone_at"]),
         shadow=_load_shadow(one["shadow"]),
+        watched=watched_from_json(cast("JsonObject", one["watched"])),
     )
 
 

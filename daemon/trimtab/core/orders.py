@@ -123,6 +123,14 @@ def why_void(order: Order, fresh: Deployment | None, now: float) -> str | None:
         return (
             f"its bounds went from {expected[0]}-{expected[1]} to {found[0]}-{found[1]} meanwhile"
         )
-    if is_expired(fresh, now) and order.reason is not Reason.EXPIRY_DRAIN:
+    return None if order.reason is Reason.EXPIRY_DRAIN else _why_too_late(order, fresh, now)
+
+
+def _why_too_late(order: Order, fresh: Deployment, now: float) -> str | None:
+    """Return what time alone has changed since the decision."""
+    if is_expired(fresh, now):
         return "it expired"
+    for floor in fresh.schedule_floors:
+        if order.lower < floor.replicas > order.to_replicas and floor.is_active(now):
+            return f"the platform's schedule {floor.name} keeps at least {floor.replicas} now"
     return None

@@ -169,6 +169,9 @@ class Policy:
 
     ``origin`` is the file and line it came from, for explanations. ``lead_time_seconds`` is the
     start value for "asked until serving"; ``None`` leaves it to the settings.
+    ``out_of_band_grace_seconds``: how long nothing is written after somebody else changed the bounds.
+    ``stuck_after_seconds``: how long replicas may be waited for; ``None`` takes the 99th percentile of
+    what was learned. ``fallback_to`` are full names of deployments that step in, in this order.
     """
 
     name: str
@@ -189,5 +192,9 @@ class Policy:
     while_updating: WhileUpdating = WhileUpdating.HOLD
     minimum_useful_seconds: float = 600.0
     at_expiry: AtExpiry = AtExpiry.HOLD
+    out_of_band_grace_seconds: float = 120.0
+    stuck_after_seconds: float | None = None
+    fallback_to: tuple[str, ...] = ()
+    lead_time_seconds: float | None = None
     priority: int = 100
     origin: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.lead_time import LeadTimes
+from trimtab.core.lead_time import LeadTimes, StartValue
 from trimtab.service.daemon import Daemon, Timing
 from trimtab.sources.fireworks import NAME as FIREWORKS
 from trimtab.sources.fireworks import FireworksMetrics
@@ -63,7 +63,10 @@ def build_daemon(
         ),
         lead_times=LeadTimes(
             default_seconds=settings.lead_time.default,
-            by_accelerator=dict(settings.lead_time.by_accelerator),
+            starts=tuple(
+                StartValue(one.time, one.accelerator, one.parameters_max)
+                for one in settings.lead_time.start_values
+            ),
         ),
         random=random,
         writes_in_flight_max=settings.writes_in_flight_max,

@@ -38,11 +38,11 @@ def test_bounds_that_a_person_sets_meanwhile_become_the_users_range() -> None:
     w = world(2)
     w.act(load=40.0)
     w.deployment = replace(w.deployment, min_replicas=3, max_replicas=6, observed_at=w.now + 100)
-    decision = w.act(after=120.0, load=300.0)
+    w.step(after=100.0, load=300.0)
     assert user_range(w) == (3, 6)
-    assert decision.desired == 6
     assert w.last_tick is not None
-    (event,) = w.last_tick.events
+    *_, event = w.last_tick.events
+    assert w.act(after=120.0, load=300.0).desired == 6
     assert (event.kind, event.before, event.after) == (EventKind.BOUNDS_CHANGED, "1-10", "3-6")
 
 
@@ -58,6 +58,7 @@ def test_a_persons_own_pin_while_we_watch_is_respected() -> None:
     w = world(2)
     w.act(load=40.0)
     w.deployment = replace(w.deployment, min_replicas=6, max_replicas=6, observed_at=w.now + 100)
+    w.step(after=100.0, load=90.0)
     decision = w.act(after=120.0, load=90.0)
     assert decision.verdict == Hold(Reason.AT_MAX)
     assert user_range(w) == (6, 6)

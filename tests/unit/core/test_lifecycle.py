@@ -7,7 +7,7 @@ from tests.worlds.engine_world import START, world
 
 from trimtab.core.decision import EventKind, Hold, Reason, ScaleDown, ScaleUp
 from trimtab.core.deployment import Pipeline, State
-from trimtab.core.lead_time import LeadTimes
+from trimtab.core.lead_time import LeadTimes, StartValue
 from trimtab.core.policy import Actuation, AtExpiry, WhileUpdating
 
 
@@ -121,7 +121,7 @@ def test_a_replica_that_would_hardly_serve_is_not_ordered() -> None:
         2,
         deployment={"expires_at": START + 900},
         minimum_useful_seconds=600.0,
-        lead_times=LeadTimes(by_accelerator={"NVIDIA_H100_80GB": 301.0}),
+        lead_times=LeadTimes(starts=(StartValue(301.0, "NVIDIA_H100_80GB"),)),
     )
     decision = w.step(load=90.0)
     assert decision.verdict == Hold(Reason.EXPIRES_SOON)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.core.decision import Reason
 from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import Freshness, OnMissing
+from trimtab.core.stages.relief import note_wanted, relief_wanted
 
 if TYPE_CHECKING:
     from trimtab.core.proposals import Proposal
@@ -34,14 +35,16 @@ def combine(case: Case, draft: Draft) -> None:
     is_known = demand is not None or not _is_anything_demanded(draft)
     _keep_track(case, draft, is_known=is_known, demand=demand)
     count = _demanded(case, draft, demand)
+    count = _relieving(case, count)
     count = _woken(case, draft, count)
     count = _raised_and_capped(draft, count)
-    if count.replicas == case.current and count.reason is Reason.DEMAND:
+    if count.replicas == case.current and count.reason in (Reason.DEMAND, Reason.RELIEF):
         count = count._replace(reason=Reason.STEADY)
     draft.move(STAGE, count.replicas, count.reason, count.sentence)
     draft.rule = count.rule
     # Only a wish that rests on data is kept for the stabilisation windows (behavior).
     draft.wanted = count.replicas if is_known else None
+    note_wanted(draft)
     _apply_missing(case, draft, is_known=is_known)
     _apply_holds(case, draft)
 
@@ -98,6 +101,19 @@ def _demanded(case: Case, draft: Draft, demand: Proposal | None) -> Count:
         return Count(case.current, "", Reason.MISSING_DATA, why)
     sentence = f"{why} for {unknown_seconds:.0f} s: falls back to {fallback.replicas}"
     return Count(fallback.replicas, "", Reason.FALLBACK, sentence)
+
+
+def _relieving(case: Case, count: Count) -> Count:
+    """Add what stuck deployments miss, where the own demand is known: else it would grow for ever."""
+    more, sentence = relief_wanted(case)
+    if not more or count.reason is not Reason.DEMAND:
+        return count
+    total = count.replicas + more
+    return count._replace(
+        replicas=total,
+        reason=Reason.RELIEF,
+        sentence=f"{count.sentence}; {sentence}: {total} in all",
+    )
 
 
 def _woken(case: Case, draft: Draft, count: Count) -> Count:

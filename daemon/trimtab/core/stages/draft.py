@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
+    from trimtab.core.lead_time import LeadTime
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Standing
     from trimtab.core.policy import Policy
     from trimtab.core.proposals import Proposal
     from trimtab.core.signals import Reading
+    from trimtab.core.stages.relief import Relief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +27,25 @@ class Case:
     """What a decision is about. Does not change while it is made.
 
     ``standing`` is what people have ordered. ``actual`` is the count that is really asked for where
-    ``current`` is that of a shadow; else ``None``.
+    ``current`` is that of a shadow; else ``None``. ``reliefs`` is what stuck deployments miss and this
+    one makes up for.
     """
 
     now: float
     deployment: Deployment
     policy: Policy
     current: int
-    lead_time_seconds: float
+    lead_time: LeadTime
     fleet: Mapping[str, Deployment]
     has_write_in_flight: bool = False
     standing: Standing = NOTHING_ORDERED
     actual: int | None = None
+    reliefs: tuple[Relief, ...] = ()
+
+    @property
+    def lead_time_seconds(self) -> float:
+        """The lead time to be safe with: nine of ten replicas take no longer."""
+        return self.lead_time.p90_seconds
 
 
 class Block(NamedTuple):

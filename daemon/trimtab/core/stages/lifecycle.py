@@ -10,6 +10,9 @@ a word we do not know      no write
 0/0, not written by us      parked by a person: no write
 expired                    no write, or drain to 0 if the policy says so
 expires too soon           no scale-up: a replica would serve for less than the minimum useful time
+bounds just changed        no write for a grace period after somebody else changed them
+replicas stuck             no scale-up: those asked for earlier have not come for too long
+capacity refused           no scale-up for a pause that doubles with each refusal
 a write is in flight       no second one until its outcome is known
 =========================  ======================================================================
 """
@@ -21,19 +24,28 @@ from typing import TYPE_CHECKING, assert_never
 from trimtab.core.decision import Reason
 from trimtab.core.deployment import State
 from trimtab.core.memory import At
+from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.policy import AtExpiry, WhileUpdating
 from trimtab.core.stages.draft import Block
+from trimtab.core.watched import RefusalKind
 
 if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
+    from trimtab.core.policy import Policy
     from trimtab.core.stages.draft import Case, Draft
+    from trimtab.core.watched import Watched
 
 STAGE = "lifecycle"
 
 
 def lifecycle(case: Case, draft: Draft) -> None:
     """Halt the decision, block a direction, or let it pass."""
-    halt = _ending(case.deployment) or _state(case.deployment) or _in_flight(case)
+    halt = (
+        _ending(case.deployment)
+        or _state(case.deployment)
+        or _in_flight(case)
+        or _grace(case, draft)
+    )
     if halt is not None:
         _halt(case, draft, halt)
     elif is_expired(case.deployment, case.now):
@@ -43,6 +55,7 @@ def lifecycle(case: Case, draft: Draft) -> None:
     else:
         _while_updating(case, draft)
         _before_expiry(case, draft)
+        _short_of_capacity(case, draft)
         _undo_what_is_blocked(case, draft)
 
 
@@ -114,6 +127,49 @@ def _before_expiry(case: Case, draft: Draft) -> None:
         f"expires in {left:.0f} s: a replica takes {case.lead_time_seconds:.0f} s to start and "
         f"should serve {case.policy.minimum_useful_seconds:.0f} s",
     )
+
+
+def _grace(case: Case, draft: Draft) -> Block | None:
+    left = grace_left(draft.memory.watched, case.policy, case.now)
+    if left <= 0 or case.deployment.is_parked:  # parked, there is nothing to write
+        return None
+    user = draft.memory.user
+    return Block(
+        Reason.OUT_OF_BAND,
+        f"somebody else set the bounds to {user.min_replicas}-{user.max_replicas}: nothing is "
+        f"written for another {left:.0f} s",
+    )
+
+
+def grace_left(watched: Watched, policy: Policy, now: float) -> float:
+    """Return for how many seconds more nothing is written after somebody else changed the bounds."""
+    if watched.changed_at is None:
+        return 0.0
+    return max(0.0, watched.changed_at + policy.out_of_band_grace_seconds - now)
+
+
+def _short_of_capacity(case: Case, draft: Draft) -> None:
+    """Ask for no more while those asked for do not come, or were refused a moment ago."""
+    watched = draft.memory.watched
+    refusal = watched.refusal
+    if draft.up_block is not None:
+        return
+    if refusal is not None and not refusal.is_over and case.now < refusal.until:
+        is_quota = refusal.kind is RefusalKind.QUOTA
+        times = "" if refusal.refusals == 1 else f" {refusal.refusals} times"
+        draft.up_block = Block(
+            Reason.QUOTA_EXCEEDED if is_quota else Reason.CAPACITY_REFUSED,
+            f"{'the quota allows' if is_quota else 'the platform has'} no accelerators for more, "
+            f"refused{times}: asks again in {refusal.until - case.now:.0f} s",
+        )
+    elif watched.stuck_at is not None:
+        deployment = case.deployment
+        missing = asked_replicas(deployment) - own_ready(deployment)
+        draft.up_block = Block(
+            Reason.STUCK,
+            f"{missing} replicas asked for do not come ({deployment.pipeline.pending} pending), stuck "
+            f"for {case.now - watched.stuck_at:.0f} s: asks for no more",
+        )
 
 
 def _undo_what_is_blocked(case: Case, draft: Draft) -> None:

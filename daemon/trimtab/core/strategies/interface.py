@@ -13,7 +13,8 @@ class Strategy(Protocol):
 
     A strategy is pure and never raises for an expected situation: what it cannot tell, it answers
     with ``replicas=None`` and a sentence. Bounds, rates and lifecycle are not its business. What it
-    wants to remember goes into ``Wish.memory`` and comes back at the next evaluation.
+    wants to remember goes into ``Wish.memory`` and comes back at the next evaluation. A class
+    that sets ``forgets_with_hardware = True`` begins with nothing when the hardware changes.
     """
 
     @property

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from trimtab.core.proposals import Wish
 from trimtab.core.strategies.breaches import Breaches, sample_of
@@ -77,6 +77,9 @@ class StepAdjustment(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """Answer ``signal`` with the step that is due."""
+
+    forgets_with_hardware: ClassVar[bool] = True
+    """Breaches by replicas on other hardware say nothing of these."""
 
     signal: str
     steps: tuple[StepAdjustment, ...]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from trimtab.core.proposals import Wish
 from trimtab.core.strategies.breaches import Breaches, sample_of
@@ -29,6 +29,9 @@ class Threshold:
     Exactly one of ``delta`` (replicas), ``percentage`` (of the count, rounded up) and ``value`` (the
     count itself) says where to; the first two may be negative.
     """
+
+    forgets_with_hardware: ClassVar[bool] = True
+    """Breaches by replicas on other hardware say nothing of these."""
 
     signal: str
     window_seconds: float

@@ -31,6 +31,7 @@ def translate(
         state=_STATES.get(resource.state, State.UNKNOWN),
         state_text=resource.state,
         status_message=_status_message(resource),
+        status_code="" if resource.status.code == "OK" else resource.status.code,
         display_name=resource.display_name,
         base_model=resource.base_model,
         region=_specified(resource.region) or "",

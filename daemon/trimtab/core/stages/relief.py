@@ -1,0 +1,102 @@
+"""Part of stage 3: who cannot get its replicas is helped by deployments that its policy names.
+
+What a stuck deployment misses is added to the demand of the first deployment of its
+``stuck.fallbackTo`` that is healthy, under that one's own policy, ceilings and bounds. Replicas are
+counted one for one, whatever hardware they run on. A stuck deployment helps nobody, so help
+never goes in circles; what it misses is counted from its own rules alone, so help is not passed on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.core.deployment import State
+from trimtab.core.pipeline import asked_replicas, own_ready
+from trimtab.core.policy import Mode
+from trimtab.core.stages.lifecycle import grace_left, is_expired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.policy import Policy
+    from trimtab.core.stages.draft import Case, Draft
+
+
+class Relief(NamedTuple):
+    """``replicas`` that ``deployment`` misses, to be served by another."""
+
+    deployment: str
+    replicas: int
+
+
+def reliefs(
+    stuck: Iterable[str],
+    now: float,
+    fleet: Mapping[str, Deployment],
+    memories: Mapping[str, DeploymentMemory],
+    policy_of: Callable[[Deployment], Policy | None],
+) -> dict[str, tuple[Relief, ...]]:
+    """Return for each deployment that helps, whom it helps and with how many replicas."""
+    found: dict[str, tuple[Relief, ...]] = {}
+    for name in stuck:
+        deployment = fleet[name]
+        policy = policy_of(deployment)
+        if policy is None or policy.mode is not Mode.ENFORCE:
+            continue
+        missing = _missing(deployment, memories[name])
+        for other in policy.fallback_to if missing > 0 else ():
+            helper = fleet.get(other)
+            if helper is not None and _is_healthy(helper, memories.get(other), now, policy_of):
+                found[other] = (*found.get(other, ()), Relief(name, missing))
+                break
+    return found
+
+
+def relief_wanted(case: Case) -> tuple[int, str]:
+    """Return how many replicas to add to the demand for others, and for whom in words."""
+    if not case.reliefs:
+        return 0, ""
+    names = ", ".join(
+        f"{one.replicas} for {one.deployment}, which is stuck" for one in case.reliefs
+    )
+    return sum(one.replicas for one in case.reliefs), names
+
+
+def note_wanted(draft: Draft) -> None:
+    """Remember what the rules of a stuck deployment want, within its bounds: what others make up for."""
+    watched = draft.memory.watched
+    if watched.stuck_at is None or draft.wanted is None or draft.bounds is None:
+        return
+    wanted = min(draft.wanted, draft.bounds.upper.replicas)
+    if wanted != watched.wanted:
+        draft.memory = draft.memory._replace(watched=watched._replace(wanted=wanted))
+
+
+def _missing(deployment: Deployment, memory: DeploymentMemory) -> int:
+    wanted = memory.watched.wanted
+    return (asked_replicas(deployment) if wanted is None else wanted) - own_ready(deployment)
+
+
+def _is_healthy(
+    helper: Deployment,
+    memory: DeploymentMemory | None,
+    now: float,
+    policy_of: Callable[[Deployment], Policy | None],
+) -> bool:
+    policy = policy_of(helper)
+    return (
+        memory is not None
+        and memory.gone_at is None
+        and memory.watched.stuck_at is None
+        and memory.watched.refusal is None
+        and policy is not None
+        and grace_left(memory.watched, policy, now) <= 0
+        and policy.mode is Mode.ENFORCE
+        and helper.state is State.READY
+        and not (helper.is_parked and memory.user.max_replicas == 0)
+        and helper.deleted_at is None
+        and helper.purged_at is None
+        and not is_expired(helper, now)
+    )
