@@ -6,38 +6,25 @@ five fields become arrays (they are the bulk: samples, windows), longer ones obj
 classes the one that was meant is named. A field that holds ``None``, ``""`` or ``()``, where that is
 its default, is left out.
 
-What must not change without another ``FORMAT``: the order of fields of short named tuples, and
+What must not change without another format (``packing.FORMAT``): the order of fields of short named tuples, and
 defaults that are ``None``, ``""`` or ``()``.
 """
 
 from __future__ import annotations
 
-import json
+import importlib
+import pkgutil
+import sys
 import types
 import typing
-import zlib
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeAlias, get_args, get_origin
 
-from trimtab.core import (
-    bounds,
-    decision,
-    deployment,
-    lead_time,
-    memory,
-    overrides,
-    policy,
-    proposals,
-    roles,
-    signals,
-)
-
-FORMAT = b"\x01"
-"""First byte of every packed value: JSON, deflated with the dictionary below."""
+import trimtab.core
 
 POSITIONAL_FIELDS_MAX = 5
 """Named tuples of so many fields or fewer are written as arrays."""
@@ -45,73 +32,12 @@ POSITIONAL_FIELDS_MAX = 5
 Coder: TypeAlias = Callable[[Any], Any]
 """One direction for one type; ``None`` in place of it means that the value is its own JSON form."""
 
-Value = TypeVar("Value")
-
-_NAMES: dict[str, Any] = {
-    name: value
-    for module in (
-        bounds,
-        decision,
-        deployment,
-        lead_time,
-        memory,
-        overrides,
-        policy,
-        proposals,
-        roles,
-        signals,
-    )
-    for name, value in vars(module).items()
-    if isinstance(value, type)
-} | {
-    "Mapping": Mapping,
-    "JsonValue": Any,  # it refers to itself, and is its own JSON form
-    "Verdict": decision.ScaleUp | decision.ScaleDown | decision.Hold,
-}
-"""What annotations may name: the core imports most of it for type checkers only."""
-
-_DICTIONARY = (
-    b'"proposals":[{"rule":"","role":"demand","replicas":,"sentence":"","role":"floor","role":"ceiling"'
-    b'"readings":[{"spec":{"name":"","source":"fireworks","query":"","max_age_seconds":90.0,"per":'
-    b'"replica","deployment","missing_up":"ignore","missing_down":"block"},"freshness":"usable",'
-    b'"value":,"age_seconds":0.0,"replicas":,"time":1767225600.0}],"bounds":{"lower":{"replicas":1,'
-    b'"set_by":"the user"},"upper":{"replicas":10,"set_by":"the policy"}},"sentence":"hold at ","trail":'
-    b'[["freshness",null,null,null,""],["propose",["combine",["override",["lifecycle",["behavior",'
-    b'["bounds","steady","demand","stabilizing","missing_data","mode":"enforce","verdict":["Hold",'
-    b'{"reason":"current":,"desired":,"wanted":,"policy":"","deployment":"accounts/'
-    b'{"adopted_at":,"user":{"min_replicas":,"max_replicas":,"is_believed":true,"since":,"origin":'
-    b'"wire"},"state":"READY","created_at":,"latest":{},"lows":[[],"highs":[[],"moves":[[],'
-    b'"counted":,"rules":{},"damped":{},"demand_unknown_since":,"idle_since":'
-)
-"""Primes the compression of short texts; part of ``FORMAT``."""
+_FORWARD = {"JsonValue": Any}
+"""It refers to itself, and is its own JSON form."""
 
 
 class UnknownWordError(ValueError):
     """A value has a word or a type that this version does not know: another version wrote it."""
-
-
-def pack(kind: type[Value] | Any, value: Value, *, level: int = 1) -> bytes:
-    """Return ``value`` of the declared type ``kind`` as bytes from which ``unpack`` restores it."""
-    return compressed(as_text(kind, value).encode("ascii"), level=level)
-
-
-def unpack(kind: type[Value] | Any, packed: bytes) -> Value:
-    """Restore what ``pack`` gave.
-
-    Raises ``UnknownWordError`` for what another version wrote and ``ValueError`` for damage.
-    """
-    value: Value = from_text(kind, decompressed(packed).decode("ascii"))
-    return value
-
-
-def as_text(kind: type[Value] | Any, value: Value) -> str:
-    """Return ``value`` as one line of JSON, ASCII only (a lone surrogate survives as an escape)."""
-    return json.dumps(encode(kind, value), separators=(",", ":"))
-
-
-def from_text(kind: type[Value] | Any, text: str) -> Value:
-    """Restore what ``as_text`` gave. Raises as ``unpack`` does."""
-    return cast("Value", decode(kind, json.loads(text)))
 
 
 def encode(kind: Any, value: Any) -> Any:
@@ -129,29 +55,28 @@ def decode(kind: Any, document: Any) -> Any:
         raise ValueError(f"this is no {_name_of(kind)}: {error!r}") from error
 
 
-def compressed(plain: bytes, *, level: int = 1) -> bytes:
-    """Deflate; a checksum comes with it."""
-    deflate = zlib.compressobj(level, zdict=_DICTIONARY)
-    return FORMAT + deflate.compress(plain) + deflate.flush()
-
-
-def decompressed(packed: bytes) -> bytes:
-    """Undo ``compressed``. Raises ``ValueError`` for damage and ``UnknownWordError`` for a new form."""
-    if packed[:1] != FORMAT:
-        raise UnknownWordError(f"packed with form {packed[:1]!r}; this version reads {FORMAT!r}")
-    inflate = zlib.decompressobj(zdict=_DICTIONARY)
-    try:
-        plain = inflate.decompress(packed[1:]) + inflate.flush()
-    except zlib.error as error:
-        raise ValueError(f"a packed value is damaged: {error}") from error
-    if not inflate.eof:
-        raise ValueError("a packed value is cut short")
-    return plain
-
-
 def hints_of(kind: Any) -> dict[str, Any]:
     """The declared types of the fields of a class, resolved."""
-    return typing.get_type_hints(kind, localns=_NAMES)
+    names = _core_names() | vars(sys.modules[kind.__module__]) | _FORWARD
+    return typing.get_type_hints(kind, globalns=names)
+
+
+@cache
+def _core_names() -> dict[str, Any]:
+    """What annotations may name: the core imports most of it for type checkers only.
+
+    A name that two modules define differently is left out, as nobody could tell which was meant.
+    """
+    names: dict[str, Any] = {"Mapping": Mapping}
+    ambiguous: set[str] = set()
+    for module in pkgutil.iter_modules(trimtab.core.__path__, "trimtab.core."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            is_type = isinstance(value, type | types.UnionType) or get_origin(value) is not None
+            if not is_type or name.startswith("_"):
+                continue
+            if names.setdefault(name, value) is not value and names[name] != value:
+                ambiguous.add(name)
+    return {name: value for name, value in names.items() if name not in ambiguous}
 
 
 def _name_of(kind: Any) -> str:

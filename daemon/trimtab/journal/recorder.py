@@ -17,8 +17,9 @@ from trimtab.core.deployment import Deployment
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.overrides import Override
 from trimtab.journal.backlog import Lost
-from trimtab.journal.codec import compressed, encode, hints_of, pack, unpack
+from trimtab.journal.codec import encode, hints_of
 from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
+from trimtab.journal.packing import compressed, pack, unpack
 from trimtab.journal.turns import turn_as_document
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class Recorder:
             )
         for name in _MEMORY_FIELDS:
             value = getattr(memory, name)
-            if not self.is_memory_known or getattr(before, name) is not value:
+            if not self.is_memory_known or getattr(before, name) != value:
                 self.connection.execute(
                     "INSERT OR REPLACE INTO memory_fields (field, body) VALUES (?, ?)",
                     (name, pack(_MEMORY_HINTS[name], value)),

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Order, Outcome, WriteStatus
 from trimtab.core.memory import DeploymentMemory, Memory
-from trimtab.journal.codec import UnknownWordError, hints_of, unpack
+from trimtab.journal.codec import UnknownWordError, hints_of
 from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
 from trimtab.journal.faults import DamagedFileError, ForeignFileError
+from trimtab.journal.packing import unpack
 from trimtab.journal.port import Recollection
 from trimtab.journal.recorder import Recorder
 from trimtab.journal.schema import check_format, migrate
