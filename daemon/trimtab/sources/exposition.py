@@ -1,8 +1,12 @@
-"""Prometheus text exposition: the series of a few metrics, out of a text that has many.
+"""Prometheus and OpenMetrics text: the series of a few metrics, out of a text that has many.
 
-Reading is left to the reference parser, but only for the lines that are wanted: most of an
-account's text is histogram buckets that nobody asked for. All other lines are only checked to be
-lines of this format, so that a page of HTML or a text cut short is never taken for "no load".
+One compiled expression takes a line apart; the labels are read only of metrics that are wanted, as
+most of a text is histogram buckets that nobody asked for. Every other line is still checked to be a
+line of the format, so that a page of HTML or a text cut short is never taken for "no load".
+
+Formats: the text format 0.0.4 of the Prometheus documentation, and OpenMetrics 1.0. Where the reference
+parser (``prometheus_client``) is laxer than they are, so are we not; the differences are in
+``tests/unit/sources/test_exposition_against_the_reference.py``, one test each.
 """
 
 from __future__ import annotations
@@ -10,21 +14,43 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from trimtab.errors import ErrorKind, SourceError, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-_LINE = re.compile(
-    r"\s*(?:#.*|([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{.*\}\s*|\s)\S+(?:\s+-?\d+)?\s*)?\Z"
-)
-"""A comment, an empty line, or a name, labels, a value and perhaps a timestamp in milliseconds."""
-
-_BEGINNING = re.compile(r"\s*[#a-zA-Z_:]")
+LINE_CHARACTERS_MAX = 64 * 1024
+"""No honest series is longer."""
 
 SHOWN_CHARACTERS = 80
+
+_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*+"
+_QUOTED = r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
+_BRACED = rf'\{{([^"{{}}\n]*+(?:{_QUOTED}[^"{{}}\n]*+)*+)\}}[ \t]*+'
+_NUMBER = (
+    r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|[+-]?(?i:inf(?:inity)?)|(?i:nan)"
+)
+_START = rf"[ \t]*+({_NAME})[ \t]*+(?:{_BRACED}|(?<=[ \t]))({_NUMBER})"
+_COMMENT = r"[ \t]*+#[^\n]*+\n|[ \t\r]*+\n"
+
+_TEXT_LINE = re.compile(rf"{_START}(?:[ \t]++(-?[0-9]++))?[ \t\r]*+\n|{_COMMENT}")
+"""A series, its value and perhaps a timestamp in milliseconds; a comment; an empty line."""
+
+_OPENMETRICS_LINE = re.compile(
+    rf"{_START}(?:[ \t]++(-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?))?"
+    rf"(?:[ \t]++\#[ \t]++{_BRACED.replace('(', '(?:', 1)}[^\n]*+)?[ \t\r]*+\n|{_COMMENT}"
+)
+"""The same with a timestamp in seconds, and perhaps an exemplar, which is passed over."""
+
+_PAIR = (
+    r'[ \t]*+([a-zA-Z_][a-zA-Z0-9_]*+)[ \t]*+=[ \t]*+"([^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+)"[ \t]*+'
+)
+_PAIRS = re.compile(_PAIR)
+_LABELS = re.compile(rf"(?:{_PAIR}(?:,{_PAIR})*+,?)?[ \t]*+")
+
+_ESCAPE = re.compile(r'\\([\\n"])')
+_BEGINNING = re.compile(r"\s*[#a-zA-Z_:]")
+_EOF = "# EOF\n"
 
 
 class Series(NamedTuple):
@@ -36,37 +62,70 @@ class Series(NamedTuple):
     time: float | None
 
 
-def read_series(text: str, metrics: Collection[str]) -> Iterator[Series]:
+def read_series(
+    text: str, metrics: Collection[str], *, is_openmetrics: bool = False
+) -> Iterator[Series]:
     """Yield the series of ``metrics``, in the order of the text.
 
-    Values may be NaN or infinite. Raises ``SourceError`` (bad_response) for what is not a whole
-    text in this format.
+    ``is_openmetrics`` is for answers of type ``application/openmetrics-text``. Values may be NaN or
+    infinite. Raises ``SourceError`` (bad_response) for what is not a whole text in the format.
     """
-    wanted = "".join(f"{line}\n" for line in _wanted_lines(text, frozenset(metrics)))
-    try:
-        for family in text_string_to_metric_families(wanted):
-            for sample in family.samples:
-                at = sample.timestamp
-                time = None if at is None else float(at)
-                yield Series(sample.name, sample.labels, float(sample.value), time)
-    except ValueError as error:
-        raise _unreadable(f"not Prometheus text: {excerpt(str(error), 120)}") from error
+    wanted = frozenset(metrics)
+    line = _OPENMETRICS_LINE if is_openmetrics else _TEXT_LINE
+    milliseconds = 1.0 if is_openmetrics else 1000.0
+    end, whole = 0, len(text)
+    # Searching (finditer) would try anew at every character of what is no line.
+    while end < whole and (found := line.match(text, end)) is not None:
+        start, until = end, found.end()
+        if until - start > LINE_CHARACTERS_MAX:
+            break
+        end = until
+        name, labels, value, time = found.groups()
+        if name not in wanted:
+            continue
+        yield Series(
+            name,
+            _labels(labels, text, start) if labels else {},
+            float(value),
+            None if time is None else float(time) / milliseconds,
+        )
+    if end != whole:
+        raise _no_line(text, end)
+    if is_openmetrics and not text.endswith(_EOF):
+        raise _unreadable("OpenMetrics text cut short; it does not end in '# EOF'")
 
 
-def _wanted_lines(text: str, metrics: frozenset[str]) -> Iterator[str]:
-    *lines, rest = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        match = _LINE.match(line)
-        if match is None:
-            shown = excerpt(line, SHOWN_CHARACTERS)
-            raise _unreadable(f"not Prometheus text; line {number} is {shown!r}")
-        if match[1] in metrics:
-            yield line
-    if rest:  # every line ends in a newline, the last one too
-        shown = excerpt(rest, SHOWN_CHARACTERS)
+def _labels(written: str, text: str, start: int) -> dict[str, str]:
+    if _LABELS.fullmatch(written) is None:
+        raise _no_line(text, start)
+    pairs = _PAIRS.findall(written)
+    labels = dict(pairs)
+    if len(labels) != len(pairs):
+        raise _no_line(text, start)
+    if "\\" in written:
+        labels = {name: _ESCAPE.sub(_unescaped, value) for name, value in labels.items()}
+    return labels
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return "\n" if escape[1] == "n" else escape[1]
+
+
+def _no_line(text: str, start: int) -> SourceError:
+    """Say what stands at ``start``, which is the beginning of a line."""
+    end = text.find("\n", start)
+    if end < 0:  # every line ends in a newline, the last one too
+        rest = text[start : start + LINE_CHARACTERS_MAX]
         begins_well = _BEGINNING.match(rest) is not None
         what = "text cut short; it ends in" if begins_well else "not Prometheus text; it is"
-        raise _unreadable(f"{what} {shown!r}")
+        return _unreadable(f"{what} {excerpt(rest, SHOWN_CHARACTERS)!r}")
+    number = text.count("\n", 0, start) + 1
+    if end - start > LINE_CHARACTERS_MAX:
+        return _unreadable(
+            f"no Prometheus text; line {number} has more than {LINE_CHARACTERS_MAX} characters"
+        )
+    shown = excerpt(text[start:end], SHOWN_CHARACTERS)
+    return _unreadable(f"not Prometheus text; line {number} is {shown!r}")
 
 
 def _unreadable(what: str) -> SourceError:

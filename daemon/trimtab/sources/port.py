@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from trimtab.errors import ErrorKind, SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trimtab.core.signals import Sample, SignalSpec
+
+
+class PartialAnswerError(SourceError):
+    """Some of what was wanted is not known, for the reason in the message; ``samples`` is the rest."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ErrorKind,
+        samples: Sequence[Sample],
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, kind=kind, retry_after_seconds=retry_after_seconds)
+        self.samples = tuple(samples)
 
 
 class Source(Protocol):
@@ -25,7 +42,7 @@ class Source(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """Which of the sources of that name it is, for logs and metrics."""
+        """Which of the sources of that name it is, for logs and metrics; never a secret."""
         ...
 
     @property
@@ -40,7 +57,8 @@ class Source(Protocol):
     async def poll(self, wanted: Mapping[str, Sequence[SignalSpec]]) -> Sequence[Sample]:
         """Ask once for all the ``wanted`` signals, by full deployment name.
 
-        A signal of which nothing is known has no sample. Raises ``SourceError``.
+        A signal of which nothing is known has no sample. Raises ``SourceError``; when something was
+        learned all the same, ``PartialAnswerError``, which carries it.
         """
         ...
 
