@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trimtab.policy.diagnostics import FileText, Findings
-from trimtab.policy.suggestions import did_you_mean
+from trimtab.policy.suggestions import did_you_mean, one_of
 from trimtab.policy.yaml_nodes import read_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
     from trimtab.policy.yaml_nodes import Node
 
@@ -128,6 +129,7 @@ def sentences(
     is_short_form_wrong = any(one["loc"][:1] == ("fireworks",) for one in details)
     for one in details:
         path = tuple(part for part in one["loc"] if part != "[key]")
+        tagged, path = path, _untagged(path)
         if path == ("accounts",) and one["type"] == "too_short":
             if not is_short_form_wrong:
                 yield (
@@ -143,7 +145,7 @@ def sentences(
             continue
         where = _where(path, file, environ)
         if one["type"] == "extra_forbidden":
-            yield _unknown(where, str(path[-1]), path[:-1], _known_at(model, path[:-1]))
+            yield _unknown(where, str(path[-1]), path[:-1], _known_at(model, tagged[:-1]))
             continue
         context = one.get("ctx", {}).get("error")
         if one["type"] in ("model_type", "model_attributes_type", "dict_type"):
@@ -151,7 +153,7 @@ def sentences(
         elif context is not None:
             what = str(context)  # ours, from a validator
         else:
-            what = _in_words(one["msg"])
+            what = _IN_OUR_WORDS.get(one["type"], _in_words)(one)
         shown = _shown(path, one["input"])
         if not shown:
             yield f"{where} {what}"
@@ -159,6 +161,11 @@ def sentences(
             yield f"{where} is {shown}, which {what}"
         else:
             yield f"{where} is {shown}; it {what}"
+
+
+def _untagged(path: KeyPath) -> KeyPath:
+    """Leave out the type that pydantic puts behind the name of a source."""
+    return (*path[:2], *path[3:]) if path[:1] == ("sources",) and len(path) > 2 else path
 
 
 def _where(path: KeyPath, file: FileValues, environ: Mapping[str, str]) -> str:
@@ -197,16 +204,24 @@ def _known_at(model: type[BaseModel], path: KeyPath) -> Collection[str]:
         setting = fields.get(str(part))
         if setting is None:
             continue  # the id of an account: its fields are those of the values
-        fields = _model_in(setting.annotation).model_fields
+        fields = _model_in(setting.annotation, path).model_fields
     return list(fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel]:
-    """Return the model that a section or the values of a mapping of sections have."""
-    for part in getattr(annotation, "__args__", ()):
-        if hasattr(part, "model_fields"):
-            return part  # type: ignore[no-any-return]  # by its model_fields
-    return annotation  # type: ignore[no-any-return]  # a section is a model
+def _model_in(annotation: Any, path: KeyPath) -> type[BaseModel]:
+    """Return the model that a section or the values of a mapping of sections have.
+
+    Of several, it is the one whose ``type`` is a part of ``path``.
+    """
+    if hasattr(annotation, "model_fields"):
+        return annotation  # type: ignore[no-any-return]  # by its model_fields
+    models = [_model_in(part, path) for part in getattr(annotation, "__args__", ())]
+    models = [model for model in models if hasattr(model, "model_fields")]
+    for model in models:
+        tag = model.model_fields.get("type")
+        if tag is not None and set(getattr(tag.annotation, "__args__", ())) & set(path):
+            return model
+    return models[0] if models else annotation
 
 
 def _shown(path: KeyPath, value: object) -> str:
@@ -215,7 +230,22 @@ def _shown(path: KeyPath, value: object) -> str:
     return repr(value) if is_harmless and isinstance(value, str | int | float) else ""
 
 
-def _in_words(message: str) -> str:
+def _in_words(one: ErrorDetails) -> str:
     """Make pydantic's sentence the second half of ours."""
-    message = message[0].lower() + message[1:]
+    message = one["msg"][0].lower() + one["msg"][1:]
     return message.replace("input should be", "must be").replace("field required", "is missing")
+
+
+def _of_no_type(one: ErrorDetails) -> str:
+    context = one.get("ctx", {})
+    known = [word.strip(" '") for word in str(context.get("expected_tags", "")).split(",")]
+    hint = did_you_mean(str(context.get("tag", "")), known) or one_of(known)
+    return f"has a type that does not exist; {hint}"
+
+
+_IN_OUR_WORDS: Mapping[str, Callable[[ErrorDetails], str]] = {
+    "union_tag_invalid": _of_no_type,
+    "union_tag_not_found": lambda _: "says no type; write `type:` and what kind of source it is",
+    "string_pattern_mismatch": lambda _: "is not written as it has to be; see docs/sources.md",
+}
+"""What to say about the kinds of errors that pydantic describes for programmers."""

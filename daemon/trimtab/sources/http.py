@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -196,8 +197,8 @@ class HttpReader:
             access.password if access.password_file is None else _secret(access.password_file)
         )
         if access.username is not None:
-            credentials = aiohttp.BasicAuth(access.username, password or "", "utf-8")
-            return {"Authorization": credentials.encode()}
+            pair = f"{access.username}:{password or ''}".encode()
+            return {"Authorization": f"Basic {b64encode(pair).decode()}"}
         return {}
 
     def _redacted(self, text: str) -> str:

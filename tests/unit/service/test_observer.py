@@ -25,6 +25,7 @@ from trimtab.errors import ErrorKind
 from trimtab.service.fleet import Fleet
 from trimtab.service.observer import Inbox, Observer, Poll
 from trimtab.service.trigger import Trigger
+from trimtab.sources.port import PartialAnswerError
 
 
 class Listening:
@@ -126,3 +127,18 @@ def test_an_inbox_that_nobody_empties_keeps_the_newest_and_counts_what_it_droppe
     inbox.add([Sample(CHAT, "load", 5.0, 1.0)])
     assert [sample.time for sample in inbox.drain()] == [3.0, 4.0, 5.0]
     assert inbox.dropped == 3
+
+
+async def test_what_a_source_knows_in_part_is_heard_and_what_it_does_not_is_told() -> None:
+    async with Listening() as listening:
+        listening.polls.clear()
+        listening.inbox.drain()
+        sample = Sample(CHAT, "load", START, 3.0)
+        listening.source.failure = PartialAnswerError(
+            "1 of 2 questions failed: no", kind=ErrorKind.REJECTED, samples=[sample]
+        )
+        await pass_time(listening.clock, listening.source.interval_seconds)
+        assert listening.inbox.drain() == [sample]
+        [poll] = listening.polls
+        assert (poll.samples, poll.error_kind) == (1, ErrorKind.REJECTED)
+        assert poll.trouble == "1 of 2 questions failed: no"

@@ -1,0 +1,68 @@
+"""From the settings of a source that is asked to the source itself: one table, type → how to make it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trimtab.settings_pull import HttpSettings, PrometheusSettings, SourceSettings
+from trimtab.sources.http import Access, HttpReader
+from trimtab.sources.prometheus import Prometheus
+from trimtab.sources.prometheus_api import PrometheusApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import SecretStr
+
+    from trimtab.clock import Clock
+    from trimtab.sources.port import Source
+
+
+def pull_sources(settings: Mapping[str, object], clock: Clock) -> list[Source]:
+    """Return the sources that are asked, of all in ``settings``.
+
+    Raises ``SettingsError`` for one whose driver is not installed.
+    """
+    return [
+        FACTORIES[type(one)](name, one, clock)
+        for name, one in settings.items()
+        if isinstance(one, SourceSettings)
+    ]
+
+
+def _prometheus(name: str, one: PrometheusSettings, clock: Clock) -> Source:
+    reader = http_reader(one, one.url)
+    return Prometheus(
+        clock,
+        name=name,
+        api=PrometheusApi(reader, timeout_seconds=one.timeout),
+        close=reader.close,
+        interval_seconds=one.interval,
+        deployment_label=one.deployment_label,
+        accepts_warnings=one.warnings == "accept",
+    )
+
+
+def http_reader(one: HttpSettings, url: str) -> HttpReader:
+    """Return a reader of ``url`` with the credentials of ``one``."""
+    access = Access(
+        bearer=_text(one.bearer_token),
+        bearer_file=one.bearer_token_file,
+        username=one.username,
+        password=_text(one.password),
+        password_file=one.password_file,
+        headers={key: value.get_secret_value() for key, value in one.headers.items()},
+        ca_file=one.ca_file,
+        cert_file=one.cert_file,
+        key_file=one.key_file,
+    )
+    return HttpReader(url, access=access, timeout_seconds=one.timeout)
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+FACTORIES: dict[type[SourceSettings], Callable[[str, Any, Clock], Source]] = {
+    PrometheusSettings: _prometheus,
+}

@@ -1,0 +1,135 @@
+"""Load from a Prometheus server: one query for all deployments, told apart by a label.
+
+``query`` in a policy is PromQL. A query shared by many policies is asked once, so the cost of a poll
+is the number of different queries. A plain selector (``queue_length{zone="a"}``) is asked for with its
+own timestamps, so that a series that stopped grows old before our eyes. Anything computed has the time
+of its evaluation: there the server hides for how long its inputs have been silent (5 minutes, or the
+signal's ``maxAge`` where the server lets us say so).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from trimtab.errors import ErrorKind, SourceError
+from trimtab.sources.asking import Row, ask_all, questions, samples_of, shown
+from trimtab.sources.port import PartialAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from trimtab.clock import Clock
+    from trimtab.core.signals import Sample, SignalSpec
+    from trimtab.sources.asking import Question
+    from trimtab.sources.prometheus_api import Points, PrometheusApi, Result
+
+DEPLOYMENT_LABEL = "deployment"
+QUERIES_AT_ONCE_MAX = 4
+
+_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`"
+_MATCHERS = rf"\{{(?:[^\"'`{{}}]|{_TEXT})*\}}"
+_SELECTOR = re.compile(
+    rf"\s*(?!(?i:inf|nan)\s*\Z)(?:[a-zA-Z_:][\w:]*\s*(?:{_MATCHERS})?|{_MATCHERS})\s*"
+)
+
+
+class Prometheus:
+    """Asks one server, however many policies name it. ``deployment_label`` tells series apart.
+
+    ``accepts_warnings``: whether values count that the server itself calls incomplete (Thanos, when a
+    store does not answer). A sum without a part looks like less load, so by default they do not.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        name: str,
+        api: PrometheusApi,
+        close: Callable[[], Awaitable[None]],
+        interval_seconds: float = 15.0,
+        deployment_label: str = DEPLOYMENT_LABEL,
+        accepts_warnings: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._name = name
+        self.api = api
+        self._close = close
+        self._interval_seconds = interval_seconds
+        self._label = deployment_label
+        self._accepts_warnings = accepts_warnings
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+        return self._name
+
+    @property
+    def endpoint(self) -> str:
+        """The server's URL, without secrets."""
+        return self.api.endpoint
+
+    @property
+    def interval_seconds(self) -> float:
+        """From poll to poll."""
+        return self._interval_seconds
+
+    def serves(self, deployment: str) -> bool:
+        """Every deployment: the queries say which."""
+        del deployment
+        return True
+
+    async def poll(self, wanted: Mapping[str, Sequence[SignalSpec]]) -> Sequence[Sample]:
+        """Ask each different query once, at one instant. See ``Source.poll``."""
+        at = self._clock.now()
+
+        async def ask(question: Question) -> Sequence[Sample]:
+            return await self._ask(question, at)
+
+        return await ask_all(questions(wanted), ask, at_once_max=QUERIES_AT_ONCE_MAX)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._close()
+
+    async def _ask(self, question: Question, at: float) -> Sequence[Sample]:
+        query, age_seconds = question.text, question.max_age_seconds
+        if is_selector(query):
+            raw = f"{query.strip()}[{math.ceil(age_seconds)}s]"
+            result = await self.api.fetch_instant(raw, at)
+        else:
+            result = await self.api.fetch_instant(query, at, lookback_seconds=age_seconds)
+        if result.has_histograms and not result.series:
+            raise SourceError(
+                f"the query {shown(query)} gives histograms; use histogram_quantile or histogram_count",
+                kind=ErrorKind.REJECTED,
+            )
+        return self._samples(question, result)
+
+    def _samples(self, question: Question, result: Result) -> Sequence[Sample]:
+        samples: Sequence[Sample] = ()
+        if self._accepts_warnings or not result.warnings:
+            samples = samples_of(question, map(self._row_for(question), result.series))
+        if result.warnings:
+            raise PartialAnswerError(
+                f"the answer to {shown(question.text)} may be incomplete: {result.warnings[0]}",
+                kind=ErrorKind.BAD_RESPONSE,
+                samples=samples,
+            )
+        return samples
+
+    def _row_for(self, question: Question) -> Callable[[Points], Row]:
+        is_shared = question.deployment is None
+
+        def row(series: Points) -> Row:
+            time, value = series.points[-1]
+            return Row(series.labels.get(self._label) if is_shared else None, time, value)
+
+        return row
+
+
+def is_selector(query: str) -> bool:
+    """Whether ``query`` names series as they are stored, and computes nothing."""
+    return _SELECTOR.fullmatch(query) is not None
