@@ -53,7 +53,7 @@ def run(
         if policies is not None:
             settings = settings.model_copy(update={"policies": policies})
         allow_plugins(settings.strategy_plugins)
-        files = _load(settings.policies)
+        files = _load(settings)
         if files is None:
             raise typer.Exit(ExitCode.BAD_CONFIGURATION)
         code = asyncio.run(_run(settings, *files, is_fail_fast=fail_fast))
@@ -66,13 +66,13 @@ def run(
     raise typer.Exit(code)
 
 
-def _load(path: Path) -> tuple[PolicyFiles, tuple[Policy, ...]] | None:
+def _load(settings: Settings) -> tuple[PolicyFiles, tuple[Policy, ...]] | None:
     """Read the policies and show every diagnostic; ``None`` if any file cannot be used."""
     from trimtab.policy import as_text
     from trimtab.service.reload import PolicyFiles
-    from trimtab.service.wiring import SOURCE_NAMES
+    from trimtab.service.wiring import source_names
 
-    files = PolicyFiles(path, sources=SOURCE_NAMES)
+    files = PolicyFiles(settings.policies, sources=source_names(settings))
     report, in_force, _ = files.read()
     if report.diagnostics:
         _say(as_text(report.diagnostics).rstrip("\n"))

@@ -30,6 +30,8 @@ from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
 from trimtab.service.observer import Inbox, Observer
 from trimtab.service.polls import Polls
+from trimtab.service.push import open_desks
+from trimtab.service.push_sink import WakingSink
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from trimtab.core.policy import Policy
     from trimtab.journal.port import Journal
     from trimtab.service.fleet import Reading
+    from trimtab.service.push import PushSource
     from trimtab.service.reload import PolicyFiles, Reload
     from trimtab.sources.port import Source
     from trimtab.targets.port import Target
@@ -77,6 +80,7 @@ class Daemon:
     came from: they are watched, and followed as they change. ``journal`` remembers: what it kept
     replaces ``memory``, and while it cannot keep anything, nothing is written to deployments unless
     ``is_journal_required`` is false. ``plugins`` are the strategies of others that policies may use.
+    ``push_sources`` have a desk each in ``desks``, for whoever serves the HTTP surface.
     The daemon owns its targets, sources and journal, and closes them when it stops. It runs once.
     """
 
@@ -86,6 +90,7 @@ class Daemon:
         clock: Clock,
         targets: Sequence[Target],
         sources: Sequence[Source],
+        push_sources: Sequence[PushSource] = (),
         policies: Iterable[Policy],
         policy_files: PolicyFiles | None = None,
         timing: Timing | None = None,
@@ -99,7 +104,7 @@ class Daemon:
         on_tick: Callable[[Tick], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> None:
-        self._clock = clock
+        self._clock = self.clock = clock
         self._sources = tuple(sources)
         self.timing = timing or Timing()
         self._stop = asyncio.Event()
@@ -128,6 +133,8 @@ class Daemon:
         self._trigger = Trigger(
             clock, random, tick_interval_seconds=self.timing.tick_interval_seconds
         )
+        sink = WakingSink(self._inbox, self._trigger, self.fleet, is_stopping=self._stop.is_set)
+        self.desks = open_desks(clock, push_sources, sink, engine=self.engine, fleet=self.fleet)
         self._actuator = Actuator(
             clock,
             random,
@@ -157,6 +164,7 @@ class Daemon:
             )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
         self.instruments.show(self.status)
+        self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
         self.instruments.expect(
             targets=[target.name for target in targets],
             sources=[(source.name, source.endpoint) for source in self._sources],
@@ -390,6 +398,7 @@ class Daemon:
             remarks.append(f"journal is {status.mode}: {status.sentence}")
         if self._reloader is not None:
             remarks += [f"policy file {bad.sentence}" for bad in self._reloader.status.bad]
+        remarks += [remark for desk in self.desks for remark in desk.remarks]
         return tuple(remarks)
 
     def beat_age_seconds(self) -> float:

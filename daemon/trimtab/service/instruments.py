@@ -17,6 +17,7 @@ from trimtab.core.decision import EventKind, Hold, ScaleUp
 from trimtab.service import metric_names as names
 from trimtab.service.audience import Silence
 from trimtab.service.collector import StatusCollector
+from trimtab.service.push_collector import PushCollector
 from trimtab.version import VERSION
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Evaluation
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
+    from trimtab.service.push import PushStatus
     from trimtab.service.reload import Reload
     from trimtab.service.status import StatusSnapshot
 
@@ -54,6 +56,10 @@ class Instruments(Silence):
     def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
         """Add what can be read off the status at each scrape."""
         self.registry.register(StatusCollector(snapshot))
+
+    def show_pushes(self, statuses: Callable[[], Iterable[PushStatus]]) -> None:
+        """Add what was pushed, read off at each scrape."""
+        self.registry.register(PushCollector(statuses))
 
     def expect(self, *, targets: Iterable[str], sources: Iterable[tuple[str, str]]) -> None:
         """Let the counters of these targets and sources (name, endpoint) begin at 0."""

@@ -13,6 +13,8 @@ from trimtab.core.decision import Reason, WriteStatus
 from trimtab.errors import ErrorKind
 from trimtab.service.reload import ReloadResult
 from trimtab.service.withholding import Withheld
+from trimtab.sources.push.points import Fate, Refusal
+from trimtab.web.push import TurnedAway
 
 
 class Metric(NamedTuple):
@@ -80,6 +82,25 @@ SOURCE_LAST_SUCCESS = Metric(
     "trimtab_source_last_success_timestamp_seconds",
     "When the source last answered; absent before the first time.",
     ("source", "endpoint"),
+)
+
+PUSH_REQUESTS = Metric(
+    "trimtab_push_requests_total",
+    "Requests to push sources by outcome (ok, or why they were refused).",
+    ("source", "outcome"),
+)
+PUSH_SAMPLES = Metric(
+    "trimtab_push_samples_total",
+    "Samples of the push requests that were taken, by what became of them.",
+    ("source", "outcome"),
+)
+PUSH_SERIES = Metric(
+    "trimtab_push_series", "Series that signals are made of and that are remembered.", ("source",)
+)
+PUSH_LAST_ACCEPTED = Metric(
+    "trimtab_push_last_accepted_timestamp_seconds",
+    "When a push last changed a signal; absent before the first time.",
+    ("source",),
 )
 
 # -- policies and deployments --------------------------------------------------------------------
@@ -208,6 +229,10 @@ WITHHELD_REASONS = tuple(reason.value for reason in Withheld)
 RELOAD_RESULTS = tuple(result.value for result in ReloadResult)
 OK = "ok"
 OUTCOMES = (OK, *(kind.value for kind in ErrorKind))
+PUSH_OUTCOMES = tuple(
+    dict.fromkeys((OK, *(one.value for one in Refusal), *(one.value for one in TurnedAway)))
+)
+PUSH_FATES = tuple(fate.value for fate in Fate)
 VERBS = ("list", "read", "write")
 JUMP_DIRECTIONS = ("forward", "backward")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, SourceError
 from trimtab.service.signals_wanted import signals_wanted
+from trimtab.sources.port import PartialAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from trimtab.sources.port import Source
 
 SAMPLES_MAX = 200_000
-"""Samples that may wait for the controller; beyond it the oldest are dropped and counted."""
+"""Samples of polls that may wait for the controller; beyond it the oldest are dropped and counted."""
+
+PUSHED_MAX = 200_000
+"""Pushed samples that may wait: they were acknowledged, so beyond it none is accepted."""
 
 POLL_SECONDS_MAX = 60.0
 """In real time; sources have tighter limits of their own."""
@@ -32,10 +36,15 @@ FIRST_LOOK_SECONDS = 1.0
 
 
 class Inbox:
-    """Samples on their way from the sources to the next evaluation."""
+    """Samples on their way from the sources to the next evaluation.
 
-    def __init__(self, samples_max: int = SAMPLES_MAX) -> None:
+    What was polled gives way to what is newer; what was pushed, and acknowledged, does not.
+    """
+
+    def __init__(self, samples_max: int = SAMPLES_MAX, pushed_max: int = PUSHED_MAX) -> None:
         self._samples: deque[Sample] = deque(maxlen=samples_max)
+        self._pushed: list[Sample] = []
+        self._pushed_max = pushed_max
         self.dropped = 0
 
     def add(self, samples: Sequence[Sample]) -> None:
@@ -44,10 +53,23 @@ class Inbox:
         self.dropped += max(0, len(samples) - room)
         self._samples.extend(samples)
 
+    @property
+    def room(self) -> int:
+        """How many pushed samples could be accepted now."""
+        return self._pushed_max - len(self._pushed)
+
+    def accept(self, samples: Sequence[Sample]) -> bool:
+        """Take pushed samples, all or, where there is no room, none."""
+        if len(samples) > self.room:
+            return False
+        self._pushed.extend(samples)
+        return True
+
     def drain(self) -> list[Sample]:
         """Return everything that came in since the last time."""
-        samples = list(self._samples)
+        samples = [*self._samples, *self._pushed]
         self._samples.clear()
+        self._pushed.clear()
         return samples
 
 
@@ -114,6 +136,8 @@ class Observer:
             async with asyncio.timeout(POLL_SECONDS_MAX):
                 samples = await source.poll(wanted)
         except SourceError as error:
+            if isinstance(error, PartialAnswerError):
+                samples = error.samples
             trouble, kind, retry_after = str(error), error.kind, error.retry_after_seconds
         except TimeoutError:
             trouble = f"{source.endpoint} did not answer within {POLL_SECONDS_MAX:.0f} s"

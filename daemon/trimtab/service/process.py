@@ -20,6 +20,7 @@ import structlog
 from trimtab.service.reload_answer import reload_answer
 from trimtab.version import VERSION
 from trimtab.web.app import allowed_hosts_for, build_app
+from trimtab.web.push import add_push_routes
 from trimtab.web.reload import CLOSED
 from trimtab.web.server import serving
 
@@ -74,6 +75,7 @@ async def run_process(
                 reload_access=reload_access,
                 reload=partial(reload_answer, daemon),
             )
+            add_push_routes(app, [desk.door for desk in daemon.desks], daemon.clock)
             address = await stack.enter_async_context(serving(app, *listen))
         LOG.info(
             "started",

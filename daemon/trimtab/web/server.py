@@ -1,7 +1,8 @@
-"""Serves an application on a host and port, as a context."""
+"""Serves an application on a host and port, as a context, to so many connections and no more."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -11,10 +12,23 @@ from aiohttp import web
 from trimtab.errors import TrimtabError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+
+    from aiohttp.typedefs import Middleware
 
 SHUTDOWN_SECONDS = 1.0
 """How long open requests may take at the end; all of ours are quick."""
+
+CONNECTIONS_MAX = 512
+"""Further ones are told that it is full, and closed."""
+
+FIRST_REQUEST_SECONDS_MAX = 15.0
+"""How long the headers of a connection's first request may take."""
+
+KEEP_ALIVE_SECONDS = 75.0
+LINGERING_SECONDS = 1.0
+
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class AddressError(TrimtabError):
@@ -22,24 +36,106 @@ class AddressError(TrimtabError):
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+async def serving(
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    connections_max: int = CONNECTIONS_MAX,
+    first_request_seconds_max: float = FIRST_REQUEST_SECONDS_MAX,
+) -> AsyncIterator[tuple[str, int]]:
     """Serve ``app`` for the duration of the block and give the address bound (port 0: a free one).
 
-    Raises ``AddressError`` when the address cannot be bound. Signals are left to the process.
+    Bodies are handed on as they were sent: what decompresses one must bound it. Raises
+    ``AddressError`` when the address cannot be bound. Signals are left to the process.
     """
+    guard = _Guard(connections_max, first_request_seconds_max)
+    app.middlewares.insert(0, guard.middleware())
     runner = web.AppRunner(
-        app, handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
+        app,
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        auto_decompress=False,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        lingering_time=LINGERING_SECONDS,
     )
     await runner.setup()
+    listener: asyncio.Server | None = None
     try:
+        assert runner.server is not None  # noqa: S101  it was set up
+        factory = guard.factory(runner.server)
         try:
-            await web.TCPSite(runner, host, port).start()
+            loop = asyncio.get_running_loop()
+            listener = await loop.create_server(factory, host, port, backlog=128)
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
             raise AddressError(
                 f"cannot listen on {host}:{port}: {why}; set TRIMTAB_LISTEN"
             ) from error
-        bound = runner.addresses[0]
+        bound = listener.sockets[0].getsockname()
         yield str(bound[0]), int(bound[1])
     finally:
+        if listener is not None:
+            listener.close()
         await runner.cleanup()
+
+
+class _Guard:
+    """Bounds the number of connections, and how long one may stay without a first request.
+
+    aiohttp closes connections that idle between requests; before the first one it waits for ever.
+    """
+
+    def __init__(self, connections_max: int, first_request_seconds_max: float) -> None:
+        self._connections_max = connections_max
+        self._seconds_max = first_request_seconds_max
+        self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+
+    def factory(self, server: web.Server) -> Callable[[], asyncio.Protocol]:
+        """Return what makes the protocol of each new connection."""
+        loop = asyncio.get_running_loop()
+
+        def connect() -> asyncio.Protocol:
+            open_now = server.connections
+            if len(open_now) >= self._connections_max:
+                return _Full()
+            if len(self._silent) >= self._connections_max:
+                self._forget_all_but(open_now)
+            handler = server()
+            self._silent[handler] = loop.call_later(self._seconds_max, self._give_up_on, handler)
+            return handler
+
+        return connect
+
+    def middleware(self) -> Middleware:
+        """Return what notes that a connection has sent a request."""
+
+        @web.middleware
+        async def heard(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            timer = self._silent.pop(request.protocol, None)
+            if timer is not None:
+                timer.cancel()
+            return await handler(request)
+
+        return heard
+
+    def _forget_all_but(self, handlers: Collection[web.RequestHandler]) -> None:
+        """Let go of connections that were closed before they sent a request."""
+        for handler in self._silent.keys() - set(handlers):
+            self._silent.pop(handler).cancel()
+
+    def _give_up_on(self, handler: web.RequestHandler) -> None:
+        self._silent.pop(handler, None)
+        handler.force_close()
+
+
+class _Full(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101  of a TCP server
+        transport.write(FULL)
+        transport.close()

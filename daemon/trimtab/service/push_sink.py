@@ -1,0 +1,42 @@
+"""Where pushed samples go: into the inbox, and the deployments they are about are woken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trimtab.core.signals import Sample
+    from trimtab.service.fleet import Fleet
+    from trimtab.service.observer import Inbox
+    from trimtab.service.trigger import Trigger
+
+
+class WakingSink:
+    """The sink of every push source of a daemon."""
+
+    def __init__(
+        self, inbox: Inbox, trigger: Trigger, fleet: Fleet, *, is_stopping: Callable[[], bool]
+    ) -> None:
+        self._inbox = inbox
+        self._trigger = trigger
+        self._fleet = fleet
+        self._is_stopping = is_stopping
+
+    @property
+    def is_ready(self) -> bool:
+        """Not before the fleet is known, and not while the daemon stops: nobody would decide."""
+        return self._fleet.is_known and not self._is_stopping()
+
+    @property
+    def room(self) -> int:
+        """How many samples could be accepted now."""
+        return self._inbox.room
+
+    def accept(self, samples: Sequence[Sample]) -> bool:
+        """Take all samples, and wake the deployments they are about; false: none was taken."""
+        if not self._inbox.accept(samples):
+            return False
+        self._trigger.wake({sample.deployment for sample in samples})
+        return True
