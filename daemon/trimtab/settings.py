@@ -32,6 +32,8 @@ from trimtab.settings_problems import (
     sentences,
     unknown_variables,
 )
+from trimtab.settings_push import AnyPush
+from trimtab.settings_sources import PullSettings, are_source_names
 from trimtab.settings_values import FROZEN as _FROZEN
 from trimtab.settings_values import between as _between
 from trimtab.sources.fireworks import INTERVAL_SECONDS_MIN
@@ -229,10 +231,15 @@ class Settings(BaseSettings):
     metrics_interval: Annotated[float, _between(INTERVAL_SECONDS_MIN, 3600)] = 30.0
     """How often each account's metrics are read; its values change every 30 s."""
 
+    sources: dict[str, Annotated[PullSettings | AnyPush, Field(discriminator="type")]] = Field(
+        default_factory=dict
+    )
+    """Where load is heard besides the accounts' own metrics; by the names that policies use."""
+
     lead_time: LeadTimeSettings = LeadTimeSettings()
     journal: JournalSettings = JournalSettings()
     listen: str = "127.0.0.1:9464"
-    """Host and port for ``/metrics``, ``/livez``, ``/readyz`` and ``/-/reload``, or ``off``."""
+    """Host and port for ``/metrics``, ``/livez``, ``/readyz``, ``/-/reload`` and pushes, or ``off``."""
 
     reload: ReloadSettings = ReloadSettings()
 
@@ -294,6 +301,11 @@ class Settings(BaseSettings):
                     f"has {account_id!r}, which is no account id; write it as in accounts/<id>"
                 )
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _names_are_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return are_source_names(value)
 
     @field_validator("listen")
     @classmethod

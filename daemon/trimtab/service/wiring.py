@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.lead_time import LeadTimes, StartValue
 from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.pull_wiring import pull_sources
+from trimtab.service.push_wiring import push_sources
 from trimtab.sources.fireworks import NAME as FIREWORKS
 from trimtab.sources.fireworks import FireworksMetrics
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
     from trimtab.settings import AccountSettings, Settings
 
 SOURCE_NAMES = frozenset({FIREWORKS})
-"""What a policy may say after ``source:``."""
+"""What a policy may say after ``source:`` whatever the settings."""
+
+
+def source_names(settings: Settings) -> frozenset[str]:
+    """Return what a policy may say after ``source:``."""
+    return SOURCE_NAMES | settings.sources.keys()
 
 
 def build_daemon(
@@ -53,7 +60,8 @@ def build_daemon(
     return Daemon(
         clock=clock,
         targets=targets,
-        sources=sources,
+        sources=[*sources, *pull_sources(settings.sources, clock)],
+        push_sources=push_sources(settings.sources),
         policies=policies,
         policy_files=policy_files,
         timing=Timing(
