@@ -153,7 +153,7 @@ class EndpointsSettings(BaseModel):
 
 
 class OpenMetricsSettings(HttpSettings):
-    """Inference engines and gateways that are scraped directly."""
+    """Inference engines and gateways that are scraped directly, all with the same credentials."""
 
     type: Literal["openmetrics"]
     interval: Interval = 5.0

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trimtab.settings_pull import HttpSettings, PrometheusSettings, SourceSettings
+from trimtab.settings_pull import (
+    HttpSettings,
+    OpenMetricsSettings,
+    PrometheusSettings,
+    SourceSettings,
+)
+from trimtab.sources.endpoints import Endpoints, Place
 from trimtab.sources.http import Access, HttpReader
+from trimtab.sources.openmetrics import OpenMetrics
 from trimtab.sources.prometheus import Prometheus
 from trimtab.sources.prometheus_api import PrometheusApi
 
@@ -43,6 +50,22 @@ def _prometheus(name: str, one: PrometheusSettings, clock: Clock) -> Source:
     )
 
 
+def _openmetrics(name: str, one: OpenMetricsSettings, clock: Clock) -> Source:
+    places = {
+        deployment: Place(urls=at.urls, dns=at.dns, path=at.path, scheme=at.scheme)
+        for deployment, at in one.deployments.items()
+    }
+    return OpenMetrics(
+        clock,
+        name=name,
+        endpoints=Endpoints(places, one.file),
+        reader=http_reader(one, "http://engines"),  # each endpoint brings its own address
+        engine=one.engine,
+        interval_seconds=one.interval,
+        scales_up=one.missing_endpoints == "scale_up",
+    )
+
+
 def http_reader(one: HttpSettings, url: str) -> HttpReader:
     """Return a reader of ``url`` with the credentials of ``one``."""
     access = Access(
@@ -65,4 +88,5 @@ def _text(secret: SecretStr | None) -> str | None:
 
 FACTORIES: dict[type[SourceSettings], Callable[[str, Any, Clock], Source]] = {
     PrometheusSettings: _prometheus,
+    OpenMetricsSettings: _openmetrics,
 }

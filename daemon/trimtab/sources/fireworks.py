@@ -1,9 +1,11 @@
 """The metrics endpoint of a Fireworks account: one scrape serves all its deployments.
 
 In a policy ``source: fireworks``, and ``query`` is the name of a metric as the endpoint writes it
-(``request_counter_total:sum_by_deployment``). Series of one deployment that differ in other labels
-(``http_code``) are added up. Values named ``_total`` are rates already. Histogram buckets are no
-numbers of their own and give no sample. Data is 30-90 s old when it arrives.
+(``request_counter_total:sum_by_deployment``), perhaps with matchers (``{http_code="503"}``). Series of
+one deployment that differ in other labels are added up. Values named ``_total`` are rates already.
+Histogram buckets are no numbers of their own; ``quantile(0.95, latency_overall_ms_bucket:sum_by_deployment)``
+makes one of them. They are of the last minute already, so nothing is compared between two scrapes.
+Data is 30-90 s old when it arrives.
 """
 
 from __future__ import annotations
@@ -12,15 +14,20 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from trimtab.core.signals import Sample
-from trimtab.errors import SourceError, WorldError
+from trimtab.errors import ErrorKind, SourceError, WorldError
+from trimtab.sources.asking import together
 from trimtab.sources.exposition import read_series
+from trimtab.sources.histograms import bound_of, quantile
+from trimtab.sources.scraped import together as combined
+from trimtab.sources.selection import parse_selection
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.core.signals import SignalSpec
     from trimtab.sources.exposition import Series
+    from trimtab.sources.selection import Selection
 
 NAME = "fireworks"
 INTERVAL_SECONDS = 30.0
@@ -83,39 +90,77 @@ class FireworksMetrics:
                 retryable=error.retryable,
                 retry_after_seconds=error.retry_after_seconds,
             ) from error
-        metrics = {spec.query for specs in wanted.values() for spec in specs}
-        sums = _sums(read_series(text, metrics), scraped_at)
-        return [
-            Sample(deployment, spec.name, *sums[deployment, spec.query])
-            for deployment, specs in wanted.items()
-            for spec in specs
-            if (deployment, spec.query) in sums
-        ]
+        return _answer(text, wanted, scraped_at)
 
     async def close(self) -> None:
         """Nothing to release: the connection belongs to whoever gave ``scrape``."""
 
 
-def _sums(
-    series: Iterable[Series], scraped_at: float
-) -> dict[tuple[str, str], tuple[float, float]]:
-    """Add up each deployment's series of each metric: (oldest time, sum).
-
-    A sum with a part that is not a number is not known, and what is not known is not there.
-    """
-    sums: dict[tuple[str, str], tuple[float, float]] = {}
-    unknown: set[tuple[str, str]] = set()
-    for one in series:
+def _answer(
+    text: str, wanted: Mapping[str, Sequence[SignalSpec]], scraped_at: float
+) -> Sequence[Sample]:
+    outcomes: list[Sequence[Sample] | SourceError] = []
+    selections: dict[str, Selection] = {}
+    for query in dict.fromkeys(spec.query for specs in wanted.values() for spec in specs):
+        try:
+            selections[query] = _selection(query)
+        except SourceError as error:
+            outcomes.append(error)
+    by_metric: dict[str, list[str]] = {}
+    for query, selection in selections.items():
+        by_metric.setdefault(selection.metric, []).append(query)
+    heaps: dict[tuple[str, str], _Heap] = {}
+    for one in read_series(text, by_metric):
         deployment = _deployment(one.labels)
-        if deployment is None or "le" in one.labels:
-            continue
-        key = (deployment, one.metric)
-        if not isfinite(one.value):
-            unknown.add(key)
-            continue
-        time, total = sums.get(key, (scraped_at, 0.0))
-        sums[key] = (time if one.time is None else min(time, one.time), total + one.value)
-    return {key: value for key, value in sums.items() if key not in unknown}
+        for query in by_metric[one.metric] if deployment in wanted else ():
+            if selections[query].query.fits(one.labels):
+                heaps.setdefault((str(deployment), query), _Heap()).add(one)
+    samples = []
+    for deployment, specs in wanted.items():
+        for spec in specs:
+            heap = heaps.get((deployment, spec.query))
+            value = None if heap is None else heap.value(selections[spec.query])
+            if heap is not None and value is not None:
+                time = scraped_at if heap.time is None else min(heap.time, scraped_at)
+                samples.append(Sample(deployment, spec.name, time, value))
+    return together([samples, *outcomes]) if outcomes else samples
+
+
+def _selection(query: str) -> Selection:
+    selection = parse_selection(query)
+    if selection.query.is_rate:
+        raise SourceError(
+            f"the query `{query}` takes the rate of what the endpoint exports as a rate; leave it out",
+            kind=ErrorKind.REJECTED,
+        )
+    return selection
+
+
+class _Heap:
+    """All series that one query selects of one deployment."""
+
+    __slots__ = ("_buckets", "_values", "time")
+
+    def __init__(self) -> None:
+        self._values: list[float] = []
+        self._buckets: dict[float, float] = {}
+        self.time: float | None = None
+
+    def add(self, one: Series) -> None:
+        if one.time is not None:
+            self.time = one.time if self.time is None else min(self.time, one.time)
+        if "le" not in one.labels:
+            self._values.append(one.value)
+        elif (bound := bound_of(one.labels["le"])) is not None:
+            self._buckets[bound] = self._buckets.get(bound, 0.0) + one.value
+
+    def value(self, selection: Selection) -> float | None:
+        """Return what is known; a sum with a part that is not a number is not."""
+        if selection.quantile is not None:
+            return quantile(selection.quantile, self._buckets)
+        if not self._values or not all(map(isfinite, self._values)):
+            return None
+        return combined(self._values, selection.combine)
 
 
 def _deployment(labels: Mapping[str, str]) -> str | None:

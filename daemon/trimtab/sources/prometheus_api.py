@@ -124,7 +124,7 @@ def _result(body: Any, endpoint: str) -> Result:
     warnings = body.get("warnings") or ()
     told = tuple(excerpt(str(one), 160) for one in warnings) if isinstance(warnings, list) else ()
     try:
-        if kind in ("vector", "matrix"):
+        if kind in ("vector", "matrix") and result is not None:
             series = tuple(_series(result))
             has_histograms = any("histogram" in one or "histograms" in one for one in result)
             return Result(series, told, has_histograms)

@@ -6,6 +6,7 @@ from trimtab.clock import ManualClock
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.errors import ErrorKind, SourceError, TargetError
 from trimtab.sources.fireworks import FireworksMetrics
+from trimtab.sources.port import PartialAnswerError
 
 START = 1_767_225_600.0
 CHAT = "accounts/acme/deployments/chat"
@@ -119,3 +120,43 @@ async def test_a_failing_scrape_keeps_its_kind_and_wish_and_becomes_a_source_err
 
 def test_the_limit_of_six_a_minute_cannot_be_configured_away() -> None:
     assert Account(interval_seconds=1.0).source.interval_seconds >= 10.0
+
+
+def latencies(deployment: str, *counts: float) -> str:
+    bounds = ("50", "150", "300", "+Inf")
+    pairs = zip(bounds, counts, strict=True)
+    return "".join(line(BUCKETS, deployment, f"{count}", le=le) for le, count in pairs)
+
+
+async def test_a_quantile_is_taken_of_buckets_that_are_of_the_last_minute_already() -> None:
+    account = Account(latencies(CHAT, 0, 5, 10, 10) + latencies(CODE, 10, 10, 10, 10))
+    query = spec(f"quantile(0.75, {BUCKETS})")
+    samples = await account.poll(chat=query, code=query)
+    assert [sample.value for sample in samples] == [225.0, 37.5]
+
+
+async def test_a_minute_without_requests_has_no_quantile_rather_than_zero() -> None:
+    account = Account(latencies(CHAT, 0, 0, 0, 0))
+    assert await account.poll(chat=spec(f"quantile(0.5, {BUCKETS})")) == []
+
+
+async def test_matchers_choose_among_series() -> None:
+    text = line(ERRORS, CHAT, "0.5", http_code="503") + line(ERRORS, CHAT, "2", http_code="429")
+    [sample] = await Account(text).poll(chat=spec(f'{ERRORS}{{http_code="503"}}'))
+    assert sample.value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (f"rate({RATE})", "leave it out"),
+        (f"quantile(95, {BUCKETS})", "use one from 0 to 1"),
+        (f"quantile(0.5, sum({BUCKETS}))", "name only the metric"),
+        ("a b", "is not of the form"),
+    ],
+)
+async def test_a_query_that_cannot_be_meant_takes_no_other_down(query: str, words: str) -> None:
+    account = Account(line(RATE, CHAT, "1") + line(RATE, CODE, "2"))
+    with pytest.raises(PartialAnswerError, match=words) as caught:
+        await account.poll(chat=spec(query), code=spec(RATE))
+    assert [sample.value for sample in caught.value.samples] == [2.0]
