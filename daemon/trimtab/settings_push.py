@@ -179,6 +179,8 @@ class AlertmanagerSettings(LabelledSettings):
     type: Literal["alertmanager"]
     combine: Combine = Combine.MAX
     forget_after: Annotated[float, between(5, 30 * 86_400)] = 86_400.0
+    watchdog: Annotated[str, Field(min_length=1)] | None = None
+    """The name of an alert that always fires: while it is heard, alerts that are not firing are 0."""
 
 
 class WebhookSettings(PushSettings):

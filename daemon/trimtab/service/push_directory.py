@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from trimtab.clock import Clock
     from trimtab.core.deployment import Deployment
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trimtab.core.signals import SignalSpec
     from trimtab.service.fleet import Fleet
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.1
 """New names in the fleet are noticed this soon; comparing them at each push would cost too much."""
 
 FORGET_SECONDS = 60.0
@@ -43,7 +43,7 @@ class FleetDirectory:
         now = self._clock.monotonic()
         if self._engine.policies is not self._policies:
             self._begin_anew(now)
-        elif self._looked_at is None or now - self._looked_at >= LOOK_SECONDS:
+        elif not self._seen or self._looked_at is None or now - self._looked_at >= LOOK_SECONDS:
             self._look(now)
         return self._version
 
@@ -57,6 +57,10 @@ class FleetDirectory:
                 short = name.rpartition("/")[2]
                 self._ids[short] = None if short in self._ids else name
         return self._ids.get(text)
+
+    def deployments(self) -> Iterable[str]:
+        """Return the full names of all deployments."""
+        return self._seen.keys()
 
     def signals(self, deployment: str) -> tuple[SignalSpec, ...]:
         """Return what policies declare of this source for a deployment; nothing for one not known."""

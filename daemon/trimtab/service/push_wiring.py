@@ -67,6 +67,7 @@ def _push_source(name: str, one: PushSettings) -> PushSource:
             age_seconds_max=one.age_max,
             series_max=one.series_max,
             is_newest_time=isinstance(one, AlertmanagerSettings),
+            heartbeat=one.watchdog if isinstance(one, AlertmanagerSettings) else None,
         ),
         limits=PushLimits(
             body_bytes_max=one.body_max,

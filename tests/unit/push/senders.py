@@ -87,6 +87,9 @@ class ScriptedDirectory:
                 return name
         return None
 
+    def deployments(self) -> Iterable[str]:
+        return self.wanted
+
     def signals(self, deployment: str) -> Sequence[SignalSpec]:
         return self.wanted.get(deployment, ())
 

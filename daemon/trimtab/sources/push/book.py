@@ -39,7 +39,8 @@ class BookRules:
     """How points become samples. Durations are seconds.
 
     ``deployments`` are other names by which pushes may call deployments. ``is_newest_time`` says that a
-    signal is as new as its newest series (alerts), not as its oldest.
+    signal is as new as its newest series (alerts), not as its oldest. ``heartbeat`` is the name of a series
+    that says, while it comes, that whatever does not come is 0.
     """
 
     deployment_label: str = "deployment"
@@ -50,6 +51,7 @@ class BookRules:
     age_seconds_max: float = 3600.0
     series_max: int = 100_000
     is_newest_time: bool = False
+    heartbeat: str | None = None
 
 
 class Latest:
@@ -67,7 +69,16 @@ class Latest:
 class Page:
     """One signal of one deployment."""
 
-    __slots__ = ("deployment", "ended_at", "overfull_at", "query", "series", "signal", "told")
+    __slots__ = (
+        "beat_at",
+        "deployment",
+        "ended_at",
+        "overfull_at",
+        "query",
+        "series",
+        "signal",
+        "told",
+    )
 
     def __init__(self, deployment: str, signal: str, query: Query) -> None:
         self.deployment = deployment
@@ -76,6 +87,7 @@ class Page:
         self.series: dict[Hashable, Latest] = {}
         self.told: tuple[float, float] | None = None
         self.ended_at: float | None = None
+        self.beat_at: float | None = None
         self.overfull_at: float | None = None
 
 
@@ -97,6 +109,7 @@ class Book:
         self._unknown: dict[Hashable, Fate] = {}
         self._pages: dict[tuple[str, str], Page] = {}
         self._swept_at: float | None = None
+        self._heartbeats: set[Hashable] = set()
         self.series = 0
         self.bad_queries: dict[str, str] = {}
 
@@ -105,6 +118,7 @@ class Book:
         if self._version != self._directory.version:
             self._version = self._directory.version
             self._routes = {}
+            self._heartbeats.clear()
             self._unknown.clear()
             self.bad_queries.clear()
             self._drop_what_nobody_wants()
@@ -126,7 +140,12 @@ class Book:
         touched: dict[Page, None] = {}
         for point, pages in found:
             fate = self._judge(point, now)
-            if fate is None:
+            if fate is None and self._is_heartbeat(point.series):
+                fate = Fate.ACCEPTED
+                for page in pages:
+                    page.beat_at = now if point.kind is Kind.VALUE else None
+                touched |= dict.fromkeys(pages)
+            elif fate is None:
                 for page in pages:
                     one = self._write(page, point, now)
                     # Of a point that is for several signals, what became of it for the last.
@@ -142,6 +161,8 @@ class Book:
 
     def _look_up(self, series: Hashable, labels_of: Labels) -> tuple[Page, ...] | Fate:
         labels = labels_of(series)
+        if labels.get(NAME) == self._rules.heartbeat:
+            return self._all_pages(series)
         given = labels.get(self._rules.deployment_label, "")
         deployment = self._directory.find(self._rules.deployments.get(given, given))
         if deployment is None:
@@ -156,6 +177,21 @@ class Book:
         if len(self._routes) < self._rules.series_max:
             self._routes[series] = tuple(pages)
         return tuple(pages)
+
+    def _all_pages(self, series: Hashable) -> tuple[Page, ...]:
+        """Return the pages of every signal that is wanted of this source: a heartbeat is for all."""
+        pages = tuple(
+            self._page(deployment, spec.name, query)
+            for deployment in self._directory.deployments()
+            for spec in self._directory.signals(deployment)
+            if (query := self._query(spec.query)) is not None
+        )
+        self._heartbeats.add(series)
+        self._routes[series] = pages
+        return pages
+
+    def _is_heartbeat(self, series: Hashable) -> bool:
+        return series in self._heartbeats
 
     def _page(self, deployment: str, signal: str, query: Query) -> Page:
         page = self._pages.get((deployment, signal))
@@ -243,9 +279,10 @@ class Book:
             if one.time is not None and one.value is not None
         ]
         if not parts:
-            if page.ended_at is None or page.series:
+            quiet = [at for at in (page.ended_at, page.beat_at) if at is not None]
+            if not quiet or page.series:
                 return None
-            parts = [(page.ended_at, 0.0)]
+            parts = [(max(quiet), 0.0)]
         time, value, count = self._together(page, parts)
         if page.told == (time, value):
             return None
@@ -262,8 +299,8 @@ class Book:
             time = max(times) if self._rules.is_newest_time else min(times)
             values = [value for _, value in parts]
             value = max(values) if self._combine(page) is Combine.MAX else sum(values)
-        if page.ended_at is not None and self._rules.is_newest_time:
-            time = max(time, page.ended_at)
+        if self._rules.is_newest_time:
+            time = max(time, page.ended_at or time, page.beat_at or time)
         if self._combine(page) is not Combine.AVG:
             return time, value, None
         return time, value / len(parts), len(parts)
@@ -285,7 +322,12 @@ class Book:
                 del page.series[series]
                 self._routes.pop(series, None)
             self.series -= len(silent)
-        self._remove({key for key, page in self._pages.items() if not page.series})
+        quiet = {
+            key
+            for key, page in self._pages.items()
+            if not page.series and (page.beat_at is None or page.beat_at < before)
+        }
+        self._remove(quiet)
 
     def _drop_what_nobody_wants(self) -> None:
         wanted: dict[str, dict[str, Query | None]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from trimtab.core.signals import Sample, SignalSpec
 
@@ -20,6 +20,10 @@ class Directory(Protocol):
 
     def find(self, text: str) -> str | None:
         """Return the full name of the deployment that ``text`` names in full, or by an id only it has."""
+        ...
+
+    def deployments(self) -> Iterable[str]:
+        """Return the full names of all deployments."""
         ...
 
     def signals(self, deployment: str) -> Sequence[SignalSpec]:
