@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -51,10 +52,14 @@ def running(
     is_ready: Callable[[], bool],
     env: Mapping[str, str] | None = None,
     user: str | None = None,
+    is_killed: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``command`` until the block ends; enter it once ``is_ready``."""
+    """Run ``command`` until the block ends; enter it once ``is_ready``.
+
+    ``is_killed``: it takes its time to stop in peace, and nobody needs what it holds.
+    """
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  our own command
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -64,15 +69,17 @@ def running(
             start_new_session=True,
         )
     try:
-        give_up_at = time.monotonic() + START_SECONDS_MAX
+        give_up_at = time.monotonic() + START_SECONDS_MAX  # noqa: TID251  servers live in real time
         while not is_ready():
-            if process.poll() is not None or time.monotonic() > give_up_at:
+            if process.poll() is not None or time.monotonic() > give_up_at:  # noqa: TID251  the same
                 end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
                 pytest.fail(f"{command[0]} did not start:\n{end}")
             time.sleep(0.05)
         yield process
     finally:
-        process.terminate()
+        stop = signal.SIGKILL if is_killed else signal.SIGTERM
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, stop)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

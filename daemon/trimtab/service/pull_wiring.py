@@ -5,16 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trimtab.settings_pull import (
+    HttpJsonSettings,
     HttpSettings,
+    KafkaSettings,
+    NatsSettings,
     OpenMetricsSettings,
+    PostgresqlSettings,
     PrometheusSettings,
+    RabbitmqSettings,
+    RedisSettings,
     SourceSettings,
 )
 from trimtab.sources.endpoints import Endpoints, Place
 from trimtab.sources.http import Access, HttpReader
+from trimtab.sources.http_json import JsonReader, jmespath_finder
+from trimtab.sources.json_values import Fields, follow_pointer
+from trimtab.sources.kafka_lag import KafkaReader
+from trimtab.sources.nats_jetstream import NatsReader
 from trimtab.sources.openmetrics import OpenMetrics
+from trimtab.sources.polled import PolledSource
+from trimtab.sources.postgresql import PostgresqlReader
 from trimtab.sources.prometheus import Prometheus
 from trimtab.sources.prometheus_api import PrometheusApi
+from trimtab.sources.rabbitmq import RabbitmqReader
+from trimtab.sources.redis_lengths import RedisReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +80,57 @@ def _openmetrics(name: str, one: OpenMetricsSettings, clock: Clock) -> Source:
     )
 
 
+def _http_json(name: str, one: HttpJsonSettings, clock: Clock) -> Source:
+    reader = JsonReader(
+        http_reader(one, "http://json"),  # each request brings its own address
+        one.url,
+        fields=Fields(one.deployment_field, one.value_field, one.time_field),
+        find=jmespath_finder() if one.language == "jmespath" else follow_pointer,
+    )
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+
+
+def _redis(name: str, one: RedisSettings, clock: Clock) -> Source:
+    reader = RedisReader(
+        one.url,
+        timeout_seconds=one.timeout,
+        username=one.username,
+        password_file=one.password_file,
+        ca_file=one.ca_file,
+    )
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+
+
+def _postgresql(name: str, one: PostgresqlSettings, clock: Clock) -> Source:
+    reader = PostgresqlReader(
+        one.url, one.queries, timeout_seconds=one.timeout, password_file=one.password_file
+    )
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+
+
+def _rabbitmq(name: str, one: RabbitmqSettings, clock: Clock) -> Source:
+    reader = RabbitmqReader(http_reader(one, one.url), vhost=one.vhost)
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+
+
+def _nats(name: str, one: NatsSettings, clock: Clock) -> Source:
+    reader = NatsReader([http_reader(one, url) for url in one.urls], account=one.account)
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+
+
+def _kafka(name: str, one: KafkaSettings, clock: Clock) -> Source:
+    reader = KafkaReader(
+        one.bootstrap_servers,
+        timeout_seconds=one.timeout,
+        uncommitted=one.uncommitted,
+        ca_file=one.ca_file,
+        username=one.username,
+        password_file=one.password_file,
+        sasl_mechanism=one.sasl_mechanism,
+    )
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+
+
 def http_reader(one: HttpSettings, url: str) -> HttpReader:
     """Return a reader of ``url`` with the credentials of ``one``."""
     access = Access(
@@ -89,4 +154,10 @@ def _text(secret: SecretStr | None) -> str | None:
 FACTORIES: dict[type[SourceSettings], Callable[[str, Any, Clock], Source]] = {
     PrometheusSettings: _prometheus,
     OpenMetricsSettings: _openmetrics,
+    HttpJsonSettings: _http_json,
+    RedisSettings: _redis,
+    PostgresqlSettings: _postgresql,
+    RabbitmqSettings: _rabbitmq,
+    NatsSettings: _nats,
+    KafkaSettings: _kafka,
 }

@@ -10,6 +10,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.servers.brokers import (
+    nats_server,
+    postgresql_server,
+    rabbitmq_server,
+    redis_server,
+)
 from tests.servers.prometheus import PrometheusServer, prometheus_server
 
 
@@ -55,3 +61,27 @@ async def answering() -> AsyncIterator[Answering]:
     async with TestServer(app) as server:
         answering.url = str(server.make_url("")).rstrip("/")
         yield answering
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgresql_server(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def nats_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    with nats_server(tmp_path_factory.mktemp("nats")) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with rabbitmq_server(tmp_path_factory.mktemp("rabbitmq")) as url:
+        yield url
