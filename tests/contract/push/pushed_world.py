@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from typing import Any
 
 import aiohttp
 from pydantic import TypeAdapter
-
 from tests.integration.control_plane import ACCOUNT, KEY, ControlPlane
+
 from trimtab.clock import SystemClock
 from trimtab.core.decision import Decision, Tick
 from trimtab.policy import read_policy_texts
@@ -60,7 +61,7 @@ class World:
     async def until(self, is_so: Callable[[], bool], what: str) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while not is_so():
+                while not is_so():  # noqa: ASYNC110  it happens in other processes
                     await asyncio.sleep(0.01)
         except TimeoutError:
             statuses = [desk.status for desk in self.daemon.desks]
@@ -72,7 +73,7 @@ class World:
         """Push as the owner of the token; underscores in names of headers are hyphens."""
         sent = {"Authorization": f"Bearer {TOKEN}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        options: dict[str, Any] = {"json": document} if body is None else {"data": body}
+        options: dict[str, Any] = {"json": document} if body is None else {"data": io.BytesIO(body)}
         async with self.http.post(f"{self.url}{path}", headers=sent, **options) as response:
             text = await response.text()
             if response.content_type == "application/json":

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from pushed_world import TOKEN, World, pushed
-
 from tests.servers.alertmanager import alertmanager
+
 from trimtab.core.decision import Reason
 
 PAGE = Path(__file__).parents[3] / "docs" / "push.md"

@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pushed_world import POLICY, TOKEN, World, pushed
-
 from tests.servers.remote_write import prometheus_writing
+
 from trimtab.core.decision import ScaleUp
 from trimtab.sources.push.points import Fate
 

@@ -5,7 +5,7 @@ from math import inf, isnan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from senders import message, sample, series, write_request, write_request_2
+from senders import message, sample, series, varint, write_request, write_request_2
 
 from trimtab.sources.push import remote_write
 from trimtab.sources.push.points import Kind, Point, Refused
@@ -80,6 +80,19 @@ def test_a_message_cut_anywhere_is_refused_or_shorter_and_never_wrong(data: st.D
     except Refused:
         return
     assert found == whole[: len(found)]
+
+
+@given(
+    st.floats(allow_nan=False),
+    st.one_of(
+        st.integers(min_value=-(2**62), max_value=2**62),
+        st.integers(min_value=2**34, max_value=2**43),
+    ),
+)
+def test_every_value_and_every_time_comes_back(value: float, milliseconds: int) -> None:
+    encoded = sample(value, 0.0)[:-1] + varint(milliseconds)
+    (one,) = read(write_request(series(LOAD, encoded)))
+    assert (one.value, one.time) == (value, milliseconds / 1000)
 
 
 def test_labels_given_twice_are_refused() -> None:

@@ -8,6 +8,7 @@ without end (repeated groups, many quantifiers, look-around, back-references) is
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -133,6 +134,8 @@ def bounded_pattern(text: str) -> re.Pattern[str]:
             f"use at most {QUANTIFIERS_MAX} and {GROUPS_MAX}"
         )
     try:
-        return re.compile(text)
-    except (re.error, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # what may mean something else one day
+            return re.compile(text)
+    except (re.error, OverflowError, FutureWarning) as error:
         raise QueryError(f"has a pattern that is none: {error}") from None
