@@ -184,6 +184,8 @@ def _where(path: KeyPath, file: FileValues, environ: Mapping[str, str]) -> str:
             return f"{place}: `{'.'.join(map(str, alias))}`"
     if path[:1] == ("accounts",) and len(path) == 2:
         return f"account {path[1]}"
+    if path[:1] == ("sources",) and (place := file.place(path[:-1])) is not None:
+        return f"{place}: `{'.'.join(map(str, path))}`"  # what is missing has no place of its own
     return f"`{'.'.join(map(str, path))}`"
 
 

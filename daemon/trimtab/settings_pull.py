@@ -57,6 +57,12 @@ def _url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("names no server; name one at least")
+    return value
+
+
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 HttpUrl = Annotated[str, _url_of("http", "https")]
 
@@ -235,7 +241,7 @@ class NatsSettings(HttpSettings):
 
     type: Literal["nats_jetstream"]
     interval: Interval = 5.0
-    urls: Annotated[tuple[HttpUrl, ...], Field(min_length=1)]
+    urls: Annotated[tuple[HttpUrl, ...], AfterValidator(_not_empty)]
     """The monitoring port of every server of the cluster: ``http://host:8222``."""
 
     account: Word = "$G"
@@ -247,8 +253,10 @@ class KafkaSettings(SourceSettings):
     type: Literal["kafka"]
     bootstrap_servers: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[^:\s]+:[0-9]{1,5}$")], ...],
-        Field(min_length=1),
+        AfterValidator(_not_empty),
     ]
+    """Each ``host:port``."""
+
     uncommitted: Literal["unknown", "earliest", "latest"] = "unknown"
     """What a partition counts of which the group has committed nothing (its ``auto.offset.reset``)."""
 

@@ -8,13 +8,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.process import binary, free_port, listens, running
+from tests.servers.process import answers, binary, free_port, listens, running
 
 POSTGRESQL_PLACES = tuple(f"/usr/lib/postgresql/{version}/bin" for version in (17, 16, 15, 14, 13))
 GUEST = "Basic " + b64encode(b"guest:guest").decode()
@@ -40,7 +38,7 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         if user is not None:
             shutil.chown(data, user)
         data.chmod(0o700)
-        subprocess.run(
+        subprocess.run(  # noqa: S603  our own command
             [initdb, "-D", data, "-U", "trimtab", "-A", "trust", "--no-sync", "-E", "UTF8"],
             check=True,
             capture_output=True,
@@ -109,10 +107,7 @@ def rabbitmq_server(folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{management}"
 
     def is_ready() -> bool:
-        request = urllib.request.Request(f"{url}/api/overview", headers={"Authorization": GUEST})
-        with contextlib.suppress(OSError, urllib.error.HTTPError):
-            return bool(urllib.request.urlopen(request, timeout=1).status == 200)
-        return False
+        return answers(f"{url}/api/overview", {"Authorization": GUEST})
 
     command = [f"{inner}" if inner.exists() else rabbitmq]
     with (

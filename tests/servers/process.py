@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def free_port() -> int:
 def listens(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
         return True
+    return False
+
+
+def answers(url: str, headers: Mapping[str, str] | None = None) -> bool:
+    """Whether a GET of a URL of our own is answered with 200."""
+    request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310  our own URL
+    with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=1) as answer:  # noqa: S310  the same
+        return bool(answer.status == 200)
     return False
 
 

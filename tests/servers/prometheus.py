@@ -6,12 +6,11 @@ import contextlib
 import math
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.process import binary, free_port, running
+from tests.servers.process import answers, binary, free_port, running
 
 STEP_SECONDS = 15
 STOPPED_SECONDS_AGO = 150
@@ -62,7 +61,7 @@ def prometheus_server(folder: Path) -> Iterator[PrometheusServer]:
     text, data, config = folder / "history.txt", folder / "data", folder / "prometheus.yml"
     text.write_text(history(now), encoding="utf-8")
     config.write_text("global: {scrape_interval: 1h}\n", encoding="utf-8")
-    subprocess.run(
+    subprocess.run(  # noqa: S603  our own command
         [promtool, "tsdb", "create-blocks-from", "openmetrics", text, data],
         check=True,
         capture_output=True,
@@ -70,16 +69,13 @@ def prometheus_server(folder: Path) -> Iterator[PrometheusServer]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
 
-    def is_ready() -> bool:
-        with contextlib.suppress(OSError):
-            return bool(urllib.request.urlopen(f"{url}/-/ready", timeout=1).status == 200)
-        return False
-
     command = [
         prometheus,
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with running(command, log=folder / "prometheus.log", is_ready=is_ready):
+    with running(
+        command, log=folder / "prometheus.log", is_ready=lambda: answers(f"{url}/-/ready")
+    ):
         yield PrometheusServer(url, now)

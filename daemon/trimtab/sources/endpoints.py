@@ -104,9 +104,7 @@ class Endpoints:
             status = file.stat()
             state = (status.st_mtime_ns, status.st_size)
             if state != self._file_state:
-                if status.st_size > FILE_BYTES_MAX:
-                    raise ValueError(f"more than {FILE_BYTES_MAX} bytes")
-                self._in_file = targets_in(json.loads(file.read_text(encoding="utf-8")))
+                self._in_file = _targets_of(file, status.st_size)
                 self._file_state = state
         except (OSError, ValueError, TypeError, RecursionError) as error:
             why = excerpt(getattr(error, "strerror", None) or str(error), 120)
@@ -117,6 +115,12 @@ class Endpoints:
                 )
             )
         return self._in_file
+
+
+def _targets_of(file: Path, size: int) -> dict[str, tuple[str, ...]]:
+    if size > FILE_BYTES_MAX:
+        raise ValueError(f"it has more than {FILE_BYTES_MAX} bytes")
+    return targets_in(json.loads(file.read_text(encoding="utf-8")))
 
 
 def targets_in(groups: Any) -> dict[str, tuple[str, ...]]:

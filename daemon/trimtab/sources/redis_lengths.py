@@ -139,9 +139,9 @@ class RedisReader:
         return float(reply)
 
     def _of_group(self, question: Question, words: Sequence[str], groups: Any) -> float | None:
-        for group in groups:
-            if not isinstance(group, dict):
-                group = dict(zip(group[::2], group[1::2], strict=True))  # noqa: PLW2901  RESP2
+        for written in groups:
+            is_mapping = isinstance(written, dict)  # RESP2 knows only lists
+            group = written if is_mapping else dict(zip(written[::2], written[1::2], strict=True))
             if group.get("name") == words[2]:
                 pending, lag = group.get("pending"), group.get("lag")
                 parts = {"XPENDING": [pending], "XLAG": [lag], "XBACKLOG": [pending, lag]}[words[0]]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-
 from tests.servers.brokers import (
     nats_server,
     postgresql_server,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-
 from tests.contract.sources.conftest import Answering
 from tests.servers.prometheus import CHAT, CODE
+
 from trimtab.clock import ManualClock
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.errors import ErrorKind, SettingsError, SourceError

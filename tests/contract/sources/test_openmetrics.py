@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-
 from tests.contract.sources.conftest import Answering
 from tests.servers.prometheus import CHAT, CODE, PrometheusServer
+
 from trimtab.clock import ManualClock
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.errors import ErrorKind, SourceError
@@ -190,7 +190,7 @@ async def test_openmetrics_text_is_read_as_such(engines: Engines) -> None:
     engines.texts = ['waiting_now 3 # {a="b"} 1\n# EOF\n', "waiting_now 4\n"]
     [sample] = await engines.source(1).poll({CHAT: [spec("waiting_now")]})
     assert sample.value == 3.0
-    with pytest.raises(PartialAnswerError, match="1 of 2 endpoints .* does not end in '# EOF'"):
+    with pytest.raises(PartialAnswerError, match=r"1 of 2 endpoints .* does not end in '# EOF'"):
         await engines.source(2).poll({CHAT: [spec("waiting_now")]})
 
 
@@ -258,9 +258,7 @@ async def test_a_name_stands_for_each_of_its_addresses(engines: Engines) -> None
     assert sample.value == 3.0
 
 
-async def test_a_name_that_does_not_resolve_is_told(
-    engines: Engines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_name_that_does_not_resolve_is_told(engines: Engines) -> None:
     source = engines.source(places=Endpoints({CHAT: Place(dns="no-such-name.invalid:80")}))
     with pytest.raises(SourceError, match=r"no-such-name\.invalid does not resolve"):
         await source.poll({CHAT: [spec("waiting")]})
