@@ -45,7 +45,7 @@ def test_where_there_is_nothing_to_tell_there_is_no_quantile(buckets: dict[float
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=6), st.floats(0, 1), st.floats(0, 1))
 def test_quantiles_never_fall_as_q_grows(counts: list[float], a: float, b: float) -> None:
-    # Seen to catch: buckets not cumulated, rank counted from the wrong end.
+    # Seen to catch: the rank counted from the wrong end.
     total, buckets = 0.0, {}
     for bound, count in enumerate(counts, start=1):
         total += count
