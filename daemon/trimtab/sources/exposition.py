@@ -48,6 +48,9 @@ _PAIR = (
 _PAIRS = re.compile(_PAIR)
 _LABELS = re.compile(rf"(?:{_PAIR}(?:,{_PAIR})*+,?)?[ \t]*+")
 
+_HEAD = re.compile(r"[ \t]*+,[ \t]*+([a-zA-Z_][a-zA-Z0-9_]*+)[ \t]*+=[ \t]*+")
+_TAIL = re.compile(r"[ \t]*+,?[ \t]*+")
+
 _ESCAPE = re.compile(r'\\([\\n"])')
 _BEGINNING = re.compile(r"\s*[#a-zA-Z_:]")
 _EOF = "# EOF\n"
@@ -74,6 +77,7 @@ def read_series(
     line = _OPENMETRICS_LINE if is_openmetrics else _TEXT_LINE
     milliseconds = 1.0 if is_openmetrics else 1000.0
     end, whole = 0, len(text)
+    heads: dict[str, str] = {}
     # Searching (finditer) would try anew at every character of what is no line.
     while end < whole and (found := line.match(text, end)) is not None:
         start, until = end, found.end()
@@ -85,7 +89,7 @@ def read_series(
             continue
         yield Series(
             name,
-            _labels(labels, text, start) if labels else {},
+            _labels(labels, text, start, heads) if labels else {},
             float(value),
             None if time is None else float(time) / milliseconds,
         )
@@ -95,15 +99,34 @@ def read_series(
         raise _unreadable("OpenMetrics text cut short; it does not end in '# EOF'")
 
 
-def _labels(written: str, text: str, start: int) -> dict[str, str]:
+def _labels(written: str, text: str, start: int, heads: dict[str, str]) -> dict[str, str]:
+    """Read what stands between the braces. ``heads`` remembers what precedes values: it recurs."""
+    if "\\" in written:
+        return _escaped_labels(written, text, start)
+    parts = f",{written}".split('"')
+    before, values = parts[:-1:2], parts[1::2]
+    try:
+        names = [heads[head] for head in before]
+    except KeyError:
+        for head in before:
+            found = _HEAD.fullmatch(head)
+            if found is None:
+                raise _no_line(text, start) from None
+            heads[head] = found[1]
+        names = [heads[head] for head in before]
+    labels = dict(zip(names, values, strict=True))
+    if len(labels) != len(names) or _TAIL.fullmatch(parts[-1]) is None:
+        raise _no_line(text, start)
+    return labels
+
+
+def _escaped_labels(written: str, text: str, start: int) -> dict[str, str]:
     if _LABELS.fullmatch(written) is None:
         raise _no_line(text, start)
     pairs = _PAIRS.findall(written)
-    labels = dict(pairs)
+    labels = {name: _ESCAPE.sub(_unescaped, value) for name, value in pairs}
     if len(labels) != len(pairs):
         raise _no_line(text, start)
-    if "\\" in written:
-        labels = {name: _ESCAPE.sub(_unescaped, value) for name, value in labels.items()}
     return labels
 
 

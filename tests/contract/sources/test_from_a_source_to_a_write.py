@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 import redis.asyncio
-
 from tests.integration.control_plane import ACCOUNT, KEY, ControlPlane
 from tests.servers.prometheus import PrometheusServer
+
 from trimtab.clock import SystemClock
 from trimtab.core.decision import Tick
 from trimtab.policy import read_policy_texts
