@@ -33,6 +33,7 @@ from trimtab.core.policy import MoveRules, Policy, Rule, Selector
 from trimtab.core.roles import Role
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.core.strategies.target import Target as TargetStrategy
+from trimtab.core.strategies.target import Tolerance
 from trimtab.service.daemon import Daemon, Timing
 from trimtab.service.push import PushDesk, PushSource
 from trimtab.service.push_wiring import push_sources
@@ -57,7 +58,9 @@ POLICY = Policy(
         Rule(
             name="r",
             role=Role.DEMAND,
-            strategy=TargetStrategy(signal="load", target=1.0, tolerance=0.0),
+            strategy=TargetStrategy(
+                signal="load", target=1.0, tolerance=Tolerance(up=0.0, down=0.0)
+            ),
         ),
         Rule(name="n", role=Role.DEMAND, strategy=TargetStrategy(signal="noise", target=1e6)),
     ),
