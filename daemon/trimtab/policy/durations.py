@@ -14,6 +14,9 @@ PATTERN = "^(?=.)" + "".join(rf"(?:{_NUMBER}{unit})?" for unit in UNIT_SECONDS) 
 """Matches exactly the durations; one group for each unit, in the order of ``UNIT_SECONDS``."""
 
 _DURATION = re.compile(PATTERN, re.ASCII)
+MEANT_CHARACTERS_MAX = 64
+"""What is longer is no misspelt duration, and guessing takes the square of its length."""
+
 _LOOSE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)", re.ASCII)
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 _WORDS = {
@@ -55,10 +58,12 @@ def duration_hint(value: object) -> str:
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`" if value else "write `0s`"
     if not isinstance(value, str):
         return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"
-    meant = _meant(value.strip())
+    value = value.strip()
+    meant = _meant(value) if len(value) <= MEANT_CHARACTERS_MAX else None
     if meant is not None:
         return f"write `{meant}`"
-    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+    is_short = len(value) <= MEANT_CHARACTERS_MAX
+    if is_short and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`"
     return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"
 

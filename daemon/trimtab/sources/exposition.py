@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 _LINE = re.compile(
-    r"\s*(?:#.*|([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{.*\}\s*|\s)\S+(?:\s+-?\d+)?\s*)?\Z"
+    r"\s*(?:#.*|([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{.*\}\s*|\s)[!-|~]+(?:\s+-?[0-9]{1,18})?\s*)?\Z"
 )
-"""A comment, an empty line, or a name, labels, a value and perhaps a timestamp in milliseconds."""
+"""A comment, an empty line, or a name, labels, a value and perhaps a timestamp in milliseconds.
+
+A value has no brace and nothing but ASCII, so that there is one way only to read a line.
+"""
+
+LINE_CHARACTERS_MAX = 16_384
+"""No honest line is a tenth as long; the reference parser takes the square of a line's length."""
 
 _BEGINNING = re.compile(r"\s*[#a-zA-Z_:]")
 
@@ -49,14 +55,15 @@ def read_series(text: str, metrics: Collection[str]) -> Iterator[Series]:
                 at = sample.timestamp
                 time = None if at is None else float(at)
                 yield Series(sample.name, sample.labels, float(sample.value), time)
-    except ValueError as error:
+    except (ValueError, OverflowError, IndexError) as error:
+        # The latter two it lets slip: whole numbers that no float holds, labels of spaces only.
         raise _unreadable(f"not Prometheus text: {excerpt(str(error), 120)}") from error
 
 
 def _wanted_lines(text: str, metrics: frozenset[str]) -> Iterator[str]:
     *lines, rest = text.split("\n")
     for number, line in enumerate(lines, start=1):
-        match = _LINE.match(line)
+        match = _LINE.match(line) if len(line) <= LINE_CHARACTERS_MAX else None
         if match is None:
             shown = excerpt(line, SHOWN_CHARACTERS)
             raise _unreadable(f"not Prometheus text; line {number} is {shown!r}")

@@ -115,7 +115,11 @@ def _sums(
             continue
         time, total = sums.get(key, (scraped_at, 0.0))
         sums[key] = (time if one.time is None else min(time, one.time), total + one.value)
-    return {key: value for key, value in sums.items() if key not in unknown}
+    return {
+        key: (time, total)
+        for key, (time, total) in sums.items()
+        if key not in unknown and isfinite(total)
+    }
 
 
 def _deployment(labels: Mapping[str, str]) -> str | None:
