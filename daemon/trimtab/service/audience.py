@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
+    from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
 
 P = ParamSpec("P")
@@ -37,6 +38,10 @@ class Listener(Protocol):
         """An order has come to its end."""
         ...
 
+    def interrupted(self, outcome: Outcome) -> None:
+        """It is known now how an order ended that an earlier run was about to send."""
+        ...
+
     def polled(self, poll: Poll) -> None:
         """A source was asked."""
         ...
@@ -51,6 +56,10 @@ class Listener(Protocol):
 
     def reloaded(self, reload: Reload) -> None:
         """The policy files were read."""
+        ...
+
+    def overridden(self, change: OverrideChange) -> None:
+        """A person gave or lifted an override; its end is an event of an evaluation."""
         ...
 
     def recalled(self, recollection: Recollection) -> None:
@@ -71,6 +80,9 @@ class Silence:
     def wrote(self, outcome: Outcome) -> None:
         """An order has come to its end."""
 
+    def interrupted(self, outcome: Outcome) -> None:
+        """It is known now how an order of an earlier run ended."""
+
     def polled(self, poll: Poll) -> None:
         """A source was asked."""
 
@@ -82,6 +94,9 @@ class Silence:
 
     def reloaded(self, reload: Reload) -> None:
         """The policy files were read."""
+
+    def overridden(self, change: OverrideChange) -> None:
+        """A person gave or lifted an override."""
 
     def recalled(self, recollection: Recollection) -> None:
         """The journal was opened."""
@@ -128,6 +143,11 @@ class Audience:
         for listener in self._listeners:
             _guarded(listener.wrote, outcome)
 
+    def interrupted(self, outcome: Outcome) -> None:
+        """It is known now how an order of an earlier run ended."""
+        for listener in self._listeners:
+            _guarded(listener.interrupted, outcome)
+
     def polled(self, poll: Poll) -> None:
         """A source was asked."""
         for listener in self._listeners:
@@ -147,6 +167,11 @@ class Audience:
         """The policy files were read."""
         for listener in self._listeners:
             _guarded(listener.reloaded, reload)
+
+    def overridden(self, change: OverrideChange) -> None:
+        """A person gave or lifted an override."""
+        for listener in self._listeners:
+            _guarded(listener.overridden, change)
 
     def recalled(self, recollection: Recollection) -> None:
         """The journal was opened."""

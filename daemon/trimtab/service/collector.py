@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from trimtab.core.decision import Hold
+from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.core.signals import Freshness
 from trimtab.service import metric_names as names
 
@@ -41,6 +42,7 @@ class StatusCollector(Collector):
         yield from _sources(status)
         yield from _policies(status)
         yield from _policy_files(status)
+        yield _overrides(status)
         yield from _deployments(status)
         yield from _signals(status)
 
@@ -107,6 +109,13 @@ def _policy_files(status: StatusSnapshot) -> Iterator[Family]:
     yield from (successful, read_at, bad)
 
 
+def _overrides(status: StatusSnapshot) -> Family:
+    ends = _gauge(names.OVERRIDE_END)
+    for one in status.overrides:
+        ends.add_metric((one.deployment or EVERY_DEPLOYMENT, one.kind, one.blocks or ""), one.until)
+    return ends
+
+
 def _deployments(status: StatusSnapshot) -> Iterator[Family]:
     numbers = {metric: _gauge(metric) for metric in _NUMBERS}
     state, hold = _gauge(names.STATE), _gauge(names.HOLD)
@@ -154,8 +163,11 @@ def _labels(one: DeploymentStatus) -> tuple[str, str]:
 
 
 _NUMBERS: dict[Metric, Callable[[DeploymentStatus], float | None]] = {
-    names.CURRENT: lambda one: one.decision.current,
+    names.CURRENT: lambda one: (
+        one.decision.current if one.decision.actual is None else one.decision.actual
+    ),
     names.DESIRED: lambda one: one.decision.desired,
+    names.SHADOW: lambda one: None if one.decision.actual is None else one.decision.desired,
     names.WANTED: lambda one: one.decision.wanted,
     names.MIN: lambda one: (
         None if (bounds := one.decision.bounds) is None else bounds.lower.replicas

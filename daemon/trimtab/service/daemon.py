@@ -26,9 +26,12 @@ from trimtab.service.controller import Controller
 from trimtab.service.fleet import Fleet
 from trimtab.service.gate import WRITABLE_MODES, Gate
 from trimtab.service.instruments import Instruments
+from trimtab.service.interrupted import Interrupted
 from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
 from trimtab.service.observer import Inbox, Observer
+from trimtab.service.override_desk import OverrideDesk
+from trimtab.service.overrides import Overrides
 from trimtab.service.polls import Polls
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
@@ -137,6 +140,13 @@ class Daemon:
             on_call=self._audience.target_called,
             writes_in_flight_max=writes_in_flight_max,
         )
+        self._interrupted = Interrupted(
+            clock,
+            random,
+            self.fleet,
+            on_outcome=self._take_interrupted,
+            on_call=self._audience.target_called,
+        )
         self._controller = Controller(
             clock,
             journalled=self._journalled,
@@ -145,6 +155,19 @@ class Daemon:
             trigger=self._trigger,
             actuator=self._actuator,
             on_evaluation=self._audience.evaluated,
+        )
+        self._overrides = Overrides(
+            clock,
+            journalled=self._journalled,
+            trigger=self._trigger,
+            on_change=self._audience.overridden,
+        )
+        self.desk = OverrideDesk(
+            clock,
+            random,
+            overrides=self._overrides,
+            journalled=self._journalled,
+            fleet=self.fleet,
         )
         self._reloader: Reloader | None = None
         if policy_files is not None:
@@ -203,6 +226,8 @@ class Daemon:
         recollection = recall.result()
         files = self._policy_files
         self._journalled.note_policies({} if files is None else files.documents)
+        self._interrupted.take(recollection.unfinished, recollection.until)
+        self.fleet.expect(recollection.memory.deployments)
         self._audience.recalled(recollection)
         return True
 
@@ -229,7 +254,9 @@ class Daemon:
     def _eternal_tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         """Return the table of contents of the running daemon: every task with its name in prose."""
         tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("decide what is due", self._controller.run)
+            ("decide what is due", self._controller.run),
+            ("find out how interrupted writes ended", self._interrupted.run),
+            ("decide anew when an override ends", self._overrides.run),
         ]
         tasks += [
             (f"read the fleet of {target.name}", partial(self._keep_reading, target))
@@ -303,6 +330,10 @@ class Daemon:
         self._controller.take_outcome(outcome)
         self._audience.wrote(outcome)
 
+    def _take_interrupted(self, outcome: Outcome) -> None:
+        self._controller.take_outcome(outcome)
+        self._audience.interrupted(outcome)
+
     async def close(self) -> None:
         """Let writes in flight end and release every connection; ``run`` does so itself."""
         drain_seconds = self.timing.shutdown_timeout_seconds * DRAIN_SHARE
@@ -342,10 +373,12 @@ class Daemon:
                 status=self._journalled.journal.status,
                 intended=self._journalled.intended,
                 ended=self._journalled.ended,
+                interrupted=len(self._interrupted.orders),
             ),
             clock_jumps_forward=jumps[0],
             clock_jumps_backward=jumps[1],
             policy_files=None if self._reloader is None else self._reloader.status,
+            overrides=self._overrides.in_force,
         )
 
     def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:

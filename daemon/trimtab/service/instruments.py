@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Evaluation
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
+    from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
     from trimtab.service.status import StatusSnapshot
 
@@ -49,6 +50,7 @@ class Instruments(Silence):
         self._source_duration = self._histogram(names.SOURCE_DURATION)
         self._source_samples = self._counter(names.SOURCE_SAMPLES)
         self._reloads = self._counter(names.POLICY_RELOADS)
+        self._overrides = self._counter(names.OVERRIDES)
         self._begin_at_zero()
 
     def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
@@ -79,6 +81,8 @@ class Instruments(Silence):
             self._decisions.labels(word, verdict.reason).inc()
         for event in evaluation.tick.events:
             self._events.labels(event.kind).inc()
+            if event.kind is EventKind.OVERRIDE_EXPIRED:
+                self._overrides.labels(event.before, names.EXPIRED).inc()
         for withholding in evaluation.withheld:
             self._withheld.labels(withholding.reason).inc()
 
@@ -103,6 +107,15 @@ class Instruments(Silence):
         """Count a reading of the policy files."""
         self._reloads.labels(reload.result).inc()
 
+    def overridden(self, change: OverrideChange) -> None:
+        """Count what a person ordered or lifted."""
+        if change.given is not None:
+            self._overrides.labels(change.given.kind, names.GIVEN).inc()
+        for one in change.replaced:
+            self._overrides.labels(one.kind, names.REPLACED).inc()
+        for one in change.lifted:
+            self._overrides.labels(one.kind, names.LIFTED).inc()
+
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """Count a task that ended and starts again."""
         del problem, pause_seconds
@@ -125,6 +138,9 @@ class Instruments(Silence):
         for outcome in names.WRITE_OUTCOMES:
             for direction in names.DIRECTIONS:
                 self._writes.labels(outcome, direction)
+        for override in names.OVERRIDE_KINDS:
+            for change in names.OVERRIDE_CHANGES:
+                self._overrides.labels(override, change)
         for result in names.RELOAD_RESULTS:
             self._reloads.labels(result)
         for reason in names.WITHHELD_REASONS:

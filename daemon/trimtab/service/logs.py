@@ -16,6 +16,7 @@ import stamina
 import structlog
 
 from trimtab.core.decision import Hold, Reason, WriteStatus
+from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.service.audience import Silence
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Event, Outcome
+    from trimtab.core.overrides import Override
     from trimtab.journal.port import Recollection
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
+    from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
@@ -118,12 +121,19 @@ class Narrator(Silence):
 
     def wrote(self, outcome: Outcome) -> None:
         """Log how a write ended."""
+        self._told_withheld.pop(outcome.order.deployment, None)
+        self._tell_end("write", outcome)
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """Log how a write of an earlier run ended."""
+        self._tell_end("interrupted_write", outcome)
+
+    def _tell_end(self, event: str, outcome: Outcome) -> None:
         order = outcome.order
-        self._told_withheld.pop(order.deployment, None)
         is_fine = outcome.status in (WriteStatus.APPLIED, WriteStatus.VOID)
         tell = self._log.info if is_fine else self._log.warning
         tell(
-            "write",
+            event,
             deployment=order.deployment,
             policy=order.policy,
             outcome=outcome.status.value,
@@ -183,6 +193,30 @@ class Narrator(Silence):
             until=None if until is None else datetime.fromtimestamp(until, tz=UTC).isoformat(),
         )
 
+    def overridden(self, change: OverrideChange) -> None:
+        """Log what a person ordered or lifted, one line for each order."""
+        now = change.at
+        if change.given is not None:
+            self._tell_override("override_given", change.given, change.given.sentence(now))
+        for one in change.replaced:
+            self._tell_override("override_replaced", one, f"no longer {one.text}: ordered anew")
+        for one in change.lifted:
+            why = f": {change.reason}" if change.reason else ""
+            sentence = f"no longer {one.text}, lifted by {change.by}{why}"
+            self._tell_override("override_lifted", one, sentence)
+
+    def _tell_override(self, event: str, one: Override, sentence: str) -> None:
+        self._log.info(
+            event,
+            deployment=one.deployment or EVERY_DEPLOYMENT,
+            override=one.id,
+            kind=one.kind.value,
+            author=one.author,
+            peer=one.peer or None,
+            until=datetime.fromtimestamp(one.until, tz=UTC).isoformat(timespec="seconds"),
+            sentence=sentence,
+        )
+
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """Log a task that should not have ended, with where it failed."""
         self._log.error(
@@ -229,6 +263,7 @@ class Narrator(Silence):
             current=decision.current,
             desired=decision.desired,
             wanted=decision.wanted,
+            actual=decision.actual,
             sentence=decision.sentence,
         )
 

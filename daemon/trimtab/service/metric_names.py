@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trimtab.core.decision import Reason, WriteStatus
+from trimtab.core.overrides import OverrideKind
 from trimtab.errors import ErrorKind
 from trimtab.service.reload import ReloadResult
 from trimtab.service.withholding import Withheld
@@ -111,6 +112,17 @@ POLICY_BAD_FILES = Metric(
 HELD = Metric(
     "trimtab_deployments_held", "Deployments whose latest decision is to hold, by why.", ("reason",)
 )
+OVERRIDE_END = Metric(
+    "trimtab_override_end_timestamp_seconds",
+    "When an override in force ends by itself; `*` is every deployment, `blocks` the direction of a "
+    "block.",
+    ("deployment", "kind", "blocks"),
+)
+OVERRIDES = Metric(
+    "trimtab_overrides_total",
+    "Overrides that people gave, and how they ended.",
+    ("kind", "change"),
+)
 STATE = Metric(
     "trimtab_deployment_state",
     "The deployment's state; 1 for the one it is in.",
@@ -123,12 +135,18 @@ HOLD = Metric(
 )
 CURRENT = Metric(
     "trimtab_deployment_current_replicas",
-    "Replicas asked for before the latest decision.",
+    "Replicas really asked for before the latest decision, whatever the policy's mode.",
     DEPLOYMENT_LABELS,
 )
 DESIRED = Metric(
     "trimtab_deployment_desired_replicas",
-    "Replicas asked for by the latest decision.",
+    "Replicas asked for by the latest decision; where the policy only advises, what it would ask for.",
+    DEPLOYMENT_LABELS,
+)
+SHADOW = Metric(
+    "trimtab_deployment_shadow_replicas",
+    "Replicas that the deployment would have by now, had the advice been followed; absent where the "
+    "policy enforces.",
     DEPLOYMENT_LABELS,
 )
 WANTED = Metric(
@@ -199,12 +217,16 @@ MOVING_REASONS = tuple(
         Reason.CEILING,
         Reason.BOUNDS,
         Reason.EXPIRY_DRAIN,
+        Reason.PINNED,
     )
 )
 DIRECTION_UP, DIRECTION_DOWN = "up", "down"
 DIRECTIONS = (DIRECTION_UP, DIRECTION_DOWN)
 WRITE_OUTCOMES = tuple(status.value for status in WriteStatus)
 WITHHELD_REASONS = tuple(reason.value for reason in Withheld)
+OVERRIDE_KINDS = tuple(kind.value for kind in OverrideKind)
+GIVEN, REPLACED, LIFTED, EXPIRED = "given", "replaced", "lifted", "expired"
+OVERRIDE_CHANGES = (GIVEN, REPLACED, LIFTED, EXPIRED)
 RELOAD_RESULTS = tuple(result.value for result in ReloadResult)
 OK = "ok"
 OUTCOMES = (OK, *(kind.value for kind in ErrorKind))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trimtab.core.decision import Decision
     from trimtab.core.deployment import Deployment
+    from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.journal.port import JournalStatus
     from trimtab.service.fleet import Trouble
@@ -84,3 +85,4 @@ class StatusSnapshot:
     clock_jumps_forward: int = 0
     clock_jumps_backward: int = 0
     policy_files: PolicyFilesStatus | None = None
+    overrides: tuple[Override, ...] = ()

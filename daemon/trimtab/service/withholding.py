@@ -21,6 +21,7 @@ class Withheld(StrEnum):
     JOURNAL = "journal"
     NOT_ENFORCED = "not_enforced"
     QUEUE_FULL = "queue_full"
+    OVERRIDDEN = "overridden"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""``POST /-/reload``: who may, who may not, and what the answer is."""
+"""Who may control trimtab over HTTP, and who may not; shown with ``POST /-/reload``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from trimtab.web.access import CLOSED, Access
 from trimtab.web.app import build_app
-from trimtab.web.reload import CLOSED, ReloadAccess
 
 TOKEN = "correct-horse-battery-staple"
-LOOPBACK = ReloadAccess(is_open_to_loopback=True)
-WITH_TOKEN = ReloadAccess(token=TOKEN)
+LOOPBACK = Access(is_open_to_loopback=True)
+WITH_TOKEN = Access(token=TOKEN)
 
 
 class Well:
@@ -25,7 +25,7 @@ class Well:
 
 
 async def answer(
-    access: ReloadAccess, headers: Mapping[str, str], method: str = "POST"
+    access: Access, headers: Mapping[str, str], method: str = "POST"
 ) -> tuple[int, int]:
     """The status, and how often the policies were read."""
     reads = 0
@@ -39,7 +39,7 @@ async def answer(
         registry=CollectorRegistry(),
         health=Well(),
         beat_age_seconds_max=60.0,
-        reload_access=access,
+        access=access,
         reload=reload,
     )
     async with TestClient(TestServer(app)) as client:
@@ -67,7 +67,7 @@ async def answer(
     ],
 )
 async def test_policies_are_read_only_for_who_may_ask(
-    access: ReloadAccess, headers: Mapping[str, str], status: int
+    access: Access, headers: Mapping[str, str], status: int
 ) -> None:
     assert await answer(access, headers) == (status, int(status == 200))
 

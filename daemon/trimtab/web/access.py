@@ -1,0 +1,85 @@
+"""Who may change things over HTTP: programs on the same machine, whoever knows a token, or nobody.
+
+A page in somebody's browser can reach loopback too, so a request with an ``Origin`` is refused, and one
+that a proxy passed on is not taken for a local one. Requests that name a foreign host are refused before
+they come here (``web/app.py``). Names that a client states of itself open nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeAlias
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
+
+Answer: TypeAlias = "tuple[int, Mapping[str, object]]"
+"""A status and a body for JSON."""
+
+PROXY_HEADERS = frozenset({"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may: programs on this machine, whoever knows ``token``, or nobody."""
+
+    is_open_to_loopback: bool = False
+    token: str | None = field(default=None, repr=False)
+
+
+CLOSED = Access()
+
+
+def guarded(access: Access, handler: Handler) -> Handler:
+    """Return ``handler`` for those whom ``access`` lets in; the others hear why not."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        refusal = _refusal(access, request)
+        return refusal if refusal is not None else await handler(request)
+
+    return handle
+
+
+def as_json(status: int, body: Mapping[str, object]) -> web.Response:
+    """Return a response with ``body`` in JSON, ending in a newline for people with ``curl``."""
+    return web.json_response(body, status=status, dumps=_with_newline)
+
+
+def _with_newline(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _refusal(access: Access, request: web.Request) -> web.Response | None:
+    if access == CLOSED:
+        why = "control over HTTP is off; set TRIMTAB_CONTROL__HTTP to loopback or token"
+        return as_json(403, {"error": why})
+    if "Origin" in request.headers:
+        return as_json(403, {"error": "a page in a browser may not control trimtab"})
+    if access.token is not None:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        is_known = hmac.compare_digest(given.strip().encode(), access.token.encode())
+        if scheme.lower() == "bearer" and is_known:
+            return None
+        refusal = as_json(401, {"error": "send the token: `Authorization: Bearer <token>`"})
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        return refusal
+    if _is_local(request):
+        return None
+    why = "only programs on the same machine may control trimtab; to open it, set a token"
+    return as_json(403, {"error": f"{why} (TRIMTAB_CONTROL__HTTP=token)"})
+
+
+def _is_local(request: web.Request) -> bool:
+    if PROXY_HEADERS & set(request.headers):
+        return False
+    try:
+        return ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
