@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from diagnostics import diagnostics_pages
+from events import events_page
 from strategies import expressions_page, strategies_page
 
 from conformance import conformance_page
@@ -324,6 +325,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     **diagnostics_pages(),
     "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,
+    "events.md": events_page,
     "expressions.md": expressions_page,
     "metrics.md": metrics_page,
     "reasons.md": reasons_page,
