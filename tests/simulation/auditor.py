@@ -1,0 +1,387 @@
+"""The promises, checked from outside: on the wire, at every request, from what was said there.
+
+Nothing of the daemon's own reasoning is used. What the daemon may know is what it was answered; what
+it may do follows from that, from the policies that people wrote, and from the writes so far. Where a
+change needs time to be heard of, both the old and the new are accepted for a while.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil, isfinite
+from typing import Any
+
+from tests.simulation.policies import PolicyBook, PolicySpec
+from tests.simulation.trail import Trail, ViolationError
+from tests.simulation.weather import operation_of
+
+from trimtab.emulator.fields import parse_timestamp
+from trimtab.emulator.in_process import Reply
+from trimtab.targets.fireworks.answers import Answer, Call
+
+GRACE_SECONDS = 420.0
+"""How long a changed policy or range may go unheard of: a rescan, an order's age, a slow read."""
+
+LOOK_SECONDS_MAX = 12.0
+"""Between the last look at a deployment and the first attempt to write it."""
+
+TRANSIT_SECONDS_MAX = 240.0
+"""An order may wait a minute, and reading again before the write may be retried for long."""
+
+_SERIES = re.compile(r'^(\S+?)\{[^}]*deployment="([^"]+)"[^}]*\} (\S+)$', re.MULTILINE)
+_CERTAIN_REFUSALS = frozenset({400, 401, 402, 403, 404, 409, 412, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A deployment as it was told to a process."""
+
+    process: int
+    at: float
+    state: str
+    minimum: int
+    maximum: int
+    desired: int
+    expires_at: float | None
+    is_ending: bool
+    accelerators: int
+    has_schedules: bool
+
+    def count(self, spec: PolicySpec) -> int:
+        """What is asked for, in the field that the policy steers by."""
+        if spec.actuation == "floor" or self.minimum == self.maximum:
+            return self.minimum
+        return self.desired
+
+
+@dataclass(slots=True)
+class Move:
+    """A write that was sent: when by the daemon's clock, by how much, and whether it took effect."""
+
+    at: float
+    change: int
+    is_applied: bool = False
+    is_answered: bool = False
+
+
+@dataclass(slots=True)
+class Watch:
+    """All that is known of one deployment from outside."""
+
+    policy: str
+    ranges: list[tuple[float, tuple[int, int]]]
+    """The ranges that people meant, with when (seconds of the world) they said so."""
+
+    look: Look | None = None
+    looked_since_send: bool = True
+    sent: Move | None = None
+    sender: int = 0
+    is_open: bool = False
+    was_refused: bool = False
+    moves: deque[Move] = field(default_factory=lambda: deque(maxlen=400))
+    loads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
+    busy_at: float | None = None
+    gone_told_at: float | None = None
+    counts_sent: set[int] = field(default_factory=set)
+
+
+class Auditor:
+    """Watches every request. The first broken promise is kept in ``broken``."""
+
+    def __init__(self, seed: int, trail: Trail, book: PolicyBook, world: Any) -> None:
+        self.seed = seed
+        self.trail = trail
+        self.book = book
+        self.world = world
+        self.watches: dict[str, Watch] = {}
+        self.broken: ViolationError | None = None
+        self.on_next_write: Callable[[], None] | None = None
+        self.counts: Counter[str] = Counter()
+
+    def violated(self, promise: str, subject: str, text: str) -> None:
+        """Keep the first violation and stop the world."""
+        if self.broken is None:
+            self.broken = ViolationError(self.seed, promise, subject, text, self.trail)
+            self.world.stop()
+
+    def forget(self) -> None:
+        """Expect nothing of what only a journal that is lost could know."""
+        for watch in self.watches.values():
+            watch.moves.clear()
+
+    # -- what passes by --------------------------------------------------------------------------
+
+    def sending(self, process: int, call: Call) -> None:
+        """A process is about to send ``call``."""
+        if operation_of(call) != "UpdateDeployment":
+            return
+        name = _name(call)
+        body = call.body if isinstance(call.body, dict) else {}
+        low, high = body.get("minReplicaCount"), body.get("maxReplicaCount")
+        self.trail.add("write", name, f"process {process} sends {low}-{high}")
+        self.counts["writes"] += 1
+        watch = self.watches.get(name)
+        if watch is None or not isinstance(low, int) or not isinstance(high, int):
+            self.violated("writes only what it manages", name, f"PATCH {call.body}")
+            return
+        self._check_write(process, name, watch, low, high)
+        spec = self.book.specs[watch.policy]
+        count = 0 if watch.look is None else watch.look.count(spec)
+        watch.sent = Move(self.world.daemon_now(), low - count)
+        watch.moves.append(watch.sent)
+        watch.sender = process
+        watch.is_open = True
+        watch.looked_since_send = False
+        watch.was_refused = False
+        watch.counts_sent |= {low, high}
+        if self.on_next_write is not None:
+            then, self.on_next_write = self.on_next_write, None
+            then()
+
+    def served(self, process: int, call: Call, reply: Reply | None) -> None:
+        """The control plane has done what ``call`` asks for."""
+        if operation_of(call) == "UpdateDeployment":
+            name = _name(call)
+            status = None if reply is None else reply.status
+            self.trail.add("applied", name, f"{_bounds_of(call)} of process {process}: {status}")
+            watch = self.watches.get(name)
+            if watch is not None and watch.sent is not None and status is not None:
+                watch.sent.is_applied = watch.sent.is_applied or status < 300 or status >= 500
+        elif reply is not None and reply.status == 429 and "metrics rate limit" in reply.text:
+            if not self.world.has_just_restarted(90.0):
+                self.violated("scrapes no more often than allowed", "", reply.text)
+
+    def answered(self, process: int, call: Call, answer: Answer | None, *, was_sent: bool) -> None:
+        """A process was told ``answer``; ``None``: it got none. ``was_sent``: the call may have left."""
+        operation = operation_of(call)
+        if operation == "ScrapeMetrics":
+            if answer is not None and answer.status == 200:
+                self._hear(answer.text)
+        elif operation == "ListDeployments":
+            if answer is not None and answer.status == 200:
+                self._see_list(process, answer.text)
+        elif operation == "UpdateDeployment":
+            watch = self.watches.get(_name(call))
+            if watch is not None and watch.sender == process:
+                watch.is_open = False
+                if watch.sent is not None:
+                    watch.sent.is_answered = answer is not None and answer.status < 300
+                # An answer that never arrived may mean anything, a refusal only one thing.
+                is_refusal = answer is not None and answer.status in _CERTAIN_REFUSALS
+                watch.was_refused = is_refusal or not was_sent
+        elif operation == "GetDeployment":
+            self._see_one(process, _name(call), answer)
+
+    def _see_one(self, process: int, name: str, answer: Answer | None) -> None:
+        watch = self.watches.get(name)
+        if watch is None or answer is None:
+            return
+        if answer.status == 404:
+            watch.gone_told_at = self.world.now()
+            self.trail.add("read", name, f"process {process} is told 404")
+        message = _json(answer.text) if answer.status == 200 else None
+        if message is not None and message.get("name") == name:
+            watch.look = self._look(process, message)
+            watch.looked_since_send = True
+            look = watch.look
+            self.trail.add(
+                "read",
+                name,
+                f"process {process} sees {look.state} {look.minimum}-{look.maximum} "
+                f"desired {look.desired}",
+            )
+
+    def _see_list(self, process: int, text: str) -> None:
+        message = _json(text)
+        rows = message.get("deployments", []) if message else []
+        for row in rows if isinstance(rows, list) else []:
+            name = row.get("name") if isinstance(row, dict) else None
+            watch = self.watches.get(name) if isinstance(name, str) else None
+            if watch is not None and watch.look is None:
+                watch.look = self._look(process, row)
+
+    def _look(self, process: int, message: dict[str, Any]) -> Look:
+        expires = message.get("expireTime")
+        policy = message.get("autoscalingPolicy") or {}
+        return Look(
+            process=process,
+            at=self.world.now(),
+            state=message.get("state", ""),
+            minimum=message.get("minReplicaCount", 0),
+            maximum=message.get("maxReplicaCount", 0),
+            desired=message.get("desiredReplicaCount", 0),
+            expires_at=None if expires is None else parse_timestamp(expires),
+            is_ending=bool(message.get("deleteTime") or message.get("purgeTime")),
+            accelerators=message.get("acceleratorCount", 0),
+            has_schedules=bool(policy.get("scalingSchedules")),
+        )
+
+    def _hear(self, text: str) -> None:
+        now = self.world.daemon_now()
+        for metric, name, value in _SERIES.findall(text):
+            watch = self.watches.get(name)
+            try:
+                number = float(value)
+            except ValueError:
+                continue
+            if watch is None or not isfinite(number) or number < 0:
+                continue
+            if metric.startswith("request_counter_total"):
+                watch.loads.append((now, number))
+            elif metric.startswith("requests_coordinator"):
+                watch.busy_at = now
+
+    # -- what a write must be --------------------------------------------------------------------
+
+    def _check_write(self, process: int, name: str, watch: Watch, low: int, high: int) -> None:
+        now, world_now = self.world.daemon_now(), self.world.now()
+        look = watch.look
+        if watch.is_open and watch.sender == process:
+            return self.violated("one write in flight", name, "the last one was not answered yet")
+        if look is None or look.process != process:
+            return self.violated("looks before it writes", name, "it never looked")
+        if not watch.looked_since_send and not watch.was_refused:
+            text = "the last write's fate is not known and nobody looked"
+            return self.violated("reads back before it writes again", name, text)
+        if watch.looked_since_send and world_now - look.at > LOOK_SECONDS_MAX:
+            text = f"the last look was {world_now - look.at:.0f} s ago"
+            return self.violated("looks before it writes", name, text)
+        specs = self.book.possible(watch.policy, world_now, GRACE_SECONDS)
+        if all(spec.mode == "advise" for spec in specs):
+            return self.violated("advise never writes", name, f"{low}-{high}")
+        is_drain = low == high == 0
+        if look.expires_at is not None and now >= look.expires_at + LOOK_SECONDS_MAX:
+            if not (is_drain and any(spec.at_expiry == "drain" for spec in specs)):
+                return self.violated("no write past expiry", name, f"{low}-{high}")
+            return None
+        if look.is_ending or look.state not in {"READY", "UPDATING"}:
+            return self.violated("no write in that state", name, f"{look.state} {low}-{high}")
+        said = self.world.forbidding(name, low, look)
+        if said is not None:
+            return self.violated("people's orders come first", name, f"{said}, wrote {low}-{high}")
+        if not self.world.intends(process, name, (low, high)):
+            return self.violated("intends before it writes", name, f"{low}-{high}")
+        is_ordered = self.world.is_pinned_by_person(name)
+        problems = [
+            self._problem(watch, look, spec, low, high, now, is_ordered=is_ordered)
+            for spec in specs
+        ]
+        if is_drain and look.expires_at is not None and now >= look.expires_at - 1.0:
+            return None
+        if all(problem is not None for problem in problems):
+            promise, text = problems[-1] or ("", "")
+            return self.violated(promise, name, text)
+        return None
+
+    def _problem(
+        self,
+        watch: Watch,
+        look: Look,
+        spec: PolicySpec,
+        low: int,
+        high: int,
+        now: float,
+        *,
+        is_ordered: bool,
+    ) -> tuple[str, str] | None:
+        """Return what is wrong with the write if this version of the policy is in force."""
+        count, current = low, look.count(spec)
+        if spec.mode == "advise":
+            return ("advise never writes", f"{low}-{high}")
+        if spec.actuation == "pin" and low != high:
+            return ("a pin writes one number twice", f"{low}-{high}")
+        if look.state == "UPDATING" and (count < current or spec.while_updating != "up"):
+            return ("no write in that state", f"UPDATING {current} -> {count}")
+        ends = [self._ends(span, look, spec) for span in self._ranges(watch)]
+        if not any(lower <= count <= upper for lower, upper in ends):
+            return ("within the bounds", f"{count} is in none of {ends}")
+        if any(not lower <= current <= upper or count in {lower} for lower, upper in ends):
+            return None  # bounds win over rates, and over what the load says
+        wrong = self._pace(watch, spec, current, count, now)
+        if wrong is None and not is_ordered:
+            wrong = self._reasons(watch, spec, current, count, now)
+        return wrong
+
+    def _ranges(self, watch: Watch) -> list[tuple[int, int]]:
+        """Return the people's ranges that the daemon may believe: the last, and what it replaced."""
+        now = self.world.now()
+        settled = [i for i, (at, _) in enumerate(watch.ranges) if now - at >= GRACE_SECONDS]
+        return [span for _, span in watch.ranges[settled[-1] if settled else 0 :]]
+
+    @staticmethod
+    def _ends(span: tuple[int, int], look: Look, spec: PolicySpec) -> tuple[int, int]:
+        lower = max(span[0], spec.minimum or 0, 0 if spec.actuation == "floor" else 1)
+        upper = min(span[1], spec.maximum or 10**9)
+        if spec.accelerators is not None and look.accelerators:
+            upper = min(upper, spec.accelerators // look.accelerators)
+        if look.has_schedules:
+            lower = min(lower, upper)
+            upper = max(upper, 16)
+        return lower, upper
+
+    def _pace(
+        self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float
+    ) -> tuple[str, str] | None:
+        period = spec.down_period if count < current else spec.up_period
+        certain = 0
+        perhaps: list[int] = []
+        for move in watch.moves:
+            age = now - move.at
+            if move is watch.sent and not move.is_applied and not move.is_answered:
+                perhaps.append(move.change)
+            elif age < period:
+                (perhaps.append(move.change) if not move.is_applied else None)
+                certain += move.change if move.is_applied else 0
+            elif age < period + TRANSIT_SECONDS_MAX:
+                perhaps.append(move.change)
+        if count < current:
+            moved = certain + sum(change for change in perhaps if change > 0)
+            limit = spec.lowest_allowed(current, moved)
+            if count < limit:
+                return ("no faster down than allowed", f"{current} -> {count}, at least {limit}")
+        else:
+            moved = certain + sum(change for change in perhaps if change < 0)
+            limit = spec.highest_allowed(current, moved)
+            if count > limit:
+                return ("no faster up than allowed", f"{current} -> {count}, at most {limit}")
+        return None
+
+    def _reasons(
+        self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float
+    ) -> tuple[str, str] | None:
+        oldest = now - spec.max_age - TRANSIT_SECONDS_MAX
+        wishes = [ceil(load / spec.target - 1e-6) for at, load in watch.loads if at >= oldest]
+        has_busy = watch.busy_at is not None and watch.busy_at >= oldest
+        if count < current:
+            if not any(wish <= count for wish in wishes):
+                text = f"{current} -> {count}, what it was told wants {wishes[-4:]}"
+                return ("never down without data", text)
+            if spec.concurrency_target is not None and not has_busy:
+                return ("never down without data", f"{current} -> {count}: busy is unknown")
+            return None
+        may_be_busy = spec.concurrency_target is not None and has_busy
+        is_fallback = spec.fallback_replicas is not None and count <= spec.fallback_replicas
+        if not any(wish >= count for wish in wishes) and not may_be_busy and not is_fallback:
+            return ("never up without a reason", f"{current} -> {count}, wishes {wishes[-4:]}")
+        return None
+
+
+def _name(call: Call) -> str:
+    return call.path.partition(":")[0]
+
+
+def _bounds_of(call: Call) -> str:
+    body = call.body if isinstance(call.body, dict) else {}
+    return f"{body.get('minReplicaCount')}-{body.get('maxReplicaCount')}"
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None

@@ -1,0 +1,105 @@
+"""What a seed means: the size of a world, its intervals, and which troubles it is going to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from tests.simulation.weather import NETWORK_KINDS, PLATFORM_KINDS
+
+PEOPLE = (
+    "edit_policy",
+    "spoil_policy",
+    "set_bounds",
+    "park",
+    "create",
+    "delete",
+    "undelete",
+    "expire",
+    "fail",
+    "change_shape",
+    "crash_replica",
+    "schedule",
+)
+HOUR = 3600.0
+LARGE_WORLDS = 0.06
+"""The share of seeds with thirty deployments and more."""
+
+HEALING_SECONDS = 2.5 * HOUR
+"""How long a healed world is given. The slowest thing in it is a fall from 16 replicas by a quarter
+in each five minutes, behind ten minutes of stabilisation and a back-off of fifteen minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything about a world that is decided before it begins. Seconds, and rates per hour."""
+
+    seed: int
+    accounts: int
+    policies: int
+    deployments: int
+    chaos_seconds: float
+    tick_seconds: float
+    refresh_seconds: float
+    metrics_seconds: float
+    latency_seconds: float
+    storms: tuple[str, ...]
+    storms_per_hour: float
+    storm_seconds: float
+    people: tuple[str, ...]
+    deeds_per_hour: float
+    traffic_changes_per_hour: float
+    kills_per_hour: float
+    kill_when_writing: float
+    restarts_per_hour: float
+    clock_drift: float
+    clock_steps_per_hour: float
+    overrides_per_hour: float
+    journal_faults_per_hour: float
+    has_full_metrics: bool
+    seconds_per_plant_step: float
+
+    @property
+    def ticks_to_heal(self) -> int:
+        """The stated number of ticks within which a healed world converges."""
+        return round(HEALING_SECONDS / self.tick_seconds)
+
+
+def draw_plan(seed: int) -> Plan:
+    """Return the plan of ``seed``."""
+    rng = Random(f"{seed}:plan")
+    is_large = rng.random() < LARGE_WORLDS
+    is_calm = rng.random() < 0.08
+    storms = _some(rng, NETWORK_KINDS + PLATFORM_KINDS, rng.choice([0.1, 0.25, 0.5]))
+    people = _some(rng, PEOPLE, rng.choice([0.2, 0.5, 0.8]))
+    return Plan(
+        seed=seed,
+        accounts=rng.choice([1, 1, 1, 2]),
+        policies=rng.randint(1, 3),
+        deployments=rng.randint(30, 45) if is_large else rng.randint(1, 5),
+        chaos_seconds=rng.uniform(2.0, 12.0 if is_large else 8.0) * HOUR,
+        tick_seconds=rng.choice([15.0, 30.0, 30.0, 60.0]),
+        refresh_seconds=rng.choice([15.0, 30.0, 60.0]),
+        metrics_seconds=rng.choice([30.0, 60.0]),
+        latency_seconds=rng.choice([0.0, 0.05, 0.3, 2.0]),
+        storms=() if is_calm else storms,
+        storms_per_hour=rng.choice([0.5, 2.0, 6.0]),
+        storm_seconds=rng.choice([120.0, 600.0, 2400.0]),
+        people=() if is_calm else people,
+        deeds_per_hour=rng.choice([0.5, 2.0, 5.0]) * (4.0 if is_large else 1.0),
+        traffic_changes_per_hour=rng.choice([0.5, 2.0, 6.0]),
+        kills_per_hour=0.0 if rng.random() < 0.4 else rng.choice([0.3, 1.0, 4.0]),
+        kill_when_writing=rng.choice([0.0, 0.5, 0.9]),
+        restarts_per_hour=0.0 if rng.random() < 0.6 else rng.choice([0.2, 1.0]),
+        clock_drift=rng.choice([0.0, 0.0, 2e-5, -2e-5, 1e-3, -1e-3]),
+        clock_steps_per_hour=0.0 if rng.random() < 0.7 else rng.choice([0.3, 1.0]),
+        overrides_per_hour=0.0 if rng.random() < 0.6 else rng.choice([0.5, 2.0]),
+        journal_faults_per_hour=0.0 if rng.random() < 0.7 else rng.choice([0.3, 1.0]),
+        has_full_metrics=rng.random() < 0.02 and not is_large,
+        seconds_per_plant_step=10.0,
+    )
+
+
+def _some(rng: Random, kinds: tuple[str, ...], share: float) -> tuple[str, ...]:
+    chosen = tuple(kind for kind in kinds if rng.random() < share)
+    return chosen or (rng.choice(kinds),)
