@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
+    from trimtab.service.circuits import Circuit
     from trimtab.service.fleet import Fleet
     from trimtab.service.setbacks import Setback
     from trimtab.targets.port import Target
@@ -83,12 +84,14 @@ class Actuator:
         writes_in_flight_max: int = WRITES_IN_FLIGHT_MAX,
         orders_waiting_max: int = ORDERS_WAITING_MAX,
         on_call: Callable[[str, str, str], None] | None = None,
+        circuits: Mapping[str, Circuit] | None = None,
     ) -> None:
         self._clock = clock
         self._fleet = fleet
         self._gate = gate
         self._on_outcome = on_outcome
         self._on_call = on_call or (lambda _target, _verb, _outcome: None)
+        self._circuits = circuits or {}
         self._begun_max = writes_in_flight_max
         self._waiting_max = orders_waiting_max
         self._waiting: dict[str, Order] = {}
@@ -163,6 +166,10 @@ class Actuator:
             return _because(order, Withheld.NO_TARGET, NO_TARGET)
         if (setback := self._setbacks.against(order)) is not None:
             return _because(order, Withheld.BACKING_OFF, setback.sentence, setback.until)
+        circuit = self._circuits.get(target.name)
+        if circuit is not None and circuit.refusal is not None:
+            why, seconds = circuit.refusal
+            return _because(order, Withheld.CIRCUIT_OPEN, why, self._clock.now() + seconds)
         if (trouble := self._fleet.trouble(target.name)) is not None:
             return _because(order, Withheld.TARGET_UNREADABLE, trouble.sentence)
         if len(self._waiting) >= self._waiting_max:

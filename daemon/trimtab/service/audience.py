@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.decision import Outcome, Tick
     from trimtab.journal.port import Recollection
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
@@ -62,6 +63,10 @@ class Listener(Protocol):
         """A person gave or lifted an override; its end is an event of an evaluation."""
         ...
 
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """A dependency is left alone, probed, or asked again."""
+        ...
+
     def recalled(self, recollection: Recollection) -> None:
         """The journal was opened, and this is what it had kept."""
         ...
@@ -97,6 +102,9 @@ class Silence:
 
     def overridden(self, change: OverrideChange) -> None:
         """A person gave or lifted an override."""
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """A dependency is left alone, probed, or asked again."""
 
     def recalled(self, recollection: Recollection) -> None:
         """The journal was opened."""
@@ -172,6 +180,11 @@ class Audience:
         """A person gave or lifted an override."""
         for listener in self._listeners:
             _guarded(listener.overridden, change)
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """A dependency is left alone, probed, or asked again."""
+        for listener in self._listeners:
+            _guarded(listener.circuit_changed, circuit)
 
     def recalled(self, recollection: Recollection) -> None:
         """The journal was opened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from itertools import product
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trimtab.core.decision import Outcome
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
@@ -45,6 +47,8 @@ class Instruments(Silence):
         self._writes = self._counter(names.WRITES)
         self._withheld = self._counter(names.WITHHELD)
         self._restarts = self._counter(names.TASK_RESTARTS)
+        self._interrupted = self._counter(names.INTERRUPTED)
+        self._circuits = self._counter(names.CIRCUIT_CHANGES)
         self._target_requests = self._counter(names.TARGET_REQUESTS)
         self._source_polls = self._counter(names.SOURCE_POLLS)
         self._source_duration = self._histogram(names.SOURCE_DURATION)
@@ -56,6 +60,12 @@ class Instruments(Silence):
     def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
         """Add what can be read off the status at each scrape."""
         self.registry.register(StatusCollector(snapshot))
+
+    def expect_circuits(self, circuits: Iterable[CircuitStatus]) -> None:
+        """Let the counters of these dependencies begin at 0."""
+        for circuit in circuits:
+            for state in names.CIRCUIT_STATES:
+                self._circuits.labels(circuit.dependency, state)
 
     def expect(self, *, targets: Iterable[str], sources: Iterable[tuple[str, str]]) -> None:
         """Let the counters of these targets and sources (name, endpoint) begin at 0."""
@@ -91,6 +101,14 @@ class Instruments(Silence):
         is_up = outcome.order.to_replicas > outcome.order.from_replicas
         direction = names.DIRECTION_UP if is_up else names.DIRECTION_DOWN
         self._writes.labels(outcome.status, direction).inc()
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """Count how a write of an earlier run ended."""
+        self._interrupted.labels(outcome.status).inc()
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """Count a change of a circuit breaker."""
+        self._circuits.labels(circuit.dependency, circuit.state).inc()
 
     def polled(self, poll: Poll) -> None:
         """Count a poll and its samples; measure the time."""
@@ -136,11 +154,11 @@ class Instruments(Silence):
         for kind in EventKind:
             self._events.labels(kind)
         for outcome in names.WRITE_OUTCOMES:
+            self._interrupted.labels(outcome)
             for direction in names.DIRECTIONS:
                 self._writes.labels(outcome, direction)
-        for override in names.OVERRIDE_KINDS:
-            for change in names.OVERRIDE_CHANGES:
-                self._overrides.labels(override, change)
+        for pair in product(names.OVERRIDE_KINDS, names.OVERRIDE_CHANGES):
+            self._overrides.labels(*pair)
         for result in names.RELOAD_RESULTS:
             self._reloads.labels(result)
         for reason in names.WITHHELD_REASONS:

@@ -18,6 +18,7 @@ import structlog
 from trimtab.core.decision import Hold, Reason, WriteStatus
 from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.service.audience import Silence
+from trimtab.service.breaker import CircuitState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Decision, Event, Outcome
     from trimtab.core.overrides import Override
     from trimtab.journal.port import Recollection
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
@@ -182,6 +184,16 @@ class Narrator(Silence):
                 codes=[one.code.id for one in bad.diagnostics],
                 sentence=bad.sentence,
             )
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """Log when a dependency is left alone, and when it is asked again."""
+        tell = self._log.warning if circuit.state is CircuitState.OPEN else self._log.info
+        tell(
+            "circuit",
+            dependency=circuit.dependency,
+            state=circuit.state.value,
+            sentence=circuit.sentence or None,
+        )
 
     def recalled(self, recollection: Recollection) -> None:
         """Log what the journal had kept."""

@@ -30,6 +30,9 @@ LOG = structlog.get_logger("trimtab")
 SETTLE_SECONDS_MAX = 5.0
 """How long an answer waits, in real time, for the order to be on disk; it is in force before."""
 
+NOTES_MAX = 5
+"""How many other orders an answer names; the list has them all."""
+
 OK, CREATED, BAD_REQUEST, NOT_FOUND, UNAVAILABLE = 200, 201, 400, 404, 503
 
 
@@ -134,19 +137,19 @@ class OverrideDesk:
         """Say what may keep the order from doing what its author expects."""
         notes: list[str] = []
         name = override.deployment
-        standing = self._overrides.in_force
-        if override.kind is not OverrideKind.PAUSE:
-            notes += [
-                f"a pause by {one.author} is in force, and this waits behind it"
-                for one in standing
-                if one.kind is OverrideKind.PAUSE and (name is None or one.concerns(name))
-            ][:1]
-        if override.kind is OverrideKind.BLOCK:
-            notes += [
-                f"{one.text} by {one.author}: that count stands above this block"
-                for one in standing
-                if one.kind is OverrideKind.PIN and (name is None or one.concerns(name))
-            ][:1]
+        stronger = {
+            OverrideKind.PAUSE: frozenset[OverrideKind](),
+            OverrideKind.PIN: frozenset({OverrideKind.PAUSE}),
+            OverrideKind.BLOCK: frozenset({OverrideKind.PAUSE, OverrideKind.PIN}),
+        }
+        for one in self._overrides.in_force:
+            if name is None or one.concerns(name):
+                about = one.deployment or "every deployment"
+                if one.kind in stronger[override.kind]:
+                    notes.append(f"{about} is {one.text} by {one.author}, which comes before this")
+                elif name is None and one.kind is override.kind and one.deployment is not None:
+                    notes.append(f"{about} keeps its own order: {one.text} by {one.author}")
+        del notes[NOTES_MAX:]
         deployment = None if name is None else self._fleet.deployments.get(name)
         if deployment is not None:
             policies = self._journalled.engine.policies_for(deployment)

@@ -112,7 +112,11 @@ def resolve(text: str, known: Collection[str]) -> str:
         raise OverrideError(f"{text!r} may be {listed}{more}; give the full name")
     short = {name.rpartition("/")[2] for name in known}
     hint = did_you_mean(text, [*known] if "/" in text else short)
-    hint = hint or ("there are none yet" if not known else "see the deployments in /metrics")
+    if not hint and not known:
+        hint = "there are none yet"
+    elif not hint:
+        listed = ", ".join(sorted(short)[:NAMED_AT_ONCE_MAX])
+        hint = f"there are {listed}" + (", …" if len(short) > NAMED_AT_ONCE_MAX else "")
     raise OverrideError(f"there is no deployment {text[:200]!r}; {hint}")
 
 
@@ -174,11 +178,12 @@ def _until(body: Mapping[str, object], now: float) -> float:
             raise OverrideError(
                 f"its end is {duration_in_words(now - until)} ago; name a time to come"
             )
-    if not 0 < until - now <= LASTS_SECONDS_MAX:
+    if until <= now:
+        raise OverrideError("it would be over at once; say how long it should last, as in 2h")
+    if until - now > LASTS_SECONDS_MAX:
         longest = duration_in_words(LASTS_SECONDS_MAX)
         raise OverrideError(
-            f"it lasts longer than nothing and {longest} at most; what is meant for longer belongs "
-            "into a policy"
+            f"an override lasts {longest} at most; what is meant for longer belongs into a policy"
         )
     return until
 
