@@ -290,7 +290,7 @@ def _waiting(look: Look, watched: Watched, deployment: Deployment) -> Watched:
             f"stuck: {missing} of {asked_replicas(deployment)} replicas are not ready ({pending} "
             f"pending), nothing has come for {look.now - since:.0f} s, allowed {limit:.0f} s",
         )
-        return watched._replace(stuck_at=look.now, wanted=None)
+        return watched._replace(stuck_at=look.now, wanted=watched.own)
     came = (
         "its replicas come again" if watched.moved_at == look.now else "nothing is missed any more"
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.worlds.engine_world import NAME, START, World, a_deployment, world
+from tests.worlds.engine_world import DEMAND, NAME, START, World, a_deployment, world
 
 from trimtab.core.decision import EventKind, Outcome, WriteStatus
 from trimtab.core.deployment import Pipeline, Shape, State
 from trimtab.core.lead_time import LeadTimes, key_of
 from trimtab.core.policy import Actuation, MoveRules
+from trimtab.core.strategies.target import Target
 
 if TYPE_CHECKING:
     from trimtab.core.decision import Event, Order
@@ -270,7 +271,13 @@ def test_a_revoked_replica_is_no_loss() -> None:
 
 
 def test_many_asks_are_bounded() -> None:
-    w = world(1, deployment={"max_replicas": 100}, up=MoveRules(stabilization_seconds=0.0))
+    exact = replace(DEMAND, strategy=Target(signal="load", target=10.0, tolerance=0.0))
+    w = world(
+        1,
+        deployment={"max_replicas": 100},
+        up=MoveRules(stabilization_seconds=0.0),
+        rules=(exact,),
+    )
     for count in range(2, 60):
         ask_for(w, count, after=5.0)
     asks = w.engine.memory.deployments[NAME].watched.asks
