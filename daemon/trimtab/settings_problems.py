@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PREFIX = "TRIMTAB_"
 CONFIG = "config"
+OPTIONS = frozenset({CONFIG, "url", "token_file"})
+"""Variables that stand for options of commands, those that speak to the daemon among them."""
+
 FILE_BYTES_MAX = 256 * 1024
 KEY_CHARACTERS_MAX = 80
 VALUE_CHARACTERS_MAX = 120
@@ -107,7 +110,7 @@ def _plain(data: Any) -> Any:
 
 def unknown_variables(environ: Mapping[str, str], fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     """Name each ``TRIMTAB_…`` variable that no setting reads."""
-    known = {*fields, CONFIG}
+    known = {*fields, *OPTIONS}
     for variable in sorted(environ):
         if not variable.startswith(PREFIX):
             continue

@@ -54,3 +54,12 @@ def test_a_half_set_door_is_refused(
         load_settings()
     assert remedy in str(caught.value)
     assert TOKEN not in str(caught.value)
+
+
+def test_what_commands_need_to_reach_the_daemon_may_be_set_for_the_daemon_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On one machine both read the same environment."""
+    monkeypatch.setenv("TRIMTAB_URL", "http://127.0.0.1:9464")
+    monkeypatch.setenv("TRIMTAB_TOKEN_FILE", "token")
+    assert load_settings().control.http == "loopback"
