@@ -11,7 +11,7 @@ from trimtab.core.decision import EventKind, Outcome, WriteStatus
 from trimtab.core.deployment import Pipeline, Shape, State
 from trimtab.core.lead_time import LeadTimes, key_of
 from trimtab.core.policy import Actuation, MoveRules
-from trimtab.core.strategies.target import Target
+from trimtab.core.strategies.target import Target, Tolerance
 
 if TYPE_CHECKING:
     from trimtab.core.decision import Event, Order
@@ -271,7 +271,9 @@ def test_a_revoked_replica_is_no_loss() -> None:
 
 
 def test_many_asks_are_bounded() -> None:
-    exact = replace(DEMAND, strategy=Target(signal="load", target=10.0, tolerance=0.0))
+    exact = replace(
+        DEMAND, strategy=Target(signal="load", target=10.0, tolerance=Tolerance(up=0.0, down=0.0))
+    )
     w = world(
         1,
         deployment={"max_replicas": 100},
