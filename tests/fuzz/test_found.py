@@ -6,17 +6,23 @@ import json
 
 import pytest
 from feeding import trouble
-from samples import NAME, RATE, SECRET
+from samples import NAME, POLICY, RATE, SECRET
 from subjects import SUBJECTS
 
 from trimtab.errors import excerpt
 from trimtab.policy import as_json, read_policy_texts
 
 ANNOTATIONS = {"trimtab.dev/user-bounds": f"1-{'9' * 5000}", "trimtab.dev/written-bounds": "0-0"}
+SCHEDULE = {"schedule": "0 8 * * *", "duration": "60s", "timezone": "a/" * 2000}
+ZONED = json.dumps({"name": NAME, "autoscalingPolicy": {"scalingSchedules": {"day": SCHEDULE}}})
 ANNOTATED = json.dumps({"name": NAME, "annotations": ANNOTATIONS})
 FOUND = {
     "a whole number that no float holds is no value": ("metrics", f"{RATE} {'9' * 400}\n"),
     "nor is it a time": ("metrics", f"{RATE} 1 {'9' * 400}\n"),
+    "a load of no time is none": (
+        "metrics",
+        f'{RATE}{{deployment="{NAME}"}} 3 -Inf {{}} 1\n{RATE}{{deployment="{NAME}"}} 3 {{}} -Inf\n',
+    ),
     "labels of nothing but a space are no labels": ("metrics", f'{RATE}{{a="b",\r="c"}} 1\n'),
     "two loads whose sum is infinite are no load": (
         "metrics",
@@ -29,6 +35,19 @@ FOUND = {
     "what another wrote into our annotations is not believed": (
         "deployments",
         ANNOTATED,
+    ),
+    "a schedule's time zone may have any length": ("deployments", ZONED),
+    "so may that of a policy": (
+        "policies",
+        POLICY.replace("target: 10", f"timezone: {'a/' * 2000}"),
+    ),
+    "a number of a policy may be too large for a float": (
+        "policies",
+        POLICY.replace("target: 10", f"target: 10, tolerance: {'9' * 330}"),
+    ),
+    "also if written in another base": (
+        "policies",
+        POLICY.replace("target: 10", f"target: 10, tolerance: 0x{'f' * 330}"),
     ),
     "a server's message may hold what no terminal should see": (
         "answers",

@@ -8,6 +8,7 @@ lines of this format, so that a page of HTML or a text cut short is never taken 
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -52,8 +53,9 @@ def read_series(text: str, metrics: Collection[str]) -> Iterator[Series]:
     try:
         for family in text_string_to_metric_families(wanted):
             for sample in family.samples:
-                at = sample.timestamp
-                time = None if at is None else float(at)
+                time = None if sample.timestamp is None else float(sample.timestamp)
+                if time is not None and not isfinite(time):
+                    raise ValueError(f"{sample.name} has the timestamp {time}")
                 yield Series(sample.name, sample.labels, float(sample.value), time)
     except (ValueError, OverflowError, IndexError) as error:
         # The latter two it lets slip: whole numbers that no float holds, labels of spaces only.
