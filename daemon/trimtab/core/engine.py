@@ -189,6 +189,8 @@ class Engine:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
             policies = [one for one in self._matcher.policies if one.name == order.policy]
             memory = with_move(memory, change, rule=order.rule, policies=policies)
+        if outcome.status is WriteStatus.APPLIED:  # when it is seen, it is nobody else's move
+            memory = memory._replace(counted=order.to_replicas)
         watched = asked(memory.watched, outcome)
         refusal = after_outcome(watched.refusal, outcome)
         memory = memory._replace(watched=watched._replace(refusal=refusal))

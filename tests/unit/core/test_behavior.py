@@ -7,7 +7,7 @@ from tests.worlds.engine_world import world
 
 from trimtab.core.decision import Hold, Outcome, Reason, ScaleDown, ScaleUp, WriteStatus
 from trimtab.core.deployment import Pipeline
-from trimtab.core.policy import Limit, MoveRules, Select
+from trimtab.core.policy import Actuation, Limit, MoveRules, Select
 
 FREE = MoveRules(stabilization_seconds=0.0)
 
@@ -187,3 +187,16 @@ def test_a_burst_of_events_does_not_grow_the_windows() -> None:
         w.step(after=0.01, load=90.0 - number * 0.03)
     (memory,) = w.engine.memory.deployments.values()
     assert len(memory.highs) <= 22  # 20 seconds of falling load, one entry a second
+
+
+def test_a_move_of_our_own_by_the_scale_verb_is_no_wish_of_somebody_else() -> None:
+    """It writes no bounds to recognise it by; its count would hold the next step down for a window."""
+    limits = (Limit(percent=50, period_seconds=60.0),)
+    down = MoveRules(stabilization_seconds=120.0, limits=limits)
+    w = world(8, down=down, actuation=Actuation.SCALE)
+    for _ in range(13):
+        w.act(after=10.0, load=10.0)
+    assert w.deployment.desired_replicas == 4
+    for _ in range(6):
+        w.act(after=10.0, load=10.0)
+    assert w.deployment.desired_replicas == 2
