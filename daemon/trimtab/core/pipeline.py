@@ -82,8 +82,15 @@ def asked(watched: Watched, outcome: Outcome) -> Watched:
         return watched._replace(
             asks=_withdrawn(watched.asks, order.to_replicas, watched.ready or 0)
         )
-    # Asks beyond the count before are this very write, seen before its outcome came back.
-    earlier = tuple(ask for ask in watched.asks if ask.replicas <= order.from_replicas)
+    # What is missed beyond the count before, only since, is this very write seen before its outcome.
+    earlier = tuple(
+        ask
+        for ask in watched.asks
+        if ask.replicas <= order.from_replicas or ask.is_measured or ask.at < order.at
+    )
+    covered = earlier[-1].replicas if earlier else watched.ready or 0
+    if order.to_replicas <= covered:
+        return watched
     ask = Ask(outcome.at, order.to_replicas, is_measured=True)
     return watched._replace(asks=_appended(earlier, ask))
 

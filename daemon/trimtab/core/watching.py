@@ -134,7 +134,9 @@ def _reshaped(
     look.tell(deployment.name, EventKind.SHAPE_CHANGED, sentence, _in_words(old), _in_words(known))
     kept = {name: one for name, one in memory.rules.items() if name not in forgetful}
     watched = unmeasured(watched, look.now)
-    watched = watched._replace(shape=known, stuck_at=None, wanted=None, refusal=None)
+    if watched.refusal is not None:
+        watched = watched._replace(refusal=watched.refusal._replace(is_over=True))
+    watched = watched._replace(shape=known)
     return memory._replace(rules=kept), watched
 
 
