@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from diagnostics import diagnostics_pages
 from events import events_page
 from strategies import expressions_page, strategies_page
+from withheld import withheld_page
 
 from conformance import conformance_page
 from trimtab.core.decision import Reason
@@ -80,6 +81,11 @@ MOVES: Mapping[Reason, Entry] = {
     Reason.EXPIRY_DRAIN: Entry(
         "The deployment has expired and its policy says `atExpiry: drain`.",
         "Extend `expireTime` if it should go on serving.",
+    ),
+    Reason.HAND_BACK: Entry(
+        "trimtab stops, and the policy says `handBack: true`: the range that people had set is "
+        "restored, so that the platform scales on within it.",
+        "Nothing; the next start takes the deployment over again.",
     ),
 }
 
@@ -290,8 +296,8 @@ def metrics_page() -> str:
         "# Metrics",
         "",
         "What `/metrics` exports. A series that has nothing to say is absent, never 0. Labels called",
-        "`reason` take the values of [reasons](reasons.md), `outcome` those of",
-        "[kinds of error](error-kinds.md) or `ok`.",
+        "`reason` take the values of [reasons](reasons.md), of orders withheld those of",
+        "[orders withheld](withheld.md); `outcome` those of [kinds of error](error-kinds.md) or `ok`.",
         "",
         "| metric | labels | meaning |",
         "|---|---|---|",
@@ -326,6 +332,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,
     "events.md": events_page,
+    "withheld.md": withheld_page,
     "expressions.md": expressions_page,
     "metrics.md": metrics_page,
     "reasons.md": reasons_page,

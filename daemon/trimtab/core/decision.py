@@ -25,6 +25,7 @@ class Reason(StrEnum):
     WAKE = "wake"
     RELIEF = "relief"
     EXPIRY_DRAIN = "expiry_drain"
+    HAND_BACK = "hand_back"
     PINNED = "pinned"
     # what leaves it
     STEADY = "steady"

@@ -15,9 +15,11 @@ from trimtab.core.decision import (
     Decision,
     Event,
     EventKind,
+    Reason,
     Tick,
     WriteStatus,
 )
+from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memory import At, Memory, Pair
@@ -174,6 +176,26 @@ class Engine:
         """
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
 
+    def hand_back(self, now: float, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
+        """Return the writes that restore what people meant, where the policies ask for that.
+
+        For the end: nothing is to be decided after it. Each order must end at ``record``.
+        """
+        orders = []
+        for name, memory in self._deployments.items():
+            deployment = fleet.get(name)
+            if deployment is None or name in self._in_flight:
+                continue
+            policies = self.policies_for(deployment)
+            if len(policies) != 1:
+                continue
+            standing = self._overrides.standing_at(name, now)
+            order = hand_back(deployment, memory, policies[0], standing, now)
+            if order is not None:
+                orders.append(order)
+                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
+        return tuple(orders)
+
     def record(self, outcome: Outcome) -> None:
         """Remember what became of an order: for the rate limits, and to recognise our own writes.
 
@@ -184,6 +206,9 @@ class Engine:
         self._in_flight.pop(order.deployment, None)
         memory = self._deployments.get(order.deployment)
         if memory is None or outcome.status is WriteStatus.VOID:
+            return
+        if order.reason is Reason.HAND_BACK:  # no move of ours: the platform's from here on
+            self._deployments[order.deployment] = wrote(memory, outcome)
             return
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)

@@ -27,7 +27,7 @@ OVERRIDES_MAX = 1000
 EVERY_DEPLOYMENT = "*"
 """How "all deployments" is written where a name is expected: in events and in metric labels."""
 
-LIFECYCLE_OR_BOUNDS = frozenset({Reason.BOUNDS, Reason.EXPIRY_DRAIN})
+LIFECYCLE_OR_BOUNDS = frozenset({Reason.BOUNDS, Reason.EXPIRY_DRAIN, Reason.HAND_BACK})
 """Why a count moves although no rule asks for it; a pin or a block has no say in these."""
 
 

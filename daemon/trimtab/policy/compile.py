@@ -57,6 +57,7 @@ def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
         out_of_band_grace_seconds=spec.out_of_band.grace,
         stuck_after_seconds=spec.stuck.after,
         fallback_to=spec.stuck.fallback_to,
+        hand_back=spec.hand_back,
         priority=spec.priority,
         origin=origin,
     )

@@ -184,6 +184,11 @@ class Spec(Part):
         description="After somebody else changed the replica bounds.",
     )
     stuck: Stuck = Field(default_factory=Stuck, description="When replicas do not come.")
+    hand_back: bool = Field(
+        alias="handBack",
+        default=False,
+        description="At a clean stop of trimtab, restore the range that people had set.",
+    )
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=100, description="Who is served first when accelerators are short; higher first."
     )

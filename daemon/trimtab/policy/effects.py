@@ -51,6 +51,11 @@ def check_effects(place: Place) -> None:
     if place.spec.while_updating is WhileUpdating.UP and _is_disabled(place, "up"):
         why = "`spec.behavior.scaleUp.select` is disabled"
         _note(place, ("spec", "whileUpdating"), why, "remove it")
+    if place.spec.hand_back and place.spec.actuation is Actuation.SCALE:
+        why = "`spec.actuation` is scale, which leaves the range as it is"
+        _note(place, ("spec", "handBack"), why, "remove it")
+    if place.spec.hand_back and place.spec.mode is Mode.ADVISE:
+        _note(place, ("spec", "handBack"), "`spec.mode` is advise, which writes nothing")
     if "priority" in place.spec.model_fields_set:
         why = "nothing shares accelerators between policies in this version"
         _note(place, ("spec", "priority"), why, "remove it until fleets are supported")

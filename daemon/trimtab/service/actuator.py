@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from trimtab.core.decision import Outcome, WriteStatus
+from trimtab.core.decision import Outcome, Reason, WriteStatus
 from trimtab.core.orders import why_void
 from trimtab.errors import ErrorKind, JournalError, TargetError
 from trimtab.service.setbacks import Setbacks
@@ -152,8 +152,26 @@ class Actuator:
                 self._on_outcome(self._dropped(one.order))
         return len(late)
 
+    async def finish(self, seconds: float) -> int:
+        """Let every order that was taken end, for at most ``seconds`` of real time.
+
+        Returns how many writes had to be abandoned.
+        """
+        ends_at = asyncio.get_running_loop().time() + seconds
+        while self._begun:
+            rest = ends_at - asyncio.get_running_loop().time()
+            if rest <= 0:
+                break
+            tasks = [one.task for one in self._begun.values()]
+            await asyncio.wait(tasks, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+        return await self.drain(0.0)
+
+    def _is_closed_to(self, order: Order) -> bool:
+        """Whether the stop is against ``order``: only what it is the stop's to do is begun then."""
+        return self._is_stopping and order.reason is not Reason.HAND_BACK
+
     def _why_not(self, order: Order) -> Withholding | None:
-        if self._is_stopping:
+        if self._is_closed_to(order):
             return _because(order, Withheld.STOPPING, "trimtab stops")
         if order.deployment in self._begun or order.deployment in self._waiting:
             return _because(order, Withheld.IN_FLIGHT, "an earlier write has not ended yet")
@@ -181,7 +199,7 @@ class Actuator:
         return None
 
     def _begin_waiting(self) -> None:
-        while self._waiting and len(self._begun) < self._begun_max and not self._is_stopping:
+        while self._waiting and len(self._begun) < self._begun_max:
             name = max(self._waiting, key=lambda one: need(self._waiting[one]))
             order = self._waiting.pop(name)
             task = asyncio.get_running_loop().create_task(
@@ -250,7 +268,7 @@ class Actuator:
         return self._refused(order)  # writing down took time
 
     def _refused(self, order: Order) -> str | None:
-        if self._is_stopping:
+        if self._is_closed_to(order):
             return "trimtab stops"
         refusal = self._gate.why_not(order)
         return None if refusal is None else refusal.sentence

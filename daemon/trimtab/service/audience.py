@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
+    from trimtab.service.withholding import Withholding
 
 P = ParamSpec("P")
 
@@ -37,6 +38,10 @@ class Listener(Protocol):
 
     def wrote(self, outcome: Outcome) -> None:
         """An order has come to its end."""
+        ...
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """At the stop, a deployment's range could not be restored."""
         ...
 
     def interrupted(self, outcome: Outcome) -> None:
@@ -84,6 +89,9 @@ class Silence:
 
     def wrote(self, outcome: Outcome) -> None:
         """An order has come to its end."""
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """At the stop, a deployment's range could not be restored."""
 
     def interrupted(self, outcome: Outcome) -> None:
         """It is known now how an order of an earlier run ended."""
@@ -150,6 +158,11 @@ class Audience:
         """An order has come to its end."""
         for listener in self._listeners:
             _guarded(listener.wrote, outcome)
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """At the stop, a deployment's range could not be restored."""
+        for listener in self._listeners:
+            _guarded(listener.not_handed_back, withholding)
 
     def interrupted(self, outcome: Outcome) -> None:
         """It is known now how an order of an earlier run ended."""

@@ -143,6 +143,16 @@ class Controller:
         self._on_evaluation(evaluation)
         return evaluation
 
+    def hand_back(self) -> tuple[Withholding, ...]:
+        """Hand over the last writes of all, and return those that could not be begun."""
+        withheld: list[Withholding] = []
+        for order in self._journalled.hand_back(self._fleet.deployments):
+            withholding = self._actuator.submit(order)
+            if withholding is not None:
+                withheld.append(withholding)
+                self._journalled.record(_never_sent(withholding, order.at))
+        return tuple(withheld)
+
     def take_outcome(self, outcome: Outcome) -> None:
         """Let the engine remember what became of an order and evaluate its deployment anew."""
         self._journalled.record(outcome)

@@ -336,9 +336,18 @@ class Daemon:
         self._audience.interrupted(outcome)
 
     async def close(self) -> None:
-        """Let writes in flight end and release every connection; ``run`` does so itself."""
+        """Let writes in flight end, hand back what is to be, and release every connection.
+
+        ``run`` does so itself.
+        """
         drain_seconds = self.timing.shutdown_timeout_seconds * DRAIN_SHARE
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + drain_seconds
         await self._actuator.drain(drain_seconds)
+        if self._journalled.has_recalled:
+            for withholding in self._controller.hand_back():
+                self._audience.not_handed_back(withholding)
+            await self._actuator.finish(max(0.0, ends_at - loop.time()))
         closing = [source.close() for source in self._sources]
         closing += [target.close() for target in self.fleet.targets]
         rest_seconds = self.timing.shutdown_timeout_seconds - drain_seconds

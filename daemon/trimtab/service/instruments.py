@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
     from trimtab.service.status import StatusSnapshot
+    from trimtab.service.withholding import Withholding
 
 
 class Instruments(Silence):
@@ -101,6 +102,10 @@ class Instruments(Silence):
         is_up = outcome.order.to_replicas > outcome.order.from_replicas
         direction = names.DIRECTION_UP if is_up else names.DIRECTION_DOWN
         self._writes.labels(outcome.status, direction).inc()
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """Count it as any order that was not begun."""
+        self._withheld.labels(withholding.reason).inc()
 
     def interrupted(self, outcome: Outcome) -> None:
         """Count how a write of an earlier run ended."""

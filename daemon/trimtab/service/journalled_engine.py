@@ -131,6 +131,10 @@ class JournalledEngine:
         """Say why people's orders of now forbid a write that was decided on before."""
         return self.engine.why_overridden(order, self._clock.now())
 
+    def hand_back(self, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
+        """Return the writes that restore what people meant, as ``Engine.hand_back``."""
+        return self.engine.hand_back(self._clock.now(), fleet)
+
     def put_in_force(self, policies: Iterable[Policy], documents: Mapping[str, str]) -> None:
         """Let the engine decide by these policies, which ``documents`` say."""
         self.engine.replace_policies(policies)

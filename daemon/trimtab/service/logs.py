@@ -126,6 +126,10 @@ class Narrator(Silence):
         self._told_withheld.pop(outcome.order.deployment, None)
         self._tell_end("write", outcome)
 
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """Log what stays as trimtab wrote it."""
+        self._tell_withheld(withholding)
+
     def interrupted(self, outcome: Outcome) -> None:
         """Log how a write of an earlier run ended."""
         self._tell_end("interrupted_write", outcome)
