@@ -53,13 +53,17 @@ def read_series(text: str, metrics: Collection[str]) -> Iterator[Series]:
     try:
         for family in text_string_to_metric_families(wanted):
             for sample in family.samples:
-                time = None if sample.timestamp is None else float(sample.timestamp)
-                if time is not None and not isfinite(time):
-                    raise ValueError(f"{sample.name} has the timestamp {time}")
+                time = None if sample.timestamp is None else _finite(float(sample.timestamp))
                 yield Series(sample.name, sample.labels, float(sample.value), time)
     except (ValueError, OverflowError, IndexError) as error:
         # The latter two it lets slip: whole numbers that no float holds, labels of spaces only.
         raise _unreadable(f"not Prometheus text: {excerpt(str(error), 120)}") from error
+
+
+def _finite(timestamp: float) -> float:
+    if not isfinite(timestamp):
+        raise ValueError(f"a timestamp is {timestamp}")
+    return timestamp
 
 
 def _wanted_lines(text: str, metrics: frozenset[str]) -> Iterator[str]:
