@@ -93,11 +93,11 @@ class SqliteJournal:
 
         Raises ``JournalError`` when it cannot be kept now; the entries are held, and tried again.
         """
-        noted = self._backlog.noted
-        if self._keeper.synced >= noted and self.status.mode is JournalMode.DURABLE:
-            return
         if not self._is_open or self._is_closed:
             raise JournalError("the journal is not open", kind=ErrorKind.UNAVAILABLE)
+        noted = self._backlog.noted
+        if self._keeper.synced >= noted:
+            return
         if not self._keeper.is_pausing:
             await self._work(lambda: self._keeper.flush(is_full_sync=True))
         if self._keeper.synced < noted:
