@@ -20,3 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="run tests/conformance on the vectors in DIR instead of tests/conformance/vectors",
     )
+    parser.addoption(
+        "--seeds",
+        metavar="A-B",
+        default="21-30",
+        help="run tests/simulation on the worlds of these seeds instead of a few small ones",
+    )

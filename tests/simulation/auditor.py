@@ -32,6 +32,9 @@ LOOK_SECONDS_MAX = 12.0
 TRANSIT_SECONDS_MAX = 240.0
 """An order may wait a minute, and reading again before the write may be retried for long."""
 
+SLACK_SECONDS = 15.0
+"""From hearing of a load until the evaluation that makes a wish of it."""
+
 _SERIES = re.compile(r'^(\S+?)\{[^}]*deployment="([^"]+)"[^}]*\} (\S+)$', re.MULTILINE)
 _CERTAIN_REFUSALS = frozenset({400, 401, 402, 403, 404, 409, 412, 429})
 
@@ -86,6 +89,9 @@ class Watch:
     loads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
     busy_at: float | None = None
     gone_told_at: float | None = None
+    windows_since: float = 0.0
+    """From when on the daemon must remember what it heard (its own clock)."""
+
     counts_sent: set[int] = field(default_factory=set)
 
 
@@ -112,6 +118,12 @@ class Auditor:
         """Expect nothing of what only a journal that is lost could know."""
         for watch in self.watches.values():
             watch.moves.clear()
+        self.forget_windows()
+
+    def forget_windows(self) -> None:
+        """Expect nothing of what was heard so far: the journal could not keep it."""
+        for watch in self.watches.values():
+            watch.windows_since = self.world.daemon_now()
 
     # -- what passes by --------------------------------------------------------------------------
 
@@ -149,8 +161,8 @@ class Auditor:
             status = None if reply is None else reply.status
             self.trail.add("applied", name, f"{_bounds_of(call)} of process {process}: {status}")
             watch = self.watches.get(name)
-            if watch is not None and watch.sent is not None and status is not None:
-                watch.sent.is_applied = watch.sent.is_applied or status < 300 or status >= 500
+            if watch is not None and watch.sent is not None and self.world.shows(name, call):
+                watch.sent.is_applied = True
         elif reply is not None and reply.status == 429 and "metrics rate limit" in reply.text:
             if not self.world.has_just_restarted(90.0):
                 self.violated("scrapes no more often than allowed", "", reply.text)
@@ -294,6 +306,13 @@ class Auditor:
             return ("advise never writes", f"{low}-{high}")
         if spec.actuation == "pin" and low != high:
             return ("a pin writes one number twice", f"{low}-{high}")
+        is_up = count > current
+        left = None if look.expires_at is None else look.expires_at - now
+        if is_up and left is not None and left < spec.minimum_useful - LOOK_SECONDS_MAX:
+            return (
+                "no replica for an end that is near",
+                f"{current} -> {count}, {left:.0f} s left",
+            )
         if look.state == "UPDATING" and (count < current or spec.while_updating != "up"):
             return ("no write in that state", f"UPDATING {current} -> {count}")
         ends = [self._ends(span, look, spec) for span in self._ranges(watch)]
@@ -302,6 +321,8 @@ class Auditor:
         if any(not lower <= current <= upper or count in {lower} for lower, upper in ends):
             return None  # bounds win over rates, and over what the load says
         wrong = self._pace(watch, spec, current, count, now)
+        if wrong is None and not is_ordered and count < current:
+            wrong = self._stabilization(watch, spec, current, count, now)
         if wrong is None and not is_ordered:
             wrong = self._reasons(watch, spec, current, count, now)
         return wrong
@@ -344,11 +365,31 @@ class Auditor:
             if count < limit:
                 return ("no faster down than allowed", f"{current} -> {count}, at least {limit}")
         else:
+            since = [now - one.at for one in watch.moves if one.is_applied and one.is_answered]
+            if since and min(since) < spec.cooldown:
+                return ("no rise before the cooldown is over", f"{min(since):.0f} s after a move")
             moved = certain + sum(change for change in perhaps if change < 0)
             limit = spec.highest_allowed(current, moved)
             if count > limit:
                 return ("no faster up than allowed", f"{current} -> {count}, at most {limit}")
         return None
+
+    def _stabilization(
+        self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float
+    ) -> tuple[str, str] | None:
+        """A fall goes no further than the highest wish of the window; what was heard is a wish."""
+        window = spec.down_stabilization - SLACK_SECONDS
+        since = now - window
+        steady = self.world.now() - self.book.unchanged_since(spec.name)
+        if window <= 0 or steady < spec.down_stabilization + GRACE_SECONDS:
+            return None
+        heard = [load for at, load in watch.loads if at >= max(since, watch.windows_since)]
+        # What is within the tolerance of a count wishes for that count.
+        highest = max((ceil(load / spec.target / 1.1 - 1e-6) for load in heard), default=0)
+        if count >= min(highest, current):
+            return None
+        text = f"{current} -> {count}, {highest} were wanted within {window:.0f} s"
+        return ("no fall before the window is over", text)
 
     def _reasons(
         self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float

@@ -18,29 +18,29 @@ RECENT_SECONDS = 1500.0
 TOLERANCE = 0.1
 
 
-def check_converged(world: World) -> None:
-    """Complain about the first deployment that is not where it should be."""
+def why_not_converged(world: World) -> tuple[str, str] | None:
+    """Return the first deployment that is not where it should be ('': the daemon), and why."""
     process = world.process
     if process is None or process.is_dead:
-        world.auditor.violated("lives again", "", "no process runs")
-        return
+        return "", "no process runs"
     missing = process.daemon.not_ready()
     if missing:
-        world.auditor.violated("lives again", "", f"not ready: {'; '.join(missing)}")
-        return
+        return "", f"not ready: {'; '.join(missing)}"
+    steered = 0
     for name, watch in world.auditor.watches.items():
         one = world.emulation.deployments.get(name)
         spec = world.book.specs[watch.policy]
-        if one is None or not _is_steered(world, one, watch, spec):
+        if one is None or not _is_steered(one, spec):
             continue
-        world.counts["converged"] += 1
+        steered += 1
         wrong = _wrong(world, one, watch, spec)
         if wrong is not None:
-            world.auditor.violated("converges", name, wrong)
-            return
+            return name, wrong
+    world.counts["converged"] += steered
+    return None
 
 
-def _is_steered(world: World, one: Deployment, watch: Watch, spec: PolicySpec) -> bool:
+def _is_steered(one: Deployment, spec: PolicySpec) -> bool:
     """Whether load alone decides where it belongs."""
     is_open = one.state == "READY" and one.maximum > 0 and spec.mode == "enforce"
     has_end = one.spec.get("expireTime") is not None

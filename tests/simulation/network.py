@@ -15,7 +15,7 @@ from contextvars import Context
 from random import Random
 from typing import Any, Protocol
 
-from tests.simulation.weather import Weather
+from tests.simulation.weather import Weather, operation_of
 
 from trimtab.emulator.emulation import Emulation
 from trimtab.emulator.in_process import Reply, ask
@@ -27,6 +27,7 @@ from trimtab.targets.fireworks.errors import FireworksError
 GARBAGE = ("NaN", "+Inf", "-Inf", "-7", "1e18", "none", "", "0x10", "4,5", "1e999")
 _VALUE = re.compile(r"(?<=\} )\S+$", re.MULTILINE)
 KEY = "simulated"
+STALE_SECONDS_MAX = 40.0
 
 
 class Listening(Protocol):
@@ -66,6 +67,8 @@ class Network:
 
     async def serve(self, process: int, call: Call, key: str) -> Reply | None:
         """Do what the server does with a call."""
+        if operation_of(call) == "GetDeployment":
+            self._catch_up(call.path)
         reply = await ask(
             self.emulation,
             call.method,
@@ -77,6 +80,12 @@ class Network:
         if self.listener is not None:
             self.listener.served(process, call, reply)
         return reply
+
+    def _catch_up(self, name: str) -> None:
+        """Let stale reads be stale by seconds, as replicas of a database are, and not by hours."""
+        one = self.emulation.deployments.get(name)
+        if one is not None and self.emulation.now() - one.updated_at > STALE_SECONDS_MAX:
+            one.before_last_write = None
 
     async def exchange(self, process: int, call: Call, key: str) -> Answer:
         """Carry one call there and its answer back. Raises ``FireworksError``."""

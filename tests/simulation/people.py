@@ -122,7 +122,7 @@ class People:
         body |= {"for": f"{seconds:.0f}s"}
         body |= {"all": True} if rng.random() < 0.3 else {"deployment": one.name}
         replicas = rng.randint(1, 9)
-        blocks = rng.choice(["up", "down", "both"])
+        blocks = rng.choice(["up", "down"])
         if kind == "pin":
             body["replicas"] = replicas
         elif kind == "block":

@@ -22,7 +22,7 @@ PEOPLE = (
     "schedule",
 )
 HOUR = 3600.0
-LARGE_WORLDS = 0.06
+LARGE_WORLDS = 0.12
 """The share of seeds with thirty deployments and more."""
 
 HEALING_SECONDS = 2.5 * HOUR
@@ -35,6 +35,7 @@ class Plan:
     """Everything about a world that is decided before it begins. Seconds, and rates per hour."""
 
     seed: int
+    is_large: bool
     accounts: int
     policies: int
     deployments: int
@@ -74,13 +75,14 @@ def draw_plan(seed: int) -> Plan:
     people = _some(rng, PEOPLE, rng.choice([0.2, 0.5, 0.8]))
     return Plan(
         seed=seed,
+        is_large=is_large,
         accounts=rng.choice([1, 1, 1, 2]),
         policies=rng.randint(1, 3),
         deployments=rng.randint(30, 45) if is_large else rng.randint(1, 5),
-        chaos_seconds=rng.uniform(2.0, 12.0 if is_large else 8.0) * HOUR,
-        tick_seconds=rng.choice([15.0, 30.0, 30.0, 60.0]),
-        refresh_seconds=rng.choice([15.0, 30.0, 60.0]),
-        metrics_seconds=rng.choice([30.0, 60.0]),
+        chaos_seconds=(rng.uniform(3.0, 6.0) if is_large else rng.uniform(1.0, 5.0)) * HOUR,
+        tick_seconds=rng.choice([60.0, 90.0] if is_large else [15.0, 30.0, 60.0, 60.0]),
+        refresh_seconds=rng.choice([60.0, 120.0] if is_large else [20.0, 45.0, 90.0]),
+        metrics_seconds=rng.choice([60.0, 120.0] if is_large else [30.0, 60.0, 60.0]),
         latency_seconds=rng.choice([0.0, 0.05, 0.3, 2.0]),
         storms=() if is_calm else storms,
         storms_per_hour=rng.choice([0.5, 2.0, 6.0]),

@@ -119,14 +119,14 @@ def draw_policy(rng: Random, name: str, *, is_calm: bool) -> PolicySpec:
         accelerators=rng.choice([None, None, None, 6, 10]),
         mode="advise" if rng.random() < 0.12 else "enforce",
         actuation="floor" if rng.random() < 0.15 else "pin",
-        max_age=rng.choice([90, 150, 240]),
+        max_age=rng.choice([150, 240, 300]),
         down_percent=rng.choice([25, 50, 100]),
         down_period=rng.choice([60, 120, 300]),
         down_stabilization=rng.choice([0, 60, 300, 600]),
         up_percent=rng.choice([50, 100, 300]),
         up_replicas=rng.choice([1, 2, 4]),
         up_period=rng.choice([30, 60, 120]),
-        cooldown=rng.choice([0, 0, 0, 60]),
+        cooldown=rng.choice([0, 0, 60, 300]),
         while_updating=rng.choice(["hold", "up"]),
         at_expiry="drain" if rng.random() < 0.2 else "hold",
         minimum_useful=rng.choice([0, 300, 600]),
@@ -183,6 +183,10 @@ class PolicyBook:
 
     def _save(self, name: str, text: str) -> None:
         (self.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    def unchanged_since(self, name: str) -> float:
+        """When the policy was last written, in seconds of the world."""
+        return self._past[name][-1][0]
 
     def possible(self, name: str, now: float, grace_seconds: float) -> list[PolicySpec]:
         """Return every version that may decide at ``now`` if changes take ``grace_seconds``."""

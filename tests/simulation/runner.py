@@ -76,7 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=None, help="begin no world after this")
     parser.add_argument("--verbose", action="store_true", help="say how each world went")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
+    parser.add_argument("--digest", action="store_true", help="print the digest of each world only")
     options = parser.parse_args(arguments)
+    if options.digest:
+        for seed in options.seeds:
+            print(seed, run_seed(seed).digest)
+        return 0
     started = time.perf_counter()
     reports: list[Report] = []
     failures = 0

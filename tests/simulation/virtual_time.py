@@ -11,7 +11,6 @@ every one of its callbacks off the loop and lets none back on: no ``finally``, n
 from __future__ import annotations
 
 import asyncio
-import heapq
 import selectors
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -84,6 +83,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Call ``then`` after so many callbacks were put on the loop: between any two awaits."""
         self._fuse = (steps, then)
 
+    def put_out_fuse(self) -> None:
+        """Let nobody be called after all."""
+        self._fuse = None
+
     def _burn(self) -> None:
         if self._fuse is None:
             return
@@ -97,18 +100,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def kill(self, number: int) -> None:
         """Let nothing of the process ``number`` run ever again."""
         self._killed.add(number)
-        ready, self._ready = self._ready, type(self._ready)()
-        for handle in ready:
-            (self._withheld if self._is_killed(handle) else self._ready).append(handle)
-        dead = [handle for handle in self._scheduled if self._is_killed(handle)]
-        self._withheld += [handle for handle in dead if not handle.cancelled()]
-        self._scheduled = [handle for handle in self._scheduled if not self._is_killed(handle)]
-        heapq.heapify(self._scheduled)
-        for handle in dead:
-            handle._scheduled = False
-
-    def _is_killed(self, handle: asyncio.Handle) -> bool:
-        return handle._context.get(PROCESS, 0) in self._killed
+        for handle in (*self._ready, *self._scheduled):
+            if not handle.cancelled() and handle._context.get(PROCESS, 0) in self._killed:
+                self._withheld.append(
+                    asyncio.Handle(handle._callback, handle._args, self, handle._context)
+                )
+                handle.cancel()
 
     def bury(self) -> None:
         """Let what was killed run again, only so that its tasks can be cancelled and collected."""

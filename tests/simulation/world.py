@@ -16,7 +16,7 @@ import structlog
 from tests.simulation.auditor import Auditor, Look, Watch
 from tests.simulation.control_plane import GaugesOnly, plant_steps_of
 from tests.simulation.disk import FAULTS, Disk, intends
-from tests.simulation.liveness import check_converged
+from tests.simulation.liveness import why_not_converged
 from tests.simulation.network import Network
 from tests.simulation.people import People
 from tests.simulation.plan import HEALING_SECONDS, Plan, draw_plan
@@ -30,12 +30,15 @@ from trimtab.emulator.emulation import Emulation
 from trimtab.emulator.switches import Switches
 from trimtab.plant.workload import ConstantWorkload
 from trimtab.service import reload
+from trimtab.journal.port import JournalMode
 from trimtab.service.reload import PolicyFiles
 from trimtab.service.wiring import SOURCE_NAMES
+from trimtab.targets.fireworks.answers import Call
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 SHAPES = ("llama-8b-minimal", "llama-8b-economy", "qwen3-8b-fast")
 LIFE_SECONDS = 60.0
+LOOK_SECONDS = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +173,8 @@ class World:
             return
         self.trail.add("kill", "", f"process {process.number} is killed")
         self.counts["kills"] += 1
+        if process.journal.status.mode is not JournalMode.DURABLE:
+            self.auditor.forget_windows()
         process.die()
 
     async def shut_down(self) -> None:
@@ -181,6 +186,8 @@ class World:
         self.counts["restarts"] += 1
         process.daemon.stop()
         await asyncio.sleep(30.0)
+        if self.disk.fault is not None:
+            self.auditor.forget_windows()
         if not process.is_dead:
             process.die()
 
@@ -204,6 +211,13 @@ class World:
         is_there = one is not None and one.state not in {"DELETED", "DELETING"}
         if is_there and watch is not None and watch.gone_told_at is None:
             self.auditor.violated("what is there is not gone", name, "GONE")
+
+    def shows(self, name: str, call: Call) -> bool:
+        """Whether the deployment has the bounds that ``call`` sets."""
+        one = self.emulation.deployments.get(name)
+        body = call.body if isinstance(call.body, dict) else {}
+        wanted = (body.get("minReplicaCount"), body.get("maxReplicaCount"))
+        return one is not None and (one.minimum, one.maximum) == wanted
 
     def forbidding(self, name: str, count: int, look: Look) -> str | None:
         """Return the order of a person that a write of ``count`` would break."""
@@ -233,10 +247,20 @@ class World:
         await end_all(troubles)
         if self.auditor.broken is None:
             await self._heal()
-            await self._until_ended(HEALING_SECONDS)
-        if self.auditor.broken is None:
-            check_converged(self)
+            await self._converge()
         await end_all({life})
+
+    async def _converge(self) -> None:
+        """Give the healed world its time; what has converged earlier is done earlier."""
+        healed_at = self.now()
+        while self.auditor.broken is None:
+            await self._until_ended(LOOK_SECONDS)
+            wrong = why_not_converged(self)
+            if wrong is None:
+                self.trail.add("healed", "", f"within {self.now() - healed_at:.0f} s")
+                return
+            if self.now() - healed_at >= HEALING_SECONDS:
+                self.auditor.violated("converges", *wrong)
 
     async def _until_ended(self, seconds: float) -> None:
         try:
@@ -313,6 +337,8 @@ class World:
         """End every trouble; what it broke stays broken unless the daemon mends it."""
         self.weather.clear()
         self.disk.fault = None
+        self.loop.put_out_fuse()
+        self.auditor.on_next_write = None
         await self.people.leave()
         self.trail.add("heal", "", "every fault is over")
         if self.process is None or self.process.is_dead:
