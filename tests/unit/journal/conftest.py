@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.worlds.failing_disk import FailingDisk
 from tests.worlds.journal_world import START
+
 from trimtab.clock import ManualClock
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker

@@ -5,11 +5,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-
 from tests.unit.journal.conftest import MakeJournal
 from tests.worlds import failing_disk
 from tests.worlds.failing_disk import FailingDisk
 from tests.worlds.journal_world import START, Life
+
 from trimtab.clock import ManualClock
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.history import History

@@ -5,9 +5,9 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-
 from tests.unit.journal.conftest import MakeJournal
 from tests.worlds.journal_world import START, Life
+
 from trimtab.clock import ManualClock, SystemClock
 from trimtab.core.decision import WriteStatus
 from trimtab.core.memory import Memory
