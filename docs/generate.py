@@ -87,6 +87,11 @@ MOVES: Mapping[Reason, Entry] = {
         "restored, so that the platform scales on within it.",
         "Nothing; the next start takes the deployment over again.",
     ),
+    Reason.PINNED: Entry(
+        "A person pinned the count (`trimtab pin`). What the rules want does not count meanwhile; rate "
+        "limits, bounds and the lifecycle do. As a hold: the count is where the pin wants it.",
+        "Nothing, or `trimtab resume`. `trimtab overrides` says who, why and until when.",
+    ),
 }
 
 STAYS: Mapping[Reason, Entry] = {
@@ -112,6 +117,15 @@ STAYS: Mapping[Reason, Entry] = {
     Reason.BLOCKED_BY_RULE: Entry(
         "A rule with `role: hold` blocks this direction while its condition is true.",
         "The sentence names the rule and shows what it read; the move follows when the condition ends.",
+    ),
+    Reason.PAUSED: Entry(
+        "A person paused it (`trimtab pause`): nothing is written, not even to bring a count back within "
+        "its bounds. What the rules want is remembered.",
+        "Nothing, or `trimtab resume`. `trimtab overrides` says who, why and until when.",
+    ),
+    Reason.BLOCKED_BY_OVERRIDE: Entry(
+        "A person closed this direction to the rules (`trimtab block up` or `down`).",
+        "Nothing, or `trimtab resume`. `trimtab overrides` says who, why and until when.",
     ),
     Reason.AT_MIN: Entry(
         "Fewer replicas are wanted, and the count is already at the lower bound.",
