@@ -23,7 +23,7 @@ Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 Answer: TypeAlias = "tuple[int, Mapping[str, object]]"
 """A status and a body for JSON."""
 
-PROXY_HEADERS = frozenset({"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"})
+PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ def _refusal(access: Access, request: web.Request) -> web.Response | None:
         return as_json(403, {"error": "a page in a browser may not control trimtab"})
     if access.token is not None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        is_known = hmac.compare_digest(given.strip().encode(), access.token.encode())
+        is_known = hmac.compare_digest(
+            given.strip().encode("utf-8", "surrogateescape"), access.token.encode()
+        )
         if scheme.lower() == "bearer" and is_known:
             return None
         refusal = as_json(401, {"error": "send the token: `Authorization: Bearer <token>`"})
@@ -77,7 +79,7 @@ def _refusal(access: Access, request: web.Request) -> web.Response | None:
 
 
 def _is_local(request: web.Request) -> bool:
-    if PROXY_HEADERS & set(request.headers):
+    if any(name in request.headers for name in PROXY_HEADERS):  # in whichever case it was sent
         return False
     try:
         return ip_address(request.remote or "").is_loopback
