@@ -53,8 +53,8 @@ def follow(
 ) -> tuple[Watched, tuple[Started, ...]]:
     """Take in how far the replicas are; return also those that became ready and were measured."""
     target, ready, before = asked_replicas(deployment), own_ready(deployment), watched.ready
-    if ready == before and not watched.asks and target <= ready:
-        return watched, ()
+    if ready == before and target <= ready and not watched.asks:
+        return watched, ()  # by far the most looks
     seen_at = now if deployment.observed_at is None else deployment.observed_at
     asks, moved_at = watched.asks, watched.moved_at
     started: tuple[Started, ...] = ()

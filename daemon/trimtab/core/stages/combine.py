@@ -44,7 +44,8 @@ def combine(case: Case, draft: Draft) -> None:
     draft.rule = count.rule
     # Only a wish that rests on data is kept for the stabilisation windows (behavior).
     draft.wanted = count.replicas if is_known else None
-    note_wanted(draft)
+    if draft.memory.watched.stuck_at is not None:
+        note_wanted(draft)
     _apply_missing(case, draft, is_known=is_known)
     _apply_holds(case, draft)
 
@@ -107,6 +108,8 @@ def _demanded(case: Case, draft: Draft, demand: Proposal | None) -> Count:
 
 def _relieving(case: Case, draft: Draft, count: Count) -> Count:
     """Add what stuck deployments miss, where the own demand is known: else it would grow for ever."""
+    if not case.reliefs and draft.memory.watched.own is None:
+        return count
     more, sentence = relief_wanted(case)
     is_known = count.reason in (Reason.DEMAND, Reason.STEADY, Reason.RELIEF)
     note_own(case, draft, count.replicas if is_known else None)

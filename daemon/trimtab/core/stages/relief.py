@@ -56,8 +56,6 @@ def reliefs(
 
 def relief_wanted(case: Case) -> tuple[int, str]:
     """Return how many replicas to add to the demand for others, and for whom in words."""
-    if not case.reliefs:
-        return 0, ""
     names = ", ".join(
         f"{one.replicas} for {one.deployment}, which is stuck" for one in case.reliefs
     )
@@ -76,8 +74,6 @@ def own_count(case: Case, draft: Draft) -> int:
 def note_own(case: Case, draft: Draft, demanded: int | None) -> None:
     """Remember what the own rules ask for, from when help begins until the count is back there."""
     watched = draft.memory.watched
-    if not case.reliefs and watched.own is None:
-        return
     own = watched.own if demanded is None else demanded
     if not case.reliefs and (own is None or own >= case.current):
         own = None
@@ -88,7 +84,7 @@ def note_own(case: Case, draft: Draft, demanded: int | None) -> None:
 def note_wanted(draft: Draft) -> None:
     """Remember what the rules of a stuck deployment want, within its bounds: what others make up for."""
     watched = draft.memory.watched
-    if watched.stuck_at is None or draft.wanted is None or draft.bounds is None:
+    if draft.wanted is None or draft.bounds is None:
         return
     wanted = min(draft.wanted, draft.bounds.upper.replicas)
     if wanted != watched.wanted:
