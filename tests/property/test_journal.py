@@ -212,7 +212,6 @@ class JournalMachine(RuleBasedStateMachine):
         self._noted()
         self.disk.heal()
         failing_disk.damage(self.path)
-        Path(f"{self.path}-wal").unlink(missing_ok=True)
         self.the_disk_heals()
 
     @rule()

@@ -67,9 +67,10 @@ class FailingDisk:
 
 
 def damage(path: Path) -> None:
-    """Overwrite the middle of the file, pages of content included, as a dying disk would."""
+    """Overwrite parts of every page but the first, and lose the log, as a dying disk would."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         for at in range(4096, size, 4096):
             file.seek(at)
             file.write(b"\xa5" * 512)
+    Path(f"{path}-wal").unlink(missing_ok=True)

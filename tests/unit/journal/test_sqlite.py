@@ -240,9 +240,7 @@ async def test_a_second_process_waits_until_the_first_is_gone(
     await second.close()
 
 
-async def test_waiting_for_another_process_can_be_cancelled(
-    make: MakeJournal, clock: ManualClock
-) -> None:
+async def test_waiting_for_another_process_can_be_cancelled(make: MakeJournal) -> None:
     first, second = make(), make()
     await first.open()
     waiting = asyncio.create_task(second.open())
