@@ -42,6 +42,18 @@ demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (sto
 test: $(STAMP_DEVELOP) ## Run every test, on every core; warnings are errors
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
+# How many worlds to simulate, and from which seed on. A failure prints its seed and how to repeat it.
+RUNS ?= 200
+SEED ?= 1
+
+.PHONY: simulate-faults
+simulate-faults: $(STAMP_DEVELOP) ## Let RUNS whole worlds break on virtual time, from SEED on, on every core
+	@$(BIN)/python -m tests.simulation.runner --seeds $(SEED)-$$(($(SEED) + $(RUNS) - 1)) $(ARGS)
+
+.PHONY: simulate-faults-mutants
+simulate-faults-mutants: $(STAMP_DEVELOP) ## Hunt every deliberately broken daemon in simulated worlds
+	@$(BIN)/python -m tests.simulation.mutants $(ARGS)
+
 .PHONY: check
 check: $(STAMP_DEVELOP) ## Lint, format, types, layers, dependencies: nothing is changed
 	$(BIN)/ruff check

@@ -163,9 +163,10 @@ class Auditor:
             watch = self.watches.get(name)
             if watch is not None and watch.sent is not None and self.world.shows(name, call):
                 watch.sent.is_applied = True
-        elif reply is not None and reply.status == 429 and "metrics rate limit" in reply.text:
-            if not self.world.has_just_restarted(90.0):
-                self.violated("scrapes no more often than allowed", "", reply.text)
+            return
+        said = reply.text if reply is not None and reply.status == 429 else ""
+        if "metrics rate limit" in said and not self.world.has_just_restarted(90.0):
+            self.violated("scrapes no more often than allowed", "", said)
 
     def answered(self, process: int, call: Call, answer: Answer | None, *, was_sent: bool) -> None:
         """A process was told ``answer``; ``None``: it got none. ``was_sent``: the call may have left."""
@@ -250,44 +251,59 @@ class Auditor:
     # -- what a write must be --------------------------------------------------------------------
 
     def _check_write(self, process: int, name: str, watch: Watch, low: int, high: int) -> None:
-        now, world_now = self.world.daemon_now(), self.world.now()
-        look = watch.look
+        broken = self._why_not_at_all(process, name, watch, (low, high))
+        if broken is None:
+            broken = self._why_not_so(name, watch, low, high)
+        if broken is not None:
+            self.violated(broken[0], name, broken[1])
+
+    def _why_not_at_all(
+        self, process: int, name: str, watch: Watch, bounds: tuple[int, int]
+    ) -> tuple[str, str] | None:
+        """Return what forbids any write now."""
+        look, since = watch.look, 0.0 if watch.look is None else self.world.now() - watch.look.at
+        broken: tuple[str, str] | None = None
         if watch.is_open and watch.sender == process:
-            return self.violated("one write in flight", name, "the last one was not answered yet")
-        if look is None or look.process != process:
-            return self.violated("looks before it writes", name, "it never looked")
-        if not watch.looked_since_send and not watch.was_refused:
-            text = "the last write's fate is not known and nobody looked"
-            return self.violated("reads back before it writes again", name, text)
-        if watch.looked_since_send and world_now - look.at > LOOK_SECONDS_MAX:
-            text = f"the last look was {world_now - look.at:.0f} s ago"
-            return self.violated("looks before it writes", name, text)
-        specs = self.book.possible(watch.policy, world_now, GRACE_SECONDS)
-        if all(spec.mode == "advise" for spec in specs):
-            return self.violated("advise never writes", name, f"{low}-{high}")
+            broken = ("one write in flight", "the last one was not answered yet")
+        elif look is None or look.process != process:
+            broken = ("looks before it writes", "it never looked")
+        elif not watch.looked_since_send and not watch.was_refused:
+            broken = (
+                "reads back before it writes again",
+                "the last write's fate is not known and nobody looked",
+            )
+        elif watch.looked_since_send and since > LOOK_SECONDS_MAX:
+            broken = ("looks before it writes", f"the last look was {since:.0f} s ago")
+        elif not self.world.intends(process, name, bounds):
+            broken = ("intends before it writes", f"{bounds}")
+        return broken
+
+    def _why_not_so(self, name: str, watch: Watch, low: int, high: int) -> tuple[str, str] | None:
+        """Return what is wrong with this write: the state, people's orders, and every policy."""
+        now, look = self.world.daemon_now(), watch.look
+        assert look is not None
+        specs = self.book.possible(watch.policy, self.world.now(), GRACE_SECONDS)
         is_drain = low == high == 0
-        if look.expires_at is not None and now >= look.expires_at + LOOK_SECONDS_MAX:
-            if not (is_drain and any(spec.at_expiry == "drain" for spec in specs)):
-                return self.violated("no write past expiry", name, f"{low}-{high}")
-            return None
-        if look.is_ending or look.state not in {"READY", "UPDATING"}:
-            return self.violated("no write in that state", name, f"{look.state} {low}-{high}")
+        left = None if look.expires_at is None else look.expires_at - now
         said = self.world.forbidding(name, low, look)
-        if said is not None:
-            return self.violated("people's orders come first", name, f"{said}, wrote {low}-{high}")
-        if not self.world.intends(process, name, (low, high)):
-            return self.violated("intends before it writes", name, f"{low}-{high}")
-        is_ordered = self.world.is_pinned_by_person(name)
-        problems = [
-            self._problem(watch, look, spec, low, high, now, is_ordered=is_ordered)
-            for spec in specs
-        ]
-        if is_drain and look.expires_at is not None and now >= look.expires_at - 1.0:
-            return None
-        if all(problem is not None for problem in problems):
-            promise, text = problems[-1] or ("", "")
-            return self.violated(promise, name, text)
-        return None
+        broken: tuple[str, str] | None = None
+        if all(spec.mode == "advise" for spec in specs):
+            broken = ("advise never writes", f"{low}-{high}")
+        elif said is not None:
+            broken = ("people's orders come first", f"{said}, wrote {low}-{high}")
+        elif left is not None and left <= -LOOK_SECONDS_MAX:
+            if not (is_drain and any(spec.at_expiry == "drain" for spec in specs)):
+                broken = ("no write past expiry", f"{low}-{high}")
+        elif look.is_ending or look.state not in {"READY", "UPDATING"}:
+            broken = ("no write in that state", f"{look.state} {low}-{high}")
+        elif not (is_drain and left is not None and left <= 1.0):
+            is_ordered = self.world.is_pinned_by_person(name)
+            problems = [
+                self._problem(watch, look, spec, low, high, now, is_ordered=is_ordered)
+                for spec in specs
+            ]
+            broken = None if None in problems else problems[-1]
+        return broken
 
     def _problem(
         self,
@@ -302,30 +318,29 @@ class Auditor:
     ) -> tuple[str, str] | None:
         """Return what is wrong with the write if this version of the policy is in force."""
         count, current = low, look.count(spec)
-        if spec.mode == "advise":
-            return ("advise never writes", f"{low}-{high}")
-        if spec.actuation == "pin" and low != high:
-            return ("a pin writes one number twice", f"{low}-{high}")
         is_up = count > current
         left = None if look.expires_at is None else look.expires_at - now
-        if is_up and left is not None and left < spec.minimum_useful - LOOK_SECONDS_MAX:
-            return (
-                "no replica for an end that is near",
-                f"{current} -> {count}, {left:.0f} s left",
-            )
-        if look.state == "UPDATING" and (count < current or spec.while_updating != "up"):
-            return ("no write in that state", f"UPDATING {current} -> {count}")
         ends = [self._ends(span, look, spec) for span in self._ranges(watch)]
-        if not any(lower <= count <= upper for lower, upper in ends):
-            return ("within the bounds", f"{count} is in none of {ends}")
-        if any(not lower <= current <= upper or count in {lower} for lower, upper in ends):
-            return None  # bounds win over rates, and over what the load says
-        wrong = self._pace(watch, spec, current, count, now)
-        if wrong is None and not is_ordered and count < current:
-            wrong = self._stabilization(watch, spec, current, count, now)
-        if wrong is None and not is_ordered:
-            wrong = self._reasons(watch, spec, current, count, now)
-        return wrong
+        broken: tuple[str, str] | None = None
+        if spec.mode == "advise":
+            broken = ("advise never writes", f"{low}-{high}")
+        elif spec.actuation == "pin" and low != high:
+            broken = ("a pin writes one number twice", f"{low}-{high}")
+        elif is_up and left is not None and left < spec.minimum_useful - LOOK_SECONDS_MAX:
+            text = f"{current} -> {count}, {left:.0f} s left"
+            broken = ("no replica for an end that is near", text)
+        elif look.state == "UPDATING" and not (is_up and spec.while_updating == "up"):
+            broken = ("no write in that state", f"UPDATING {current} -> {count}")
+        elif not any(lower <= count <= upper for lower, upper in ends):
+            broken = ("within the bounds", f"{count} is in none of {ends}")
+        elif all(lower <= current <= upper for lower, upper in ends):
+            # Else bounds win over rates, and over what the load says.
+            broken = self._pace(watch, spec, current, count, now)
+            if broken is None and not is_ordered and not look.has_schedules:
+                broken = self._stabilization(watch, spec, current, count, now) or self._reasons(
+                    watch, spec, current, count, now
+                )
+        return broken
 
     def _ranges(self, watch: Watch) -> list[tuple[int, int]]:
         """Return the people's ranges that the daemon may believe: the last, and what it replaced."""
@@ -378,7 +393,7 @@ class Auditor:
         self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float
     ) -> tuple[str, str] | None:
         """A fall goes no further than the highest wish of the window; what was heard is a wish."""
-        window = spec.down_stabilization - SLACK_SECONDS
+        window = 0.0 if count > current else spec.down_stabilization - SLACK_SECONDS
         since = now - window
         steady = self.world.now() - self.book.unchanged_since(spec.name)
         if window <= 0 or steady < spec.down_stabilization + GRACE_SECONDS:

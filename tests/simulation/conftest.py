@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.simulation.runner import parse_seeds
 
 

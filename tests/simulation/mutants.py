@@ -43,6 +43,12 @@ class Mutant:
     seeds: int = 40
 
 
+def say(text: str) -> None:
+    """Tell whoever runs the command."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def _mutant(name: str, what: str, *changes: tuple[str, str, str], seeds: int = 40) -> Mutant:
     found = tuple(Change(f"trimtab.{module}", old, new) for module, old, new in changes)
     return Mutant(name, what, found, seeds)
@@ -55,9 +61,11 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             "targets.fireworks.adapter",
             "            result, may_resend = await self._outcome(order, sent)\n",
-            "            if sent.error is not None and sends_left:\n"
-            "                continue\n"
-            "            result, may_resend = await self._outcome(order, sent)\n",
+            (
+                "            if sent.error is not None and sends_left:\n"
+                "                continue\n"
+                "            result, may_resend = await self._outcome(order, sent)\n"
+            ),
         ),
     ),
     _mutant(
@@ -157,8 +165,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "a policy that only advises is enforced",
         (
             "core.orders",
-            "    if isinstance(decision.verdict, Hold) or policy.mode is Mode.ADVISE "
-            "or decision.bounds is None:\n",
+            (
+                "    if isinstance(decision.verdict, Hold) or policy.mode is Mode.ADVISE "
+                "or decision.bounds is None:\n"
+            ),
             "    if isinstance(decision.verdict, Hold) or decision.bounds is None:\n",
         ),
         (
@@ -192,8 +202,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             "core.adoption",
             "    if wire == (written.min_replicas, written.max_replicas):\n        return memory, None\n",
-            "    if wire == (written.min_replicas, written.max_replicas):\n"
-            "        return _taken_over(memory, deployment, wire, now)\n",
+            (
+                "    if wire == (written.min_replicas, written.max_replicas):\n"
+                "        return _taken_over(memory, deployment, wire, now)\n"
+            ),
         ),
     ),
     _mutant(
@@ -212,8 +224,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             "core.signals",
             "    if latest is None:\n        return Reading(spec=spec, freshness=Freshness.MISSING)\n",
-            "    if latest is None or now - latest.time > spec.max_age_seconds:\n"
-            "        return Reading(spec=spec, freshness=Freshness.USABLE, value=0.0, age_seconds=0.0)\n",
+            (
+                "    if latest is None or now - latest.time > spec.max_age_seconds:\n"
+                "        return Reading(spec=spec, freshness=Freshness.USABLE, value=0.0, age_seconds=0.0)\n"
+            ),
         ),
     ),
     _mutant(
@@ -364,7 +378,7 @@ class _MutatingLoader(importlib.machinery.SourceFileLoader):
         text = super().get_data(path).decode()
         for change in self._changes:
             if text.count(change.old) != 1:
-                print(f"{change.module} has no longer exactly one\n{change.old}", flush=True)
+                say(f"{change.module} has no longer exactly one\n{change.old}")
                 os._exit(OUT_OF_DATE)
             text = text.replace(change.old, change.new)
         return text.encode()
@@ -402,9 +416,9 @@ def hunt(mutant: Mutant) -> int:
         tried += 1
         broken = run_plan(plan).broken
         if broken is not None:
-            print(f"{mutant.name}: caught in world {tried} (seed {seed}): {broken.promise}")
+            say(f"{mutant.name}: caught in world {tried} (seed {seed}): {broken.promise}")
             return 0
-    print(f"{mutant.name}: not caught in {tried} worlds")
+    say(f"{mutant.name}: not caught in {tried} worlds")
     return NOT_FOUND
 
 
@@ -439,8 +453,8 @@ def main() -> int:
     with ThreadPoolExecutor(options.processes) as pool:
         for code, text, seconds in pool.map(hunt_apart, MUTANTS):
             survivors += code != 0
-            print(f"{seconds:6.1f} s  {text}", flush=True)
-    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants were caught")
+            say(f"{seconds:6.1f} s  {text}")
+    say(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants were caught")
     return 1 if survivors else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import time
 from collections import Counter
@@ -12,6 +13,12 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from tests.simulation.world import Report, run_seed
+
+
+def say(text: str) -> None:
+    """Tell whoever runs the command."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def parse_seeds(text: str) -> range:
@@ -72,7 +79,7 @@ def summary(reports: Iterable[Report], failures: int, wall_seconds: float, seeds
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=parse_seeds, required=True, metavar="A-B")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=float, default=None, help="begin no world after this")
     parser.add_argument("--verbose", action="store_true", help="say how each world went")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
@@ -80,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.digest:
         for seed in options.seeds:
-            print(seed, run_seed(seed).digest)
+            say(f"{seed} {run_seed(seed).digest}")
         return 0
     started = time.perf_counter()
     reports: list[Report] = []
@@ -91,17 +98,16 @@ def main(arguments: list[str] | None = None) -> int:
                 reports.append(report)
             if text:
                 failures += 1
-                print(text, flush=True)
+                say(text)
             if options.verbose and report is not None:
-                print(
+                say(
                     f"seed {report.seed}: {report.digest}, {report.hours:.1f} h, "
                     f"{report.deployment_hours:.0f} deployment-hours, {seconds:.2f} s",
-                    flush=True,
                 )
             if failures and not options.keep_going:
                 pool.shutdown(cancel_futures=True)
                 break
-    print(summary(reports, failures, time.perf_counter() - started, options.seeds))
+    say(summary(reports, failures, time.perf_counter() - started, options.seeds))
     return 1 if failures else 0
 
 

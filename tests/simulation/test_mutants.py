@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
 from tests.simulation.mutants import MUTANTS, Mutant, by_name, hunt_apart
 
 QUICK = ("no-read-back", "no-intention", "missing-is-zero")

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-
 from tests.simulation.virtual_time import (
     DeadlockError,
     Machine,
@@ -14,6 +13,7 @@ from tests.simulation.virtual_time import (
     WorldClock,
     end_all,
 )
+
 from trimtab.clock import SystemClock
 
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from tests.simulation.plan import draw_plan
 from tests.simulation.trail import ViolationError
 from tests.simulation.world import run_plan, run_seed
@@ -29,7 +28,7 @@ def test_every_promise_is_kept_whatever_goes_wrong(seed: int) -> None:
 
 
 def digest_in_a_process_of_its_own(seed: int, hash_seed: str) -> str:
-    ended = subprocess.run(
+    ended = subprocess.run(  # noqa: S603  ourselves
         [sys.executable, "-m", "tests.simulation.runner", "--seeds", str(seed), "--digest"],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},

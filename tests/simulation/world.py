@@ -28,9 +28,9 @@ from tests.simulation.weather import QUOTA_PLENTY, Weather
 
 from trimtab.emulator.emulation import Emulation
 from trimtab.emulator.switches import Switches
+from trimtab.journal.port import JournalMode
 from trimtab.plant.workload import ConstantWorkload
 from trimtab.service import reload
-from trimtab.journal.port import JournalMode
 from trimtab.service.reload import PolicyFiles
 from trimtab.service.wiring import SOURCE_NAMES
 from trimtab.targets.fireworks.answers import Call
