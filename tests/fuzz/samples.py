@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from trimtab.clock import ScaledClock
+from trimtab.core.decision import Decision, Order, Outcome, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape
+from trimtab.core.engine import Engine
+from trimtab.core.memory import DeploymentMemory
 from trimtab.core.proposals import View
 from trimtab.core.signals import Freshness, Per, Reading, Sample, SignalSpec
+from trimtab.journal.entries import Ended, Evaluated, Intended, PoliciesInForce
+from trimtab.journal.history import History
+from trimtab.journal.packing import as_text, pack
+from trimtab.journal.sqlite import SqliteJournal
+from trimtab.journal.worker import InlineWorker
+from trimtab.policy import read_policy_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -486,3 +499,94 @@ SETTINGS_WORDS = tuple(
         ),
     )
 )
+
+# -- orders of people, and the journal ---------------------------------------------------------
+
+OVERRIDES: tuple[object, ...] = (
+    {"kind": "pause", "all": True, "for": "2h", "reason": "maintenance", "author": "ann"},
+    {
+        "kind": "pin",
+        "deployment": "chat",
+        "replicas": 6,
+        "until": "2026-01-01T18:00:00Z",
+        "reason": "launch",
+    },
+    {"kind": "block", "deployment": NAME, "blocks": "down", "for": "30m", "reason": "x"},
+    {"ids": ["3f9a2c41"], "author": "ann", "reason": "over"},
+)
+OVERRIDE_WORDS = tuple(
+    word.encode()
+    for word in (
+        *(
+            '"kind"',
+            '"pin"',
+            '"all"',
+            '"deployment"',
+            '"for"',
+            '"until"',
+            '"ids"',
+            '"blocks"',
+            '"up"',
+        ),
+        *('"9999999999d"', '"0s"', '"1ms"', '"0001-01-01T00:00:00+23:59"', '"both"', '"\\ud800"'),
+    )
+)
+
+
+async def _kept(path: Path) -> None:
+    journal = SqliteJournal(path, ScaledClock(speed=1.0), worker=InlineWorker())
+    await journal.open()
+    (policy,) = read_policy_texts([("chat.yaml", POLICY)]).policies
+    engine = Engine([policy])
+    journal.note(PoliciesInForce(at=NOW, version="v", documents={"chat.yaml": POLICY}))
+    for step in range(6):
+        now = NOW + 60.0 * step
+        load = tuple(Sample(name, "requests", now, 10.0 * (1 + step)) for name in FLEET)
+        tick = engine.step(now, FLEET, load)
+        journal.note(
+            Evaluated(
+                at=now,
+                fleet=FLEET,
+                samples=load,
+                due=None,
+                absent=(),
+                tick=tick,
+                memory=engine.memory,
+            )
+        )
+        for order in tick.orders:
+            journal.note(Intended(at=now, order=order))
+            outcome = Outcome(order=order, at=now, status=WriteStatus.NOT_APPLIED, sentence="no")
+            engine.record(outcome)
+            journal.note(Ended(outcome=outcome, memory=engine.memory))
+    await journal.settle()
+    await journal.close()
+
+
+@cache
+def _journal() -> bytes:
+    """A file as the journal leaves it after a few turns."""
+    with tempfile.TemporaryDirectory(prefix="trimtab-fuzz-") as folder:
+        path = Path(folder) / "journal.db"
+        asyncio.run(_kept(path))
+        return path.read_bytes()
+
+
+def journal_files() -> tuple[bytes, ...]:
+    """Files that are, or might be, journals."""
+    return _journal(), b"", b"SQLite format 3\0", POLICY.encode()
+
+
+def journal_rows() -> tuple[bytes, ...]:
+    """Packed values and their texts, out of such a file."""
+    with tempfile.TemporaryDirectory(prefix="trimtab-fuzz-") as folder:
+        path = Path(folder) / "journal.db"
+        path.write_bytes(_journal())
+        with History(path) as history:
+            decisions = [one.first for one in history.decisions(limit=2) if one.first is not None]
+            orders = [one.order for one in history.writes(limit=2)]
+            memories = list(history.recollection().memory.deployments.values())[:1]
+    kinds = ((Decision, decisions), (Order, orders), (DeploymentMemory, memories))
+    values = [(kind, value) for kind, of_kind in kinds for value in of_kind]
+    packed = tuple(pack(kind, value) for kind, value in values)
+    return (*packed, *(as_text(kind, value).encode() for kind, value in values))

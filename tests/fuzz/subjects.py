@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -23,14 +23,21 @@ from mutation import Mutator
 from promises import a_sound_error, promise, sound_value
 
 from trimtab.clock import ScaledClock
+from trimtab.core.decision import Decision, Order
 from trimtab.core.engine import Engine
+from trimtab.core.memory import DeploymentMemory
+from trimtab.core.overrides import Override
 from trimtab.core.policy import Policy
 from trimtab.core.signals import SignalSpec
-from trimtab.errors import ErrorKind, SettingsError, SourceError
+from trimtab.errors import ErrorKind, JournalError, OverrideError, SettingsError, SourceError
+from trimtab.journal.codec import UnknownWordError
+from trimtab.journal.history import History
+from trimtab.journal.packing import from_text, pack, unpack
 from trimtab.policy import CODES, as_github, as_json, as_sarif, as_text, read_policy_texts
 from trimtab.policy.cel import Wanted, check_expression
 from trimtab.policy.reading import read_content
 from trimtab.policy.testing import read_policy_tests
+from trimtab.service.override_requests import lift_from, override_from
 from trimtab.settings import load_settings
 from trimtab.sources.fireworks import FireworksMetrics
 from trimtab.targets.fireworks.answers import (
@@ -341,6 +348,67 @@ def _scratch(name: str) -> Path:
     return _folder() / name
 
 
+# -- what people order over HTTP, and what the journal gives back -------------------------------
+
+
+def feed_overrides(data: bytes) -> None:
+    """The body of an override or of its end: a value that the journal can keep, or one sentence."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):  # the route refuses it
+        return
+    if not isinstance(body, dict):
+        return
+    try:
+        override = override_from(body, name="3f9a2c41", now=NOW, peer="::1", known=samples.FLEET)
+    except OverrideError as error:
+        promise(0 < len(str(error)) <= 1000, "a refusal is a sentence", str(error))
+        json.dumps({"error": str(error)}, ensure_ascii=False).encode()
+    else:
+        sound_value(override)
+        promise(NOW < override.until <= NOW + 31 * 86_400, "it ends", override)
+        promise(unpack(Override, pack(Override, override)) == override, "it is kept", override)
+        promise(override.sentence(NOW).isprintable(), "it can be shown", override)
+    try:
+        lift_from(body, peer="::1", known=samples.FLEET)
+    except OverrideError as error:
+        json.dumps({"error": str(error)}, ensure_ascii=False).encode()
+
+
+PACKED_KINDS = (Order, Decision, Override, DeploymentMemory)
+
+
+def feed_journal_rows(data: bytes) -> None:
+    """A packed value of the journal, damaged: as bytes, and as the text that is inside."""
+    for kind in PACKED_KINDS:
+        for read in (partial(unpack, kind, data), partial(from_text, kind, text_of(data))):
+            try:
+                value = read()
+            except (ValueError, UnknownWordError):
+                continue
+            # What is accepted can be kept again, and is then the same.
+            promise(repr(unpack(kind, pack(kind, value))) == repr(value), "it is kept", value)
+
+
+def feed_journal_files(data: bytes) -> None:
+    """A file where the journal should be: read, or refused with ``JournalError``."""
+    path = _scratch("journal.db")
+    for left_behind in _folder().glob("journal.db*"):
+        left_behind.unlink()
+    path.write_bytes(data)
+    try:
+        with History(path) as history:
+            history.damage()
+            history.summary()
+            history.recollection()
+            for ask in (history.decisions, history.writes, history.events, history.overrides):
+                ask()
+            for _ in history.sequence():
+                pass
+    except JournalError as error:
+        promise(0 < len(str(error)) < 1000, "a refusal is a sentence", str(error))
+
+
 # -- all of them -------------------------------------------------------------------------------
 
 
@@ -375,6 +443,25 @@ SUBJECTS = {
             "policy-tests", feed_policy_tests, samples.policy_tests(), samples.POLICY_WORDS, 20_000
         ),
         Subject("expressions", feed_expressions, samples.EXPRESSIONS, samples.CEL_WORDS, 100_000),
+        Subject(
+            "overrides",
+            feed_overrides,
+            _json(*samples.OVERRIDES),
+            samples.OVERRIDE_WORDS,
+            200_000,
+            is_json=True,
+        ),
+        Subject(
+            "journal-rows", feed_journal_rows, samples.journal_rows(), samples.JSON_WORDS, 100_000
+        ),
+        Subject(
+            "journal-files",
+            feed_journal_files,
+            samples.journal_files(),
+            (b"SQLite format 3\0", b"\xff" * 16, b"\0" * 64),
+            5_000,
+            bytes_max=400_000,
+        ),
         Subject("settings", feed_settings, samples.SETTINGS, samples.SETTINGS_WORDS, 50_000),
     )
 }

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from feeding import trouble
-from samples import NAME, POLICY, RATE, SECRET
+from samples import NAME, POLICY, RATE, SECRET, journal_files
 from subjects import SUBJECTS
 
 from trimtab.errors import excerpt
@@ -69,6 +69,13 @@ FOUND = {
 def test_fixed(what: str) -> None:
     name, text = FOUND[what]
     assert trouble(SUBJECTS[name], text.encode()) is None
+
+
+@pytest.mark.parametrize("offset", range(4096, 60_000, 4096))
+def test_a_journal_with_a_damaged_page_is_refused_in_a_sentence(offset: int) -> None:
+    whole = journal_files()[0]
+    damaged = whole[:offset] + b"\xa5" * 600 + whole[offset + 600 :]
+    assert trouble(SUBJECTS["journal-files"], damaged) is None
 
 
 def test_a_diagnostic_quotes_only_so_much_of_a_file() -> None:

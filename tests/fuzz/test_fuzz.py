@@ -12,7 +12,13 @@ from feeding import run, trouble, trouble_outside
 from mutation import smaller
 from subjects import SUBJECTS, Subject
 
-INPUTS = {"policies": 150, "policy-tests": 100, "settings": 200, "expressions": 300}
+INPUTS = {
+    "policies": 150,
+    "policy-tests": 100,
+    "settings": 200,
+    "expressions": 300,
+    "journal-files": 200,
+}
 SEED = 20_260
 
 

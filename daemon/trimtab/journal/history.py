@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 from trimtab.core.decision import Decision, Order
 from trimtab.core.overrides import Override
 from trimtab.errors import ErrorKind, JournalError
-from trimtab.journal.faults import fault_of
+from trimtab.journal.codec import UnknownWordError
+from trimtab.journal.faults import DamagedFileError, ForeignFileError, fault_of
 from trimtab.journal.lock import WriterLock
-from trimtab.journal.packing import unpack
+from trimtab.journal.packing import Value, unpack
 from trimtab.journal.schema import check_format
 from trimtab.journal.sequence import Recorded, read_sequence
 from trimtab.journal.store import recollect
@@ -113,7 +114,8 @@ class Summary:
 class History:
     """Opens the journal at ``path`` for reading, as a context manager.
 
-    Raises ``JournalError`` when there is none, or when it cannot be read.
+    Raises ``JournalError`` when there is none, and out of the context when what was asked cannot be
+    read: a file may be damaged anywhere.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -135,6 +137,9 @@ class History:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error | DamagedFileError | ForeignFileError):
+            fault = fault_of(error, self.path)
+            raise JournalError(fault.sentence, kind=fault.kind) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -193,7 +198,7 @@ class History:
         )
         return [
             WriteRecord(
-                order=unpack(Order, body),
+                order=_unpacked(Order, body),
                 intended_at=intended_at,
                 ended_at=ended_at,
                 status=status,
@@ -234,7 +239,7 @@ class History:
         )
         return [
             OverrideRecord(
-                override=unpack(Override, body),
+                override=_unpacked(Override, body),
                 given_at=given_at,
                 lifted_at=lifted_at,
                 lifted_by=lifted_by,
@@ -253,7 +258,8 @@ class History:
 
     def sequence(self, *, since: float | None = None) -> Iterator[Recorded]:
         """Everything that the engine was told, in order; see ``read_sequence``."""
-        return read_sequence(self._connection, since=since)
+        with _damage_told():
+            yield from read_sequence(self._connection, since=since)
 
     def recollection(self) -> Recollection:
         """What the next start would be given."""
@@ -329,6 +335,21 @@ class History:
         with suppress(FileNotFoundError):
             shutil.copyfile(f"{self.path}-wal", f"{copy}-wal")
         return copy
+
+
+def _unpacked(kind: type[Value], body: bytes) -> Value:
+    with _damage_told():
+        return unpack(kind, body)
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except UnknownWordError as error:
+        raise ForeignFileError(f"a row was written by another version ({error})") from error
+    except ValueError as error:
+        raise DamagedFileError(str(error)) from error
 
 
 def _decision(body: bytes) -> Decision | None:
