@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, TypeVar
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.backlog import Backlog
 from trimtab.journal.keeper import Keeper
-from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.journal.retention import Retention
 from trimtab.journal.worker import ThreadWorker
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.journal.entries import Entry
+    from trimtab.journal.port import JournalStatus, Recollection
     from trimtab.journal.worker import Worker
 
 LOCK_POLL_SECONDS = 1.0
