@@ -30,7 +30,7 @@ export PYTHON
 help: ## Show this list
 	@echo 'usage: make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo 'ARGS goes to the command behind a target; PYTHON makes a new .venv (after make clean).'
 
