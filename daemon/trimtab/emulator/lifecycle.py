@@ -17,8 +17,9 @@ from trimtab.emulator import deployment as states
 from trimtab.plant.workload import ConstantWorkload, Load
 
 if TYPE_CHECKING:
-    from trimtab.emulator.deployment import Deployment, Value
+    from trimtab.emulator.deployment import Deployment
     from trimtab.emulator.events import EventLog
+    from trimtab.emulator.messages import Value
     from trimtab.emulator.switches import Switches
 
 IDLE_SECONDS_MAX = 7 * 86400.0
