@@ -49,6 +49,10 @@ _HARMLESS = frozenset(
         "control_requests_per_minute",
         "metrics_requests_per_minute",
         "annotate",
+        "path",
+        "required",
+        "retention_age",
+        "retention_size",
     }
 )
 """Settings whose value may be shown: even by mistake nobody writes a secret there."""

@@ -1,10 +1,8 @@
 """Whatever happens to the disk and the process, what was settled is there, in order, and nothing else.
 
-Seen to catch (mutations of the code, each tried): an order's end that closes every write of its
-deployment; a failed batch that is not given back; entries given back behind newer ones; a recorder that
-lives on after a failed transaction; memory written without deleting what is gone; intentions not
-carried into the file that follows a damaged one; ``settle`` that returns when the batch failed; the
-backlog letting go of an unfinished intention; retention deleting writes that are not ended.
+Seen to catch, each within 12 lives: a failed batch that is not given back; ``settle`` that returns when
+the batch failed; a fleet that is written as a difference to one which a failure rolled back; orders in
+flight left out of a checkpoint, or not taken over into the file that follows a damaged one.
 """
 
 from __future__ import annotations
