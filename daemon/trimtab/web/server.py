@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from aiohttp import web
 from trimtab.errors import TrimtabError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 SHUTDOWN_SECONDS = 1.0
 """How long open requests may take at the end; all of ours are quick."""
@@ -19,6 +20,11 @@ SHUTDOWN_SECONDS = 1.0
 
 class AddressError(TrimtabError):
     """The address to serve on cannot be had."""
+
+
+CONNECTIONS_MAX = 64
+"""Probes, scrapers and people need a handful. Each connection is a file that the daemon has then not
+got for its journal and its control plane, so that strangers must not be able to take them all."""
 
 
 @asynccontextmanager
@@ -31,15 +37,36 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[t
         app, handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
     )
     await runner.setup()
+    loop = asyncio.get_running_loop()
+    listener: asyncio.Server | None = None
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            listener = await loop.create_server(_bounded(runner), host, port)
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
             raise AddressError(
                 f"cannot listen on {host}:{port}: {why}; set TRIMTAB_LISTEN"
             ) from error
-        bound = runner.addresses[0]
+        bound = listener.sockets[0].getsockname()
         yield str(bound[0]), int(bound[1])
     finally:
+        if listener is not None:
+            listener.close()
         await runner.cleanup()
+
+
+def _bounded(runner: web.AppRunner) -> Callable[[], asyncio.BaseProtocol]:
+    """Take each new connection, and let the oldest go where there are too many.
+
+    The oldest, not the newest: connections that say nothing must not keep a probe out.
+    """
+    server = runner.server
+    assert server is not None  # noqa: S101  for the type checker: the runner was set up
+
+    def connected() -> asyncio.BaseProtocol:
+        for old in server.connections[: -CONNECTIONS_MAX + 1]:
+            if old.transport is not None:
+                old.transport.abort()  # close() would wait for a reader that does not read
+        return server()
+
+    return connected
