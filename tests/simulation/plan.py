@@ -58,6 +58,7 @@ class Plan:
     overrides_per_hour: float
     journal_faults_per_hour: float
     has_full_metrics: bool
+    replays: bool
     seconds_per_plant_step: float
 
     @property
@@ -98,6 +99,7 @@ def draw_plan(seed: int) -> Plan:
         overrides_per_hour=0.0 if rng.random() < 0.6 else rng.choice([0.5, 2.0]),
         journal_faults_per_hour=0.0 if rng.random() < 0.7 else rng.choice([0.3, 1.0]),
         has_full_metrics=rng.random() < 0.02 and not is_large,
+        replays=seed % 4 == 0,
         seconds_per_plant_step=10.0,
     )
 

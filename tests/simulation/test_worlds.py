@@ -55,9 +55,9 @@ def test_a_broken_promise_names_the_seed_and_what_led_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tests.simulation.auditor.LOOK_SECONDS_MAX", -1.0)
-    broken = run_seed(24).broken
+    broken = run_seed(1).broken
     assert isinstance(broken, ViolationError)
     lines = str(broken).splitlines()
-    assert lines[0].startswith("seed 24: looks before it writes: accounts/")
+    assert lines[0].startswith("seed 1: looks before it writes: accounts/")
     assert any("process 1 sees READY" in line for line in lines)
-    assert lines[-1] == "to repeat: python -m tests.simulation.runner --seeds 24 --verbose"
+    assert lines[-1] == "to repeat: python -m tests.simulation.runner --seeds 1 --verbose"

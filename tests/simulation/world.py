@@ -22,6 +22,7 @@ from tests.simulation.people import People
 from tests.simulation.plan import HEALING_SECONDS, Plan, draw_plan
 from tests.simulation.policies import PolicyBook, draw_policy
 from tests.simulation.process import Process
+from tests.simulation.replays import check_replay
 from tests.simulation.trail import Trail, ViolationError
 from tests.simulation.virtual_time import Machine, VirtualLoop, WorldClock, end_all
 from tests.simulation.weather import QUOTA_PLENTY, Weather
@@ -95,6 +96,7 @@ class World:
             emit_defaults=rng.random() < 0.3,
             state_while_scaling=rng.choice(["READY", "READY", "READY", "UPDATING"]),
             patch_while_updating=rng.choice(["accept", "refuse"]),
+            delete_takes_seconds=rng.choice([10.0, 300.0, 900.0]),
             expire_time_mode=rng.choice(["ignored", "auto_delete"]),
             quota_check=rng.choice(["write", "scheduling"]),
             failed_rollout=rng.choice(["ready", "failed"]),
@@ -417,6 +419,8 @@ async def _lived(plan: Plan, loop: VirtualLoop, folder: Path) -> Report:
         hours = loop.time() / 3600.0
         digest = world.trail.digest
         await world.end()
+        if plan.replays:
+            check_replay(world)
     faults = (
         world.weather.counts
         + world.disk.counts
