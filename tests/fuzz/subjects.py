@@ -32,8 +32,9 @@ from trimtab.core.signals import SignalSpec
 from trimtab.errors import ErrorKind, JournalError, OverrideError, SettingsError, SourceError
 from trimtab.journal.codec import UnknownWordError
 from trimtab.journal.history import History
-from trimtab.journal.packing import from_text, pack, unpack
-from trimtab.policy import CODES, as_github, as_json, as_sarif, as_text, read_policy_texts
+from trimtab.journal.packing import as_text, from_text, pack, unpack
+from trimtab.policy import CODES, as_github, as_json, as_sarif, read_policy_texts
+from trimtab.policy import as_text as as_terminal_text
 from trimtab.policy.cel import Wanted, check_expression
 from trimtab.policy.reading import read_content
 from trimtab.policy.testing import read_policy_tests
@@ -267,7 +268,7 @@ def _policy() -> Policy:
 # -- what people write -------------------------------------------------------------------------
 
 
-FORMATS = (as_text, as_json, as_github, as_sarif)
+FORMATS = (as_terminal_text, as_json, as_github, as_sarif)
 
 
 def feed_policies(data: bytes) -> None:
@@ -387,7 +388,8 @@ def feed_journal_rows(data: bytes) -> None:
             except (ValueError, UnknownWordError):
                 continue
             # What is accepted can be kept again, and is then the same.
-            promise(repr(unpack(kind, pack(kind, value))) == repr(value), "it is kept", value)
+            again = as_text(kind, unpack(kind, pack(kind, value)))
+            promise(again == as_text(kind, value), "it is kept", value)
 
 
 def feed_journal_files(data: bytes) -> None:

@@ -57,6 +57,10 @@ FOUND = {
         "answers",
         '503\n\n{"code": 14, "message": "\\ud800", "details": []}',
     ),
+    "how long an override lasts may be a number of any size": (
+        "overrides",
+        json.dumps({"kind": "pause", "all": True, "reason": "x", "for": 10**330}),
+    ),
     "nor may the name of a signal": ("expressions", "signals['a\tb'] > 1.0"),
     "a name of a setting as long as the file is not repeated": (
         "settings",

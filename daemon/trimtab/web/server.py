@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from trimtab.errors import TrimtabError
 
@@ -22,6 +24,15 @@ class AddressError(TrimtabError):
     """The address to serve on cannot be had."""
 
 
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(lambda record: not _is_about_a_stranger(record))
+
+
+def _is_about_a_stranger(record: logging.LogRecord) -> bool:
+    """Whether it is about a request that is no HTTP: whoever scans ports would fill the log."""
+    return record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
+
+
 CONNECTIONS_MAX = 64
 """Probes, scrapers and people need a handful. Each connection is a file that the daemon has then not
 got for its journal and its control plane, so that strangers must not be able to take them all."""
@@ -34,7 +45,11 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[t
     Raises ``AddressError`` when the address cannot be bound. Signals are left to the process.
     """
     runner = web.AppRunner(
-        app, handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
+        app,
+        handle_signals=False,
+        access_log=None,
+        logger=_LOG,
+        shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
     loop = asyncio.get_running_loop()

@@ -73,3 +73,25 @@ async def test_an_address_that_is_taken_is_said(address: tuple[str, int]) -> Non
     ):
         async with serving(web.Application(), host, port):
             pass
+
+
+async def test_what_is_no_http_fills_no_log(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    for rude in (b"\x16\x03\x01\x02\r\n\r\n", b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n"):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(rude)
+        assert (await reader.readline()).split()[1] == b"400"
+        writer.close()
+    assert caplog.records == []
+
+
+async def test_a_bug_of_ours_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        raise ZeroDivisionError
+
+    app = web.Application()
+    app.router.add_get("/", broken)
+    async with serving(app, "127.0.0.1", 0) as (host, port), ClientSession() as session:
+        assert (await session.get(f"http://{host}:{port}/")).status == 500
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
