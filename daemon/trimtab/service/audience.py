@@ -72,8 +72,8 @@ class Listener(Protocol):
         """A dependency is left alone, probed, or asked again."""
         ...
 
-    def recalled(self, recollection: Recollection) -> None:
-        """The journal was opened, and this is what it had kept."""
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
+        """The journal was opened: what it had kept, and of which deployments nothing can be read."""
         ...
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
@@ -114,7 +114,7 @@ class Silence:
     def circuit_changed(self, circuit: CircuitStatus) -> None:
         """A dependency is left alone, probed, or asked again."""
 
-    def recalled(self, recollection: Recollection) -> None:
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
@@ -199,10 +199,10 @@ class Audience:
         for listener in self._listeners:
             _guarded(listener.circuit_changed, circuit)
 
-    def recalled(self, recollection: Recollection) -> None:
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
         for listener in self._listeners:
-            _guarded(listener.recalled, recollection)
+            _guarded(listener.recalled, recollection, out_of_reach)
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended."""

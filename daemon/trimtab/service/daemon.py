@@ -253,7 +253,9 @@ class Daemon:
         self._journalled.note_policies({} if files is None else files.documents)
         self._interrupted.take(recollection.unfinished, recollection.until)
         self.fleet.expect(recollection.memory.deployments)
-        self._audience.recalled(recollection)
+        self._audience.recalled(
+            recollection, self.fleet.out_of_reach(recollection.memory.deployments)
+        )
         return True
 
     def stop(self) -> None:

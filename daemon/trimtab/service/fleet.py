@@ -116,6 +116,10 @@ class Fleet:
         known = self.deployments
         return tuple(name for name in names if name not in known and self._is_read(name))
 
+    def out_of_reach(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Name those of ``names`` that no target reaches: their account left the settings."""
+        return tuple(name for name in names if self.target_of(name) is None)
+
     def _is_read(self, name: str) -> bool:
         view = self._view_of(name)
         return view is not None and view.read_at is not None and name not in view.expected

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLICY})
 """Holds that somebody should look at."""
 
+NAMES_TOLD_MAX = 20
+"""Names in one line; the count beside them is of all."""
+
 SLOW_SHARE = 0.5
 """An evaluation that takes more than this share of the tick interval is called slow."""
 
@@ -199,7 +202,7 @@ class Narrator(Silence):
             sentence=circuit.sentence or None,
         )
 
-    def recalled(self, recollection: Recollection) -> None:
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """Log what the journal had kept."""
         until = recollection.until
         self._log.info(
@@ -208,6 +211,14 @@ class Narrator(Silence):
             unfinished=[order.deployment for order in recollection.unfinished],
             until=None if until is None else datetime.fromtimestamp(until, tz=UTC).isoformat(),
         )
+        if out_of_reach:
+            self._log.warning(
+                "deployments_out_of_reach",
+                deployments=list(out_of_reach[:NAMES_TOLD_MAX]),
+                count=len(out_of_reach),
+                sentence="remembered, but no account in the settings reaches them; they are neither "
+                "written to nor forgotten",
+            )
 
     def overridden(self, change: OverrideChange) -> None:
         """Log what a person ordered or lifted, one line for each order."""

@@ -267,7 +267,9 @@ async def test_an_account_that_was_not_read_yet_does_not_look_deleted_after_a_re
     assert EventKind.GONE not in second.events
 
 
-async def test_an_account_that_left_the_settings_is_not_forgotten_as_deleted() -> None:
+async def test_an_account_that_left_the_settings_is_said_once_and_not_forgotten_as_deleted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     first = Scene()
     async with first.daemon:
         await pass_time(first.clock, 30.0)
@@ -279,6 +281,7 @@ async def test_an_account_that_left_the_settings_is_not_forgotten_as_deleted() -
         await pass_time(second.clock, 4000.0, step=5.0)
         assert CHAT in second.daemon.engine.memory.deployments
     assert EventKind.GONE not in second.events
+    assert capsys.readouterr().out.count("deployments_out_of_reach") == 1
 
 
 @pytest.mark.parametrize("is_there", [True, False])
