@@ -335,7 +335,7 @@ class Auditor:
             broken = ("within the bounds", f"{count} is in none of {ends}")
         elif all(lower <= current <= upper for lower, upper in ends):
             # Else bounds win over rates, and over what the load says.
-            broken = self._pace(watch, spec, current, count, now)
+            broken = self._pace(watch, spec, current, count, now, is_ordered=is_ordered)
             if broken is None and not is_ordered and not look.has_schedules:
                 broken = self._stabilization(watch, spec, current, count, now) or self._reasons(
                     watch, spec, current, count, now
@@ -360,7 +360,14 @@ class Auditor:
         return lower, upper
 
     def _pace(
-        self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float
+        self,
+        watch: Watch,
+        spec: PolicySpec,
+        current: int,
+        count: int,
+        now: float,
+        *,
+        is_ordered: bool,
     ) -> tuple[str, str] | None:
         period = spec.down_period if count < current else spec.up_period
         certain = 0
@@ -381,7 +388,7 @@ class Auditor:
                 return ("no faster down than allowed", f"{current} -> {count}, at least {limit}")
         else:
             since = [now - one.at for one in watch.moves if one.is_applied and one.is_answered]
-            if since and min(since) < spec.cooldown:
+            if since and min(since) < spec.cooldown and not is_ordered:
                 return ("no rise before the cooldown is over", f"{min(since):.0f} s after a move")
             moved = certain + sum(change for change in perhaps if change < 0)
             limit = spec.highest_allowed(current, moved)

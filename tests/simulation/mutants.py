@@ -14,11 +14,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_FOUND, OUT_OF_DATE = 3, 4
@@ -35,12 +36,29 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A broken daemon, what is wrong with it, and within how many small worlds it is caught."""
+    """A broken daemon, what is wrong with it, and within how many small worlds it is caught.
+
+    ``emphasis`` is what the worlds have more of than their seeds say: what is broken must be used.
+    """
 
     name: str
     what: str
     changes: tuple[Change, ...]
     seeds: int = 40
+    emphasis: Mapping[str, Any] = field(default_factory=dict)
+
+
+OFTEN_KILLED: Mapping[str, Any] = {"kills_per_hour": 4.0, "kill_when_writing": 0.9}
+
+
+def _deeds(*people: str) -> dict[str, Any]:
+    """Worlds in which people do these things, often."""
+    return {"people": people, "deeds_per_hour": 8.0, "traffic_changes_per_hour": 12.0}
+
+
+def _storms(*kinds: str) -> dict[str, Any]:
+    """Worlds in which these storms rage, often, and load changes."""
+    return {"storms": kinds, "storms_per_hour": 6.0, "traffic_changes_per_hour": 12.0}
 
 
 def say(text: str) -> None:
@@ -49,9 +67,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _mutant(name: str, what: str, *changes: tuple[str, str, str], seeds: int = 40) -> Mutant:
+def _mutant(
+    name: str, what: str, *changes: tuple[str, str, str], seeds: int = 40, **emphasis: Any
+) -> Mutant:
     found = tuple(Change(f"trimtab.{module}", old, new) for module, old, new in changes)
-    return Mutant(name, what, found, seeds)
+    return Mutant(name, what, found, seeds, emphasis)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -108,6 +128,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "            self.engine.recall(recollection.memory)\n",
             "            pass\n",
         ),
+        **OFTEN_KILLED,
     ),
     _mutant(
         "ignores-updating",
@@ -117,6 +138,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if case.deployment.state is not State.UPDATING:\n",
             "    if case.deployment.state is not None:\n",
         ),
+        **_deeds("change_shape"),
     ),
     _mutant(
         "ignores-failed",
@@ -126,6 +148,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "        or _state(case.deployment)\n",
             "",
         ),
+        **_deeds("fail", "undelete"),
     ),
     _mutant(
         "ignores-deletion",
@@ -140,6 +163,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if deployment.deleted_at is not None or deployment.purged_at is not None:\n",
             "    if deployment.deleted_at == -1.0:\n",
         ),
+        **_deeds("delete", "create"),
     ),
     _mutant(
         "ignores-expiry",
@@ -149,6 +173,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    return deployment.expires_at is not None and deployment.expires_at <= now\n",
             "    return False\n",
         ),
+        **_deeds("expire"),
     ),
     _mutant(
         "ignores-near-expiry",
@@ -158,7 +183,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    expires_at = case.deployment.expires_at\n    if expires_at is None:\n",
             "    expires_at = case.deployment.expires_at\n    if expires_at is not None or True:\n",
         ),
-        seeds=80,
+        **_deeds("expire"),
     ),
     _mutant(
         "ignores-advise",
@@ -195,6 +220,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if standing.pause is not None:\n        return _said(standing.pause)\n",
             "",
         ),
+        overrides_per_hour=4.0,
     ),
     _mutant(
         "trusts-pinned-bounds",
@@ -216,7 +242,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if wire in memory.doubtful:\n",
             "    if not memory and wire in memory.doubtful:\n",
         ),
-        seeds=150,
+        **_storms("applied_late", "hung"),
     ),
     _mutant(
         "missing-is-zero",
@@ -247,7 +273,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    return isfinite(value) and value >= 0\n",
             "    return isfinite(value)\n",
         ),
-        seeds=80,
+        **_storms("garbage_metrics"),
     ),
     _mutant(
         "believes-infinities",
@@ -262,7 +288,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "        if not isfinite(one.value):\n",
             "        if one.value is None:\n",
         ),
-        seeds=80,
+        **_storms("garbage_metrics"),
     ),
     _mutant(
         "rate-limit-with-the-wrong-sign",
@@ -317,7 +343,8 @@ MUTANTS: tuple[Mutant, ...] = (
             "        return tuple(name for name in names if name not in known and self._is_read(name))\n",
             "        return tuple(name for name in names if name not in known)\n",
         ),
-        seeds=120,
+        accounts=2,
+        **OFTEN_KILLED,
     ),
     _mutant(
         "half-a-pin",
@@ -336,6 +363,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "        if known is None or known.until_monotonic <= self._clock.monotonic():\n",
             "        if known is None:\n",
         ),
+        **_storms("error_503", "refused"),
     ),
     _mutant(
         "interrupted-for-ever",
@@ -345,7 +373,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "        if outcome is not None:\n",
             "        if outcome is not None and False:\n",
         ),
-        seeds=80,
+        **OFTEN_KILLED,
     ),
     _mutant(
         "scrapes-all-the-time",
@@ -414,7 +442,7 @@ def hunt(mutant: Mutant) -> int:
         if plan.is_large:
             continue
         tried += 1
-        broken = run_plan(plan).broken
+        broken = run_plan(replace(plan, **mutant.emphasis)).broken
         if broken is not None:
             say(f"{mutant.name}: caught in world {tried} (seed {seed}): {broken.promise}")
             return 0
