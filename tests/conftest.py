@@ -23,6 +23,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seeds",
         metavar="A-B",
-        default="21-30",
+        default="21-28",
         help="run tests/simulation on the worlds of these seeds instead of a few small ones",
     )

@@ -115,7 +115,7 @@ def _results(
     pool: ProcessPoolExecutor, options: argparse.Namespace, started: float
 ) -> Iterator[tuple[Report | None, str, float]]:
     """Hand out seeds in small batches, so that an end by time is near the time."""
-    batch = options.processes * 8
+    batch = options.processes * 3
     seeds = list(options.seeds)
     for begin in range(0, len(seeds), batch):
         if options.seconds is not None and time.perf_counter() - started > options.seconds:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.simulation.mutants import MUTANTS, Mutant, by_name, hunt_apart
 
-QUICK = ("no-read-back", "no-intention", "missing-is-zero")
+QUICK = ("no-read-back", "no-intention", "rate-limit-with-the-wrong-sign")
 
 
 def test_there_are_enough_of_them() -> None:
