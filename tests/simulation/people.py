@@ -134,6 +134,11 @@ class People:
             self._note("", f"an order is refused: {answer}")
             return
         self.counts[f"override_{kind}"] += 1
+        # A newer order of the same kind takes the place of the older one, also if it ends earlier.
+        self._orders = [
+            one.ended(self.world.now()) if (one.kind, one.deployment) == (kind, subject) else one
+            for one in self._orders
+        ]
         is_kept = journalled_in_time and process.journal.status.mode is JournalMode.DURABLE
         self._orders.append(
             Ordered(kind, subject, self.world.now(), until, replicas, blocks, is_kept)
