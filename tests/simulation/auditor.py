@@ -16,7 +16,7 @@ from math import ceil, isfinite
 from typing import Any
 
 from tests.simulation.policies import PolicyBook, PolicySpec
-from tests.simulation.trail import Trail, ViolationError
+from tests.simulation.trail import Trail, ViolationError, violation
 from tests.simulation.weather import operation_of
 
 from trimtab.emulator.fields import parse_timestamp
@@ -111,7 +111,7 @@ class Auditor:
     def violated(self, promise: str, subject: str, text: str) -> None:
         """Keep the first violation and stop the world."""
         if self.broken is None:
-            self.broken = ViolationError(self.seed, promise, subject, text, self.trail)
+            self.broken = violation(self.seed, promise, subject, text, self.trail)
             self.world.stop()
 
     def forget(self) -> None:

@@ -51,13 +51,20 @@ class Trail:
 class ViolationError(AssertionError):
     """A promise was broken, in which world and what led to it."""
 
-    def __init__(self, seed: int, promise: str, subject: str, text: str, trail: Trail) -> None:
-        self.seed = seed
+    def __init__(self, promise: str, story: str) -> None:
         self.promise = promise
-        self.subject = subject
-        lines = "\n".join(f"  {one}" for one in trail.about(subject))
-        super().__init__(
-            f"seed {seed}: {promise}: {subject or 'the daemon'}: {text}\n"
-            f"what happened to it before:\n{lines}\n"
-            f"to repeat: python -m tests.simulation.runner --seeds {seed} --verbose"
-        )
+        super().__init__(promise, story)  # both, or it could not travel between processes
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+def violation(seed: int, promise: str, subject: str, text: str, trail: Trail) -> ViolationError:
+    """Tell the story of a broken promise: the seed, what led to it, and how to repeat it."""
+    lines = "\n".join(f"  {one}" for one in trail.about(subject))
+    return ViolationError(
+        promise,
+        f"seed {seed}: {promise}: {subject or 'the daemon'}: {text}\n"
+        f"what happened to it before:\n{lines}\n"
+        f"to repeat: python -m tests.simulation.runner --seeds {seed} --verbose",
+    )
