@@ -235,16 +235,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
     _mutant(
-        "forgets-doubtful-writes",
-        "a write that arrives late is taken for a person's",
-        (
-            "core.adoption",
-            "    if wire in memory.doubtful:\n",
-            "    if not memory and wire in memory.doubtful:\n",
-        ),
-        **_storms("applied_late", "hung"),
-    ),
-    _mutant(
         "missing-is-zero",
         "no data is no load",
         (
