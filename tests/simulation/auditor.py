@@ -67,8 +67,10 @@ class Move:
 
     at: float
     change: int
+    count: int
     is_applied: bool = False
     is_answered: bool = False
+    was_seen: bool = False
 
 
 @dataclass(slots=True)
@@ -143,8 +145,9 @@ class Auditor:
         self._check_write(process, name, watch, low, high)
         spec = self.book.specs[watch.policy]
         count = 0 if watch.look is None else watch.look.count(spec)
-        watch.sent = Move(self.world.daemon_now(), low - count)
-        watch.moves.append(watch.sent)
+        if not _is_repetition(watch, low, low - count):
+            watch.sent = Move(self.world.daemon_now(), low - count, low)
+            watch.moves.append(watch.sent)
         watch.sender = process
         watch.is_open = True
         watch.looked_since_send = False
@@ -201,6 +204,8 @@ class Auditor:
             watch.look = self._look(process, message)
             watch.looked_since_send = True
             look = watch.look
+            if watch.sent is not None and look.minimum == watch.sent.count:
+                watch.sent.was_seen = True
             self.trail.add(
                 "read",
                 name,
@@ -374,6 +379,8 @@ class Auditor:
         perhaps: list[int] = []
         for move in watch.moves:
             age = now - move.at
+            if move is watch.sent and _is_repetition(watch, count, count - current):
+                continue  # the same absolute numbers once more, after a look that was too old
             if move is watch.sent and not move.is_applied and not move.is_answered:
                 perhaps.append(move.change)
             elif age < period:
@@ -431,6 +438,12 @@ class Auditor:
         if not any(wish >= count for wish in wishes) and not may_be_busy and not is_fallback:
             return ("never up without a reason", f"{current} -> {count}, wishes {wishes[-4:]}")
         return None
+
+
+def _is_repetition(watch: Watch, count: int, change: int) -> bool:
+    """Whether a write says only what the last one said, because nobody saw that one take effect."""
+    sent = watch.sent
+    return sent is not None and (sent.count, sent.change) == (count, change) and not sent.was_seen
 
 
 def _name(call: Call) -> str:
