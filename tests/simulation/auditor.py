@@ -32,6 +32,9 @@ LOOK_SECONDS_MAX = 12.0
 TRANSIT_SECONDS_MAX = 240.0
 """An order may wait a minute, and reading again before the write may be retried for long."""
 
+ORDER_SECONDS_MAX = 75.0
+"""An order may wait a minute for its turn, and is looked at once more."""
+
 SLACK_SECONDS = 15.0
 """From hearing of a load until the evaluation that makes a wish of it."""
 
@@ -412,7 +415,10 @@ class Auditor:
         steady = self.world.now() - self.book.unchanged_since(spec.name)
         if window <= 0 or steady < spec.down_stabilization + GRACE_SECONDS:
             return None
-        heard = [load for at, load in watch.loads if at >= max(since, watch.windows_since)]
+        since = max(since, watch.windows_since)
+        # What came after the decision could not be known to it.
+        decided_at = now - ORDER_SECONDS_MAX
+        heard = [load for at, load in watch.loads if since <= at <= decided_at]
         # What is within the tolerance of a count wishes for that count.
         highest = max((ceil(load / spec.target / 1.1 - 1e-6) for load in heard), default=0)
         if count >= min(highest, current):
