@@ -213,7 +213,10 @@ class Engine:
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
             policies = [one for one in self._matcher.policies if one.name == order.policy]
-            memory = with_move(memory, change, rule=order.rule, policies=policies)
+            is_certain = outcome.status is WriteStatus.APPLIED
+            memory = with_move(
+                memory, change, rule=order.rule, policies=policies, is_certain=is_certain
+            )
         if outcome.status is WriteStatus.APPLIED:  # when it is seen, it is nobody else's move
             memory = memory._replace(counted=order.to_replicas)
         watched = asked(memory.watched, outcome)

@@ -93,7 +93,7 @@ class DeploymentMemory(NamedTuple):
 
     ``lows`` and ``highs`` are the recommendations of the up and down stabilisation windows, thinned
     to what a minimum (maximum) over the window can still depend on. ``moves`` are our own changes,
-    for the rate limits. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
+    for the rate limits, ``doubtful_moves`` those that may have been made. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
     when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
     were not seen applied: should they turn up on the wire, nobody else has been there.
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
@@ -121,6 +121,7 @@ class DeploymentMemory(NamedTuple):
     gone_at: float | None = None
     shadow: Shadow | None = None
     watched: Watched = UNWATCHED
+    doubtful_moves: tuple[At, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "lows": [list(at) for at in one.lows],
         "highs": [list(at) for at in one.highs],
         "moves": [list(at) for at in one.moves],
+        "doubtful_moves": [list(at) for at in one.doubtful_moves],
         "counted": one.counted,
         "rules": dict(one.rules),
         "damped": {
@@ -252,6 +254,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         lows=_times(one["lows"]),
         highs=_times(one["highs"]),
         moves=_times(one["moves"]),
+        doubtful_moves=_times(one["doubtful_moves"]),
         counted=cast("int | None", one["counted"]),
         rules=cast("dict[str, JsonValue]", one["rules"]),
         damped={

@@ -155,6 +155,25 @@ def test_a_write_of_unknown_outcome_counts_against_the_limit() -> None:
     assert w.step(after=5.0, load=90.0).verdict == Hold(Reason.RATE_LIMITED)
 
 
+def test_a_write_that_may_not_have_been_made_gives_no_room_for_one_the_other_way() -> None:
+    limits = moves(replicas(3, period=60.0))
+    w = world(5, up=limits, down=limits)
+    w.step(load=80.0)
+    (order,) = w.orders
+    assert order.to_replicas == 8
+    w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.UNKNOWN, sentence="lost"))
+    assert w.step(after=5.0, load=10.0).desired == 2
+
+
+def test_a_write_of_unknown_outcome_starts_the_cooldown() -> None:
+    w = world(2, up=MoveRules(stabilization_seconds=0.0, cooldown_seconds=60.0))
+    w.step(load=90.0)
+    (order,) = w.orders
+    w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.UNKNOWN, sentence="lost"))
+    assert w.step(after=30.0, load=90.0).verdict == Hold(Reason.COOLDOWN)
+    assert w.step(after=31.0, load=90.0).verdict == ScaleUp(Reason.DEMAND)
+
+
 def test_a_write_that_was_not_applied_is_free_to_be_tried_again() -> None:
     w = world(2, up=moves(replicas(2, period=60.0)))
     assert w.step(load=90.0).desired == 4
