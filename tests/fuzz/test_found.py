@@ -61,6 +61,7 @@ FOUND = {
         "overrides",
         json.dumps({"kind": "pause", "all": True, "reason": "x", "for": 10**330}),
     ),
+    "a row of the journal may be nested as deep as it likes": ("journal-rows", "[" * 100_000),
     "nor may the name of a signal": ("expressions", "signals['a\tb'] > 1.0"),
     "a name of a setting as long as the file is not repeated": (
         "settings",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trimtab.core.decision import WriteStatus
 from trimtab.journal.history import WriteRecord
 
 CLOCKS_APART_SECONDS = 1.0
 """The two processes' clocks are read one after the other, on a machine that may be busy."""
+
+MOMENT_SECONDS = 0.2
+"""Between the end of a write and the entry about it: which of two moments the limits looked at."""
 
 ON_ITS_WAY_SECONDS = 60.0
 """How long after its intention a write may arrive."""
@@ -72,27 +76,47 @@ class Ledger:
                 yield f"intended, and no end is known: {write}"
 
     def _too_fast(self, pairs: Sequence[tuple[Arrival, WriteRecord]]) -> Iterator[str]:
-        """The limits hold as if there had been one process all along."""
+        """The limits hold as if there had been one process all along.
+
+        The counts are what arrived. A move is judged at the time of its decision, and looked back at
+        from the time when its end was known, which after a kill may be a while after it arrived.
+        """
         counts: dict[str, int] = {}
-        moves: dict[str, list[tuple[float, int]]] = {}
+        moves: dict[str, list[_Move]] = {}
         for arrival, write in pairs:
             if arrival.bounds is None:
                 continue
             name, new = arrival.deployment, arrival.bounds[0]
             # Before the first write the platform moved it as well, from then on nobody else.
             count = counts.get(name, write.order.from_replicas)
-            starts = self._starts(count, moves.get(name, ()), arrival.at)
+            starts = self._starts(count, moves.get(name, ()), write.order.at)
             if not any(abs(new - start) <= self.limits.replicas for start in starts):
-                yield f"{name} went from {starts} by {count} to {new} within a period: {arrival}"
-            moves.setdefault(name, []).append((arrival.at, new - count))
+                yield f"{name} went from {starts} by {count} to {new} within a period: {write}"
+            known_at = arrival.at if write.ended_at is None else write.ended_at
+            if known_at < arrival.at - CLOCKS_APART_SECONDS:
+                yield f"known before it arrived: {arrival}, {write}"
+            is_certain = write.status == WriteStatus.APPLIED
+            moves.setdefault(name, []).append(_Move(known_at, new - count, is_certain))
             counts[name] = new
 
-    def _starts(self, count: int, moves: Sequence[tuple[float, int]], now: float) -> set[int]:
-        """The counts that a period before ``now`` may have begun with, as exact as clocks are."""
-        period, doubt = self.limits.period_seconds, 2 * CLOCKS_APART_SECONDS
-        edges = [period - doubt, period + doubt]
-        edges += [now - at for at, _ in moves if abs(now - at - period) < doubt]
-        return {count - sum(by for at, by in moves if now - at < edge) for edge in edges}
+    def _starts(self, count: int, moves: Sequence[_Move], now: float) -> set[int]:
+        """The counts that the period before ``now`` may have begun with."""
+        starts = {count}
+        for move in moves:
+            since = now - move.at - self.limits.period_seconds
+            if not move.is_certain or abs(since) < MOMENT_SECONDS:
+                starts |= {start - move.by for start in starts}
+            elif since < 0:
+                starts = {start - move.by for start in starts}
+        return starts
+
+
+class _Move(NamedTuple):
+    """By how much a count changed, and from when on that was known; certain if it was seen at once."""
+
+    at: float
+    by: int
+    is_certain: bool
 
 
 def _fits(write: WriteRecord, arrival: Arrival) -> bool:

@@ -67,7 +67,10 @@ def as_text(kind: type[Value] | Any, value: Value) -> str:
 
 def from_text(kind: type[Value] | Any, text: str) -> Value:
     """Restore what ``as_text`` gave. Raises as ``unpack`` does."""
-    return cast("Value", decode(kind, json.loads(text)))
+    try:
+        return cast("Value", decode(kind, json.loads(text)))
+    except RecursionError:
+        raise ValueError("a value is nested too deeply to be ours") from None
 
 
 def compressed(plain: bytes, *, level: int = 1) -> bytes:
