@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.core.decision import Outcome, Tick
-    from trimtab.journal.port import Recollection
+    from trimtab.journal.port import JournalStatus, Recollection
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
@@ -72,6 +72,10 @@ class Listener(Protocol):
         """A dependency is left alone, probed, or asked again."""
         ...
 
+    def journal_changed(self, status: JournalStatus) -> None:
+        """The journal is in another mode."""
+        ...
+
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened: what it had kept, and of which deployments nothing can be read."""
         ...
@@ -113,6 +117,9 @@ class Silence:
 
     def circuit_changed(self, circuit: CircuitStatus) -> None:
         """A dependency is left alone, probed, or asked again."""
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """The journal is in another mode."""
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
@@ -198,6 +205,11 @@ class Audience:
         """A dependency is left alone, probed, or asked again."""
         for listener in self._listeners:
             _guarded(listener.circuit_changed, circuit)
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """The journal is in another mode."""
+        for listener in self._listeners:
+            _guarded(listener.journal_changed, status)
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""

@@ -28,6 +28,7 @@ from trimtab.service.fleet_reader import FleetReader
 from trimtab.service.gate import Gate
 from trimtab.service.instruments import Instruments
 from trimtab.service.interrupted import Interrupted
+from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
 from trimtab.service.observer import Inbox, Observer
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from trimtab.core.memory import Memory
     from trimtab.core.policy import Policy
     from trimtab.journal.port import Journal
+    from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.reload import PolicyFiles, Reload
     from trimtab.service.status import StatusSnapshot
@@ -59,6 +61,9 @@ if TYPE_CHECKING:
 
 DRAIN_SHARE = 0.9
 """Of the shutdown's time, for writes in flight; the rest closes connections."""
+
+LOOK_SECONDS = 1.0
+"""How often to look at how the journal is while it does not open; afterwards at each evaluation."""
 
 RELOAD_SECONDS_MAX = 30.0
 """How long a request to reload may take, of real time: files are read in real time."""
@@ -128,6 +133,9 @@ class Daemon:
             plugins=plugins,
             lead_times=lead_times,
         )
+        self._journal_watch = JournalWatch(
+            self._journalled.journal, on_change=self._audience.journal_changed
+        )
         self._policy_files = policy_files
         self.fleet = Fleet(clock, guarded_targets)
         self._inbox = Inbox()
@@ -158,7 +166,7 @@ class Daemon:
             inbox=self._inbox,
             trigger=self._trigger,
             actuator=self._actuator,
-            on_evaluation=self._audience.evaluated,
+            on_evaluation=self._take_evaluation,
         )
         self._overrides = Overrides(
             clock,
@@ -240,7 +248,13 @@ class Daemon:
         recall = asyncio.ensure_future(self._journalled.recall())
         stopped = asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.wait({recall, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            while not (recall.done() or stopped.done()):
+                await asyncio.wait(
+                    {recall, stopped},
+                    timeout=LOOK_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                self._journal_watch.look()
         finally:
             is_recalled = recall.done() and not recall.cancelled()
             recall.cancel()
@@ -328,6 +342,10 @@ class Daemon:
             return None
         async with asyncio.timeout(RELOAD_SECONDS_MAX):
             return await self._reloader.reload(ReloadTrigger.REQUEST)
+
+    def _take_evaluation(self, evaluation: Evaluation) -> None:
+        self._audience.evaluated(evaluation)
+        self._journal_watch.look()
 
     def _take_outcome(self, outcome: Outcome) -> None:
         self._controller.take_outcome(outcome)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trimtab.core.decision import Outcome
+    from trimtab.journal.port import JournalStatus
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.metric_names import Metric
@@ -49,6 +50,7 @@ class Instruments(Silence):
         self._withheld = self._counter(names.WITHHELD)
         self._restarts = self._counter(names.TASK_RESTARTS)
         self._interrupted = self._counter(names.INTERRUPTED)
+        self._journal_changes = self._counter(names.JOURNAL_CHANGES)
         self._circuits = self._counter(names.CIRCUIT_CHANGES)
         self._target_requests = self._counter(names.TARGET_REQUESTS)
         self._source_polls = self._counter(names.SOURCE_POLLS)
@@ -111,6 +113,10 @@ class Instruments(Silence):
         """Count how a write of an earlier run ended."""
         self._interrupted.labels(outcome.status).inc()
 
+    def journal_changed(self, status: JournalStatus) -> None:
+        """Count another mode of the journal."""
+        self._journal_changes.labels(status.mode).inc()
+
     def circuit_changed(self, circuit: CircuitStatus) -> None:
         """Count a change of a circuit breaker."""
         self._circuits.labels(circuit.dependency, circuit.state).inc()
@@ -164,6 +170,8 @@ class Instruments(Silence):
                 self._writes.labels(outcome, direction)
         for pair in product(names.OVERRIDE_KINDS, names.OVERRIDE_CHANGES):
             self._overrides.labels(*pair)
+        for mode in names.JOURNAL_MODES:
+            self._journal_changes.labels(mode)
         for result in names.RELOAD_RESULTS:
             self._reloads.labels(result)
         for reason in names.WITHHELD_REASONS:

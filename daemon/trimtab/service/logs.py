@@ -19,6 +19,7 @@ from trimtab.core.decision import Hold, Reason, WriteStatus
 from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.service.audience import Silence
 from trimtab.service.breaker import CircuitState
+from trimtab.service.gate import WRITABLE_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Event, Outcome
     from trimtab.core.overrides import Override
-    from trimtab.journal.port import Recollection
+    from trimtab.journal.port import JournalStatus, Recollection
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
@@ -201,6 +202,11 @@ class Narrator(Silence):
             state=circuit.state.value,
             sentence=circuit.sentence or None,
         )
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """Log another mode of the journal; the sentence says what to do."""
+        tell = self._log.info if status.mode in WRITABLE_MODES else self._log.warning
+        tell("journal", mode=status.mode.value, sentence=status.sentence)
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """Log what the journal had kept."""

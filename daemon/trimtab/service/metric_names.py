@@ -54,6 +54,11 @@ CLOCK_JUMPS = Metric(
 JOURNAL_MODE = Metric(
     "trimtab_journal_mode", "How well things are kept; 1 for the mode it is in.", ("mode",)
 )
+JOURNAL_CHANGES = Metric(
+    "trimtab_journal_mode_changes_total",
+    "Changes of the journal's mode, by the new one.",
+    ("mode",),
+)
 JOURNAL_SINCE = Metric(
     "trimtab_journal_mode_since_timestamp_seconds", "Since when the journal is in its mode."
 )

@@ -210,6 +210,20 @@ async def test_a_journal_that_somebody_else_holds_stops_writes_even_where_none_i
     assert scene.target.writes == []
 
 
+async def test_each_change_of_the_journals_mode_is_told_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene = Scene()
+    async with scene.daemon:
+        await pass_time(scene.clock, 20.0)
+        scene.journal.mode = JournalMode.FULL
+        await pass_time(scene.clock, 100.0)
+        scene.journal.mode = JournalMode.DURABLE
+        await pass_time(scene.clock, 100.0)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "] journal " in line]
+    assert ["full" in lines[0], "durable" in lines[1], len(lines)] == [True, True, 2]
+
+
 async def test_while_another_process_holds_the_journal_the_daemon_lives_and_waits() -> None:
     scene = Scene(ScriptedJournal(mode=JournalMode.LOCKED))
     scene.journal.is_free.clear()
