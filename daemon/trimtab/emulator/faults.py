@@ -127,7 +127,7 @@ class Faults:
 
     def holds(self, kind: FaultKind, target: str, now: float) -> bool:
         """Say whether a fault of the world is in force for this resource (nothing is counted)."""
-        return any(
+        return bool(self._armed) and any(
             fault.kind is kind and fault.matches("*", target, now) for fault in self._armed.values()
         )
 
