@@ -375,7 +375,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "targets.fireworks.transport",
-            "            await self._buckets[call.bucket].acquire()\n",
+            "            await self._buckets[call.bucket].acquire(wait_seconds_max=wait_seconds_max)\n",
             "",
         ),
     ),

@@ -22,7 +22,7 @@ PEOPLE = (
     "schedule",
 )
 HOUR = 3600.0
-LARGE_WORLDS = 0.12
+LARGE_WORLDS = 0.16
 """The share of seeds with thirty deployments and more."""
 
 HEALING_SECONDS = 2.5 * HOUR
@@ -81,9 +81,9 @@ def draw_plan(seed: int) -> Plan:
         policies=rng.randint(1, 3),
         deployments=rng.randint(30, 45) if is_large else rng.randint(1, 5),
         chaos_seconds=(rng.uniform(3.0, 6.0) if is_large else rng.uniform(1.0, 5.0)) * HOUR,
-        tick_seconds=rng.choice([60.0, 90.0] if is_large else [15.0, 30.0, 60.0, 60.0]),
-        refresh_seconds=rng.choice([60.0, 120.0] if is_large else [20.0, 45.0, 90.0]),
-        metrics_seconds=rng.choice([60.0, 120.0] if is_large else [30.0, 60.0, 60.0]),
+        tick_seconds=rng.choice([60.0, 120.0, 120.0] if is_large else [15.0, 60.0, 60.0, 120.0]),
+        refresh_seconds=rng.choice([60.0, 120.0, 120.0] if is_large else [20.0, 60.0, 120.0]),
+        metrics_seconds=rng.choice([60.0, 120.0, 120.0] if is_large else [30.0, 60.0, 120.0]),
         latency_seconds=rng.choice([0.0, 0.05, 0.3, 2.0]),
         storms=() if is_calm else storms,
         storms_per_hour=rng.choice([0.5, 2.0, 6.0]),

@@ -94,7 +94,8 @@ class DeploymentMemory(NamedTuple):
     ``lows`` and ``highs`` are the recommendations of the up and down stabilisation windows, thinned
     to what a minimum (maximum) over the window can still depend on. ``moves`` are our own changes,
     for the rate limits, ``doubtful_moves`` those that may have been made. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
-    when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
+    when the lifecycle last forbade to act on it. ``superseded`` are bounds that trimtab wrote before ``written``: an old view may
+    still show them. ``doubtful`` are bounds that trimtab sent and that
     were not seen applied: should they turn up on the wire, nobody else has been there.
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
     ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are
@@ -122,6 +123,7 @@ class DeploymentMemory(NamedTuple):
     shadow: Shadow | None = None
     watched: Watched = UNWATCHED
     doubtful_moves: tuple[At, ...] = ()
+    superseded: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "highs": [list(at) for at in one.highs],
         "moves": [list(at) for at in one.moves],
         "doubtful_moves": [list(at) for at in one.doubtful_moves],
+        "superseded": [list(pair) for pair in one.superseded],
         "counted": one.counted,
         "rules": dict(one.rules),
         "damped": {
@@ -242,9 +245,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
             before_max_replicas=written[3],
             at=written[4],
         ),
-        doubtful=tuple(
-            Pair(low, high) for low, high in cast("list[tuple[int, int]]", one["doubtful"])
-        ),
+        doubtful=_pairs(one["doubtful"]),
         latest={
             signal: Latest(*sample)
             for signal, sample in cast(
@@ -255,6 +256,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         highs=_times(one["highs"]),
         moves=_times(one["moves"]),
         doubtful_moves=_times(one["doubtful_moves"]),
+        superseded=_pairs(one["superseded"]),
         counted=cast("int | None", one["counted"]),
         rules=cast("dict[str, JsonValue]", one["rules"]),
         damped={
@@ -305,6 +307,10 @@ def _load_damped(damped: JsonObject) -> RuleMemory:
         highs=_times(damped["highs"]),
         moved=None if moved is None else At(*moved),
     )
+
+
+def _pairs(pairs: JsonValue) -> tuple[Pair, ...]:
+    return tuple(Pair(low, high) for low, high in cast("list[tuple[int, int]]", pairs))
 
 
 def _times(pairs: JsonValue) -> tuple[At, ...]:
