@@ -71,6 +71,11 @@ def test_what_adds_up_is_no_fault() -> None:
     assert faults(writes, [an_arrival(), lost]) == ""
 
 
+def test_a_step_back_is_no_step_too_far() -> None:
+    writes = [a_write(), a_write(at=105.0, replicas=2)]
+    assert faults(writes, [an_arrival(), an_arrival(at=105.5, replicas=2)]) == ""
+
+
 @pytest.mark.parametrize(
     ("writes", "arrivals", "words"),
     [

@@ -90,7 +90,8 @@ class Ledger:
             # Before the first write the platform moved it as well, from then on nobody else.
             count = counts.get(name, write.order.from_replicas)
             starts = self._starts(count, moves.get(name, ()), write.order.at)
-            if not any(abs(new - start) <= self.limits.replicas for start in starts):
+            way = 1 if new > count else -1
+            if not any((new - start) * way <= self.limits.replicas for start in starts):
                 yield f"{name} went from {starts} by {count} to {new} within a period: {write}"
             known_at = arrival.at if write.ended_at is None else write.ended_at
             if known_at < arrival.at - CLOCKS_APART_SECONDS:
