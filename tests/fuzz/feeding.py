@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from time import perf_counter, process_time, sleep
 
-from subjects import Subject
+from subjects import Subject, scratch_folder
 
 HANG_SECONDS = 20.0
 """An input that takes longer than this, on a machine that may be busy, hangs."""
@@ -82,6 +82,7 @@ def trouble_outside(subject: Subject, data: bytes) -> str | None:
 
 def _watched(subject: Subject, inputs: Callable[[], Iterator[bytes]]) -> Run:
     started = perf_counter()
+    scratch_folder()  # before the fork: a child ends without tidying up
     size = _HEAD.size + _WHAT_BYTES_MAX + 2 * max(subject.bytes_max, 256 * 1024)
     with tempfile.TemporaryFile() as file:
         file.truncate(size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -339,14 +338,22 @@ def feed_settings(data: bytes) -> None:
 
 
 @cache
-def _folder() -> Path:
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
     shared_memory = Path("/dev/shm")  # noqa: S108  a file that is written a million times
     where = shared_memory if shared_memory.is_dir() else None
-    return Path(tempfile.mkdtemp(prefix=f"trimtab-fuzz-{os.getpid()}-", dir=where))
+    return tempfile.TemporaryDirectory(prefix="trimtab-fuzz-", dir=where)
+
+
+def scratch_folder() -> Path:
+    """Where subjects that read files put them; goes with the process that asked first.
+
+    Whoever forks asks before, as children end without tidying up.
+    """
+    return Path(_scratch_folder().name)
 
 
 def _scratch(name: str) -> Path:
-    return _folder() / name
+    return scratch_folder() / name
 
 
 # -- what people order over HTTP, and what the journal gives back -------------------------------
@@ -395,7 +402,7 @@ def feed_journal_rows(data: bytes) -> None:
 def feed_journal_files(data: bytes) -> None:
     """A file where the journal should be: read, or refused with ``JournalError``."""
     path = _scratch("journal.db")
-    for left_behind in _folder().glob("journal.db*"):
+    for left_behind in scratch_folder().glob("journal.db*"):
         left_behind.unlink()
     path.write_bytes(data)
     try:
