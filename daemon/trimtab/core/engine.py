@@ -73,6 +73,7 @@ class Engine:
         self._deployments: dict[str, DeploymentMemory] = {}
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
+        self._resumed: set[str] = set()
         self._reliefs: dict[str, tuple[Relief, ...]] = {}
         self.recall(memory or Memory())
 
@@ -175,6 +176,7 @@ class Engine:
         Its deployment is held until ``record`` is called with what reading back has shown.
         """
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
+        self._resumed.add(order.deployment)
 
     def hand_back(self, now: float, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
         """Return the writes that restore what people meant, where the policies ask for that.
@@ -204,6 +206,9 @@ class Engine:
         """
         order = outcome.order
         self._in_flight.pop(order.deployment, None)
+        # Of an order taken over it is not known when it was carried out, only that it was.
+        is_timed = order.deployment not in self._resumed
+        self._resumed.discard(order.deployment)
         memory = self._deployments.get(order.deployment)
         if memory is None or outcome.status is WriteStatus.VOID:
             return
@@ -213,13 +218,13 @@ class Engine:
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
             policies = [one for one in self._matcher.policies if one.name == order.policy]
-            is_certain = outcome.status is WriteStatus.APPLIED
+            is_certain = outcome.status is WriteStatus.APPLIED and is_timed
             memory = with_move(
                 memory, change, rule=order.rule, policies=policies, is_certain=is_certain
             )
         if outcome.status is WriteStatus.APPLIED:  # when it is seen, it is nobody else's move
             memory = memory._replace(counted=order.to_replicas)
-        watched = asked(memory.watched, outcome)
+        watched = asked(memory.watched, outcome, is_timed=is_timed)
         refusal = after_outcome(watched.refusal, outcome)
         memory = memory._replace(watched=watched._replace(refusal=refusal))
         self._deployments[order.deployment] = wrote(memory, outcome)

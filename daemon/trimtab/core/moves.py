@@ -21,8 +21,8 @@ def with_move(
 ) -> DeploymentMemory:
     """Remember ``change``, and that ``rule`` caused it if that rule has damping of its own.
 
-    One that is not certain to have been made must neither be made again too soon nor give room for a
-    move the other way. Moves that no limit and no cooldown of ``policies`` can still look back at are forgotten.
+    One that is not certain to have been made at that time must neither be made again too soon nor give
+    room for a move the other way. Moves that no limit and no cooldown of ``policies`` can still look back at are forgotten.
     """
     periods = [
         seconds

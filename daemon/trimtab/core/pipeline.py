@@ -73,8 +73,8 @@ def follow(
     return watched._replace(asks=asks, ready=ready, moved_at=moved_at), started
 
 
-def asked(watched: Watched, outcome: Outcome) -> Watched:
-    """Take in the end of an order of ours: only what was certainly applied is measured."""
+def asked(watched: Watched, outcome: Outcome, *, is_timed: bool = True) -> Watched:
+    """Take in the end of an order of ours: only what was applied, at a time that is known, is measured."""
     order = outcome.order
     if outcome.status is not WriteStatus.APPLIED:
         return watched
@@ -91,7 +91,7 @@ def asked(watched: Watched, outcome: Outcome) -> Watched:
     covered = earlier[-1].replicas if earlier else watched.ready or 0
     if order.to_replicas <= covered:
         return watched
-    ask = Ask(outcome.at, order.to_replicas, is_measured=True)
+    ask = Ask(outcome.at, order.to_replicas, is_measured=is_timed)
     return watched._replace(asks=_appended(earlier, ask))
 
 

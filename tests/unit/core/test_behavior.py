@@ -165,6 +165,19 @@ def test_a_write_that_may_not_have_been_made_gives_no_room_for_one_the_other_way
     assert w.step(after=5.0, load=10.0).desired == 2
 
 
+def test_a_write_of_an_earlier_run_limits_its_own_direction_and_gives_no_room_the_other_way() -> None:
+    limits = moves(replicas(3, period=60.0))
+    w = world(5, up=limits, down=limits)
+    w.step(load=80.0)
+    (order,) = w.orders
+    w.restart()
+    w.engine.resume(order)
+    w.now += 600.0  # nobody saw when in this time it was carried out
+    w.apply(order)
+    assert w.step(load=200.0).verdict == Hold(Reason.RATE_LIMITED)
+    assert w.step(after=5.0, load=10.0).desired == 5
+
+
 def test_a_write_of_unknown_outcome_starts_the_cooldown() -> None:
     w = world(2, up=MoveRules(stabilization_seconds=0.0, cooldown_seconds=60.0))
     w.step(load=90.0)

@@ -93,6 +93,18 @@ def test_a_start_is_measured_across_a_restart() -> None:
     assert measured(w) == (150.0,)
 
 
+def test_a_write_of_an_earlier_run_is_waited_for_and_not_measured() -> None:
+    w = world(2)
+    w.step(load=30.0)
+    (order,) = w.orders
+    w.restart()
+    w.engine.resume(order)
+    w.now += 600.0
+    w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.APPLIED, sentence=""))
+    see(w, 3, after=1.0)
+    assert measured(w) == ()
+
+
 def test_replicas_asked_for_at_once_are_one_observation_for_each_look() -> None:
     w = world(2)
     ask_for(w, 6)
