@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, isfinite
 from typing import Any
 
@@ -55,7 +55,7 @@ class Look:
     expires_at: float | None
     is_ending: bool
     accelerators: int
-    has_schedules: bool
+    floors: frozenset[int]
 
     def count(self, spec: PolicySpec) -> int:
         """What is asked for, in the field that the policy steers by."""
@@ -238,7 +238,10 @@ class Auditor:
             expires_at=None if expires is None else parse_timestamp(expires),
             is_ending=bool(message.get("deleteTime") or message.get("purgeTime")),
             accelerators=message.get("acceleratorCount", 0),
-            has_schedules=bool(policy.get("scalingSchedules")),
+            floors=frozenset(
+                schedule.get("minReplicaCount", 0)
+                for schedule in (policy.get("scalingSchedules") or {}).values()
+            ),
         )
 
     def _hear(self, text: str) -> None:
@@ -341,10 +344,16 @@ class Auditor:
             broken = ("no write in that state", f"UPDATING {current} -> {count}")
         elif not any(lower <= count <= upper for lower, upper in ends):
             broken = ("within the bounds", f"{count} is in none of {ends}")
-        elif all(lower <= current <= upper for lower, upper in ends):
-            # Else bounds win over rates, and over what the load says.
+        elif not (is_up and count in look.floors) and all(
+            lower <= current <= upper
+            for lower, upper in (
+                self._ends(span, replace(look, floors=frozenset()), spec)
+                for span in self._ranges(watch)
+            )
+        ):
+            # Else bounds, the platform's floors among them, win over rates and over the load.
             broken = self._pace(watch, spec, current, count, now, is_ordered=is_ordered)
-            if broken is None and not is_ordered and not look.has_schedules:
+            if broken is None and not is_ordered and not look.floors:
                 broken = self._stabilization(watch, spec, current, count, now) or self._reasons(
                     watch, spec, current, count, now
                 )
@@ -362,7 +371,7 @@ class Auditor:
         upper = min(span[1], spec.maximum or 10**9)
         if spec.accelerators is not None and look.accelerators:
             upper = min(upper, spec.accelerators // look.accelerators)
-        if look.has_schedules:
+        if look.floors:
             lower = min(lower, upper)
             upper = max(upper, 16)
         return lower, upper
