@@ -255,6 +255,8 @@ class Auditor:
             if watch is None or not isfinite(number) or number < 0:
                 continue
             if metric.startswith("request_counter_total"):
+                if watch.loads and watch.loads[-1][0] > now:
+                    watch.loads.clear()  # the clock of the process before was ahead
                 watch.loads.append((now, number))
             elif metric.startswith("requests_coordinator"):
                 watch.busy_at = now
@@ -407,7 +409,7 @@ class Auditor:
                 return ("no faster down than allowed", f"{current} -> {count}, at least {limit}")
         else:
             since = [now - one.at for one in watch.moves if one.is_applied and one.is_answered]
-            if since and min(since) < spec.cooldown and not is_ordered:
+            if since and min(since) < spec.cooldown - SLACK_SECONDS and not is_ordered:
                 return ("no rise before the cooldown is over", f"{min(since):.0f} s after a move")
             moved = certain + sum(change for change in perhaps if change < 0)
             limit = spec.highest_allowed(current, moved)

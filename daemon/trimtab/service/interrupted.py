@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 60.0
 """How long a write may still be on its way after it was sent: the control plane's own time limit."""
 
+SENT_SECONDS_MAX = 300.0
+"""How long after its decision an order may still be sent: it queues, looks, is noted and tries again.
+
+Without it, whoever restarts within every quiet minute would never learn how the order ended."""
+
 READ_SECONDS_MAX = 60.0
 """In real time, for one reading."""
 
@@ -133,7 +138,8 @@ class Interrupted:
         else:
             self._fleet.put(found)
         now = self._clock.now()
-        outcome = judge(order, found, now=now, quiet_until=self._quiet_until)
+        quiet_until = min(self._quiet_until, order.at + SENT_SECONDS_MAX + QUIET_SECONDS)
+        outcome = judge(order, found, now=now, quiet_until=quiet_until)
         if outcome is not None:
             del self._orders[order.deployment]
             self._on_outcome(outcome)

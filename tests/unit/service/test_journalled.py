@@ -31,7 +31,7 @@ from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.entries import Ended, Entry, Evaluated, Intended, PoliciesInForce
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.service.daemon import Daemon
-from trimtab.service.interrupted import QUIET_SECONDS, judge
+from trimtab.service.interrupted import QUIET_SECONDS, SENT_SECONDS_MAX, judge
 from trimtab.service.withholding import Withheld
 
 if TYPE_CHECKING:
@@ -343,6 +343,14 @@ class TestAnInterruptedWrite:
         assert first.status is WriteStatus.UNKNOWN
         [write] = scene.target.writes
         assert write.to_replicas == 4, "6 are wanted, but what may have been made counts as a step"
+
+    async def test_ends_although_every_run_since_was_shorter_than_the_quiet_time(self) -> None:
+        order = replace(an_order(), at=START - SENT_SECONDS_MAX - QUIET_SECONDS)
+        scene = self.scene(order, until=START - 1)  # a run before ours wrote a second ago
+        async with scene.daemon:
+            await pass_time(scene.clock, 10.0)
+        first = next(entry.outcome for entry in scene.journal.entries if isinstance(entry, Ended))
+        assert first.status is WriteStatus.UNKNOWN
 
     async def test_that_cannot_be_read_stays_in_flight_until_it_can(self) -> None:
         scene = self.scene(an_order())
