@@ -45,7 +45,7 @@ def sound_value(value: object) -> None:
     if not holds(value):
         wrong = [
             (field.name, getattr(value, field.name))
-            for field in dataclasses.fields(value)  # type: ignore[arg-type]
+            for field in dataclasses.fields(value)  # type: ignore[arg-type]  # is_dataclass was asked
             if not _holds(_hints(type(value))[field.name])(getattr(value, field.name))
         ]
         promise(False, f"{type(value).__name__} is of its types", wrong or value)

@@ -221,7 +221,7 @@ def feed_lists(data: bytes) -> None:
 
     async def read() -> list[str]:
         paging = Paging(path="x", noun="deployments", key="deployments")
-        return [item.name async for item in pages(Pages(), paging)]  # type: ignore[arg-type]
+        return [item.name async for item in pages(Pages(), paging)]  # type: ignore[arg-type]  # stands in for the transport
 
     with bad_responses():
         names = [name for name in at_once(read()) if name]

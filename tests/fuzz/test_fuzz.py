@@ -88,7 +88,7 @@ def test_a_quarter_of_a_megabyte_of_the_worst_has_an_end(what: str) -> None:
 
 
 def a_subject(feed: object) -> Subject:
-    return Subject("made-up", feed, (b"seed one", b"seed two"), (b"!",), 10)  # type: ignore[arg-type]
+    return Subject("made-up", feed, (b"seed one", b"seed two"), (b"!",), 10)  # type: ignore[arg-type]  # a test feeds anything
 
 
 def test_an_exception_is_a_finding_with_its_input() -> None:

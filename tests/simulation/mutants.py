@@ -389,7 +389,7 @@ class _MutatingLoader(importlib.machinery.SourceFileLoader):
         super().__init__(name, path)
         self._changes = changes
 
-    def path_stats(self, path: str) -> dict[str, float]:  # type: ignore[override]
+    def path_stats(self, path: str) -> dict[str, float]:  # type: ignore[override]  # a time is all that is asked for
         raise OSError
 
     def get_data(self, path: str) -> bytes:

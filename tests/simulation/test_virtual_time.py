@@ -97,7 +97,7 @@ def test_the_killed_run_no_cleanup_and_their_children_die_with_them(loop: Virtua
         assert said == []
         assert not task.done()
         loop.bury()
-        await end_all(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]
+        await end_all(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]  # None is never in a set of tasks
         assert "parent cleans up" in said
 
     loop.run_until_complete(world())
@@ -140,7 +140,7 @@ def test_a_fuse_kills_between_any_two_awaits(loop: VirtualLoop, steps: int) -> N
             await asyncio.sleep(0)
         assert 0 <= len(counted) <= steps + 2
         loop.bury()
-        await end_all(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]
+        await end_all(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]  # None is never in a set of tasks
 
     loop.run_until_complete(world())
 

@@ -356,7 +356,7 @@ class World:
             for connection in process.connections:
                 connection.is_dead = True
         self.loop.bury()
-        await end_all(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]
+        await end_all(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]  # None is never in a set of tasks
 
 
 @contextmanager
@@ -384,7 +384,7 @@ def _watching(world: World) -> Iterator[None]:
             yield changes
 
     real = reload.awatch
-    reload.awatch = watch  # type: ignore[assignment]
+    reload.awatch = watch  # type: ignore[assignment]  # the files are watched in virtual time
     try:
         yield
     finally:

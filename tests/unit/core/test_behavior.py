@@ -165,7 +165,9 @@ def test_a_write_that_may_not_have_been_made_gives_no_room_for_one_the_other_way
     assert w.step(after=5.0, load=10.0).desired == 2
 
 
-def test_a_write_of_an_earlier_run_limits_its_own_direction_and_gives_no_room_the_other_way() -> None:
+def test_a_write_of_an_earlier_run_limits_its_own_direction_and_gives_no_room_the_other_way() -> (
+    None
+):
     limits = moves(replicas(3, period=60.0))
     w = world(5, up=limits, down=limits)
     w.step(load=80.0)
