@@ -294,8 +294,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "no write counts against the next one's limit",
         (
             "core.moves",
-            "    memory = memory._replace(moves=(*recent, change))\n",
-            "    memory = memory._replace(moves=recent)\n",
+            "if change.time - move.time < longest), change)\n",
+            "if change.time - move.time < longest),)\n",
         ),
     ),
     _mutant(
