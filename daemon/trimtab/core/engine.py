@@ -28,6 +28,7 @@ from trimtab.core.orders import asked_for, check, order_for
 from trimtab.core.overrides import EVERY_DEPLOYMENT, OverrideBook, why_overridden
 from trimtab.core.pipeline import asked
 from trimtab.core.policy import Mode
+from trimtab.core.set_back import set_back, set_back_seconds
 from trimtab.core.shadow import carried_out, life_of
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
@@ -86,6 +87,7 @@ class Engine:
         self._deployments = dict(memory.deployments)
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
+        self._is_recalled = True
 
     @property
     def memory(self) -> Memory:
@@ -154,6 +156,7 @@ class Engine:
         events: list[Event] = []
         if absent is None:
             absent = [name for name in self._deployments if name not in fleet]
+        self._check_clock(now)
         self._end_overrides(now, events)
         self._notice_fleet(now, fleet, absent, events)
         self._take_in(now, samples)
@@ -230,6 +233,17 @@ class Engine:
         self._deployments[order.deployment] = wrote(memory, outcome)
 
     # -- taking in what is new ------------------------------------------------------------------
+
+    def _check_clock(self, now: float) -> None:
+        """Look once whether the clock was set back since what is remembered was remembered."""
+        if not self._is_recalled:
+            return
+        self._is_recalled = False
+        seconds = set_back_seconds(self._deployments.values(), now)
+        if seconds > 0:
+            self._deployments = {
+                name: set_back(memory, seconds) for name, memory in self._deployments.items()
+            }
 
     def _end_overrides(self, now: float, events: list[Event]) -> None:
         events += [
