@@ -77,6 +77,7 @@ class Shadow(NamedTuple):
 
     ``since`` is when it began at the real count, ``wire`` the real bounds then. ``moves`` and
     ``moved`` (by rule) are trimtab's real moves from before, kept for the day the policy enforces.
+    ``is_closed``: an advised pin at 0 would have closed the deployment to traffic.
     """
 
     replicas: int
@@ -84,6 +85,7 @@ class Shadow(NamedTuple):
     wire: Pair
     moves: tuple[At, ...] = ()
     moved: Mapping[str, At] = MappingProxyType({})
+    is_closed: bool = False
 
 
 class DeploymentMemory(NamedTuple):
@@ -279,6 +281,7 @@ def _dump_shadow(shadow: Shadow | None) -> JsonValue:
         "replicas": shadow.replicas,
         "since": shadow.since,
         "wire": list(shadow.wire),
+        "is_closed": shadow.is_closed,
         "moves": [list(at) for at in shadow.moves],
         "moved": {rule: list(at) for rule, at in shadow.moved.items()},
     }
@@ -292,6 +295,7 @@ def _load_shadow(document: JsonValue) -> Shadow | None:
         replicas=cast("int", shadow["replicas"]),
         since=cast("float", shadow["since"]),
         wire=Pair(*cast("tuple[int, int]", shadow["wire"])),
+        is_closed=cast("bool", shadow["is_closed"]),
         moves=_times(shadow["moves"]),
         moved={
             rule: At(*at)

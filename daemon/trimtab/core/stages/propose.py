@@ -77,13 +77,12 @@ def _is_emptied(case: Case, memory: DeploymentMemory) -> bool:
 
     Traffic does not wake a deployment at 0/0, and without load no rule asks for a replica.
     """
-    written = memory.written
-    return (
-        written is not None
-        and written.max_replicas == 0
-        and case.current == 0
-        and case.policy.scale_to_zero is None
-    )
+    written, shadow = memory.written, memory.shadow
+    if shadow is not None:
+        is_closed = shadow.is_closed
+    else:
+        is_closed = written is not None and written.max_replicas == 0
+    return is_closed and case.current == 0 and case.policy.scale_to_zero is None
 
 
 def _recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:
