@@ -393,6 +393,8 @@ class Auditor:
         perhaps: list[int] = []
         for move in watch.moves:
             age = now - move.at
+            if age < 0:
+                continue  # told by the clock of an earlier process, which was ahead
             if move is watch.sent and _is_repetition(watch, count, count - current):
                 continue  # the same absolute numbers once more, after a look that was too old
             if move is watch.sent and not move.is_applied and not move.is_answered:
@@ -408,7 +410,11 @@ class Auditor:
             if count < limit:
                 return ("no faster down than allowed", f"{current} -> {count}, at least {limit}")
         else:
-            since = [now - one.at for one in watch.moves if one.is_applied and one.is_answered]
+            since = [
+                now - one.at
+                for one in watch.moves
+                if one.is_applied and one.is_answered and one.at <= now
+            ]
             if since and min(since) < spec.cooldown - SLACK_SECONDS and not is_ordered:
                 return ("no rise before the cooldown is over", f"{min(since):.0f} s after a move")
             moved = certain + sum(change for change in perhaps if change < 0)
