@@ -25,6 +25,7 @@ RUN ["/opt/trimtab/bin/python", "-m", "pip", "install", "--no-deps", "--no-build
 # What was needed to build and install is not needed to run. (Layers of this stage are not shipped.)
 RUN ["/opt/trimtab/bin/python", "-m", "pip", "uninstall", "--yes", \
      "editables", "hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers", "pip"]
+RUN ["mkdir", "/opt/state"]
 # The file system is read-only at run time, so byte code is made now.
 RUN ["/opt/trimtab/bin/python", "-m", "compileall", "-q", "/opt/trimtab/lib"]
 
@@ -37,13 +38,16 @@ LABEL org.opencontainers.image.title="trimtab" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/trimtab /opt/trimtab
+# Empty, and the user's own: a named volume that is mounted here takes the owner from it.
+COPY --from=build --chown=65532:65532 --chmod=0700 /opt/state /var/lib/trimtab
 ENV PATH=/opt/trimtab/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TRIMTAB_POLICIES=/etc/trimtab/policies \
+    TRIMTAB_JOURNAL__PATH=/var/lib/trimtab/journal.db \
     TRIMTAB_LISTEN=0.0.0.0:9464
 WORKDIR /etc/trimtab
-# By number, so that a cluster can see that it is not root. The user owns no file in the image.
+# By number, so that a cluster can see that it is not root. Of the image it owns one empty directory.
 USER 65532:65532
 EXPOSE 9464
 # Liveness asks only whether the daemon's own loop turns, never whether its dependencies answer.

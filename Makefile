@@ -30,7 +30,7 @@ export PYTHON
 help: ## Show this list
 	@echo 'usage: make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo 'ARGS goes to the command behind a target; PYTHON makes a new .venv (after make clean).'
 
@@ -41,6 +41,18 @@ demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (sto
 .PHONY: test
 test: $(STAMP_DEVELOP) ## Run every test, on every core; warnings are errors
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+# How many worlds to simulate, and from which seed on. A failure prints its seed and how to repeat it.
+RUNS ?= 200
+SEED ?= 1
+
+.PHONY: simulate-faults
+simulate-faults: $(STAMP_DEVELOP) ## Let RUNS whole worlds break on virtual time, from SEED on, on every core
+	@$(BIN)/python -m tests.simulation.runner --seeds $(SEED)-$$(($(SEED) + $(RUNS) - 1)) $(ARGS)
+
+.PHONY: simulate-faults-mutants
+simulate-faults-mutants: $(STAMP_DEVELOP) ## Hunt every deliberately broken daemon in simulated worlds
+	@$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 .PHONY: check
 check: $(STAMP_DEVELOP) ## Lint, format, types, layers, dependencies: nothing is changed
@@ -58,6 +70,17 @@ format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with sa
 .PHONY: bench
 bench: $(STAMP_DEVELOP) ## Measure what has a budget; one JSON object per benchmark
 	@for file in tests/bench/*.py; do $(BIN)/python "$$file" $(ARGS) || exit; done
+
+TIMES ?= 200
+
+.PHONY: kill-loop
+kill-loop: $(STAMP_DEVELOP) ## Kill the daemon TIMES=200 times and look for writes lost or doubled
+	@$(BIN)/python tests/integration/kill_loop.py --times $(TIMES) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(STAMP_DEVELOP) ## Feed millions of inputs to every parser; by coverage where atheris installs
+	@$(PIP) install --require-hashes --requirement requirements/fuzz.txt
+	@$(BIN)/python tests/fuzz/run_fuzz.py $(ARGS)
 
 .PHONY: docs
 docs: $(STAMP_DEVELOP) ## Write the generated pages of docs/reference anew
@@ -83,6 +106,7 @@ lock: $(STAMP_VENV) ## Pin the dependencies again (ARGS=--upgrade takes newer ve
 		--constraint requirements/runtime.txt --output-file requirements/image.txt
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --group test --group check \
 		--constraint requirements/runtime.txt --output-file requirements/develop.txt
+	$(LOCK) $(ARGS) --group fuzz --output-file requirements/fuzz.txt
 
 .PHONY: clean
 clean: ## Remove .venv and whatever the tools left behind

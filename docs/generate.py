@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from diagnostics import diagnostics_pages
+from events import events_page
 from strategies import expressions_page, strategies_page
+from withheld import withheld_page
 
 from conformance import conformance_page
 from trimtab.core.decision import Reason
@@ -80,6 +82,16 @@ MOVES: Mapping[Reason, Entry] = {
         "The deployment has expired and its policy says `atExpiry: drain`.",
         "Extend `expireTime` if it should go on serving.",
     ),
+    Reason.HAND_BACK: Entry(
+        "trimtab stops, and the policy says `handBack: true`: the range that people had set is "
+        "restored, so that the platform scales on within it.",
+        "Nothing; the next start takes the deployment over again.",
+    ),
+    Reason.PINNED: Entry(
+        "A person pinned the count (`trimtab pin`). What the rules want does not count meanwhile; rate "
+        "limits, bounds and the lifecycle do. As a hold: the count is where the pin wants it.",
+        "Nothing, or `trimtab resume`. `trimtab overrides` says who, why and until when.",
+    ),
 }
 
 STAYS: Mapping[Reason, Entry] = {
@@ -105,6 +117,15 @@ STAYS: Mapping[Reason, Entry] = {
     Reason.BLOCKED_BY_RULE: Entry(
         "A rule with `role: hold` blocks this direction while its condition is true.",
         "The sentence names the rule and shows what it read; the move follows when the condition ends.",
+    ),
+    Reason.PAUSED: Entry(
+        "A person paused it (`trimtab pause`): nothing is written, not even to bring a count back within "
+        "its bounds. What the rules want is remembered.",
+        "Nothing, or `trimtab resume`. `trimtab overrides` says who, why and until when.",
+    ),
+    Reason.BLOCKED_BY_OVERRIDE: Entry(
+        "A person closed this direction to the rules (`trimtab block up` or `down`).",
+        "Nothing, or `trimtab resume`. `trimtab overrides` says who, why and until when.",
     ),
     Reason.AT_MIN: Entry(
         "Fewer replicas are wanted, and the count is already at the lower bound.",
@@ -289,8 +310,8 @@ def metrics_page() -> str:
         "# Metrics",
         "",
         "What `/metrics` exports. A series that has nothing to say is absent, never 0. Labels called",
-        "`reason` take the values of [reasons](reasons.md), `outcome` those of",
-        "[kinds of error](error-kinds.md) or `ok`.",
+        "`reason` take the values of [reasons](reasons.md), of orders withheld those of",
+        "[orders withheld](withheld.md); `outcome` those of [kinds of error](error-kinds.md) or `ok`.",
         "",
         "| metric | labels | meaning |",
         "|---|---|---|",
@@ -324,6 +345,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     **diagnostics_pages(),
     "emulator-switches.md": emulator_switches_page,
     "error-kinds.md": error_kinds_page,
+    "events.md": events_page,
+    "withheld.md": withheld_page,
     "expressions.md": expressions_page,
     "metrics.md": metrics_page,
     "reasons.md": reasons_page,

@@ -46,13 +46,14 @@ class SystemClock:
     def __init__(
         self,
         *,
-        wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] | None = None,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self._wall = wall
-        self._monotonic = monotonic
-        self._wall_anchor = wall()
-        self._monotonic_anchor = monotonic()
+        # Looked up here and not in the signature, so that a test may freeze the machine's clocks.
+        self._wall = time.time if wall is None else wall
+        self._monotonic = time.monotonic if monotonic is None else monotonic
+        self._wall_anchor = self._wall()
+        self._monotonic_anchor = self._monotonic()
         self.jumps_forward = 0
         self.jumps_backward = 0
         self._behind_seconds = 0.0

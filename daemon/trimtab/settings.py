@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as EnvironmentValueError
 
 from trimtab.errors import SettingsError
+from trimtab.settings_control import ControlSettings
 from trimtab.settings_journal import JournalSettings
 from trimtab.settings_problems import (
     PREFIX,
@@ -47,9 +48,6 @@ SDK_VARIABLES = {
     "base_url": "FIREWORKS_BASE_URL",
 }
 """What the official SDK reads; used for whatever the short form ``fireworks`` leaves out."""
-
-TOKEN_CHARACTERS_MIN = 16
-"""A shorter one could be guessed over the network."""
 
 
 class AccountSettings(BaseModel):
@@ -145,56 +143,6 @@ class LogSettings(BaseModel):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class ReloadSettings(BaseModel):
-    """Who may have the policies reloaded by ``POST /-/reload``.
-
-    ``loopback``: programs on the same machine, though none whose request a proxy passed on. ``token``:
-    whoever sends ``Authorization: Bearer <token>``. After loading, ``token`` holds the token wherever it
-    came from. It is in no text of ours.
-    """
-
-    model_config = _FROZEN
-
-    http: Literal["off", "loopback", "token"] = "off"
-    token: SecretStr | None = None
-    token_file: Path | None = None
-    """A file that holds the token and nothing else."""
-
-    @model_validator(mode="after")
-    def _has_a_token_exactly_if_needed(self) -> Self:
-        if self.token is not None and self.token_file is not None:
-            raise ValueError("has both token and token_file; keep one, the file where you can")
-        is_given = self.token is not None or self.token_file is not None
-        if is_given and self.http != "token":
-            raise ValueError("has a token that nothing asks for; set http to token")
-        if self.http != "token":
-            return self
-        if not is_given:
-            raise ValueError(
-                "asks for a token but has none; set token_file to a file that holds it"
-            )
-        token = _secret_in(self.token_file) if self.token is None else self.token.get_secret_value()
-        token = token.strip()
-        if len(token) < TOKEN_CHARACTERS_MIN or not (token.isascii() and token.isprintable()):
-            raise ValueError(
-                f"has no token of {TOKEN_CHARACTERS_MIN} or more printable ASCII characters; make one "
-                "with `openssl rand -hex 32`"
-            )
-        object.__setattr__(self, "token", SecretStr(token))
-        return self
-
-
-def _secret_in(path: Path | None) -> str:
-    assert path is not None  # noqa: S101  checked by the caller
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(
-            f"has a token file {path} that cannot be read ({why}); check path and permissions"
-        ) from None  # a chain could carry the content
-
-
 class Settings(BaseSettings):
     """Everything about how the process runs. Immutable. Durations are seconds once loaded."""
 
@@ -239,9 +187,10 @@ class Settings(BaseSettings):
     lead_time: LeadTimeSettings = LeadTimeSettings()
     journal: JournalSettings = JournalSettings()
     listen: str = "127.0.0.1:9464"
-    """Host and port for ``/metrics``, ``/livez``, ``/readyz``, ``/-/reload`` and pushes, or ``off``."""
+    """Host and port for ``/metrics``, ``/livez``, ``/readyz``, ``/v1`` (overrides, pushes) and
+    ``/-/reload``, or ``off``."""
 
-    reload: ReloadSettings = ReloadSettings()
+    control: ControlSettings = ControlSettings()
 
     writes_in_flight_max: Annotated[int, Field(ge=1, le=256)] = 16
     log: LogSettings = LogSettings()

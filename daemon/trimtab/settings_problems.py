@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trimtab.errors import excerpt
 from trimtab.policy.diagnostics import FileText, Findings
 from trimtab.policy.suggestions import did_you_mean, one_of
 from trimtab.policy.yaml_nodes import read_nodes
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 
 PREFIX = "TRIMTAB_"
 CONFIG = "config"
+OPTIONS = frozenset({CONFIG, "url", "token_file"})
+"""Variables that stand for options of commands, those that speak to the daemon among them."""
+
 FILE_BYTES_MAX = 256 * 1024
+KEY_CHARACTERS_MAX = 80
+VALUE_CHARACTERS_MAX = 120
 
 _SERVICE_LINK = re.compile(r"(PORT|SERVICE)(_|$)")
 """Kubernetes sets ``TRIMTAB_PORT``, ``TRIMTAB_SERVICE_HOST``, … beside a service called trimtab."""
@@ -44,6 +50,10 @@ _HARMLESS = frozenset(
         "control_requests_per_minute",
         "metrics_requests_per_minute",
         "annotate",
+        "path",
+        "required",
+        "retention_age",
+        "retention_size",
     }
 )
 """Settings whose value may be shown: even by mistake nobody writes a secret there."""
@@ -105,7 +115,7 @@ def _plain(data: Any) -> Any:
 
 def unknown_variables(environ: Mapping[str, str], fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     """Name each ``TRIMTAB_…`` variable that no setting reads."""
-    known = {*fields, CONFIG}
+    known = {*fields, *OPTIONS}
     for variable in sorted(environ):
         if not variable.startswith(PREFIX):
             continue
@@ -181,19 +191,23 @@ def _where(path: KeyPath, file: FileValues, environ: Mapping[str, str]) -> str:
     for alias in aliases:
         place = file.place(alias)
         if place is not None:
-            return f"{place}: `{'.'.join(map(str, alias))}`"
+            return f"{place}: `{_dotted(alias)}`"
     if path[:1] == ("accounts",) and len(path) == 2:
-        return f"account {path[1]}"
+        return f"account {excerpt(str(path[1]), KEY_CHARACTERS_MAX)}"
     if path[:1] == ("sources",) and (place := file.place(path[:-1])) is not None:
-        return f"{place}: `{'.'.join(map(str, path))}`"  # what is missing has no place of its own
-    return f"`{'.'.join(map(str, path))}`"
+        return f"{place}: `{_dotted(path)}`"  # what is missing has no place of its own
+    return f"`{_dotted(path)}`"
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(excerpt(str(part), KEY_CHARACTERS_MAX) for part in path)
 
 
 def _unknown(where: str, word: str, section: KeyPath, known: Collection[str]) -> str:
     hint = did_you_mean(word, known)
     if not hint:
         return f"{where} is not a setting; known here: {', '.join(sorted(known))}"
-    near = (*map(str, section), hint.split("`")[1])
+    near = (*(excerpt(str(part), KEY_CHARACTERS_MAX) for part in section), hint.split("`")[1])
     if where.startswith(PREFIX):
         return f"{where} is not a setting; did you mean {PREFIX}{'__'.join(near).upper()}?"
     return f"{where} is not a setting; did you mean `{'.'.join(near)}`?"
@@ -229,7 +243,8 @@ def _model_in(annotation: Any, path: KeyPath) -> type[BaseModel]:
 def _shown(path: KeyPath, value: object) -> str:
     """Return the value as text, or nothing where it could be a secret in the wrong place."""
     is_harmless = str(path[-1]) in _HARMLESS and (path[0] != "accounts" or len(path) > 2)
-    return repr(value) if is_harmless and isinstance(value, str | int | float) else ""
+    is_plain = is_harmless and isinstance(value, str | int | float)
+    return excerpt(repr(value), VALUE_CHARACTERS_MAX) if is_plain else ""
 
 
 def _in_words(one: ErrorDetails) -> str:

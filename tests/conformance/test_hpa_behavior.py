@@ -19,6 +19,7 @@ from trimtab.core.adoption import USER_BOUNDS, WRITTEN_BOUNDS, adopt
 from trimtab.core.decision import Decision, Outcome, Reason, ScaleDown, ScaleUp, Step, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline
 from trimtab.core.engine import Engine
+from trimtab.core.lead_time import LeadTimes
 from trimtab.core.memory import At, DeploymentMemory, Memory
 from trimtab.core.policy import (
     Actuation,
@@ -179,7 +180,7 @@ def run(
         deployment=deployment,
         policy=a_policy(given, up, down),
         current=current,
-        lead_time_seconds=300.0,
+        lead_time=LeadTimes().of(deployment),
         fleet={NAME: deployment},
     )
     draft = Draft(

@@ -42,7 +42,13 @@ def clean_environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("TRIMTAB_", "FIREWORKS_", "COV", "PYTEST"))
     }
-    return {**kept, "NO_COLOR": "1", "TRIMTAB_LISTEN": "127.0.0.1:0", **more}
+    return {
+        **kept,
+        "NO_COLOR": "1",
+        "TRIMTAB_LISTEN": "127.0.0.1:0",
+        "TRIMTAB_JOURNAL__PATH": "off",
+        **more,
+    }
 
 
 def account_environment(base_url: str, **more: str) -> dict[str, str]:

@@ -105,7 +105,7 @@ async def test_sighup_reads_the_files_and_says_so_even_if_nothing_changed(tmp_pa
 
 async def test_a_request_from_this_machine_reloads_and_hears_what_is_wrong(tmp_path: Path) -> None:
     folder = write_policy(tmp_path / "policies")
-    async with running(folder, TRIMTAB_RELOAD__HTTP="loopback") as (_, url):
+    async with running(folder) as (_, url):
         (folder / "code.yaml").write_text(SECOND, encoding="utf-8")
         status, body = await post(f"{url}/-/reload")
         # The watch may have been quicker; either way both are in force when the answer comes.
@@ -131,7 +131,7 @@ async def test_a_request_from_this_machine_reloads_and_hears_what_is_wrong(tmp_p
 async def test_a_token_opens_the_reload_and_nothing_else_does(tmp_path: Path) -> None:
     folder, token = write_policy(tmp_path / "policies"), tmp_path / "token"
     token.write_text(f"{TOKEN}\n", encoding="utf-8")
-    settings = {"TRIMTAB_RELOAD__HTTP": "token", "TRIMTAB_RELOAD__TOKEN_FILE": str(token)}
+    settings = {"TRIMTAB_CONTROL__HTTP": "token", "TRIMTAB_CONTROL__TOKEN_FILE": str(token)}
     async with running(folder, **settings) as (trimtab, url):
         assert (await post(f"{url}/-/reload"))[0] == 401
         assert (await post(f"{url}/-/reload", Authorization="Bearer guess"))[0] == 401
@@ -140,9 +140,9 @@ async def test_a_token_opens_the_reload_and_nothing_else_does(tmp_path: Path) ->
         assert TOKEN not in trimtab.raw_output
 
 
-async def test_nobody_reloads_over_http_unless_the_settings_say_who(tmp_path: Path) -> None:
+async def test_nobody_reloads_over_http_where_control_is_off(tmp_path: Path) -> None:
     folder = write_policy(tmp_path / "policies")
-    async with running(folder) as (_, url):
+    async with running(folder, TRIMTAB_CONTROL__HTTP="off") as (_, url):
         status, body = await post(f"{url}/-/reload")
         assert status == 403
-        assert "TRIMTAB_RELOAD__HTTP" in body["error"]
+        assert "TRIMTAB_CONTROL__HTTP" in body["error"]

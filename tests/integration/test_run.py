@@ -111,8 +111,9 @@ async def test_a_bug_isolates_its_deployment_and_with_fail_fast_ends_the_process
         settings = Settings(
             accounts={ACCOUNT: AccountSettings(api_key=KEY, base_url=control_plane.base_url)},  # type: ignore[arg-type]  # a plain key, as it is read
             listen="off",
+            policies=policies,
         )
-        files = run_command._load(policies)
+        files = run_command._load(settings)
         assert files is not None
         running = run_command._run(settings, *files, is_fail_fast=is_fail_fast)
         if is_fail_fast:

@@ -1,7 +1,8 @@
-"""What must hold in every life of a fleet: invariants 1-5 and 7 of docs/architecture.md.
+"""What must hold in every life of a fleet: invariants 1-5 and 7 of docs/architecture.md, and the lifecycle.
 
 A random life: policies, loads (sane, absent, absurd), states, expiry, people who set bounds, writes
-that are applied, refused, lost or left in flight, restarts from JSON text. The checks keep their own
+that are applied, refused, lost or left in flight, replicas that do not come, capacity that is refused,
+hardware that changes, restarts from JSON text. The checks keep their own
 full history and compute every limit from it anew, sharing no code with what they check.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
@@ -56,6 +58,7 @@ from trimtab.core.strategies.target import Target
 
 T = TypeVar("T")
 
+QUOTAS = ("", "no capacity", "quota: 16, requesting: 4")
 NAMES = ("accounts/acme/deployments/a", "accounts/acme/deployments/b")
 SIGNALS = ("total", "average")
 
@@ -200,6 +203,9 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         while_updating=draw(st.sampled_from(WhileUpdating)),
         at_expiry=draw(st.sampled_from(AtExpiry)),
         minimum_useful_seconds=draw(st.sampled_from([0.0, 600.0])),
+        out_of_band_grace_seconds=draw(st.sampled_from([0.0, 120.0, 120.0])),
+        stuck_after_seconds=draw(st.sampled_from([None, 60.0, 400.0])),
+        fallback_to=draw(st.sampled_from([(), tuple(other for other in NAMES if other != name)])),
     )
 
 
@@ -242,13 +248,18 @@ class Life:
         self.values: dict[tuple[str, str], float] = {}
         self.loaded_at: dict[str, float] = {}
         self.emptied_by_us: set[str] = set()
+        self.ready_seen: dict[str, int] = {}
+        self.waiting_since: dict[str, float] = {}
+        self.changed_by_others: dict[str, float] = {}
+        self.told: dict[str, EventKind] = {}
+        self.refused: dict[str, list[float]] = {name: [] for name in NAMES}
         self.tick(after=0.0)
 
     def live_on(self) -> None:
         """Let one thing happen: mostly ordinary minutes, now and then anything else."""
         one = self.random.choice
         name = one(NAMES)
-        match self.random.randrange(24):
+        match self.random.randrange(28):
             case 0:
                 self.tick(after=one([0.0, 0.3, 5.0, 15.0, 61.0, 400.0]))
             case 1 | 2:
@@ -271,6 +282,14 @@ class Life:
                 self.the_process_restarts()
             case 11 | 12 | 13:
                 self.all_is_well_again(name)
+            case 14 | 15:
+                self.replicas_do_not_come(
+                    name, self.random.randrange(1, 4), [one([20.0, 45.0, 70.0]) for _ in range(6)]
+                )
+            case 16:
+                self.the_status_says(name, one(["RESOURCE_EXHAUSTED", "INTERNAL"]), one(QUOTAS))
+            case 17:
+                self.hardware_changes(name, one([1, 2, 8]))
             case _:
                 loads = [one([0.0, 8.0, 25.0, 60.0, 140.0]) for _ in range(one([2, 5, 12]))]
                 self.ordinary_minutes_pass(
@@ -285,7 +304,7 @@ class Life:
     def tick(self, after: float) -> None:
         self.now += after
         before = dict(self.fleet)
-        tick = self.engine.step(self.now, self.fleet)
+        tick = self._step()
         self._check(tick, before)
         for order in tick.orders:
             self.in_flight[order.deployment] = order
@@ -295,7 +314,7 @@ class Life:
             self._note(name, signal, self.now - age, value)
         before = dict(self.fleet)
         sample = Sample(name, signal, self.now - age, value)
-        tick = self.engine.step(self.now, self.fleet, [sample], due=[name])
+        tick = self._step([sample], due=[name])
         self._check(tick, before)
         for order in tick.orders:
             self.in_flight[order.deployment] = order
@@ -314,7 +333,7 @@ class Life:
                 for signal in signals:
                     self._note(name, signal, self.now, values[signal])
             before = dict(self.fleet)
-            tick = self.engine.step(self.now, self.fleet, samples, due=[name])
+            tick = self._step(samples, due=[name])
             self._check(tick, before)
             for order in tick.orders:
                 self._apply(order)
@@ -327,7 +346,9 @@ class Life:
                     deployment, pipeline=Pipeline(ready=deployment.desired_replicas)
                 )
 
-    def write_ends(self, name: str, status: WriteStatus, seconds: float) -> None:
+    def write_ends(
+        self, name: str, status: WriteStatus, seconds: float, *, is_for_quota: bool = False
+    ) -> None:
         self.now += seconds
         order = self.in_flight.pop(name)
         is_applied_all_the_same = self.random.random() < 0.5
@@ -336,12 +357,72 @@ class Life:
         )
         if is_applied:
             self._apply(order)
-            seen_early = self.engine.step(self.now, self.fleet, due=[])
+            seen_early = self._step(due=[])
             kinds = [event.kind for event in seen_early.events if event.deployment == name]
             assert EventKind.BOUNDS_CHANGED not in kinds, "our own write is not somebody else's"
         if status in (WriteStatus.APPLIED, WriteStatus.UNKNOWN):
             self.moves[name].append((self.now, order.to_replicas - order.from_replicas))
-        self.engine.record(Outcome(order=order, at=self.now, status=status, sentence=""))
+        kind = None
+        if status is WriteStatus.NOT_APPLIED and is_for_quota:
+            kind = "quota_exceeded"
+        if order.to_replicas > order.from_replicas and kind is not None:
+            self.refused[name].append(self.now)
+        elif order.to_replicas > order.from_replicas and status is WriteStatus.APPLIED:
+            self.refused[name].clear()
+        self.engine.record(
+            Outcome(order=order, at=self.now, status=status, sentence="", error_kind=kind)
+        )
+
+    def replicas_do_not_come(self, name: str, missing: int, pauses: list[float]) -> None:
+        """Load is heard and decided on, and of the replicas some stay away."""
+        deployment = self.fleet[name]
+        serving = max(0, min(deployment.pipeline.ready, deployment.desired_replicas - missing))
+        pending = max(0, deployment.desired_replicas - serving)
+        self.fleet[name] = replace(deployment, pipeline=Pipeline(ready=serving, pending=pending))
+        status = self.random.choice([WriteStatus.APPLIED, WriteStatus.NOT_APPLIED])
+        for load, pause in enumerate(pauses, start=deployment.desired_replicas):
+            self.now += pause
+            self.hear(name, "average", 12.0, age=0.0)
+            self.hear(name, "total", 10.0 * load + 12.0, age=0.0)
+            if name in self.in_flight:
+                self.write_ends(name, status, seconds=1.0, is_for_quota=True)
+
+    def the_status_says(self, name: str, code: str, message: str) -> None:
+        self.fleet[name] = replace(self.fleet[name], status_code=code, status_message=message)
+
+    def hardware_changes(self, name: str, each: int) -> None:
+        shape = Shape(accelerator_type="NVIDIA_H200_141GB", accelerators_per_replica=each)
+        self.fleet[name] = replace(self.fleet[name], shape=shape)
+
+    def _step(self, samples: Iterable[Sample] = (), due: list[str] | None = None) -> Tick:
+        """One step of the engine; what it is shown of the replicas is kept here as well."""
+        known = self.engine.memory.deployments
+        for name, deployment in self.fleet.items():
+            shape = known[name].watched.shape if name in known else deployment.shape
+            self._follow(name, deployment, is_reshaped=_is_other(shape, deployment.shape))
+        tick = self.engine.step(self.now, self.fleet, samples, due=due)
+        for event in tick.events:
+            if event.kind is EventKind.BOUNDS_CHANGED:
+                self.changed_by_others[event.deployment] = self.now
+            told = (event.deployment, event.kind, self.now)
+            if event.kind in (EventKind.STUCK, EventKind.UNSTUCK):
+                assert self.told.get(event.deployment) != event.kind, f"twice: {told}"
+                self.told[event.deployment] = event.kind
+        return tick
+
+    def _follow(self, name: str, deployment: Deployment, *, is_reshaped: bool) -> None:
+        """Since when nothing has come of what is missing: the longest that any ask can be waited for."""
+        least = max(deployment.min_replicas, deployment.desired_replicas)
+        target, ready = min(least, deployment.max_replicas), deployment.pipeline.ready
+        before = self.ready_seen.get(name, ready)
+        has_failed = deployment.state is State.FAILED
+        if ready >= target:
+            self.waiting_since.pop(name, None)
+        elif ready > before or name not in self.waiting_since or is_reshaped or has_failed:
+            self.waiting_since[name] = self.now
+        if ready > before or is_reshaped:
+            self.refused[name].clear()
+        self.ready_seen[name] = ready
 
     def _note(self, name: str, signal: str, at: float, value: float) -> None:
         key = (name, signal)
@@ -406,6 +487,9 @@ class Life:
             assert self.policies[order.deployment].mode is Mode.ENFORCE, "invariant 7: advise"
             deployment = before[order.deployment]
             self._is_allowed_by_the_lifecycle(order, deployment)
+            self._is_not_in_the_middle_of_a_change(order)
+            if order.to_replicas > order.from_replicas:
+                self._is_not_asked_in_vain(order)
             if order.reason is Reason.EXPIRY_DRAIN:
                 assert (order.min_replicas, order.max_replicas) == (0, 0)
                 continue
@@ -461,6 +545,23 @@ class Life:
             assert policy.while_updating is WhileUpdating.UP
         if deployment.max_replicas == 0:
             assert order.deployment in self.emptied_by_us, "a parked deployment is a person's"
+
+    def _is_not_in_the_middle_of_a_change(self, order: Order) -> None:
+        """No write within the grace after somebody else changed the bounds."""
+        changed_at = self.changed_by_others.get(order.deployment, -math.inf)
+        assert self.now - changed_at >= self.policies[order.deployment].out_of_band_grace_seconds
+
+    def _is_not_asked_in_vain(self, order: Order) -> None:
+        """No more replicas while those asked for have not come for too long, or were refused."""
+        name = order.deployment
+        limit = self.policies[name].stuck_after_seconds
+        waited = self.now - self.waiting_since.get(name, self.now)
+        assert limit is None or waited < limit, f"stuck for {waited} s"
+        if self.refused[name]:
+            pause = min(3600.0, 60.0 * 2 ** (len(self.refused[name]) - 1))
+            since = self.now - self.refused[name][-1]
+            is_forgotten = since >= 3600.0
+            assert since >= pause or is_forgotten, f"refused {since} s ago"
 
     def _missing_data_never_shrinks(self, decision: Any, deployment: Deployment) -> None:
         """Invariant 3: with any demand signal gone, only bounds or a drain may shrink."""
@@ -545,7 +646,14 @@ class Life:
         return set(self.engine.memory.deployments)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def _is_other(old: Shape, new: Shape) -> bool:
+    ends = ("accelerator_type", "accelerators_per_replica")
+    return any(
+        None not in (one := {getattr(old, end), getattr(new, end)}) and len(one) > 1 for end in ends
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_every_life_of_a_fleet_keeps_the_invariants(data: st.DataObject, seed: int) -> None:
     life = Life(

@@ -104,8 +104,12 @@ def test_every_variable_that_is_set_is_a_setting(name: str) -> None:
     for variable in variables:
         setting, *rest = variable.lower().split("__")
         is_known = setting in Settings.model_fields
-        if rest:  # of an account; `account_id` belongs to the short form
-            is_known = is_known and rest[-1] in {*AccountSettings.model_fields, "account_id"}
+        if is_known and rest:
+            section = Settings.model_fields[setting].annotation
+            fields = getattr(section, "model_fields", {}).keys()
+            # The short form for one account has that account's fields, and its id.
+            account = {*AccountSettings.model_fields, "account_id"}
+            is_known = rest[-1] in (account if setting in {"accounts", "fireworks"} else fields)
         if not is_known:
             unknown.append(variable)
     assert unknown == []

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "Scale deployments until told to stop.",
+    "pause": "Let the daemon write nothing for a deployment until a time.",
+    "pin": "Hold a deployment at a count until a time.",
+    "block": "Keep rules from scaling a deployment up, or down, until a time.",
+    "resume": "End the pause, pin and blocks of a deployment.",
+    "overrides": "List what people have ordered, and until when.",
     "check": "Check policy files: every mistake at once, with its place.",
     "test": "Run policy tests: series in, expected decisions out.",
+    "journal": "Show what was decided and written, and replay it.",
     "explain": "Show what a policy would decide, and every step to it.",
     "policies": "List the policies and where each of their values comes from.",
     "schema": "Print the JSON Schema of policy files, for editors.",

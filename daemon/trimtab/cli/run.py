@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trimtab.service.daemon import Daemon
     from trimtab.service.reload import PolicyFiles
     from trimtab.settings import Settings
-    from trimtab.web.reload import ReloadAccess
+    from trimtab.web.access import Access
 
 
 def run(
@@ -111,7 +111,7 @@ async def _run(
         daemon,
         listen=settings.listen_address,
         is_fail_fast=is_fail_fast,
-        reload_access=_reload_access(settings),
+        access=_access(settings),
     )
     for sentence in (*sentences, *bugs):
         _say(sentence)
@@ -120,12 +120,12 @@ async def _run(
     return ExitCode.INVARIANT_VIOLATION if bugs else ExitCode.CLEAN
 
 
-def _reload_access(settings: Settings) -> ReloadAccess:
-    from trimtab.web.reload import ReloadAccess
+def _access(settings: Settings) -> Access:
+    from trimtab.web.access import Access
 
-    token = settings.reload.token
-    return ReloadAccess(
-        is_open_to_loopback=settings.reload.http == "loopback",
+    token = settings.control.token
+    return Access(
+        is_open_to_loopback=settings.control.http == "loopback",
         token=None if token is None else token.get_secret_value(),
     )
 

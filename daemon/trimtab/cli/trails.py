@@ -53,6 +53,7 @@ def decision_as_json(decision: Decision) -> dict[str, Any]:
         "rule": decision.rule or None,
         "current": decision.current,
         "desired": decision.desired,
+        "actual": decision.actual,
         "wanted": decision.wanted,
         "bounds": None
         if bounds is None

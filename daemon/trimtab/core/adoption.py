@@ -31,6 +31,9 @@ DOUBTFUL_MAX = 4
 STALE_READ_SECONDS = 60.0
 """How long after a write the bounds from before it may still be read somewhere."""
 
+SUPERSEDED_MAX = 8
+"""How many of our earlier writes to one deployment are still recognised in an old view of it."""
+
 
 def annotations_for(order: Order) -> dict[str, str]:
     """Return what a target should note on the deployment in the same write as ``order``."""
@@ -107,6 +110,7 @@ def wrote(memory: DeploymentMemory, outcome: Outcome) -> DeploymentMemory:
         return _doubting(memory, pair)
     return memory._replace(
         doubtful=(),
+        superseded=_with_superseded(memory, pair),
         written=Written(
             min_replicas=pair.min_replicas,
             max_replicas=pair.max_replicas,
@@ -115,6 +119,14 @@ def wrote(memory: DeploymentMemory, outcome: Outcome) -> DeploymentMemory:
             at=outcome.at,
         ),
     )
+
+
+def _with_superseded(memory: DeploymentMemory, pair: Pair) -> tuple[Pair, ...]:
+    if memory.written is None:
+        return ()
+    before = Pair(memory.written.min_replicas, memory.written.max_replicas)
+    others = tuple(one for one in memory.superseded if one not in (before, pair))
+    return (*others, before)[-SUPERSEDED_MAX:]
 
 
 def _doubting(memory: DeploymentMemory, pair: Pair) -> DeploymentMemory:
@@ -137,7 +149,7 @@ def notice(
         return _taken_over(memory, deployment, wire, now)
     if wire == (written.min_replicas, written.max_replicas):
         return memory, None
-    if _is_echo(written, deployment, wire, now):
+    if _is_echo(written, deployment, wire, now) or _is_old_note(memory, deployment, wire):
         return memory, None
     user = memory.user
     low = user.min_replicas if wire[0] == written.min_replicas else wire[0]
@@ -152,6 +164,16 @@ def _is_echo(written: Written, deployment: Deployment, wire: tuple[int, int], no
         return True  # read before our write
     before = (written.before_min_replicas, written.before_max_replicas)
     return wire == before and now - written.at < STALE_READ_SECONDS
+
+
+def _is_old_note(memory: DeploymentMemory, deployment: Deployment, wire: Pair) -> bool:
+    """Whether the wire shows bounds that we wrote earlier, beside our own note of having written them.
+
+    That is an old view, however long after, or an old write of ours that came late: who sets bounds
+    by hand leaves the note of our last write as it is.
+    """
+    noted = _parse(deployment.annotations, WRITTEN_BOUNDS)
+    return noted == wire and wire in memory.superseded
 
 
 def _applied_after_all(memory: DeploymentMemory, wire: Pair, now: float) -> DeploymentMemory:
@@ -188,6 +210,7 @@ def _taken_over(
     )
     changed = memory._replace(
         written=None,
+        superseded=(),
         doubtful=(),
         user=UserRange(
             min_replicas=user[0],

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 
+ZONE_CHARACTERS_MAX = 100
+"""Twice the longest name that IANA gave; zoneinfo imports a package for each part of a name."""
+
 DST_MARGIN_SECONDS = 7200.0
 """More than any zone's clocks are put forward or back."""
 
@@ -135,6 +138,8 @@ def _starts_from(cron: str, timezone: str, after: float) -> Iterator[float]:
     Steps forward from well before: stepping backwards compares local times, which repeat when
     summer time ends, and stepping forward from inside a repeated hour can give a start twice.
     """
+    if len(timezone) > ZONE_CHARACTERS_MAX:
+        raise ValueError(f"no time zone has a name of {len(timezone)} characters")
     origin = datetime.fromtimestamp(after - DST_MARGIN_SECONDS, tz=ZoneInfo(timezone))
     latest = after
     for start in CronSim(cron, origin):

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     WAKE = "wake"
     RELIEF = "relief"
     EXPIRY_DRAIN = "expiry_drain"
+    HAND_BACK = "hand_back"
     PINNED = "pinned"
     # what leaves it
     STEADY = "steady"
@@ -217,9 +218,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """One evaluation: a decision for each deployment that was due, and the writes that follow."""
+    """One evaluation: a decision for each deployment that was due, and the writes that follow.
+
+    ``touched`` names each deployment whose memory began, changed or was dropped, once.
+    """
 
     at: float
     decisions: tuple[Decision, ...] = ()
     orders: tuple[Order, ...] = ()
     events: tuple[Event, ...] = ()
+    touched: tuple[str, ...] = ()

@@ -15,9 +15,11 @@ from trimtab.core.decision import (
     Decision,
     Event,
     EventKind,
+    Reason,
     Tick,
     WriteStatus,
 )
+from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memory import At, Memory, Pair
@@ -26,6 +28,7 @@ from trimtab.core.orders import asked_for, check, order_for
 from trimtab.core.overrides import EVERY_DEPLOYMENT, OverrideBook, why_overridden
 from trimtab.core.pipeline import asked
 from trimtab.core.policy import Mode
+from trimtab.core.set_back import set_back, set_back_seconds
 from trimtab.core.shadow import carried_out, life_of
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
@@ -37,7 +40,7 @@ from trimtab.core.stages.lifecycle import lifecycle
 from trimtab.core.stages.override import override
 from trimtab.core.stages.propose import propose
 from trimtab.core.stages.relief import Relief, reliefs
-from trimtab.core.watching import Look, first_look, watch
+from trimtab.core.watching import Look, first_look, looked_at, watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -71,6 +74,7 @@ class Engine:
         self._deployments: dict[str, DeploymentMemory] = {}
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
+        self._resumed: set[str] = set()
         self._reliefs: dict[str, tuple[Relief, ...]] = {}
         self.recall(memory or Memory())
 
@@ -83,11 +87,20 @@ class Engine:
         self._deployments = dict(memory.deployments)
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
+        self._is_recalled = True
 
     @property
     def memory(self) -> Memory:
         """What must survive a restart, as a value."""
         return Memory(dict(self._deployments), self._overrides.overrides, self._lead_times.learned)
+
+    def remembered(self, name: str) -> DeploymentMemory | None:
+        """Return what is remembered of one deployment."""
+        return self._deployments.get(name)
+
+    def next_edge(self, name: str, now: float) -> float | None:  # noqa: ARG002  not foreseen yet
+        """Return when a decision on ``name`` may come out differently although nothing is heard."""
+        return None
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -139,20 +152,24 @@ class Engine:
         samples: Iterable[Sample] = (),
         *,
         due: Collection[str] | None = None,
+        changed: Collection[str] | None = None,
         absent: Collection[str] | None = None,
     ) -> Tick:
         """Take in what is new and decide for each due deployment that a policy matches.
 
         ``now`` is UTC seconds. ``fleet`` is every known deployment by full name. ``due`` names those
-        to decide on (``None``: all). ``absent`` names those that certainly exist no more; ``None``
+        to decide on (``None``: all). ``changed`` names those that may differ from what the step before
+        saw (``None``: any may); only they and what is due are looked at. ``absent`` names those that certainly exist no more; ``None``
         means every one that ``fleet`` lacks. A caller that has not read everything yet must say,
         or what it has not read would look deleted.
         """
         events: list[Event] = []
         if absent is None:
             absent = [name for name in self._deployments if name not in fleet]
+        self._check_clock(now)
         self._end_overrides(now, events)
-        self._notice_fleet(now, fleet, absent, events)
+        before = dict(self._deployments)
+        self._notice_fleet(now, looked_at(fleet, due, changed), fleet, absent, events)
         self._take_in(now, samples)
         decisions: list[Decision] = []
         orders: list[Order] = []
@@ -165,7 +182,16 @@ class Engine:
             if order is not None:
                 orders.append(order)
                 self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
-        return Tick(at=now, decisions=tuple(decisions), orders=tuple(orders), events=tuple(events))
+        after = self._deployments
+        touched = [name for name, memory in after.items() if before.get(name) is not memory]
+        touched += [name for name in before if name not in after]
+        return Tick(
+            at=now,
+            decisions=tuple(decisions),
+            orders=tuple(orders),
+            events=tuple(events),
+            touched=tuple(touched),
+        )
 
     def resume(self, order: Order) -> None:
         """Take over an order that an earlier run sent and whose end it did not live to see.
@@ -173,6 +199,27 @@ class Engine:
         Its deployment is held until ``record`` is called with what reading back has shown.
         """
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
+        self._resumed.add(order.deployment)
+
+    def hand_back(self, now: float, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
+        """Return the writes that restore what people meant, where the policies ask for that.
+
+        For the end: nothing is to be decided after it. Each order must end at ``record``.
+        """
+        orders = []
+        for name, memory in self._deployments.items():
+            deployment = fleet.get(name)
+            if deployment is None or name in self._in_flight:
+                continue
+            policies = self.policies_for(deployment)
+            if len(policies) != 1:
+                continue
+            standing = self._overrides.standing_at(name, now)
+            order = hand_back(deployment, memory, policies[0], standing, now)
+            if order is not None:
+                orders.append(order)
+                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
+        return tuple(orders)
 
     def record(self, outcome: Outcome) -> None:
         """Remember what became of an order: for the rate limits, and to recognise our own writes.
@@ -182,19 +229,41 @@ class Engine:
         """
         order = outcome.order
         self._in_flight.pop(order.deployment, None)
+        # Of an order taken over it is not known when it was carried out, only that it was.
+        is_timed = order.deployment not in self._resumed
+        self._resumed.discard(order.deployment)
         memory = self._deployments.get(order.deployment)
         if memory is None or outcome.status is WriteStatus.VOID:
+            return
+        if order.reason is Reason.HAND_BACK:  # no move of ours: the platform's from here on
+            self._deployments[order.deployment] = wrote(memory, outcome)
             return
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
             policies = [one for one in self._matcher.policies if one.name == order.policy]
-            memory = with_move(memory, change, rule=order.rule, policies=policies)
-        watched = asked(memory.watched, outcome)
+            is_certain = outcome.status is WriteStatus.APPLIED and is_timed
+            memory = with_move(
+                memory, change, rule=order.rule, policies=policies, is_certain=is_certain
+            )
+        if outcome.status is WriteStatus.APPLIED:  # when it is seen, it is nobody else's move
+            memory = memory._replace(counted=order.to_replicas)
+        watched = asked(memory.watched, outcome, is_timed=is_timed)
         refusal = after_outcome(watched.refusal, outcome)
         memory = memory._replace(watched=watched._replace(refusal=refusal))
         self._deployments[order.deployment] = wrote(memory, outcome)
 
     # -- taking in what is new ------------------------------------------------------------------
+
+    def _check_clock(self, now: float) -> None:
+        """Look once whether the clock was set back since what is remembered was remembered."""
+        if not self._is_recalled:
+            return
+        self._is_recalled = False
+        seconds = set_back_seconds(self._deployments.values(), now)
+        if seconds > 0:
+            self._deployments = {
+                name: set_back(memory, seconds) for name, memory in self._deployments.items()
+            }
 
     def _end_overrides(self, now: float, events: list[Event]) -> None:
         events += [
@@ -211,25 +280,28 @@ class Engine:
     def _notice_fleet(
         self,
         now: float,
+        looked: Mapping[str, Deployment],
         fleet: Mapping[str, Deployment],
         absent: Iterable[str],
         events: list[Event],
     ) -> None:
         look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
-        stuck: list[str] = []
-        for name, deployment in fleet.items():
+        for name, deployment in looked.items():
             memory = self._deployments.get(name)
             if memory is None or memory.created_at != deployment.created_at:
                 self._begin(look, deployment, is_known=memory is not None)
                 continue
             in_flight = self._in_flight.get(name)
-            self._deployments[name] = memory = watch(look, memory, deployment, in_flight=in_flight)
-            if memory.watched.stuck_at is not None:
-                stuck.append(name)
+            self._deployments[name] = watch(look, memory, deployment, in_flight=in_flight)
         self._lead_times = look.lead_times
         for name in absent:
             if name in self._deployments:
                 self._lose(now, name, events)
+        stuck = [
+            name
+            for name, memory in self._deployments.items()
+            if memory.watched.stuck_at is not None and name in fleet
+        ]
         self._reliefs = reliefs(stuck, now, fleet, self._deployments, self._policy_of)
 
     def _begin(self, look: Look, deployment: Deployment, *, is_known: bool) -> None:

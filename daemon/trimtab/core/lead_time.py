@@ -30,7 +30,7 @@ OBSERVATIONS_MAX = 48
 OBSERVATIONS_FEW = 5
 """Below this many starts, nothing is believed to be faster than the start value."""
 
-CHANGE_OBSERVATIONS = 4
+CHANGE_OBSERVATIONS = OBSERVATIONS_FEW
 """So many starts in a row beyond what the earlier ones explain: the world has changed."""
 
 KEYS_MAX = 1000
@@ -107,7 +107,9 @@ class LeadTimes:
 
     def of(self, deployment: Deployment, stated_seconds: float | None = None) -> LeadTime:
         """Return the estimate for ``deployment``; ``stated_seconds`` is its policy's start value."""
-        learned = self.learned.get(key_of(deployment), _NOTHING) if self.learned else _NOTHING
+        if not self.learned and not self.starts and stated_seconds is None:
+            return _at_start(self.default_seconds)
+        learned = self.learned.get(key_of(deployment), _NOTHING)
         if len(learned.seconds) >= OBSERVATIONS_FEW:
             return _estimated(learned)
         if stated_seconds is not None:
@@ -170,6 +172,15 @@ def _fit(seconds: tuple[float, ...]) -> _Fit:
     return _Fit(middle, max(_DEVIATION_MIN, sqrt(squares / (len(pulled) - 1))))
 
 
+def _widening(observations: int) -> float:
+    """Factor for a deviation that was itself estimated from few observations.
+
+    Follows the prediction interval of Student's t, t(n - 1) sqrt(1 + 1/n) / z at the 90th percentile,
+    within 3 % for n of 5 and more.
+    """
+    return 1.0 + 1.4 / observations
+
+
 def _median(ordered: list[float]) -> float:
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
@@ -181,7 +192,7 @@ def _of_this_world(seconds: tuple[float, ...]) -> tuple[float, ...]:
     if len(before) < OBSERVATIONS_FEW:
         return seconds
     fit = _fit(before)
-    reach = _Z_90 * fit.deviation
+    reach = _Z_90 * fit.deviation * _widening(len(before))
     is_slower = log(min(newest)) > fit.middle + reach
     is_faster = log(max(newest)) < fit.middle - reach
     return newest if is_slower or is_faster else seconds
@@ -193,9 +204,7 @@ def _of_this_world(seconds: tuple[float, ...]) -> tuple[float, ...]:
 def _estimated(learned: Learned) -> LeadTime:
     seconds = learned.seconds
     fit = _fit(seconds)
-    # A deviation taken from n values is itself uncertain. The factor follows the prediction interval
-    # of Student's t, t(n - 1) sqrt(1 + 1/n) / z, within 3 % for n of 5 and more.
-    widened = fit.deviation * (1.0 + 1.4 / len(seconds))
+    widened = fit.deviation * _widening(len(seconds))
     p50 = exp(fit.middle)
     tail = max((one for one in seconds if one <= TAIL_FACTOR * p50), default=p50)
     return LeadTime(
@@ -208,7 +217,11 @@ def _estimated(learned: Learned) -> LeadTime:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
+def _at_start(start_seconds: float) -> LeadTime:
+    return _of_few(_NOTHING, start_seconds, Origin.SETTINGS)
+
+
 def _of_few(learned: Learned, start_seconds: float, origin: Origin) -> LeadTime:
     """The start value, or the slowest of the few starts seen; twice that is late."""
     slowest = min(max(learned.seconds, default=0.0), TAIL_FACTOR * start_seconds)

@@ -77,6 +77,7 @@ class Shadow(NamedTuple):
 
     ``since`` is when it began at the real count, ``wire`` the real bounds then. ``moves`` and
     ``moved`` (by rule) are trimtab's real moves from before, kept for the day the policy enforces.
+    ``is_closed``: an advised pin at 0 would have closed the deployment to traffic.
     """
 
     replicas: int
@@ -84,6 +85,7 @@ class Shadow(NamedTuple):
     wire: Pair
     moves: tuple[At, ...] = ()
     moved: Mapping[str, At] = MappingProxyType({})
+    is_closed: bool = False
 
 
 class DeploymentMemory(NamedTuple):
@@ -93,8 +95,9 @@ class DeploymentMemory(NamedTuple):
 
     ``lows`` and ``highs`` are the recommendations of the up and down stabilisation windows, thinned
     to what a minimum (maximum) over the window can still depend on. ``moves`` are our own changes,
-    for the rate limits. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
-    when the lifecycle last forbade to act on it. ``doubtful`` are bounds that trimtab sent and that
+    for the rate limits, ``doubtful_moves`` those that may have been made. ``latest`` is the newest sample of each signal. ``wish`` is what was wanted
+    when the lifecycle last forbade to act on it. ``superseded`` are bounds that trimtab wrote before ``written``: an old view may
+    still show them. ``doubtful`` are bounds that trimtab sent and that
     were not seen applied: should they turn up on the wire, nobody else has been there.
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
     ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are
@@ -121,6 +124,8 @@ class DeploymentMemory(NamedTuple):
     gone_at: float | None = None
     shadow: Shadow | None = None
     watched: Watched = UNWATCHED
+    doubtful_moves: tuple[At, ...] = ()
+    superseded: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,8 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "lows": [list(at) for at in one.lows],
         "highs": [list(at) for at in one.highs],
         "moves": [list(at) for at in one.moves],
+        "doubtful_moves": [list(at) for at in one.doubtful_moves],
+        "superseded": [list(pair) for pair in one.superseded],
         "counted": one.counted,
         "rules": dict(one.rules),
         "damped": {
@@ -240,9 +247,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
             before_max_replicas=written[3],
             at=written[4],
         ),
-        doubtful=tuple(
-            Pair(low, high) for low, high in cast("list[tuple[int, int]]", one["doubtful"])
-        ),
+        doubtful=_pairs(one["doubtful"]),
         latest={
             signal: Latest(*sample)
             for signal, sample in cast(
@@ -252,6 +257,8 @@ def _load(one: JsonObject) -> DeploymentMemory:
         lows=_times(one["lows"]),
         highs=_times(one["highs"]),
         moves=_times(one["moves"]),
+        doubtful_moves=_times(one["doubtful_moves"]),
+        superseded=_pairs(one["superseded"]),
         counted=cast("int | None", one["counted"]),
         rules=cast("dict[str, JsonValue]", one["rules"]),
         damped={
@@ -274,6 +281,7 @@ def _dump_shadow(shadow: Shadow | None) -> JsonValue:
         "replicas": shadow.replicas,
         "since": shadow.since,
         "wire": list(shadow.wire),
+        "is_closed": shadow.is_closed,
         "moves": [list(at) for at in shadow.moves],
         "moved": {rule: list(at) for rule, at in shadow.moved.items()},
     }
@@ -287,6 +295,7 @@ def _load_shadow(document: JsonValue) -> Shadow | None:
         replicas=cast("int", shadow["replicas"]),
         since=cast("float", shadow["since"]),
         wire=Pair(*cast("tuple[int, int]", shadow["wire"])),
+        is_closed=cast("bool", shadow["is_closed"]),
         moves=_times(shadow["moves"]),
         moved={
             rule: At(*at)
@@ -302,6 +311,10 @@ def _load_damped(damped: JsonObject) -> RuleMemory:
         highs=_times(damped["highs"]),
         moved=None if moved is None else At(*moved),
     )
+
+
+def _pairs(pairs: JsonValue) -> tuple[Pair, ...]:
+    return tuple(Pair(low, high) for low, high in cast("list[tuple[int, int]]", pairs))
 
 
 def _times(pairs: JsonValue) -> tuple[At, ...]:

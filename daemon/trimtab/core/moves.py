@@ -12,11 +12,17 @@ if TYPE_CHECKING:
 
 
 def with_move(
-    memory: DeploymentMemory, change: At, *, rule: str, policies: Iterable[Policy]
+    memory: DeploymentMemory,
+    change: At,
+    *,
+    rule: str,
+    policies: Iterable[Policy],
+    is_certain: bool = True,
 ) -> DeploymentMemory:
     """Remember ``change``, and that ``rule`` caused it if that rule has damping of its own.
 
-    Moves that no limit and no cooldown of ``policies`` can still look back at are forgotten.
+    One that is not certain to have been made at that time must neither be made again too soon nor give
+    room for a move the other way. Moves that no limit and no cooldown of ``policies`` can still look back at are forgotten.
     """
     periods = [
         seconds
@@ -25,8 +31,9 @@ def with_move(
         for seconds in (rules.cooldown_seconds, *(limit.period_seconds for limit in rules.limits))
     ]
     longest = max(periods, default=0.0)
-    recent = tuple(move for move in memory.moves if change.time - move.time < longest)
-    memory = memory._replace(moves=(*recent, change))
+    before = memory.moves if is_certain else memory.doubtful_moves
+    recent = (*(move for move in before if change.time - move.time < longest), change)
+    memory = memory._replace(moves=recent) if is_certain else memory._replace(doubtful_moves=recent)
     if rule in memory.damped:
         caused = memory.damped[rule]._replace(moved=change)
         memory = memory._replace(damped={**memory.damped, rule: caused})

@@ -123,7 +123,23 @@ def why_void(order: Order, fresh: Deployment | None, now: float) -> str | None:
         return (
             f"its bounds went from {expected[0]}-{expected[1]} to {found[0]}-{found[1]} meanwhile"
         )
-    return None if order.reason is Reason.EXPIRY_DRAIN else _why_too_late(order, fresh, now)
+    if order.reason is Reason.EXPIRY_DRAIN:
+        return None
+    return _why_moved(order, fresh) or _why_too_late(order, fresh, now)
+
+
+def _why_moved(order: Order, fresh: Deployment) -> str | None:
+    """Say so if the platform has moved the count itself, as it may between bounds that are not equal.
+
+    From the count that it is at now, the order might even go the other way.
+    """
+    is_free = order.expected_min_replicas != order.expected_max_replicas
+    is_steered_by_it = order.actuation is Actuation.SCALE or (
+        order.actuation is Actuation.PIN and is_free and order.reason is not Reason.HAND_BACK
+    )
+    if not is_steered_by_it or fresh.desired_replicas == order.from_replicas:
+        return None
+    return f"the platform went from {order.from_replicas} to {fresh.desired_replicas} replicas meanwhile"
 
 
 def _why_too_late(order: Order, fresh: Deployment, now: float) -> str | None:

@@ -27,7 +27,7 @@ OVERRIDES_MAX = 1000
 EVERY_DEPLOYMENT = "*"
 """How "all deployments" is written where a name is expected: in events and in metric labels."""
 
-LIFECYCLE_OR_BOUNDS = frozenset({Reason.BOUNDS, Reason.EXPIRY_DRAIN})
+LIFECYCLE_OR_BOUNDS = frozenset({Reason.BOUNDS, Reason.EXPIRY_DRAIN, Reason.HAND_BACK})
 """Why a count moves although no rule asks for it; a pin or a block has no say in these."""
 
 
@@ -45,6 +45,7 @@ class Override:
 
     ``deployment`` is a full name, ``None`` means every one. ``replicas`` is set exactly for a pin,
     ``blocks`` exactly for a block. ``id`` names the order for whoever wants to lift it.
+    ``author`` is whom the client named, ``peer`` the address it called from.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Override:
     until: float
     replicas: int | None = None
     blocks: Blocks | None = None
+    peer: str = ""
 
     def concerns(self, deployment: str) -> bool:
         """Whether the order is about ``deployment``."""
@@ -238,6 +240,7 @@ def override_to_json(one: Override) -> JsonOverride:
         "until": one.until,
         "replicas": one.replicas,
         "blocks": None if one.blocks is None else one.blocks.value,
+        "peer": one.peer,
     }
 
 
@@ -255,4 +258,5 @@ def override_from_json(document: JsonOverride) -> Override:
         until=cast("float", document["until"]),
         replicas=cast("int | None", document["replicas"]),
         blocks=None if blocks is None else Blocks(blocks),
+        peer=cast("str", document["peer"]),
     )

@@ -53,8 +53,8 @@ def follow(
 ) -> tuple[Watched, tuple[Started, ...]]:
     """Take in how far the replicas are; return also those that became ready and were measured."""
     target, ready, before = asked_replicas(deployment), own_ready(deployment), watched.ready
-    if ready == before and not watched.asks and target <= ready:
-        return watched, ()
+    if ready == before and target <= ready and not watched.asks:
+        return watched, ()  # by far the most looks
     seen_at = now if deployment.observed_at is None else deployment.observed_at
     asks, moved_at = watched.asks, watched.moved_at
     started: tuple[Started, ...] = ()
@@ -73,8 +73,8 @@ def follow(
     return watched._replace(asks=asks, ready=ready, moved_at=moved_at), started
 
 
-def asked(watched: Watched, outcome: Outcome) -> Watched:
-    """Take in the end of an order of ours: only what was certainly applied is measured."""
+def asked(watched: Watched, outcome: Outcome, *, is_timed: bool = True) -> Watched:
+    """Take in the end of an order of ours: only what was applied, at a time that is known, is measured."""
     order = outcome.order
     if outcome.status is not WriteStatus.APPLIED:
         return watched
@@ -82,9 +82,16 @@ def asked(watched: Watched, outcome: Outcome) -> Watched:
         return watched._replace(
             asks=_withdrawn(watched.asks, order.to_replicas, watched.ready or 0)
         )
-    # Asks beyond the count before are this very write, seen before its outcome came back.
-    earlier = tuple(ask for ask in watched.asks if ask.replicas <= order.from_replicas)
-    ask = Ask(outcome.at, order.to_replicas, is_measured=True)
+    # What is missed beyond the count before, only since, is this very write seen before its outcome.
+    earlier = tuple(
+        ask
+        for ask in watched.asks
+        if ask.replicas <= order.from_replicas or ask.is_measured or ask.at < order.at
+    )
+    covered = earlier[-1].replicas if earlier else watched.ready or 0
+    if order.to_replicas <= covered:
+        return watched
+    ask = Ask(outcome.at, order.to_replicas, is_measured=is_timed)
     return watched._replace(asks=_appended(earlier, ask))
 
 

@@ -195,6 +195,7 @@ class Policy:
     out_of_band_grace_seconds: float = 120.0
     stuck_after_seconds: float | None = None
     fallback_to: tuple[str, ...] = ()
+    hand_back: bool = False
     lead_time_seconds: float | None = None
     priority: int = 100
     origin: str = ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.deployment import State
 from trimtab.core.memory import At, Pair, RuleMemory, Shadow
 from trimtab.core.moves import with_move
-from trimtab.core.policy import AtExpiry, Mode
+from trimtab.core.policy import Actuation, AtExpiry, Mode
 from trimtab.core.stages.lifecycle import is_expired
 
 if TYPE_CHECKING:
@@ -71,8 +71,10 @@ def carried_out(memory: DeploymentMemory, decision: Decision, policy: Policy) ->
     change = At(decision.at, decision.desired - decision.current)
     memory = with_move(memory, change, rule=decision.rule, policies=(policy,))
     # `counted` as well: a move of the shadow's own is nobody else's.
+    is_closed = decision.desired == 0 and policy.actuation is Actuation.PIN
     return memory._replace(
-        counted=decision.desired, shadow=shadow._replace(replicas=decision.desired)
+        counted=decision.desired,
+        shadow=shadow._replace(replicas=decision.desired, is_closed=is_closed),
     )
 
 

@@ -64,7 +64,8 @@ class Watched(NamedTuple):
     bounds. ``floors`` are the platform's schedules in force. ``asks`` are in the order of their counts;
     ``ready`` is how many of the replicas asked for served at the last look, ``moved_at`` when that last
     rose. ``stuck_at`` is when the waiting became too long; ``wanted`` what the rules have wanted
-    since, for whoever steps in.
+    since, for whoever steps in. ``own`` is the part of the count that its own rules asked for, while the
+    rest makes up for others.
     """
 
     shape: Shape = NO_SHAPE
@@ -76,6 +77,7 @@ class Watched(NamedTuple):
     moved_at: float | None = None
     stuck_at: float | None = None
     wanted: int | None = None
+    own: int | None = None
     refusal: Refusal | None = None
 
 
@@ -102,6 +104,7 @@ def watched_to_json(one: Watched) -> JsonObject:
         "moved_at": one.moved_at,
         "stuck_at": one.stuck_at,
         "wanted": one.wanted,
+        "own": one.own,
         "refusal": None if one.refusal is None else list(one.refusal),
     }
 
@@ -131,5 +134,6 @@ def watched_from_json(one: JsonObject) -> Watched:
         moved_at=cast("float | None", one["moved_at"]),
         stuck_at=cast("float | None", one["stuck_at"]),
         wanted=cast("int | None", one["wanted"]),
+        own=cast("int | None", one["own"]),
         refusal=None if refusal is None else Refusal(RefusalKind(refusal[0]), *refusal[1:]),
     )

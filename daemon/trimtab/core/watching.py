@@ -26,7 +26,7 @@ from trimtab.core.stages.lifecycle import is_expired
 from trimtab.core.watched import Mark, RefusalKind, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory, Pair
@@ -61,6 +61,18 @@ class Look:
                 after=after,
             )
         )
+
+
+def looked_at(
+    fleet: Mapping[str, Deployment],
+    due: Collection[str] | None,
+    changed: Collection[str] | None,
+) -> Mapping[str, Deployment]:
+    """Return what one step looks at: all, or what changed and what is due."""
+    if due is None or changed is None:
+        return fleet
+    names = dict.fromkeys((*changed, *due))
+    return {name: fleet[name] for name in names if name in fleet}
 
 
 def watch(
@@ -134,7 +146,9 @@ def _reshaped(
     look.tell(deployment.name, EventKind.SHAPE_CHANGED, sentence, _in_words(old), _in_words(known))
     kept = {name: one for name, one in memory.rules.items() if name not in forgetful}
     watched = unmeasured(watched, look.now)
-    watched = watched._replace(shape=known, stuck_at=None, wanted=None, refusal=None)
+    if watched.refusal is not None:
+        watched = watched._replace(refusal=watched.refusal._replace(is_over=True))
+    watched = watched._replace(shape=known)
     return memory._replace(rules=kept), watched
 
 
@@ -290,7 +304,7 @@ def _waiting(look: Look, watched: Watched, deployment: Deployment) -> Watched:
             f"stuck: {missing} of {asked_replicas(deployment)} replicas are not ready ({pending} "
             f"pending), nothing has come for {look.now - since:.0f} s, allowed {limit:.0f} s",
         )
-        return watched._replace(stuck_at=look.now, wanted=None)
+        return watched._replace(stuck_at=look.now, wanted=watched.own)
     came = (
         "its replicas come again" if watched.moved_at == look.now else "nothing is missed any more"
     )

@@ -217,6 +217,9 @@ async def _serve_struck(
             emulation.now(), "fault", call.target, fault=fault.kind.value, operation=call.operation
         )
     if FaultKind.LATENCY in struck:
+        await (
+            call.request.read()
+        )  # what has arrived whole is done, even if the caller is gone by then
         await emulation.clock.sleep(struck[FaultKind.LATENCY].seconds)
         emulation.advance()
     if FaultKind.RESET in struck:

@@ -209,7 +209,9 @@ class Emulation:
 
     def settle(self, deployment: Deployment, now: float) -> None:
         """Ask the plant for what is desired and covered by the quota."""
-        blocked = self.faults.holds(FaultKind.CAPACITY_STUCK, deployment.name, now)
+        refused = self.faults.holds(FaultKind.CAPACITY_REFUSED, deployment.name, now)
+        blocked = refused or self.faults.holds(FaultKind.CAPACITY_STUCK, deployment.name, now)
+        lifecycle.tell_of_capacity(deployment, is_refused=refused)
         if deployment.plant.replicas.scheduling_blocked != blocked:
             deployment.plant.replicas.scheduling_blocked = blocked
         if deployment.plant.replicas.asked == deployment.granted == deployment.desired:

@@ -32,6 +32,7 @@ class FaultKind(StrEnum):
     WRONG_TYPE = "wrong_type"
     METRICS_GAP = "metrics_gap"
     CAPACITY_STUCK = "capacity_stuck"
+    CAPACITY_REFUSED = "capacity_refused"
     FAIL_ON_CREATE = "fail_on_create"
     FAIL_ON_UPDATE = "fail_on_update"
 
@@ -49,6 +50,7 @@ MEANINGS: dict[FaultKind, str] = {
     FaultKind.WRONG_TYPE: "valid JSON of another type: a list instead of an object",
     FaultKind.METRICS_GAP: "the target's series are missing from /metrics",
     FaultKind.CAPACITY_STUCK: "the target's replicas stay pending: no accelerator anywhere",
+    FaultKind.CAPACITY_REFUSED: "as `capacity_stuck`, and the target's status says so",
     FaultKind.FAIL_ON_CREATE: "the target becomes FAILED instead of READY",
     FaultKind.FAIL_ON_UPDATE: "the target's next rollout fails",
 }
@@ -125,7 +127,7 @@ class Faults:
 
     def holds(self, kind: FaultKind, target: str, now: float) -> bool:
         """Say whether a fault of the world is in force for this resource (nothing is counted)."""
-        return any(
+        return bool(self._armed) and any(
             fault.kind is kind and fault.matches("*", target, now) for fault in self._armed.values()
         )
 

@@ -19,6 +19,7 @@ from trimtab.plant.workload import ConstantWorkload, Load
 if TYPE_CHECKING:
     from trimtab.emulator.deployment import Deployment
     from trimtab.emulator.events import EventLog
+    from trimtab.emulator.messages import Value
     from trimtab.emulator.switches import Switches
 
 IDLE_SECONDS_MAX = 7 * 86400.0
@@ -26,6 +27,11 @@ SILENCE = ConstantWorkload(Load(0.0, 512.0, 128.0))
 INTERNAL_TEXT = (
     "Internal error occurred, please contact support with the deployment name for assistance"
 )
+
+CAPACITY_STATUS: Value = {
+    "code": "RESOURCE_EXHAUSTED",
+    "message": "No capacity available for the requested accelerators, please retry later",
+}
 
 
 def fail(deployment: Deployment, now: float, code: str, message: str) -> None:
@@ -36,6 +42,16 @@ def fail(deployment: Deployment, now: float, code: str, message: str) -> None:
     deployment.desired = 0
     deployment.fails_at = None
     deployment.updated_at = now
+
+
+def tell_of_capacity(deployment: Deployment, *, is_refused: bool) -> None:
+    """Let the status say that there are no accelerators while replicas wait for one, and no longer."""
+    is_told = deployment.status is not None and deployment.status is CAPACITY_STATUS
+    is_waiting = is_refused and deployment.plant.replicas.pending > 0
+    if is_waiting and deployment.status is None:
+        deployment.status = CAPACITY_STATUS
+    elif is_told and not is_waiting:
+        deployment.status = None
 
 
 def begin_delete(deployment: Deployment, now: float, switches: Switches) -> None:

@@ -147,6 +147,13 @@ class Parser:
         return f"(line {line}:{column})"
 
 
+_FACTS = frozenset({Kind.MESSAGE, Kind.TIMESTAMP, Kind.DURATION})
+"""Kinds whose absence is itself a fact."""
+
+_AS_THEY_ARE = frozenset({Kind.STRING, Kind.BOOL, Kind.INT32, Kind.ENUM})
+"""Kinds whose canonical value is its JSON form; most fields, so worth a short way."""
+
+
 def render(message: Message, value: Value, switches: Switches) -> dict[str, Any]:
     """Return the JSON form of ``value``: zero, empty and unspecified fields are left out.
 
@@ -170,9 +177,11 @@ def is_zero(field: Field, item: Any) -> bool:
     """Say whether proto3 JSON leaves this value out. A message that is set is never zero."""
     if field.is_repeated or field.is_map:
         return not item
-    if field.kind in {Kind.MESSAGE, Kind.TIMESTAMP, Kind.DURATION}:
+    if field.kind in _FACTS:
         return False
-    return bool(item == fields.default_of(field))
+    if field.kind is Kind.ENUM:
+        return bool(item == fields.default_of(field))
+    return not item
 
 
 def _render_field(field: Field, item: Any, switches: Switches) -> Any:
@@ -186,4 +195,6 @@ def _render_field(field: Field, item: Any, switches: Switches) -> Any:
 def _render_single(field: Field, item: Any, switches: Switches) -> Any:
     if field.message is not None:
         return render(field.message, item, switches)
+    if field.kind in _AS_THEY_ARE:
+        return item
     return fields.render_scalar(field, item, has_float32_noise=switches.float32_noise)

@@ -181,7 +181,10 @@ def update(
     elif deployment.state == states.FAILED and deployment.desired:
         lifecycle.begin_undelete(deployment, now, deployment.desired)
     emulation.settle(deployment, now)
-    emulation.events.add(now, "deployment_updated", deployment.name, fields=sorted(roots))
+    bounds = [deployment.minimum, deployment.maximum]
+    emulation.events.add(
+        now, "deployment_updated", deployment.name, fields=sorted(roots), bounds=bounds
+    )
 
 
 def _change_hardware(

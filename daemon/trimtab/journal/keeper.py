@@ -245,7 +245,8 @@ def damaged_files(path: Path) -> list[Path]:
 
 def _carried(recollection: Recollection) -> Carried:
     intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
-    return Carried(intended, recollection.memory)
+    in_flight = {one.deployment: [one] for one in recollection.unfinished}
+    return Carried(intended, recollection.memory, in_flight)
 
 
 def _with_outlook(fault: Fault) -> str:

@@ -23,8 +23,11 @@ class WriterLock:
         """Whether this object holds the lock."""
         return self._file is not None
 
-    def acquire(self) -> bool:
-        """Try to take the lock, without waiting. Raises ``OSError`` if the file cannot be had."""
+    def acquire(self, *, names_holder: bool = True) -> bool:
+        """Try to take the lock, without waiting. Raises ``OSError`` if the file cannot be had.
+
+        ``names_holder`` is false for who only looks whether somebody else holds it.
+        """
         if self._file is not None:
             return True
         file = self._open()
@@ -36,7 +39,8 @@ class WriterLock:
                 return False
             raise
         self._file = file
-        self._write_holder(file)
+        if names_holder:
+            self._write_holder(file)
         return True
 
     def release(self) -> None:

@@ -14,17 +14,34 @@ FORMAT = b"\x01"
 Value = TypeVar("Value")
 
 _DICTIONARY = (
-    b'"proposals":[{"rule":"","role":"demand","replicas":,"sentence":"","role":"floor","role":"ceiling"'
-    b'"readings":[{"spec":{"name":"","source":"fireworks","query":"","max_age_seconds":90.0,"per":'
-    b'"replica","deployment","missing_up":"ignore","missing_down":"block"},"freshness":"usable",'
-    b'"value":,"age_seconds":0.0,"replicas":,"time":1767225600.0}],"bounds":{"lower":{"replicas":1,'
-    b'"set_by":"the user"},"upper":{"replicas":10,"set_by":"the policy"}},"sentence":"hold at ","trail":'
-    b'[["freshness",null,null,null,""],["propose",["combine",["override",["lifecycle",["behavior",'
-    b'["bounds","steady","demand","stabilizing","missing_data","mode":"enforce","verdict":["Hold",'
-    b'{"reason":"current":,"desired":,"wanted":,"policy":"","deployment":"accounts/'
-    b'{"adopted_at":,"user":{"min_replicas":,"max_replicas":,"is_believed":true,"since":,"origin":'
-    b'"wire"},"state":"READY","created_at":,"latest":{},"lows":[[],"highs":[[],"moves":[[],'
-    b'"counted":,"rules":{},"damped":{},"demand_unknown_since":,"idle_since":'
+    b'{"adopted_at":1767225600.0,"user":{"min_replicas":1,"max_replicas":10,"is_believed":true,"since":'
+    b'1767225600.0,"origin":"found on the deployment"},"state":"READY","created_at":1767225600.0,"written"'
+    b':{"min_replicas":2,"max_replicas":2,"before_min_replicas":1,"before_max_replicas":10,"at":1767225600'
+    b'.0},"latest":{"":[1767225600.0,1.0,null]},"lows":[[1767225600.0,2]],"highs":[[1767225600.0,2]],'
+    b'"moves":[[1767225600.0,1]],"counted":2,"rules":{},"damped":{},"demand_unknown_since":,"idle_since":'
+    b'"watched":{"shape":{"accelerator_type":"NVIDIA_H100_80GB","accelerators_per_replica":4},"ready":2,'
+    b'"moved_at":1767225600.0}}"missing_data","stabilizing","rate_limited","cooldown","at_max","at_min"'
+    b'{"order":{"deployment":"accounts/","policy":"","at":1767225600.0,"actuation":"pin","from_replicas":1,'
+    b'"to_replicas":2,"min_replicas":2,"max_replicas":2,"expected_state":"READY","expected_min_replicas":1,'
+    b'"expected_max_replicas":1,"lower":1,"upper":10,"user_min_replicas":1,"user_max_replicas":10,"reason":'
+    b'"demand","sentence":"scale up 1 \\u2192 2: ","rule":""},"at":1767225600.0,"status":"applied",'
+    b'{"deployment":"accounts/","policy":"","mode":"enforce","at":1767225600.0,"verdict":["ScaleDown",'
+    b'{"reason":"demand"}],"verdict":["Hold",{"reason":"steady"}],"current":1,"desired":2,"wanted":2,'
+    b'"bounds":{"lower":{"replicas":1,"set_by":"the deployment\'s own minimum"},"upper":{"replicas":10,'
+    b'"set_by":"the deployment\'s own maximum"}},"set_by":"the policy\'s minimum""sentence":"scale up 1 '
+    b'\\u2192 2: hold at 2: highest wish of the last 300 s goes no further than 2","trail":[["freshness",'
+    b'2,2,null," 0 s old; "],["propose",2,2,null,"demand demand:  in all, target 10 a replica: wants 2"],'
+    b'["propose",2,2,null," on each of 2 ready, target 10: wants 2"],["combine",2,2,"demand","wants 2"],'
+    b'["lifecycle",2,2,null,"READY: may act"],["override",["behavior",2,2,null,"within the limits"],'
+    b'["behavior",2,2,"stabilizing","highest wish of the last 300 s goes no further than 2"],["bounds",'
+    b"2,2,null,\"within 1 (the deployment's own minimum) \\u2026 10 (the deployment's own maximum)\"]],"
+    b'"rule":"","proposals":[{"rule":"","role":"demand","replicas":2,"sentence":"","is_abstaining":false},'
+    b'{"rule":"","role":"floor","replicas":2,"sentence":"","is_abstaining":false}],"readings":[{"spec":'
+    b'{"name":"","source":"fireworks","query":"","max_age_seconds":90.0,"per":"replica","missing_up":'
+    b'"ignore","missing_down":"block"},"freshness":"usable","value":1.0,"age_seconds":0.0,"time":'
+    b'1767225600.0},{"spec":{"name":"","source":"fireworks","query":"","max_age_seconds":150.0,"per":'
+    b'"deployment","missing_up":"ignore","missing_down":"block"},"freshness":"usable","value":1.0,'
+    b'"age_seconds":0.0,"time":1767225600.0}]}'
 )
 """Primes the compression of short texts; part of ``FORMAT``."""
 
@@ -50,7 +67,10 @@ def as_text(kind: type[Value] | Any, value: Value) -> str:
 
 def from_text(kind: type[Value] | Any, text: str) -> Value:
     """Restore what ``as_text`` gave. Raises as ``unpack`` does."""
-    return cast("Value", decode(kind, json.loads(text)))
+    try:
+        return cast("Value", decode(kind, json.loads(text)))
+    except RecursionError:
+        raise ValueError("a value is nested too deeply to be ours") from None
 
 
 def compressed(plain: bytes, *, level: int = 1) -> bytes:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, TypeVar
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.backlog import Backlog
 from trimtab.journal.keeper import Keeper
-from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.journal.retention import Retention
 from trimtab.journal.worker import ThreadWorker
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.journal.entries import Entry
+    from trimtab.journal.port import JournalStatus, Recollection
     from trimtab.journal.worker import Worker
 
 LOCK_POLL_SECONDS = 1.0
@@ -93,11 +93,11 @@ class SqliteJournal:
 
         Raises ``JournalError`` when it cannot be kept now; the entries are held, and tried again.
         """
-        noted = self._backlog.noted
-        if self._keeper.synced >= noted and self.status.mode is JournalMode.DURABLE:
-            return
         if not self._is_open or self._is_closed:
             raise JournalError("the journal is not open", kind=ErrorKind.UNAVAILABLE)
+        noted = self._backlog.noted
+        if self._keeper.synced >= noted:
+            return
         if not self._keeper.is_pausing:
             await self._work(lambda: self._keeper.flush(is_full_sync=True))
         if self._keeper.synced < noted:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Order, Outcome, WriteStatus
 from trimtab.core.memory import DeploymentMemory, Memory
+from trimtab.journal.backlog import Lost
 from trimtab.journal.codec import UnknownWordError, hints_of
 from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
 from trimtab.journal.faults import DamagedFileError, ForeignFileError
@@ -40,11 +41,13 @@ WAL_BYTES_MAX = 16 * 1024 * 1024
 class Carried:
     """What must outlive a file that is lost: it is written into the next one first.
 
-    ``intended`` are the writes that are not ended, ``policies`` those in force.
+    ``intended`` are the writes that are not ended, ``in_flight`` the orders that the engine holds (sent
+    or not), ``policies`` those in force.
     """
 
     intended: list[Intended]
     memory: Memory
+    in_flight: dict[str, list[Order]]
     policies: PoliciesInForce | None = None
 
     def take_in(self, batch: Batch) -> None:
@@ -54,8 +57,13 @@ class Carried:
                 self.intended.append(one)
             elif isinstance(one, Ended):
                 self.intended = [each for each in self.intended if each.order != one.outcome.order]
+                self.in_flight.pop(one.outcome.order.deployment, None)
             elif isinstance(one, PoliciesInForce):
                 self.policies = one
+            elif isinstance(one, Evaluated):
+                self.in_flight |= {order.deployment: [order] for order in one.tick.orders}
+            elif isinstance(one, Lost):
+                self.in_flight |= {name: [order] for name, order in one.orders.items()}
             if isinstance(one, Evaluated | Ended | Overridden) and one.memory is not None:
                 self.memory = one.memory
 
@@ -123,6 +131,7 @@ class Store:
             recorder.finish(
                 Outcome(order=order, at=at, status=WriteStatus.UNKNOWN, sentence=sentence)
             )
+        recorder.in_flight = {name: list(orders) for name, orders in carried.in_flight.items()}
         recorder.keep_memory(carried.memory)
         self._touch(at)
         self.connection.execute("COMMIT")

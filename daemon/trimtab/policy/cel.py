@@ -158,7 +158,7 @@ class CelProgram:
         return Answer(value=value, sentence=f"{self._shown()} is {shown}{self._given(values)}")
 
     def _unknown(self, why: str) -> Answer:
-        return Answer(value=None, sentence=f"{self._shown()} has no value: {why}")
+        return Answer(value=None, sentence=f"{self._shown()} has no value: {printable(why)}")
 
     def _shown(self) -> str:
         return f"`{printable(excerpt(self.text, 120))}`"
@@ -168,7 +168,7 @@ class CelProgram:
         for name in self.inputs:
             value = values[name]
             given.append(f"{name} {value if isinstance(value, str) else format(value, '.10g')}")
-        return f" ({', '.join(given)})" if given else ""
+        return f" ({printable(', '.join(given))})" if given else ""
 
 
 @lru_cache(maxsize=1)

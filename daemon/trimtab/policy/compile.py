@@ -53,6 +53,11 @@ def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
         while_updating=spec.while_updating,
         minimum_useful_seconds=spec.expiry.minimum_useful_time,
         at_expiry=spec.expiry.at_expiry,
+        lead_time_seconds=spec.lead_time,
+        out_of_band_grace_seconds=spec.out_of_band.grace,
+        stuck_after_seconds=spec.stuck.after,
+        fallback_to=spec.stuck.fallback_to,
+        hand_back=spec.hand_back,
         priority=spec.priority,
         origin=origin,
     )

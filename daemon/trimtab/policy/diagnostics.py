@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 # The line breaks that the YAML reader counts; str.splitlines() would count a few more.
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
+SENTENCE_CHARACTERS_MAX = 600
+"""A message or a hint that quotes more than fits is cut."""
+
+EXCERPT_CHARACTERS_MAX = 2000
+"""A longer line is not shown: a file of one line could have a finding in every word of it."""
+
 
 class Span(NamedTuple):
     """A place in a file: line and column count from 1, in characters; ``length`` is on that line."""
@@ -28,7 +34,10 @@ START = Span(1, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One finding about one place. ``hint`` says what to do; ``excerpt`` is the line it is about."""
+    """One finding about one place. ``hint`` says what to do.
+
+    ``excerpt`` is the line it is about, empty where that is longer than 2,000 characters.
+    """
 
     file: str
     line: int
@@ -81,6 +90,7 @@ class Findings:
 
     def add(self, code: Code, at: Span, message: str, hint: str = "") -> None:
         """Note one finding at ``at``. What it quotes from the file can do a terminal no harm."""
+        line = self.file.line(at.line)
         self.diagnostics.append(
             Diagnostic(
                 file=self.file.name,
@@ -88,15 +98,23 @@ class Findings:
                 column=at.column,
                 length=at.length,
                 code=code,
-                message=printable(message),
-                hint=printable(hint),
-                excerpt=self.file.line(at.line),
+                message=_sentence(message),
+                hint=_sentence(hint),
+                excerpt=line if len(line) <= EXCERPT_CHARACTERS_MAX else "",
             )
         )
 
 
+def _sentence(text: str) -> str:
+    if len(text) > SENTENCE_CHARACTERS_MAX:
+        text = text[: SENTENCE_CHARACTERS_MAX - 1] + "…"
+    return printable(text)
+
+
 def printable(text: str) -> str:
     """``text`` with a replacement for every character that could move a terminal's cursor."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

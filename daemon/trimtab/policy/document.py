@@ -25,6 +25,7 @@ from trimtab.policy.parts import (
     within,
 )
 from trimtab.policy.rules import AnyRule, HoldDocument, RuleDocument
+from trimtab.policy.trouble import OutOfBand, Stuck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,6 +172,23 @@ class Spec(Part):
         description="While the platform rolls out a change.",
     )
     expiry: Expiry = Field(default_factory=Expiry, description="Towards the end of its life.")
+    lead_time: Annotated[Duration, within(1, 7200)] | None = Field(
+        alias="leadTime",
+        default=None,
+        description="How long a replica takes to serve, until enough starts were seen; left out, what "
+        "the settings say.",
+    )
+    out_of_band: OutOfBand = Field(
+        alias="outOfBand",
+        default_factory=OutOfBand,
+        description="After somebody else changed the replica bounds.",
+    )
+    stuck: Stuck = Field(default_factory=Stuck, description="When replicas do not come.")
+    hand_back: bool = Field(
+        alias="handBack",
+        default=False,
+        description="At a clean stop of trimtab, restore the range that people had set.",
+    )
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=100, description="Who is served first when accelerators are short; higher first."
     )

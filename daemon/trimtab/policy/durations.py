@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from math import isfinite
 
 UNIT_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _SECONDS = tuple(UNIT_SECONDS.values())
@@ -14,6 +13,12 @@ PATTERN = "^(?=.)" + "".join(rf"(?:{_NUMBER}{unit})?" for unit in UNIT_SECONDS) 
 """Matches exactly the durations; one group for each unit, in the order of ``UNIT_SECONDS``."""
 
 _DURATION = re.compile(PATTERN, re.ASCII)
+MEANT_CHARACTERS_MAX = 64
+"""What is longer is no misspelt duration, and guessing takes the square of its length."""
+
+NUMBER_MAX = 1e12
+"""A number that lacks its unit is shown up to this; nothing lasts longer, in milliseconds too."""
+
 _LOOSE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)", re.ASCII)
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 _WORDS = {
@@ -51,14 +56,16 @@ def format_duration(seconds: float) -> str:
 
 def duration_hint(value: object) -> str:
     """What to write instead of ``value``, which is not a duration."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < NUMBER_MAX:
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`" if value else "write `0s`"
     if not isinstance(value, str):
         return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"
-    meant = _meant(value.strip())
+    value = value.strip()
+    meant = _meant(value) if len(value) <= MEANT_CHARACTERS_MAX else None
     if meant is not None:
         return f"write `{meant}`"
-    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+    is_short = len(value) <= MEANT_CHARACTERS_MAX
+    if is_short and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return f"say which unit: `{value}s`, `{value}m` or `{value}h`"
     return "write numbers with units, from large to small: `90s`, `5m`, `1h30m`"
 

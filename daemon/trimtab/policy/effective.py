@@ -50,7 +50,7 @@ def effective_values(place: Place) -> tuple[EffectiveValue, ...]:
 
 
 # What is said of a key that is not in the file and has no default in the format itself.
-_ABSENT_SAYS_SOMETHING = frozenset({"accelerators", "fallback", "behavior.scaleToZero"})
+_ABSENT_SAYS_SOMETHING = frozenset({"accelerators", "fallback", "behavior.scaleToZero", "leadTime"})
 _OF_THE_DEPLOYMENT = frozenset({"bounds.min", "bounds.max"})
 _PAUSES_OF_A_RULE = frozenset({"cooldown", "stabilization"})
 
@@ -121,7 +121,7 @@ def _limits(moves: MoveRules) -> list[dict[str, Any]]:
     ]
 
 
-_CORE_DEFAULTS = {
+_CORE_DEFAULTS = {"stuck.after": "auto"} | {
     f"behavior.{way}.{key}": value
     for way, moves in (("scaleUp", DEFAULT_UP), ("scaleDown", DEFAULT_DOWN))
     for key, value in (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.policy import (
     DEFAULT_DOWN,
     Actuation,
+    Mode,
     Select,
     WhileUpdating,
 )
@@ -46,9 +47,15 @@ def check_effects(place: Place) -> None:
     _check_missing(place)
     _check_fallback(place)
     _check_zero(place)
+    _check_stuck(place)
     if place.spec.while_updating is WhileUpdating.UP and _is_disabled(place, "up"):
         why = "`spec.behavior.scaleUp.select` is disabled"
         _note(place, ("spec", "whileUpdating"), why, "remove it")
+    if place.spec.hand_back and place.spec.actuation is Actuation.SCALE:
+        why = "`spec.actuation` is scale, which leaves the range as it is"
+        _note(place, ("spec", "handBack"), why, "remove it")
+    if place.spec.hand_back and place.spec.mode is Mode.ADVISE:
+        _note(place, ("spec", "handBack"), "`spec.mode` is advise, which writes nothing")
     if "priority" in place.spec.model_fields_set:
         why = "nothing shares accelerators between policies in this version"
         _note(place, ("spec", "priority"), why, "remove it until fleets are supported")
@@ -235,6 +242,20 @@ def _check_fallback(place: Place) -> None:
                 f"`{show_path(path)}` goes no further than `spec.bounds.max`, which is {bounds.max}"
             )
             place.note(codes.NO_EFFECT, path, message, "lower it to `max`")
+
+
+def _check_stuck(place: Place) -> None:
+    """Whoever is to step in: only for a deployment that is really steered, and never for itself."""
+    path: Path = ("spec", "stuck", "fallbackTo")
+    names = place.spec.stuck.fallback_to
+    _check_repeated(place, path, names)
+    if names and place.spec.mode is Mode.ADVISE:
+        _note(place, path, "a policy that only advises asks nobody to step in", "remove it")
+        return
+    for index, name in enumerate(names):
+        if name == place.spec.deployments.name:
+            why = "a stuck deployment cannot step in for itself"
+            _note(place, (*path, index), why, "name another one")
 
 
 def _check_zero(place: Place) -> None:

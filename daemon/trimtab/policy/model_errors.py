@@ -52,6 +52,7 @@ NAME_HINTS: Mapping[str, str] = {
     "spec.deployments.name": (
         "write the full name, `accounts/<account>/deployments/<id>`; patterns go under `match`"
     ),
+    "spec.stuck.fallbackTo": "write full names, `accounts/<account>/deployments/<id>`; no patterns",
     "spec.signals": "use letters, digits and underscores, not starting with a digit",
 }
 LABEL_HINT = "use up to 63 lower-case letters, digits and dashes, no dash at either end"
@@ -287,7 +288,7 @@ def _malformed_name(fault: _Fault) -> _Answer:
     span = fault.root.key_span(fault.path) if is_key else fault.root.value_span(fault.path)
     place = show_path(fault.path[:-1] if is_key else fault.path)
     is_signal = place == "spec.signals" or fault.key in ("signal", "wakeOn")
-    hint = NAME_HINTS.get("spec.signals" if is_signal else place, LABEL_HINT)
+    hint = NAME_HINTS.get("spec.signals" if is_signal else place.partition("[")[0], LABEL_HINT)
     where = f"as a key of `{place}`" if is_key else f"for `{place}`"
     return codes.NAME, span, f"{show_value(fault.value)} will not do {where}", hint
 

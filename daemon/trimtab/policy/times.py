@@ -11,7 +11,7 @@ from cronsim import CronSimError
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from trimtab.core.calendar import check_cron
+from trimtab.core.calendar import ZONE_CHARACTERS_MAX, check_cron
 from trimtab.policy.suggestions import nearest
 
 LOCAL_TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$"
@@ -33,6 +33,8 @@ _NICKNAMES = {
 @lru_cache(maxsize=1024)
 def is_time_zone(name: str) -> bool:
     """Whether ``name`` is a zone of the IANA database, spelt exactly so."""
+    if len(name) > ZONE_CHARACTERS_MAX:
+        return False
     try:
         return ZoneInfo(name).key == name
     except (KeyError, ValueError, OSError):  # OSError: the name of a directory of zones

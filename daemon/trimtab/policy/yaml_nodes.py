@@ -88,7 +88,8 @@ _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", re.ASCII)
 _PLAIN_NUMBER_START = frozenset("-+.0123456789")
-_DIGITS_MAX = 400
+_DIGITS_MAX = 250
+"""So that every whole number fits into a float, hexadecimal ones too. Longer ones stay text."""
 _YAML = "tag:yaml.org,2002:"
 
 

@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from trimtab.core.decision import Outcome, WriteStatus
+from trimtab.core.decision import Outcome, Reason, WriteStatus
 from trimtab.core.orders import why_void
 from trimtab.errors import ErrorKind, JournalError, TargetError
 from trimtab.service.setbacks import Setbacks
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
+    from trimtab.service.circuits import Circuit
     from trimtab.service.fleet import Fleet
     from trimtab.service.setbacks import Setback
     from trimtab.targets.port import Target
@@ -83,12 +84,14 @@ class Actuator:
         writes_in_flight_max: int = WRITES_IN_FLIGHT_MAX,
         orders_waiting_max: int = ORDERS_WAITING_MAX,
         on_call: Callable[[str, str, str], None] | None = None,
+        circuits: Mapping[str, Circuit] | None = None,
     ) -> None:
         self._clock = clock
         self._fleet = fleet
         self._gate = gate
         self._on_outcome = on_outcome
         self._on_call = on_call or (lambda _target, _verb, _outcome: None)
+        self._circuits = circuits or {}
         self._begun_max = writes_in_flight_max
         self._waiting_max = orders_waiting_max
         self._waiting: dict[str, Order] = {}
@@ -149,8 +152,26 @@ class Actuator:
                 self._on_outcome(self._dropped(one.order))
         return len(late)
 
+    async def finish(self, seconds: float) -> int:
+        """Let every order that was taken end, for at most ``seconds`` of real time.
+
+        Returns how many writes had to be abandoned.
+        """
+        ends_at = asyncio.get_running_loop().time() + seconds
+        while self._begun:
+            rest = ends_at - asyncio.get_running_loop().time()
+            if rest <= 0:
+                break
+            tasks = [one.task for one in self._begun.values()]
+            await asyncio.wait(tasks, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+        return await self.drain(0.0)
+
+    def _is_closed_to(self, order: Order) -> bool:
+        """Whether the stop is against ``order``: only what it is the stop's to do is begun then."""
+        return self._is_stopping and order.reason is not Reason.HAND_BACK
+
     def _why_not(self, order: Order) -> Withholding | None:
-        if self._is_stopping:
+        if self._is_closed_to(order):
             return _because(order, Withheld.STOPPING, "trimtab stops")
         if order.deployment in self._begun or order.deployment in self._waiting:
             return _because(order, Withheld.IN_FLIGHT, "an earlier write has not ended yet")
@@ -163,6 +184,10 @@ class Actuator:
             return _because(order, Withheld.NO_TARGET, NO_TARGET)
         if (setback := self._setbacks.against(order)) is not None:
             return _because(order, Withheld.BACKING_OFF, setback.sentence, setback.until)
+        circuit = self._circuits.get(target.name)
+        if circuit is not None and circuit.refusal is not None:
+            why, seconds = circuit.refusal
+            return _because(order, Withheld.CIRCUIT_OPEN, why, self._clock.now() + seconds)
         if (trouble := self._fleet.trouble(target.name)) is not None:
             return _because(order, Withheld.TARGET_UNREADABLE, trouble.sentence)
         if len(self._waiting) >= self._waiting_max:
@@ -174,7 +199,7 @@ class Actuator:
         return None
 
     def _begin_waiting(self) -> None:
-        while self._waiting and len(self._begun) < self._begun_max and not self._is_stopping:
+        while self._waiting and len(self._begun) < self._begun_max:
             name = max(self._waiting, key=lambda one: need(self._waiting[one]))
             order = self._waiting.pop(name)
             task = asyncio.get_running_loop().create_task(
@@ -243,7 +268,7 @@ class Actuator:
         return self._refused(order)  # writing down took time
 
     def _refused(self, order: Order) -> str | None:
-        if self._is_stopping:
+        if self._is_closed_to(order):
             return "trimtab stops"
         refusal = self._gate.why_not(order)
         return None if refusal is None else refusal.sentence

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.core.decision import Outcome, Tick
-    from trimtab.journal.port import Recollection
+    from trimtab.journal.port import JournalStatus, Recollection
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
+    from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
+    from trimtab.service.withholding import Withholding
 
 P = ParamSpec("P")
 
@@ -35,6 +38,14 @@ class Listener(Protocol):
 
     def wrote(self, outcome: Outcome) -> None:
         """An order has come to its end."""
+        ...
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """At the stop, a deployment's range could not be restored."""
+        ...
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """It is known now how an order ended that an earlier run was about to send."""
         ...
 
     def polled(self, poll: Poll) -> None:
@@ -53,8 +64,20 @@ class Listener(Protocol):
         """The policy files were read."""
         ...
 
-    def recalled(self, recollection: Recollection) -> None:
-        """The journal was opened, and this is what it had kept."""
+    def overridden(self, change: OverrideChange) -> None:
+        """A person gave or lifted an override; its end is an event of an evaluation."""
+        ...
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """A dependency is left alone, probed, or asked again."""
+        ...
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """The journal is in another mode."""
+        ...
+
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
+        """The journal was opened: what it had kept, and of which deployments nothing can be read."""
         ...
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
@@ -71,6 +94,12 @@ class Silence:
     def wrote(self, outcome: Outcome) -> None:
         """An order has come to its end."""
 
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """At the stop, a deployment's range could not be restored."""
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """It is known now how an order of an earlier run ended."""
+
     def polled(self, poll: Poll) -> None:
         """A source was asked."""
 
@@ -83,7 +112,16 @@ class Silence:
     def reloaded(self, reload: Reload) -> None:
         """The policy files were read."""
 
-    def recalled(self, recollection: Recollection) -> None:
+    def overridden(self, change: OverrideChange) -> None:
+        """A person gave or lifted an override."""
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """A dependency is left alone, probed, or asked again."""
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """The journal is in another mode."""
+
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
@@ -128,6 +166,16 @@ class Audience:
         for listener in self._listeners:
             _guarded(listener.wrote, outcome)
 
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """At the stop, a deployment's range could not be restored."""
+        for listener in self._listeners:
+            _guarded(listener.not_handed_back, withholding)
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """It is known now how an order of an earlier run ended."""
+        for listener in self._listeners:
+            _guarded(listener.interrupted, outcome)
+
     def polled(self, poll: Poll) -> None:
         """A source was asked."""
         for listener in self._listeners:
@@ -148,10 +196,25 @@ class Audience:
         for listener in self._listeners:
             _guarded(listener.reloaded, reload)
 
-    def recalled(self, recollection: Recollection) -> None:
+    def overridden(self, change: OverrideChange) -> None:
+        """A person gave or lifted an override."""
+        for listener in self._listeners:
+            _guarded(listener.overridden, change)
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """A dependency is left alone, probed, or asked again."""
+        for listener in self._listeners:
+            _guarded(listener.circuit_changed, circuit)
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """The journal is in another mode."""
+        for listener in self._listeners:
+            _guarded(listener.journal_changed, status)
+
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
         for listener in self._listeners:
-            _guarded(listener.recalled, recollection)
+            _guarded(listener.recalled, recollection, out_of_reach)
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended."""

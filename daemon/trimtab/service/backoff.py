@@ -35,6 +35,9 @@ RESTART = Pace(first_seconds=1.0, seconds_max=30.0)
 DISTURBED = Pace(first_seconds=1.0, seconds_max=30.0)
 """The world moved between decision and write, or somebody else wrote at the same moment."""
 
+INTERRUPTED = Pace(first_seconds=1.0, seconds_max=10.0)
+"""Looking again whether a write that was interrupted has arrived."""
+
 PASSING = Pace(first_seconds=10.0, seconds_max=300.0)
 """Time-outs, lost connections, 5xx, rate limits."""
 

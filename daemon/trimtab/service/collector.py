@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from trimtab.core.decision import Hold
+from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.core.signals import Freshness
 from trimtab.service import metric_names as names
 
@@ -37,10 +38,13 @@ class StatusCollector(Collector):
         """Yield every family, those without a series too."""
         status = self._snapshot()
         yield from _daemon(status)
+        yield from _journal(status)
+        yield from _circuits(status)
         yield from _targets(status)
         yield from _sources(status)
         yield from _policies(status)
         yield from _policy_files(status)
+        yield _overrides(status)
         yield from _deployments(status)
         yield from _signals(status)
 
@@ -62,6 +66,38 @@ def _daemon(status: StatusSnapshot) -> Iterator[Family]:
     for direction, count in zip(names.JUMP_DIRECTIONS, counts, strict=True):
         jumps.add_metric((direction,), count)
     yield from (started, ticked, jumps)
+
+
+def _journal(status: StatusSnapshot) -> Iterator[Family]:
+    report, now = status.journal, status.journal.status
+    mode = _gauge(names.JOURNAL_MODE)
+    for word in names.JOURNAL_MODES:
+        mode.add_metric((word,), float(word == now.mode))
+    since, waiting = _gauge(names.JOURNAL_SINCE), _gauge(names.JOURNAL_WAITING)
+    since.add_metric((), now.since)
+    waiting.add_metric((), now.waiting)
+    size = _gauge(names.JOURNAL_SIZE)
+    if now.size_bytes is not None:
+        size.add_metric((), now.size_bytes)
+    pending, orders = _gauge(names.INTERRUPTED_PENDING), _gauge(names.WAITING)
+    pending.add_metric((), report.interrupted)
+    orders.add_metric((), status.orders_waiting)
+    yield from (mode, since, waiting, size, pending, orders)
+    counts = {
+        names.JOURNAL_DROPPED: now.dropped,
+        names.INTENTIONS: report.intended,
+        names.ENDS: report.ended,
+    }
+    for metric, count in counts.items():
+        yield CounterMetricFamily(metric.name, metric.help, value=count)
+
+
+def _circuits(status: StatusSnapshot) -> Iterator[Family]:
+    state = _gauge(names.CIRCUIT)
+    for circuit in status.circuits:
+        for word in names.CIRCUIT_STATES:
+            state.add_metric((circuit.dependency, word), float(word == circuit.state))
+    yield state
 
 
 def _targets(status: StatusSnapshot) -> Iterator[Family]:
@@ -107,9 +143,17 @@ def _policy_files(status: StatusSnapshot) -> Iterator[Family]:
     yield from (successful, read_at, bad)
 
 
+def _overrides(status: StatusSnapshot) -> Family:
+    ends = _gauge(names.OVERRIDE_END)
+    for one in status.overrides:
+        ends.add_metric((one.deployment or EVERY_DEPLOYMENT, one.kind, one.blocks or ""), one.until)
+    return ends
+
+
 def _deployments(status: StatusSnapshot) -> Iterator[Family]:
     numbers = {metric: _gauge(metric) for metric in _NUMBERS}
     state, hold = _gauge(names.STATE), _gauge(names.HOLD)
+    lead_time = _gauge(names.LEAD_TIME)
     withheld, accelerators = _gauge(names.ORDER_WITHHELD), _gauge(names.ACCELERATORS)
     held = dict.fromkeys(names.REASONS, 0)
     for one in status.deployments:
@@ -125,6 +169,8 @@ def _deployments(status: StatusSnapshot) -> Iterator[Family]:
             held[one.decision.verdict.reason] += 1
         if one.withheld is not None:
             withheld.add_metric((*labels, one.withheld.reason), 1)
+        lead_time.add_metric((*labels, "0.5"), one.lead_time.p50_seconds)
+        lead_time.add_metric((*labels, "0.9"), one.lead_time.p90_seconds)
         shape = one.deployment.shape
         if shape.accelerators_per_replica is not None:
             count = shape.accelerators_per_replica * one.deployment.replica_count
@@ -132,7 +178,7 @@ def _deployments(status: StatusSnapshot) -> Iterator[Family]:
     all_held = _gauge(names.HELD)
     for reason, count in held.items():
         all_held.add_metric((reason,), count)
-    yield from (*numbers.values(), state, hold, withheld, accelerators, all_held)
+    yield from (*numbers.values(), state, hold, withheld, lead_time, accelerators, all_held)
 
 
 def _signals(status: StatusSnapshot) -> Iterator[Family]:
@@ -154,8 +200,11 @@ def _labels(one: DeploymentStatus) -> tuple[str, str]:
 
 
 _NUMBERS: dict[Metric, Callable[[DeploymentStatus], float | None]] = {
-    names.CURRENT: lambda one: one.decision.current,
+    names.CURRENT: lambda one: (
+        one.decision.current if one.decision.actual is None else one.decision.actual
+    ),
     names.DESIRED: lambda one: one.decision.desired,
+    names.SHADOW: lambda one: None if one.decision.actual is None else one.decision.desired,
     names.WANTED: lambda one: one.decision.wanted,
     names.MIN: lambda one: (
         None if (bounds := one.decision.bounds) is None else bounds.lower.replicas
@@ -165,6 +214,7 @@ _NUMBERS: dict[Metric, Callable[[DeploymentStatus], float | None]] = {
     ),
     names.READY: lambda one: one.deployment.pipeline.ready,
     names.ON_THEIR_WAY: lambda one: one.deployment.pipeline.on_their_way,
+    names.LEAD_TIME_SAMPLES: lambda one: one.lead_time.samples,
     names.DECIDED_AT: lambda one: one.decision.at,
     names.IN_FLIGHT: lambda one: float(one.is_write_in_flight),
 }

@@ -111,7 +111,9 @@ class Controller:
         started_at = self._clock.monotonic()
         fleet = self._fleet.deployments
         in_flight = self._actuator.in_flight
-        due = [name for name in (fleet if names is None else names) if name not in in_flight]
+        # In an order of its own, not a set's: one seed replays a whole run.
+        asked_for = fleet if names is None else sorted(names)
+        due = [name for name in asked_for if name not in in_flight]
         tick = self._journalled.step(
             self._clock.now(),
             fleet,
@@ -140,6 +142,16 @@ class Controller:
         )
         self._on_evaluation(evaluation)
         return evaluation
+
+    def hand_back(self) -> tuple[Withholding, ...]:
+        """Hand over the last writes of all, and return those that could not be begun."""
+        withheld: list[Withholding] = []
+        for order in self._journalled.hand_back(self._fleet.deployments):
+            withholding = self._actuator.submit(order)
+            if withholding is not None:
+                withheld.append(withholding)
+                self._journalled.record(_never_sent(withholding, order.at))
+        return tuple(withheld)
 
     def take_outcome(self, outcome: Outcome) -> None:
         """Let the engine remember what became of an order and evaluate its deployment anew."""

@@ -17,47 +17,57 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Self
 
-from trimtab.clock import SystemClock
 from trimtab.core.engine import Engine
 from trimtab.journal.port import VolatileJournal
 from trimtab.service.actuator import WRITES_IN_FLIGHT_MAX, Actuator
 from trimtab.service.audience import Audience, Callbacks
+from trimtab.service.circuits import guarded
 from trimtab.service.controller import Controller
 from trimtab.service.fleet import Fleet
-from trimtab.service.gate import WRITABLE_MODES, Gate
+from trimtab.service.fleet_reader import FleetReader
+from trimtab.service.gate import Gate
 from trimtab.service.instruments import Instruments
+from trimtab.service.interrupted import Interrupted
+from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
 from trimtab.service.observer import Inbox, Observer
+from trimtab.service.override_desk import OverrideDesk
+from trimtab.service.overrides import Overrides
+from trimtab.service.overview import Overview
 from trimtab.service.polls import Polls
 from trimtab.service.push import open_desks
 from trimtab.service.push_sink import WakingSink
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
-from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 from trimtab.service.supervisor import Supervisor
 from trimtab.service.trigger import Trigger
+from trimtab.service.waiting import unless_set
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from types import TracebackType
 
     from trimtab.clock import Clock
-    from trimtab.core.decision import Decision, Outcome, Tick
-    from trimtab.core.deployment import Deployment
+    from trimtab.core.decision import Outcome, Tick
     from trimtab.core.lead_time import LeadTimes
     from trimtab.core.memory import Memory
     from trimtab.core.policy import Policy
     from trimtab.journal.port import Journal
+    from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.push import PushSource
     from trimtab.service.reload import PolicyFiles, Reload
+    from trimtab.service.status import StatusSnapshot
     from trimtab.sources.port import Source
     from trimtab.targets.port import Target
 
 
 DRAIN_SHARE = 0.9
 """Of the shutdown's time, for writes in flight; the rest closes connections."""
+
+LOOK_SECONDS = 1.0
+"""How often to look at how the journal is while it does not open; afterwards at each evaluation."""
 
 RELOAD_SECONDS_MAX = 30.0
 """How long a request to reload may take, of real time: files are read in real time."""
@@ -105,7 +115,6 @@ class Daemon:
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> None:
         self._clock = self.clock = clock
-        self._sources = tuple(sources)
         self.timing = timing or Timing()
         self._stop = asyncio.Event()
         self._started_at: float | None = None
@@ -119,6 +128,9 @@ class Daemon:
             Callbacks(on_tick, on_outcome),
         )
         random = random or Random()  # noqa: S311  jitter, not a secret
+        guarded_targets, self._sources = guarded(
+            targets, sources, clock, random, on_change=self._audience.circuit_changed
+        )
         self.engine = Engine(policies, memory, lead_times=lead_times)
         self._journalled = JournalledEngine(
             clock,
@@ -127,8 +139,11 @@ class Daemon:
             plugins=plugins,
             lead_times=lead_times,
         )
+        self._journal_watch = JournalWatch(
+            self._journalled.journal, on_change=self._audience.journal_changed
+        )
         self._policy_files = policy_files
-        self.fleet = Fleet(clock, targets)
+        self.fleet = Fleet(clock, guarded_targets)
         self._inbox = Inbox()
         self._trigger = Trigger(
             clock, random, tick_interval_seconds=self.timing.tick_interval_seconds
@@ -143,6 +158,14 @@ class Daemon:
             on_outcome=self._take_outcome,
             on_call=self._audience.target_called,
             writes_in_flight_max=writes_in_flight_max,
+            circuits={target.name: target.circuit for target in guarded_targets},
+        )
+        self._interrupted = Interrupted(
+            clock,
+            random,
+            self.fleet,
+            on_outcome=self._take_interrupted,
+            on_call=self._audience.target_called,
         )
         self._controller = Controller(
             clock,
@@ -151,7 +174,20 @@ class Daemon:
             inbox=self._inbox,
             trigger=self._trigger,
             actuator=self._actuator,
-            on_evaluation=self._audience.evaluated,
+            on_evaluation=self._take_evaluation,
+        )
+        self._overrides = Overrides(
+            clock,
+            journalled=self._journalled,
+            trigger=self._trigger,
+            on_change=self._audience.overridden,
+        )
+        self.desk = OverrideDesk(
+            clock,
+            random,
+            overrides=self._overrides,
+            journalled=self._journalled,
+            fleet=self.fleet,
         )
         self._reloader: Reloader | None = None
         if policy_files is not None:
@@ -162,9 +198,31 @@ class Daemon:
                 put_in_force=self._controller.put_in_force,
                 on_reload=self._audience.reloaded,
             )
+        self._reader = FleetReader(
+            clock,
+            self.fleet,
+            self._trigger,
+            self._audience,
+            interval_seconds=self.timing.fleet_refresh_interval_seconds,
+        )
+        self._overview = Overview(
+            clock,
+            journalled=self._journalled,
+            fleet=self.fleet,
+            controller=self._controller,
+            actuator=self._actuator,
+            interrupted=self._interrupted,
+            overrides=self._overrides,
+            polls=self._polls,
+            targets=guarded_targets,
+            sources=self._sources,
+            reloader=self._reloader,
+            desks=self.desks,
+        )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
         self.instruments.show(self.status)
         self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
+        self.instruments.expect_circuits(self.status().circuits)
         self.instruments.expect(
             targets=[target.name for target in targets],
             sources=[(source.name, source.endpoint) for source in self._sources],
@@ -197,21 +255,17 @@ class Daemon:
 
         While another process holds the journal this may take for ever.
         """
-        recall = asyncio.ensure_future(self._journalled.recall())
-        stopped = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait({recall, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            is_recalled = recall.done() and not recall.cancelled()
-            recall.cancel()
-            stopped.cancel()
-            await asyncio.gather(recall, stopped, return_exceptions=True)
-        if not is_recalled:
+        recollection = await unless_set(
+            self._stop, self._journalled.recall(), LOOK_SECONDS, self._journal_watch.look
+        )
+        if recollection is None:
             return False
-        recollection = recall.result()
-        files = self._policy_files
-        self._journalled.note_policies({} if files is None else files.documents)
-        self._audience.recalled(recollection)
+        self._journalled.note_policies(self._policy_files.documents if self._policy_files else {})
+        self._interrupted.take(recollection.unfinished, recollection.until)
+        self.fleet.expect(recollection.memory.deployments)
+        self._audience.recalled(
+            recollection, self.fleet.out_of_reach(recollection.memory.deployments)
+        )
         return True
 
     def stop(self) -> None:
@@ -237,10 +291,12 @@ class Daemon:
     def _eternal_tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         """Return the table of contents of the running daemon: every task with its name in prose."""
         tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("decide what is due", self._controller.run)
+            ("decide what is due", self._controller.run),
+            ("find out how interrupted writes ended", self._interrupted.run),
+            ("decide anew when an override ends", self._overrides.run),
         ]
         tasks += [
-            (f"read the fleet of {target.name}", partial(self._keep_reading, target))
+            (f"read the fleet of {target.name}", partial(self._reader.keep_reading, target))
             for target in self.fleet.targets
         ]
         for source in self._sources:
@@ -259,37 +315,13 @@ class Daemon:
             tasks.append(("reload policies when asked to", self._reloader.run_when_asked))
         return tasks
 
-    async def _keep_reading(self, target: Target) -> None:
-        while True:
-            started_at = self._clock.monotonic()
-            reading = await self.read(target)
-            elapsed = self._clock.monotonic() - started_at
-            rest = self.timing.fleet_refresh_interval_seconds - elapsed
-            await self._clock.sleep(max(rest, reading.retry_after_seconds or 0.0))
-
     async def read(self, target: Target) -> Reading:
         """Read all deployments of one target now, and wake those that changed."""
-        was_known = self.fleet.is_known
-        reading = await self.fleet.refresh(target)
-        if self.fleet.is_known and not was_known:
-            self._trigger.tick_now()  # the first evaluation, even if there is nothing to scale
-        kind = "ok" if reading.trouble is None else reading.trouble.kind.value
-        self._audience.target_called(target.name, "list", kind)
-        self._audience.fleet_read(reading)
-        self._trigger.wake(reading.changed | reading.gone)
-        return reading
+        return await self._reader.read(target)
 
     async def read_everything(self) -> tuple[Reading, ...]:
         """Read every target once; fewer than all when the daemon is stopped meanwhile."""
-        reads = [asyncio.ensure_future(self.read(target)) for target in self.fleet.targets]
-        all_read = asyncio.ensure_future(asyncio.wait(reads))
-        stopped = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait({all_read, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        is_done = [read.done() for read in reads]
-        for task in (*reads, all_read, stopped):
-            task.cancel()
-        await asyncio.gather(*reads, all_read, stopped, return_exceptions=True)
-        return tuple(read.result() for read, done in zip(reads, is_done, strict=True) if done)
+        return await self._reader.read_everything(self._stop)
 
     def reload_soon(self) -> None:
         """Have the policy files read again. Returns at once; without files nothing happens."""
@@ -307,19 +339,35 @@ class Daemon:
         async with asyncio.timeout(RELOAD_SECONDS_MAX):
             return await self._reloader.reload(ReloadTrigger.REQUEST)
 
+    def _take_evaluation(self, evaluation: Evaluation) -> None:
+        self._audience.evaluated(evaluation)
+        self._journal_watch.look()
+
     def _take_outcome(self, outcome: Outcome) -> None:
         self._controller.take_outcome(outcome)
         self._audience.wrote(outcome)
 
+    def _take_interrupted(self, outcome: Outcome) -> None:
+        self._controller.take_outcome(outcome)
+        self._audience.interrupted(outcome)
+
     async def close(self) -> None:
-        """Let writes in flight end and release every connection; ``run`` does so itself."""
+        """Let writes in flight end, hand back what is to be, and release every connection.
+
+        ``run`` does so itself.
+        """
         drain_seconds = self.timing.shutdown_timeout_seconds * DRAIN_SHARE
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + drain_seconds
         await self._actuator.drain(drain_seconds)
+        if self._journalled.has_recalled:
+            for withholding in self._controller.hand_back():
+                self._audience.not_handed_back(withholding)
+            await self._actuator.finish(max(0.0, ends_at - loop.time()))
         closing = [source.close() for source in self._sources]
         closing += [target.close() for target in self.fleet.targets]
-        rest_seconds = self.timing.shutdown_timeout_seconds - drain_seconds
         with contextlib.suppress(TimeoutError):  # a connection that will not close ends with us
-            async with asyncio.timeout(rest_seconds):
+            async with asyncio.timeout(self.timing.shutdown_timeout_seconds - drain_seconds):
                 await asyncio.gather(*closing, return_exceptions=True)
         # Last, so that every end of an order is in it; it limits its own time.
         await self._journalled.journal.close()
@@ -328,84 +376,17 @@ class Daemon:
 
     def status(self) -> StatusSnapshot:
         """Return what the daemon knows and does right now."""
-        clock = self._clock
-        deployments = self.fleet.deployments
-        jumps = (0, 0)
-        if isinstance(clock, SystemClock):
-            jumps = (clock.jumps_forward, clock.jumps_backward)
-        return StatusSnapshot(
-            at=clock.now(),
-            started_at=self._started_at,
-            ticked_at=self._controller.ticked_at,
-            is_stopping=self._stop.is_set(),
-            policies=self.engine.policies,
-            deployments=tuple(
-                self._status_of(deployments[name], decision)
-                for name, decision in self._controller.decisions.items()
-                if name in deployments
-            ),
-            targets=tuple(self._target_status(target) for target in self.fleet.targets),
-            sources=tuple(self._polls.status_of(source) for source in self._sources),
-            journal=JournalReport(
-                status=self._journalled.journal.status,
-                intended=self._journalled.intended,
-                ended=self._journalled.ended,
-            ),
-            clock_jumps_forward=jumps[0],
-            clock_jumps_backward=jumps[1],
-            policy_files=None if self._reloader is None else self._reloader.status,
-        )
-
-    def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:
-        name = deployment.name
-        return DeploymentStatus(
-            deployment=deployment,
-            decision=decision,
-            is_write_in_flight=name in self._actuator.in_flight,
-            withheld=self._controller.withheld.get(name),
-            setback=self._actuator.setbacks.get(name),
-        )
-
-    def _target_status(self, target: Target) -> TargetStatus:
-        return TargetStatus(
-            name=target.name,
-            deployments=self.fleet.count(target.name),
-            read_at=self.fleet.read_at(target.name),
-            trouble=self.fleet.trouble(target.name),
-        )
+        return self._overview.status(started_at=self._started_at, is_stopping=self._stop.is_set())
 
     def not_ready(self) -> tuple[str, ...]:
         """Return what is still missing before the daemon does its work; empty when it does."""
-        missing = []
-        if self._stop.is_set():
-            missing.append("the daemon is stopping")
-        if not self._journalled.has_recalled:
-            status = self._journalled.journal.status
-            why = "" if status.mode in WRITABLE_MODES else f": {status.sentence}"
-            missing.append(f"the journal has not been opened yet{why}")
-        if not self.engine.policies:
-            missing.append("no policy is loaded")
-        missing += [f"{name} has not been read yet" for name in self.fleet.unread]
-        if self._controller.ticked_at is None:
-            missing.append("nothing has been evaluated yet")
-        return tuple(missing)
+        stopping = ("the daemon is stopping",) if self._stop.is_set() else ()
+        return (*stopping, *self._overview.not_ready())
 
     def remarks(self) -> tuple[str, ...]:
-        """Return what somebody should mend although the daemon decides: the journal, policy files."""
-        remarks = []
-        status = self._journalled.journal.status
-        if status.mode not in WRITABLE_MODES:
-            remarks.append(f"journal is {status.mode}: {status.sentence}")
-        if self._reloader is not None:
-            remarks += [f"policy file {bad.sentence}" for bad in self._reloader.status.bad]
-        remarks += [remark for desk in self.desks for remark in desk.remarks]
-        return tuple(remarks)
+        """Return what somebody should mend although the daemon decides."""
+        return self._overview.remarks()
 
     def beat_age_seconds(self) -> float:
-        """Return how long ago the loop that decides last came round; it waits for nothing else.
-
-        Before it has begun, while the journal is held by somebody else, nothing is stuck.
-        """
-        if not self._journalled.has_recalled:
-            return 0.0
-        return self._clock.monotonic() - self._controller.beat_at
+        """Return how long ago the loop that decides last came round."""
+        return self._overview.beat_age_seconds()

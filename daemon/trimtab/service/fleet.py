@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.targets.port import Target
 
+LOOKS_MAX = 32
+"""How many expected deployments are asked for by name in one refresh."""
+
 READ_SECONDS_MAX = 120.0
 """In real time: a whole fleet that takes longer to list is a connection that hangs."""
 
@@ -50,10 +53,14 @@ class Reading:
 
 @dataclass(slots=True)
 class _View:
-    """One target's deployments as last read, and the turn at which some were read by themselves."""
+    """One target's deployments as last read, and the turn at which some were read by themselves.
+
+    ``expected`` are those that an earlier run knew and that were not seen yet.
+    """
 
     deployments: dict[str, Deployment] = field(default_factory=dict)
     put_turns: dict[str, int] = field(default_factory=dict)
+    expected: set[str] = field(default_factory=set)
     read_at: float | None = None
     trouble: Trouble | None = None
 
@@ -104,15 +111,29 @@ class Fleet:
         """Name those of ``names`` that certainly exist no more: their target was read and lacks them.
 
         What belongs to a target that was never read, or to none (its account left the settings), is
-        not known to be anything.
+        not known to be anything, and neither is what was expected and not looked for by name yet.
         """
         known = self.deployments
-        read = [one for one in self._targets if self._views[one.name].read_at is not None]
-        return tuple(
-            name
-            for name in names
-            if name not in known and any(target.owns(name) for target in read)
-        )
+        return tuple(name for name in names if name not in known and self._is_read(name))
+
+    def out_of_reach(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Name those of ``names`` that no target reaches: their account left the settings."""
+        return tuple(name for name in names if self.target_of(name) is None)
+
+    def _is_read(self, name: str) -> bool:
+        view = self._view_of(name)
+        return view is not None and view.read_at is not None and name not in view.expected
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Take in which deployments an earlier run knew, before anything is read.
+
+        A list may lack one, because rows move between its pages; so one of these that the list lacks
+        is asked for by name before it counts as gone.
+        """
+        for name in names:
+            view = self._view_of(name)
+            if view is not None and name not in view.deployments:
+                view.expected.add(name)
 
     def count(self, target: str) -> int:
         """Return how many deployments of ``target`` are known."""
@@ -139,6 +160,7 @@ class Fleet:
             sentence = f"{target.name} did not list its deployments within {READ_SECONDS_MAX:.0f} s"
             return self._failed(target.name, view, TargetError(sentence, kind=ErrorKind.TIMEOUT))
         fresh = dict(found)
+        await self._look_for_expected(target, view, fresh)
         view.put_turns = {name: at for name, at in view.put_turns.items() if at > started_turn}
         for name in view.put_turns:
             # Read by itself after this listing began, so the listing may be older: keep what is newer.
@@ -153,6 +175,20 @@ class Fleet:
         view.trouble = None
         self._merged = None
         return Reading(target=target.name, changed=changed, gone=gone, view_age_seconds=0.0)
+
+    async def _look_for_expected(
+        self, target: Target, view: _View, fresh: dict[str, Deployment]
+    ) -> None:
+        view.expected -= fresh.keys()
+        for name in sorted(view.expected)[:LOOKS_MAX]:
+            try:
+                async with asyncio.timeout(READ_SECONDS_MAX):
+                    found = await target.read(name)
+            except (TargetError, TimeoutError):
+                return  # the next refresh looks again; until then nothing is known of it
+            view.expected.discard(name)
+            if found is not None:
+                fresh[name] = found
 
     def put(self, deployment: Deployment) -> None:
         """Take in one deployment that was just read by itself."""

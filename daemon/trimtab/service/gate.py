@@ -50,6 +50,9 @@ class Gate:
                 reason=Withheld.NOT_ENFORCED,
                 sentence=f"policy {order.policy} {why}",
             )
+        why_overridden = self._journalled.why_overridden(order)
+        if why_overridden is not None:
+            return Withholding(order=order, reason=Withheld.OVERRIDDEN, sentence=why_overridden)
         status = self._journalled.journal.status
         is_failing = status.mode not in WRITABLE_MODES
         if is_failing and (self._is_required or status.mode is JournalMode.LOCKED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from itertools import product
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trimtab.core.decision import Outcome
+    from trimtab.journal.port import JournalStatus
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
+    from trimtab.service.overrides import OverrideChange
     from trimtab.service.push import PushStatus
     from trimtab.service.reload import Reload
     from trimtab.service.status import StatusSnapshot
+    from trimtab.service.withholding import Withholding
 
 
 class Instruments(Silence):
@@ -46,11 +51,15 @@ class Instruments(Silence):
         self._writes = self._counter(names.WRITES)
         self._withheld = self._counter(names.WITHHELD)
         self._restarts = self._counter(names.TASK_RESTARTS)
+        self._interrupted = self._counter(names.INTERRUPTED)
+        self._journal_changes = self._counter(names.JOURNAL_CHANGES)
+        self._circuits = self._counter(names.CIRCUIT_CHANGES)
         self._target_requests = self._counter(names.TARGET_REQUESTS)
         self._source_polls = self._counter(names.SOURCE_POLLS)
         self._source_duration = self._histogram(names.SOURCE_DURATION)
         self._source_samples = self._counter(names.SOURCE_SAMPLES)
         self._reloads = self._counter(names.POLICY_RELOADS)
+        self._overrides = self._counter(names.OVERRIDES)
         self._begin_at_zero()
 
     def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
@@ -60,6 +69,12 @@ class Instruments(Silence):
     def show_pushes(self, statuses: Callable[[], Iterable[PushStatus]]) -> None:
         """Add what was pushed, read off at each scrape."""
         self.registry.register(PushCollector(statuses))
+
+    def expect_circuits(self, circuits: Iterable[CircuitStatus]) -> None:
+        """Let the counters of these dependencies begin at 0."""
+        for circuit in circuits:
+            for state in names.CIRCUIT_STATES:
+                self._circuits.labels(circuit.dependency, state)
 
     def expect(self, *, targets: Iterable[str], sources: Iterable[tuple[str, str]]) -> None:
         """Let the counters of these targets and sources (name, endpoint) begin at 0."""
@@ -85,6 +100,8 @@ class Instruments(Silence):
             self._decisions.labels(word, verdict.reason).inc()
         for event in evaluation.tick.events:
             self._events.labels(event.kind).inc()
+            if event.kind is EventKind.OVERRIDE_EXPIRED:
+                self._overrides.labels(event.before, names.EXPIRED).inc()
         for withholding in evaluation.withheld:
             self._withheld.labels(withholding.reason).inc()
 
@@ -93,6 +110,22 @@ class Instruments(Silence):
         is_up = outcome.order.to_replicas > outcome.order.from_replicas
         direction = names.DIRECTION_UP if is_up else names.DIRECTION_DOWN
         self._writes.labels(outcome.status, direction).inc()
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """Count it as any order that was not begun."""
+        self._withheld.labels(withholding.reason).inc()
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """Count how a write of an earlier run ended."""
+        self._interrupted.labels(outcome.status).inc()
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """Count another mode of the journal."""
+        self._journal_changes.labels(status.mode).inc()
+
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """Count a change of a circuit breaker."""
+        self._circuits.labels(circuit.dependency, circuit.state).inc()
 
     def polled(self, poll: Poll) -> None:
         """Count a poll and its samples; measure the time."""
@@ -108,6 +141,15 @@ class Instruments(Silence):
     def reloaded(self, reload: Reload) -> None:
         """Count a reading of the policy files."""
         self._reloads.labels(reload.result).inc()
+
+    def overridden(self, change: OverrideChange) -> None:
+        """Count what a person ordered or lifted."""
+        if change.given is not None:
+            self._overrides.labels(change.given.kind, names.GIVEN).inc()
+        for one in change.replaced:
+            self._overrides.labels(one.kind, names.REPLACED).inc()
+        for one in change.lifted:
+            self._overrides.labels(one.kind, names.LIFTED).inc()
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """Count a task that ended and starts again."""
@@ -129,8 +171,13 @@ class Instruments(Silence):
         for kind in EventKind:
             self._events.labels(kind)
         for outcome in names.WRITE_OUTCOMES:
+            self._interrupted.labels(outcome)
             for direction in names.DIRECTIONS:
                 self._writes.labels(outcome, direction)
+        for pair in product(names.OVERRIDE_KINDS, names.OVERRIDE_CHANGES):
+            self._overrides.labels(*pair)
+        for mode in names.JOURNAL_MODES:
+            self._journal_changes.labels(mode)
         for result in names.RELOAD_RESULTS:
             self._reloads.labels(result)
         for reason in names.WITHHELD_REASONS:

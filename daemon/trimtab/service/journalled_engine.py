@@ -1,6 +1,6 @@
 """The engine with a journal beside it: whatever the engine is told is noted, in the same order.
 
-Nothing else in the service calls ``step``, ``record`` or ``replace_policies``, so that the journal
+Nothing else in the service calls ``step``, ``record``, ``give``, ``lift`` or ``replace_policies``, so that the journal
 holds exactly what an engine must be told to decide the same again.
 """
 
@@ -10,7 +10,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.journal.entries import Ended, Evaluated, Intended, PoliciesInForce
+from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.engine import Engine
     from trimtab.core.lead_time import LeadTimes
+    from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
     from trimtab.journal.entries import Entry
@@ -71,11 +72,12 @@ class JournalledEngine:
         samples: Sequence[Sample],
         *,
         due: Collection[str],
+        changed: Collection[str] | None = None,
         absent: Collection[str],
     ) -> Tick:
         """Evaluate, as ``Engine.step``."""
         told = (tuple(samples), tuple(due), tuple(absent))
-        tick = self.engine.step(now, fleet, told[0], due=told[1], absent=told[2])
+        tick = self.engine.step(now, fleet, told[0], due=told[1], changed=changed, absent=told[2])
         self.journal.note(
             Evaluated(
                 at=now,
@@ -94,6 +96,45 @@ class JournalledEngine:
         self.engine.record(outcome)
         self.journal.note(Ended(outcome=outcome, memory=self.engine.memory))
         self.ended += 1
+
+    def give(self, override: Override) -> tuple[Override, ...]:
+        """Put a person's order in force, as ``Engine.give``."""
+        replaced = self.engine.give(override)
+        self.journal.note(
+            Overridden(
+                at=override.since,
+                given=override,
+                lifted=tuple(one.id for one in replaced),
+                by=override.author,
+                reason=override.reason,
+                memory=self.engine.memory,
+            )
+        )
+        return replaced
+
+    def lift(self, ids: Collection[str], *, by: str, reason: str) -> tuple[Override, ...]:
+        """End a person's orders, as ``Engine.lift``."""
+        lifted = self.engine.lift(ids)
+        if lifted:
+            names = tuple(one.id for one in lifted)
+            self.journal.note(
+                Overridden(
+                    at=self._clock.now(),
+                    lifted=names,
+                    by=by,
+                    reason=reason,
+                    memory=self.engine.memory,
+                )
+            )
+        return lifted
+
+    def why_overridden(self, order: Order) -> str | None:
+        """Say why people's orders of now forbid a write that was decided on before."""
+        return self.engine.why_overridden(order, self._clock.now())
+
+    def hand_back(self, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
+        """Return the writes that restore what people meant, as ``Engine.hand_back``."""
+        return self.engine.hand_back(self._clock.now(), fleet)
 
     def put_in_force(self, policies: Iterable[Policy], documents: Mapping[str, str]) -> None:
         """Let the engine decide by these policies, which ``documents`` say."""

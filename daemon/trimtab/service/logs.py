@@ -16,7 +16,10 @@ import stamina
 import structlog
 
 from trimtab.core.decision import Hold, Reason, WriteStatus
+from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.service.audience import Silence
+from trimtab.service.breaker import CircuitState
+from trimtab.service.gate import WRITABLE_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,15 +28,21 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Event, Outcome
-    from trimtab.journal.port import Recollection
+    from trimtab.core.overrides import Override
+    from trimtab.journal.port import JournalStatus, Recollection
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
+    from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
 ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLICY})
 """Holds that somebody should look at."""
+
+NAMES_TOLD_MAX = 20
+"""Names in one line; the count beside them is of all."""
 
 SLOW_SHARE = 0.5
 """An evaluation that takes more than this share of the tick interval is called slow."""
@@ -118,12 +127,23 @@ class Narrator(Silence):
 
     def wrote(self, outcome: Outcome) -> None:
         """Log how a write ended."""
+        self._told_withheld.pop(outcome.order.deployment, None)
+        self._tell_end("write", outcome)
+
+    def not_handed_back(self, withholding: Withholding) -> None:
+        """Log what stays as trimtab wrote it."""
+        self._tell_withheld(withholding)
+
+    def interrupted(self, outcome: Outcome) -> None:
+        """Log how a write of an earlier run ended."""
+        self._tell_end("interrupted_write", outcome)
+
+    def _tell_end(self, event: str, outcome: Outcome) -> None:
         order = outcome.order
-        self._told_withheld.pop(order.deployment, None)
         is_fine = outcome.status in (WriteStatus.APPLIED, WriteStatus.VOID)
         tell = self._log.info if is_fine else self._log.warning
         tell(
-            "write",
+            event,
             deployment=order.deployment,
             policy=order.policy,
             outcome=outcome.status.value,
@@ -173,7 +193,22 @@ class Narrator(Silence):
                 sentence=bad.sentence,
             )
 
-    def recalled(self, recollection: Recollection) -> None:
+    def circuit_changed(self, circuit: CircuitStatus) -> None:
+        """Log when a dependency is left alone, and when it is asked again."""
+        tell = self._log.warning if circuit.state is CircuitState.OPEN else self._log.info
+        tell(
+            "circuit",
+            dependency=circuit.dependency,
+            state=circuit.state.value,
+            sentence=circuit.sentence or None,
+        )
+
+    def journal_changed(self, status: JournalStatus) -> None:
+        """Log another mode of the journal; the sentence says what to do."""
+        tell = self._log.info if status.mode in WRITABLE_MODES else self._log.warning
+        tell("journal", mode=status.mode.value, sentence=status.sentence)
+
+    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """Log what the journal had kept."""
         until = recollection.until
         self._log.info(
@@ -181,6 +216,38 @@ class Narrator(Silence):
             deployments=len(recollection.memory.deployments),
             unfinished=[order.deployment for order in recollection.unfinished],
             until=None if until is None else datetime.fromtimestamp(until, tz=UTC).isoformat(),
+        )
+        if out_of_reach:
+            self._log.warning(
+                "deployments_out_of_reach",
+                deployments=list(out_of_reach[:NAMES_TOLD_MAX]),
+                count=len(out_of_reach),
+                sentence="remembered, but no account in the settings reaches them; they are neither "
+                "written to nor forgotten",
+            )
+
+    def overridden(self, change: OverrideChange) -> None:
+        """Log what a person ordered or lifted, one line for each order."""
+        now = change.at
+        if change.given is not None:
+            self._tell_override("override_given", change.given, change.given.sentence(now))
+        for one in change.replaced:
+            self._tell_override("override_replaced", one, f"no longer {one.text}: ordered anew")
+        for one in change.lifted:
+            why = f": {change.reason}" if change.reason else ""
+            sentence = f"no longer {one.text}, lifted by {change.by}{why}"
+            self._tell_override("override_lifted", one, sentence)
+
+    def _tell_override(self, event: str, one: Override, sentence: str) -> None:
+        self._log.info(
+            event,
+            deployment=one.deployment or EVERY_DEPLOYMENT,
+            override=one.id,
+            kind=one.kind.value,
+            author=one.author,
+            peer=one.peer or None,
+            until=datetime.fromtimestamp(one.until, tz=UTC).isoformat(timespec="seconds"),
+            sentence=sentence,
         )
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
@@ -229,6 +296,7 @@ class Narrator(Silence):
             current=decision.current,
             desired=decision.desired,
             wanted=decision.wanted,
+            actual=decision.actual,
             sentence=decision.sentence,
         )
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trimtab.core.decision import Reason, WriteStatus
+from trimtab.core.overrides import OverrideKind
 from trimtab.errors import ErrorKind
+from trimtab.journal.port import JournalMode
+from trimtab.service.breaker import CircuitState
 from trimtab.service.reload import ReloadResult
 from trimtab.service.withholding import Withheld
 from trimtab.sources.push.points import Fate, Refusal
@@ -50,6 +53,42 @@ CLOCK_JUMPS = Metric(
     "trimtab_clock_jumps_total", "Jumps of the system clock that were noticed.", ("direction",)
 )
 
+JOURNAL_MODE = Metric(
+    "trimtab_journal_mode", "How well things are kept; 1 for the mode it is in.", ("mode",)
+)
+JOURNAL_CHANGES = Metric(
+    "trimtab_journal_mode_changes_total",
+    "Changes of the journal's mode, by the new one.",
+    ("mode",),
+)
+JOURNAL_SINCE = Metric(
+    "trimtab_journal_mode_since_timestamp_seconds", "Since when the journal is in its mode."
+)
+JOURNAL_DROPPED = Metric(
+    "trimtab_journal_entries_dropped_total",
+    "Entries lost because they could not be kept in time; intentions are never among them.",
+)
+JOURNAL_WAITING = Metric(
+    "trimtab_journal_entries_waiting", "Entries that are noted and not durable yet."
+)
+JOURNAL_SIZE = Metric(
+    "trimtab_journal_size_bytes", "What the journal takes; absent while it cannot be told."
+)
+INTENTIONS = Metric(
+    "trimtab_journal_intentions_total", "Orders noted as about to be sent, since the start."
+)
+ENDS = Metric("trimtab_journal_ends_total", "Ends of orders noted, void ones too, since the start.")
+INTERRUPTED_PENDING = Metric(
+    "trimtab_interrupted_writes",
+    "Writes of an earlier run of which it is not known yet how they ended; their deployments are held.",
+)
+INTERRUPTED = Metric(
+    "trimtab_interrupted_writes_total",
+    "Writes of an earlier run by how they were found to have ended.",
+    ("outcome",),
+)
+WAITING = Metric("trimtab_orders_waiting", "Orders that wait for a turn to be written.")
+
 # -- what it depends on --------------------------------------------------------------------------
 TARGET_REQUESTS = Metric(
     "trimtab_target_requests_total",
@@ -66,6 +105,16 @@ TARGET_READABLE = Metric(
 )
 TARGET_DEPLOYMENTS = Metric(
     "trimtab_target_deployments", "Deployments known, under a policy or not.", ("target",)
+)
+CIRCUIT = Metric(
+    "trimtab_circuit_state",
+    "The circuit breaker of a target or a source; 1 for the state it is in.",
+    ("dependency", "state"),
+)
+CIRCUIT_CHANGES = Metric(
+    "trimtab_circuit_changes_total",
+    "Changes of a circuit breaker by the state it went into.",
+    ("dependency", "state"),
 )
 SOURCE_POLLS = Metric(
     "trimtab_source_polls_total",
@@ -132,6 +181,17 @@ POLICY_BAD_FILES = Metric(
 HELD = Metric(
     "trimtab_deployments_held", "Deployments whose latest decision is to hold, by why.", ("reason",)
 )
+OVERRIDE_END = Metric(
+    "trimtab_override_end_timestamp_seconds",
+    "When an override in force ends by itself; `*` is every deployment, `blocks` the direction of a "
+    "block.",
+    ("deployment", "kind", "blocks"),
+)
+OVERRIDES = Metric(
+    "trimtab_overrides_total",
+    "Overrides that people gave, and how they ended.",
+    ("kind", "change"),
+)
 STATE = Metric(
     "trimtab_deployment_state",
     "The deployment's state; 1 for the one it is in.",
@@ -144,12 +204,18 @@ HOLD = Metric(
 )
 CURRENT = Metric(
     "trimtab_deployment_current_replicas",
-    "Replicas asked for before the latest decision.",
+    "Replicas really asked for before the latest decision, whatever the policy's mode.",
     DEPLOYMENT_LABELS,
 )
 DESIRED = Metric(
     "trimtab_deployment_desired_replicas",
-    "Replicas asked for by the latest decision.",
+    "Replicas asked for by the latest decision; where the policy only advises, what it would ask for.",
+    DEPLOYMENT_LABELS,
+)
+SHADOW = Metric(
+    "trimtab_deployment_shadow_replicas",
+    "Replicas that the deployment would have by now, had the advice been followed; absent where the "
+    "policy enforces.",
     DEPLOYMENT_LABELS,
 )
 WANTED = Metric(
@@ -179,6 +245,16 @@ ACCELERATORS = Metric(
     "trimtab_deployment_accelerators",
     "Accelerators of the replicas that exist; absent while the shape is unknown.",
     (*DEPLOYMENT_LABELS, "accelerator_type"),
+)
+LEAD_TIME = Metric(
+    "trimtab_deployment_lead_time_seconds",
+    "How long a replica takes from being asked for until it serves, as estimated now.",
+    (*DEPLOYMENT_LABELS, "quantile"),
+)
+LEAD_TIME_SAMPLES = Metric(
+    "trimtab_deployment_lead_time_samples",
+    "Starts that the estimate of the lead time rests on; 0 while it is a start value.",
+    DEPLOYMENT_LABELS,
 )
 DECIDED_AT = Metric(
     "trimtab_deployment_last_decision_timestamp_seconds",
@@ -219,13 +295,20 @@ MOVING_REASONS = tuple(
         Reason.FLOOR,
         Reason.CEILING,
         Reason.BOUNDS,
+        Reason.RELIEF,
         Reason.EXPIRY_DRAIN,
+        Reason.PINNED,
     )
 )
 DIRECTION_UP, DIRECTION_DOWN = "up", "down"
 DIRECTIONS = (DIRECTION_UP, DIRECTION_DOWN)
 WRITE_OUTCOMES = tuple(status.value for status in WriteStatus)
+JOURNAL_MODES = tuple(mode.value for mode in JournalMode)
+CIRCUIT_STATES = tuple(state.value for state in CircuitState)
 WITHHELD_REASONS = tuple(reason.value for reason in Withheld)
+OVERRIDE_KINDS = tuple(kind.value for kind in OverrideKind)
+GIVEN, REPLACED, LIFTED, EXPIRED = "given", "replaced", "lifted", "expired"
+OVERRIDE_CHANGES = (GIVEN, REPLACED, LIFTED, EXPIRED)
 RELOAD_RESULTS = tuple(result.value for result in ReloadResult)
 OK = "ok"
 OUTCOMES = (OK, *(kind.value for kind in ErrorKind))

@@ -19,16 +19,16 @@ import structlog
 
 from trimtab.service.reload_answer import reload_answer
 from trimtab.version import VERSION
+from trimtab.web.access import CLOSED
 from trimtab.web.app import allowed_hosts_for, build_app
 from trimtab.web.push import add_push_routes
-from trimtab.web.reload import CLOSED
 from trimtab.web.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from trimtab.service.daemon import Daemon
-    from trimtab.web.reload import ReloadAccess
+    from trimtab.web.access import Access
 
 LOG = structlog.get_logger("trimtab")
 
@@ -51,11 +51,12 @@ async def run_process(
     *,
     listen: tuple[str, int] | None,
     is_fail_fast: bool = False,
-    reload_access: ReloadAccess = CLOSED,
+    access: Access = CLOSED,
 ) -> tuple[Ending, tuple[str, ...]]:
     """Run until SIGTERM or SIGINT; return how it ended, with sentences for the operator.
 
-    SIGHUP has the policy files read again; ``reload_access`` says who may ask for it over HTTP.
+    SIGHUP has the policy files read again; ``access`` says who may ask for it over HTTP, and who may
+    give and lift overrides.
 
     With ``is_fail_fast`` an account that cannot be read at the start ends it at once. A second
     signal ends the process on the spot. Raises ``AddressError`` when ``listen`` cannot be bound.
@@ -72,8 +73,9 @@ async def run_process(
                 beat_age_seconds_max=max(beat_age, BEAT_AGE_SECONDS_MIN),
                 allowed_hosts=allowed_hosts_for(listen[0]),
                 remarks=daemon.remarks,
-                reload_access=reload_access,
+                access=access,
                 reload=partial(reload_answer, daemon),
+                desk=daemon.desk,
             )
             add_push_routes(app, [desk.door for desk in daemon.desks], daemon.clock)
             address = await stack.enter_async_context(serving(app, *listen))

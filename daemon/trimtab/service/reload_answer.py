@@ -10,7 +10,7 @@ from trimtab.service.reload import ReloadResult
 
 if TYPE_CHECKING:
     from trimtab.service.daemon import Daemon
-    from trimtab.web.reload import Answer
+    from trimtab.web.access import Answer
 
 UNPROCESSABLE, NOT_FOUND, UNAVAILABLE = 422, 404, 503
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trimtab.core.decision import Decision
     from trimtab.core.deployment import Deployment
+    from trimtab.core.lead_time import LeadTime
+    from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.journal.port import JournalStatus
+    from trimtab.service.circuits import CircuitStatus
     from trimtab.service.fleet import Trouble
     from trimtab.service.observer import Poll
     from trimtab.service.reload import PolicyFilesStatus
@@ -30,6 +33,7 @@ class DeploymentStatus:
     is_write_in_flight: bool
     withheld: Withholding | None
     setback: Setback | None
+    lead_time: LeadTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,9 @@ class StatusSnapshot:
     targets: tuple[TargetStatus, ...]
     sources: tuple[SourceStatus, ...]
     journal: JournalReport
+    circuits: tuple[CircuitStatus, ...] = ()
+    orders_waiting: int = 0
     clock_jumps_forward: int = 0
     clock_jumps_backward: int = 0
     policy_files: PolicyFilesStatus | None = None
+    overrides: tuple[Override, ...] = ()

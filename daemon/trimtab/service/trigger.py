@@ -26,6 +26,9 @@ IDLE_SECONDS = 0.05
 WINDOW_SECONDS_MAX = 1.0
 """No event waits longer than this, however many follow it."""
 
+NAMES_MAX = 10_000
+"""Names that may wait; more of them are the same as all."""
+
 JITTER = 0.1
 """Ticks come up to this share of the interval early or late, so that a fleet of daemons spreads."""
 
@@ -62,7 +65,10 @@ class Trigger:
     def wake(self, names: Iterable[str]) -> None:
         """Ask for an evaluation of these deployments."""
         self._names.update(names)
-        if self._names:
+        if len(self._names) > NAMES_MAX:
+            self._names.clear()
+            self.tick_now()
+        elif self._names:
             self._event.set()
 
     def tick_now(self) -> None:

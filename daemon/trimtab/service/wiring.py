@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.lead_time import LeadTimes, StartValue
+from trimtab.journal.port import VolatileJournal
+from trimtab.journal.retention import Retention
+from trimtab.journal.sqlite import SqliteJournal
 from trimtab.service.daemon import Daemon, Timing
 from trimtab.service.pull_wiring import pull_sources
 from trimtab.service.push_wiring import push_sources
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Tick
     from trimtab.core.policy import Policy
+    from trimtab.journal.port import Journal
     from trimtab.service.reload import PolicyFiles
     from trimtab.settings import AccountSettings, Settings
+    from trimtab.settings_journal import JournalSettings
 
 SOURCE_NAMES = frozenset({FIREWORKS})
 """What a policy may say after ``source:`` whatever the settings."""
@@ -40,7 +45,7 @@ def build_daemon(
     policy_files: PolicyFiles | None = None,
     on_tick: Callable[[Tick], None] | None = None,
 ) -> Daemon:
-    """Wire a daemon for the accounts of ``settings``. Raises ``SettingsError``.
+    """Wire a daemon for the accounts of ``settings``, with its journal. Raises ``SettingsError``.
 
     ``policy_files`` is where ``policies`` came from, if they are to be followed as they change.
     """
@@ -77,9 +82,20 @@ def build_daemon(
             ),
         ),
         random=random,
+        journal=_journal(settings.journal, clock),
+        is_journal_required=settings.journal.required,
+        plugins=settings.strategy_plugins,
         writes_in_flight_max=settings.writes_in_flight_max,
         on_tick=on_tick,
     )
+
+
+def _journal(settings: JournalSettings, clock: Clock) -> Journal:
+    file = settings.file
+    if file is None:
+        return VolatileJournal(since=clock.now())
+    retention = Retention(age_seconds=settings.retention_age, size_bytes=settings.retention_size)
+    return SqliteJournal(file, clock, retention=retention)
 
 
 def _account(account_id: str, one: AccountSettings) -> FireworksAccount:

@@ -20,7 +20,9 @@ class Withheld(StrEnum):
     STOPPING = "stopping"
     JOURNAL = "journal"
     NOT_ENFORCED = "not_enforced"
+    CIRCUIT_OPEN = "circuit_open"
     QUEUE_FULL = "queue_full"
+    OVERRIDDEN = "overridden"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

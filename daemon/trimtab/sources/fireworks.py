@@ -158,9 +158,11 @@ class _Heap:
         """Return what is known; a sum with a part that is not a number is not."""
         if selection.quantile is not None:
             return quantile(selection.quantile, self._buckets)
-        if not self._values or not all(map(isfinite, self._values)):
+        if not self._values:
             return None
-        return combined(self._values, selection.combine)
+        value = combined(self._values, selection.combine)  # infinite also where a sum overflows
+        is_known = all(map(isfinite, self._values)) and isfinite(value)
+        return value if is_known else None
 
 
 def _deployment(labels: Mapping[str, str]) -> str | None:

@@ -1,1 +1,1 @@
-"""The HTTP surface: health and metrics."""
+"""The HTTP surface: health, metrics, and what people may control."""

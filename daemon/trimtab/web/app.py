@@ -1,7 +1,8 @@
-"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``, and ``POST /-/reload``.
+"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``; ``/v1/overrides`` and ``/-/reload``.
 
-Read-only but for the reload, and by default on loopback only. A request that reached a loopback address under another
-host name came from a page in somebody's browser (DNS rebinding) and is refused.
+The last two change things and are for those whom the access lets in (``web/access.py``). By default all
+of it is on loopback only. A request that reached a loopback address under another host name came
+from a page in somebody's browser (DNS rebinding) and is refused.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from trimtab.web.reload import CLOSED, reload_handler
+from trimtab.web.access import CLOSED, guarded
+from trimtab.web.overrides import overrides_routes
+from trimtab.web.reload import reload_handler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from prometheus_client import CollectorRegistry
 
-    from trimtab.web.reload import Reload, ReloadAccess
-
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    from trimtab.web.access import Access, Handler
+    from trimtab.web.overrides import Desk
+    from trimtab.web.reload import Reload
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -52,14 +55,15 @@ def build_app(
     beat_age_seconds_max: float,
     allowed_hosts: Collection[str] | None = LOOPBACK_NAMES,
     remarks: Callable[[], tuple[str, ...]] = tuple,
-    reload_access: ReloadAccess = CLOSED,
+    access: Access = CLOSED,
     reload: Reload | None = None,
+    desk: Desk | None = None,
 ) -> web.Application:
     """Return the application. ``allowed_hosts`` are names without port; ``None`` allows any.
 
     ``remarks`` are sentences about what somebody should mend, though it keeps nothing from being
-    ready; ``/readyz?verbose`` shows them. ``reload`` is what ``POST /-/reload`` does, for those whom
-    ``reload_access`` lets in; without it there is no such address.
+    ready; ``/readyz?verbose`` shows them. ``reload`` is what ``POST /-/reload`` does and ``desk`` what
+    takes in people's orders, for those whom ``access`` lets in; without them there are no such addresses.
 
     ``/livez`` fails when the loop is stuck for longer than ``beat_age_seconds_max`` and knows
     nothing of dependencies: a restart would not mend them. ``/readyz`` says what is missing.
@@ -69,7 +73,10 @@ def build_app(
     app.router.add_get("/livez", _livez(health, beat_age_seconds_max))
     app.router.add_get("/readyz", _readyz(health, remarks))
     if reload is not None:
-        app.router.add_post("/-/reload", reload_handler(reload_access, reload))
+        app.router.add_post("/-/reload", guarded(access, reload_handler(reload)))
+    if desk is not None:
+        for method, path, handler in overrides_routes(desk):
+            app.router.add_route(method, path, guarded(access, handler))
     return app
 
 

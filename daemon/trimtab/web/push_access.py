@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from trimtab.web.reload import PROXY_HEADERS
+from trimtab.web.access import as_sent, is_local, knows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,14 +47,12 @@ class Doorkeeper:
         if "Origin" in request.headers:
             return "a page in a browser may not push"
         if access.token is not None:
-            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            is_known = hmac.compare_digest(_bytes(given.strip()), access.token.encode())
-            is_right = scheme.lower() == "bearer" and is_known
+            is_right = knows(access.token, request)
             return None if is_right else "send the token: `Authorization: Bearer <token>`"
         if access.signing_key is not None:
             has_both = TIMESTAMP in request.headers and SIGNATURE in request.headers
             return None if has_both else f"sign the request: {TIMESTAMP} and {SIGNATURE}"
-        return None if _is_local(request) else "only programs on the same machine may push here"
+        return None if is_local(request) else "only programs on the same machine may push here"
 
     def after_body(self, headers: Mapping[str, str], body: bytes, now: float) -> str | None:
         """Say why a signed request is not let in; ``None``: it is, or needs no signature.
@@ -67,7 +64,7 @@ class Doorkeeper:
             return None
         expected, stated = sign(key, headers[TIMESTAMP], body), headers[TIMESTAMP]
         given = headers[SIGNATURE].removeprefix("sha256=").lower()
-        if not hmac.compare_digest(expected.encode(), _bytes(given)):
+        if not hmac.compare_digest(expected.encode(), as_sent(given)):
             return "the signature is not of this body with the shared key"
         if not (stated.isascii() and stated.isdigit() and len(stated) <= 12):
             return f"{TIMESTAMP} is no time in whole UTC seconds"
@@ -100,18 +97,4 @@ class Doorkeeper:
 
 def sign(key: str, timestamp: str, body: bytes) -> str:
     """Return the signature of a body, in hexadecimal."""
-    return hmac.new(key.encode(), _bytes(timestamp) + b"." + body, hashlib.sha256).hexdigest()
-
-
-def _bytes(header: str) -> bytes:
-    """Return a header's value as it came, which need not be text."""
-    return header.encode("utf-8", "surrogateescape")
-
-
-def _is_local(request: web.Request) -> bool:
-    if PROXY_HEADERS & set(request.headers):
-        return False
-    try:
-        return ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False
+    return hmac.new(key.encode(), as_sent(timestamp) + b"." + body, hashlib.sha256).hexdigest()

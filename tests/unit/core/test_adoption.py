@@ -84,6 +84,37 @@ def test_a_read_from_before_our_write_is_not_a_person() -> None:
     assert w.last_tick.events == ()
 
 
+def test_an_old_view_that_carries_our_own_note_is_not_a_person_however_late() -> None:
+    w = world(2)
+    w.act(load=40.0)  # 4-4
+    w.act(after=120.0, load=90.0)  # 9-9
+    late = replace(
+        w.deployment,
+        min_replicas=4,
+        max_replicas=4,
+        annotations={WRITTEN_BOUNDS: "4-4", USER_BOUNDS: "1-10"},
+        observed_at=w.now + 3600,
+    )
+    w.deployment = late
+    w.step(after=3600.0, load=90.0)
+    assert user_range(w) == (1, 10)
+
+
+def test_a_person_who_sets_what_we_once_wrote_leaves_our_last_note_and_is_heard() -> None:
+    w = world(2)
+    w.act(load=40.0)  # 4-4
+    w.act(after=120.0, load=90.0)  # 9-9
+    w.deployment = replace(
+        w.deployment,
+        min_replicas=4,
+        max_replicas=4,
+        annotations={WRITTEN_BOUNDS: "9-9", USER_BOUNDS: "1-10"},
+        observed_at=w.now + 3600,
+    )
+    w.step(after=3600.0, load=90.0)
+    assert user_range(w) == (4, 4)
+
+
 def test_a_stale_answer_shortly_after_our_write_is_not_a_person() -> None:
     """The control plane may answer from a cache: observed later, yet showing what was before."""
     w = world(2)

@@ -7,7 +7,7 @@ from tests.worlds.engine_world import world
 
 from trimtab.core.decision import Hold, Outcome, Reason, ScaleDown, ScaleUp, WriteStatus
 from trimtab.core.deployment import Pipeline
-from trimtab.core.policy import Limit, MoveRules, Select
+from trimtab.core.policy import Actuation, Limit, MoveRules, Select
 
 FREE = MoveRules(stabilization_seconds=0.0)
 
@@ -155,6 +155,40 @@ def test_a_write_of_unknown_outcome_counts_against_the_limit() -> None:
     assert w.step(after=5.0, load=90.0).verdict == Hold(Reason.RATE_LIMITED)
 
 
+def test_a_write_that_may_not_have_been_made_gives_no_room_for_one_the_other_way() -> None:
+    limits = moves(replicas(3, period=60.0))
+    w = world(5, up=limits, down=limits)
+    w.step(load=80.0)
+    (order,) = w.orders
+    assert order.to_replicas == 8
+    w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.UNKNOWN, sentence="lost"))
+    assert w.step(after=5.0, load=10.0).desired == 2
+
+
+def test_a_write_of_an_earlier_run_limits_its_own_direction_and_gives_no_room_the_other_way() -> (
+    None
+):
+    limits = moves(replicas(3, period=60.0))
+    w = world(5, up=limits, down=limits)
+    w.step(load=80.0)
+    (order,) = w.orders
+    w.restart()
+    w.engine.resume(order)
+    w.now += 600.0  # nobody saw when in this time it was carried out
+    w.apply(order)
+    assert w.step(load=200.0).verdict == Hold(Reason.RATE_LIMITED)
+    assert w.step(after=5.0, load=10.0).desired == 5
+
+
+def test_a_write_of_unknown_outcome_starts_the_cooldown() -> None:
+    w = world(2, up=MoveRules(stabilization_seconds=0.0, cooldown_seconds=60.0))
+    w.step(load=90.0)
+    (order,) = w.orders
+    w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.UNKNOWN, sentence="lost"))
+    assert w.step(after=30.0, load=90.0).verdict == Hold(Reason.COOLDOWN)
+    assert w.step(after=31.0, load=90.0).verdict == ScaleUp(Reason.DEMAND)
+
+
 def test_a_write_that_was_not_applied_is_free_to_be_tried_again() -> None:
     w = world(2, up=moves(replicas(2, period=60.0)))
     assert w.step(load=90.0).desired == 4
@@ -187,3 +221,16 @@ def test_a_burst_of_events_does_not_grow_the_windows() -> None:
         w.step(after=0.01, load=90.0 - number * 0.03)
     (memory,) = w.engine.memory.deployments.values()
     assert len(memory.highs) <= 22  # 20 seconds of falling load, one entry a second
+
+
+def test_a_move_of_our_own_by_the_scale_verb_is_no_wish_of_somebody_else() -> None:
+    """It writes no bounds to recognise it by; its count would hold the next step down for a window."""
+    limits = (Limit(percent=50, period_seconds=60.0),)
+    down = MoveRules(stabilization_seconds=120.0, limits=limits)
+    w = world(8, down=down, actuation=Actuation.SCALE)
+    for _ in range(13):
+        w.act(after=10.0, load=10.0)
+    assert w.deployment.desired_replicas == 4
+    for _ in range(6):
+        w.act(after=10.0, load=10.0)
+    assert w.deployment.desired_replicas == 2

@@ -190,7 +190,7 @@ def an_order() -> Order:
     ("changes", "expected"),
     [
         ({}, None),
-        ({"desired_replicas": 3}, None),
+        ({"desired_replicas": 3}, "the platform went from 2 to 3 replicas"),
         ({"min_replicas": 2}, "bounds went from 1-10 to 2-10"),
         ({"state_text": "UPDATING"}, "state went from READY to UPDATING"),
         ({"deleted_at": START}, "deletion"),

@@ -140,7 +140,7 @@ async def test_events_are_told_once(api: Api) -> None:
     second = (await api.get("/_emu/events", since=str(first[-1]["sequence"]))).json["events"]
 
     assert first[-1]["kind"] == "deployment_updated"
-    assert first[-1]["details"] == {"fields": ["minReplicaCount"]}
+    assert first[-1]["details"] == {"fields": ["minReplicaCount"], "bounds": [2, 4]}
     assert second == []
     assert (await api.get("/_emu/events", since="yesterday")).status == 400
 

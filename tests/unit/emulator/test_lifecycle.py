@@ -179,6 +179,29 @@ def test_stuck_capacity_keeps_replicas_pending_until_it_is_lifted(
     assert deployment.stats()["readyReplicaCount"] == 2
 
 
+def test_refused_capacity_shows_in_the_status_while_replicas_wait(
+    emulation: Emulation, clock: ManualClock
+) -> None:
+    deployment = seeded(emulation, min=1, max=4, replicas_ready=1)
+    fault = emulation.faults.add(Fault(FaultKind.CAPACITY_REFUSED, target="*/d1"))
+    emulation.advance()
+    before = deployment.status
+    deployment.desired = 2
+    for _ in range(2):
+        clock.advance(30)
+        emulation.advance()
+    refused = deployment.status
+    emulation.faults.remove(fault.id)
+    for _ in range(2):
+        clock.advance(30)
+        emulation.advance()
+
+    assert before is None
+    assert refused is not None
+    assert refused["code"] == "RESOURCE_EXHAUSTED"
+    assert deployment.status is None
+
+
 def test_replicas_are_split_over_regions_without_losing_one(emulation: Emulation) -> None:
     from trimtab.emulator.deployment import split_over_regions
 

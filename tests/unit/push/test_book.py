@@ -24,7 +24,7 @@ class Scene:
     def __init__(self, *specs: str, **rules: object) -> None:
         wanted = {CHAT: tuple(spec(f"s{i}", query) for i, query in enumerate(specs)), CODE: ()}
         self.directory = ScriptedDirectory(wanted)
-        self.book = Book(self.directory, BookRules(**rules))  # type: ignore[arg-type]
+        self.book = Book(self.directory, BookRules(**rules))  # type: ignore[arg-type]  # each rule is of another type
         self.fates: dict[Fate, int] = {}
 
     def push(self, *points: Point, now: float = NOW) -> list[Sample]:

@@ -109,7 +109,7 @@ def test_many_small_members_are_bounded_together() -> None:
     assert refused.value.kind is Refusal.TOO_LARGE
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"hello")[:-4], b"\x1f\x8b"])
+@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"hello", mtime=0)[:-4], b"\x1f\x8b"])
 def test_what_is_no_whole_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(Refused) as refused:
         bodies.gunzip(body, MIB)

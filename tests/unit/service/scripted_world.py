@@ -96,6 +96,8 @@ class ScriptedTarget:
     list_failure: Exception | None = None
     read_failure: Exception | None = None
     answers: deque[WriteResult | Exception] = field(default_factory=deque)
+    unlisted: dict[str, Deployment] = field(default_factory=dict)
+    during_read: Callable[[], Awaitable[Any]] | None = None
     during_list: Callable[[], Awaitable[None]] | None = None
     during_write: Callable[[Order], Awaitable[None]] | None = None
     writes: list[Order] = field(default_factory=list)
@@ -125,9 +127,11 @@ class ScriptedTarget:
         return found
 
     async def read(self, deployment: str) -> Deployment | None:
+        if self.during_read is not None:
+            await self.during_read()
         if self.read_failure is not None:
             raise self.read_failure
-        return self.deployments.get(deployment)
+        return (self.deployments | self.unlisted).get(deployment)
 
     async def write(self, order: Order) -> WriteResult:
         assert order.deployment not in self.writing, "two writes of one deployment at a time"

@@ -198,8 +198,10 @@ async def test_a_void_order_is_decided_anew_on_what_was_found() -> None:
 
     scene.target.during_list = somebody_narrows_the_range
     async with scene.running(10.0):
-        statuses = [outcome.status for outcome in scene.outcomes]
-        assert statuses == [WriteStatus.VOID, WriteStatus.APPLIED]
+        assert [outcome.status for outcome in scene.outcomes] == [WriteStatus.VOID]
+        assert scene.reason is Reason.OUT_OF_BAND
+        await pass_time(scene.clock, 180.0)
+        assert scene.outcomes[-1].status is WriteStatus.APPLIED
         assert [order.to_replicas for order in scene.target.writes] == [4]
 
 
@@ -214,9 +216,8 @@ async def test_a_refused_write_is_not_hammered() -> None:
     scene.target.answers.extend([refusal] * 100)
     async with scene.running(600.0):
         assert 2 <= len(scene.target.writes) <= 6
-        withheld = scene.status().withheld
-        assert withheld is not None
-        assert withheld.sentence == "no accelerators are left"
+        assert scene.reason is Reason.QUOTA_EXCEEDED
+        assert "no accelerators are left" in scene.daemon._actuator.setbacks[CHAT].sentence
 
 
 async def test_what_a_callback_raises_stops_nothing() -> None:

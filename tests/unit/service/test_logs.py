@@ -88,7 +88,7 @@ def test_events_are_told_and_a_deployment_that_comes_back_is_told_anew(book: Boo
     tick = book.engine.step(book.clock.now() + 1, {}, [])
     book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.001))
     book.evaluate(20.0)
-    assert book.events() == ["adopted", "hold", "gone", "hold"]
+    assert book.events() == ["adopted", "hold", "gone", "returned", "hold"]
 
 
 @pytest.mark.parametrize(

@@ -42,14 +42,31 @@ async def test_a_connection_that_has_sent_a_request_may_stay() -> None:
         assert len(http.connector._conns) == 1, "the same connection"
 
 
-async def test_a_connection_too_many_is_told_so_and_closed() -> None:
+async def test_where_all_are_being_served_a_connection_too_many_is_told_so_and_closed() -> None:
     async with serving(an_app(), "127.0.0.1", 0, connections_max=2) as address:
         taken = [await asyncio.open_connection(*address) for _ in range(2)]
+        for _, one in taken:
+            one.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
         await asyncio.sleep(0.05)
         reader, writer = await asyncio.open_connection(*address)
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 503 ")
+        for _, one in taken:
+            one.write(b"b")
+        for served, _ in taken:
+            assert (await served.readline()).startswith(b"HTTP/1.1 200 ")
         for _, one in [*taken, (reader, writer)]:
             one.close()
+
+
+async def test_a_connection_that_idles_makes_room_for_a_new_one() -> None:
+    async with (
+        serving(an_app(), "127.0.0.1", 0, connections_max=1) as (host, port),
+        ClientSession() as idling,
+        ClientSession() as http,
+    ):
+        for client in (idling, http):
+            async with client.post(f"http://{host}:{port}/", data=b"x") as response:
+                assert await response.read() == b"x"
 
 
 async def test_bodies_are_handed_on_as_they_were_sent() -> None:

@@ -69,10 +69,12 @@ def _record(memory: DeploymentMemory, policy: Policy, now: float, wanted: int) -
 def _cool_down(case: Case, draft: Draft) -> None:
     """Hold a direction for its cooldown after the last move, whichever way that went."""
     rules = case.policy.up if draft.replicas > case.current else case.policy.down
-    moves = draft.memory.moves
-    if not moves or not rules.cooldown_seconds:
+    if not rules.cooldown_seconds:
         return
-    left = moves[-1].time + rules.cooldown_seconds - case.now
+    lasts = [moves[-1].time for moves in (draft.memory.moves, draft.memory.doubtful_moves) if moves]
+    if not lasts:
+        return
+    left = max(lasts) + rules.cooldown_seconds - case.now
     if left > 0:
         sentence = f"cools down for another {left:.0f} s after the last move"
         draft.move(STAGE, case.current, Reason.COOLDOWN, sentence)
@@ -99,10 +101,15 @@ def _stabilize(case: Case, draft: Draft) -> None:
 def _limit(case: Case, draft: Draft) -> None:
     current, wanted = case.current, draft.replicas
     rules = case.policy.up if wanted > current else case.policy.down
+    # A move that may not have been made counts, but gives no room for one the other way.
+    doubtful = (
+        move for move in draft.memory.doubtful_moves if (move.replicas > 0) is (wanted > current)
+    )
+    moves = (*draft.memory.moves, *doubtful)
     allowed = (
-        _highest_allowed(rules, draft.memory.moves, current, case.now)
+        _highest_allowed(rules, moves, current, case.now)
         if wanted > current
-        else _lowest_allowed(rules, draft.memory.moves, current, case.now)
+        else _lowest_allowed(rules, moves, current, case.now)
     )
     if allowed is None or (wanted <= allowed if wanted > current else wanted >= allowed):
         draft.note(STAGE, "within the limits")

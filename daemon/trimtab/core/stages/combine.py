@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.core.decision import Reason
 from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import Freshness, OnMissing
-from trimtab.core.stages.relief import note_wanted, relief_wanted
+from trimtab.core.stages.relief import note_own, note_wanted, own_count, relief_wanted
 
 if TYPE_CHECKING:
     from trimtab.core.proposals import Proposal
@@ -35,7 +35,7 @@ def combine(case: Case, draft: Draft) -> None:
     is_known = demand is not None or not _is_anything_demanded(draft)
     _keep_track(case, draft, is_known=is_known, demand=demand)
     count = _demanded(case, draft, demand)
-    count = _relieving(case, count)
+    count = _relieving(case, draft, count)
     count = _woken(case, draft, count)
     count = _raised_and_capped(draft, count)
     if count.replicas == case.current and count.reason in (Reason.DEMAND, Reason.RELIEF):
@@ -44,7 +44,8 @@ def combine(case: Case, draft: Draft) -> None:
     draft.rule = count.rule
     # Only a wish that rests on data is kept for the stabilisation windows (behavior).
     draft.wanted = count.replicas if is_known else None
-    note_wanted(draft)
+    if draft.memory.watched.stuck_at is not None:
+        note_wanted(draft)
     _apply_missing(case, draft, is_known=is_known)
     _apply_holds(case, draft)
 
@@ -91,7 +92,9 @@ def _demanded(case: Case, draft: Draft, demand: Proposal | None) -> Count:
     if demand is not None and demand.replicas is not None:
         return Count(demand.replicas, demand.rule, Reason.DEMAND, demand.sentence)
     if not _is_anything_demanded(draft):
-        return Count(case.current, "", Reason.STEADY, "no rule demands anything")
+        own = own_count(case, draft)
+        reason = Reason.STEADY if own == case.current else Reason.RELIEF
+        return Count(own, "", reason, "no rule demands anything")
     why = _why_unknown(draft)
     fallback, since = case.policy.fallback, draft.memory.demand_unknown_since
     if fallback is None or fallback.replicas is None or since is None:
@@ -103,10 +106,14 @@ def _demanded(case: Case, draft: Draft, demand: Proposal | None) -> Count:
     return Count(fallback.replicas, "", Reason.FALLBACK, sentence)
 
 
-def _relieving(case: Case, count: Count) -> Count:
+def _relieving(case: Case, draft: Draft, count: Count) -> Count:
     """Add what stuck deployments miss, where the own demand is known: else it would grow for ever."""
+    if not case.reliefs and draft.memory.watched.own is None:
+        return count
     more, sentence = relief_wanted(case)
-    if not more or count.reason is not Reason.DEMAND:
+    is_known = count.reason in (Reason.DEMAND, Reason.STEADY, Reason.RELIEF)
+    note_own(case, draft, count.replicas if is_known else None)
+    if not more or not is_known:
         return count
     total = count.replicas + more
     return count._replace(

@@ -9,6 +9,7 @@ from trimtab.core.effective_bounds import effective_bounds
 from trimtab.core.policy import NO_DAMPING
 from trimtab.core.proposals import REPLICAS_MAX, Proposal, View
 from trimtab.core.roles import Role
+from trimtab.core.stages.relief import own_count
 from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def propose(case: Case, draft: Draft) -> None:
     view = View(
         now=case.now,
         deployment=case.deployment,
-        current=case.current,
+        current=own_count(case, draft),
         readings={reading.spec.name: reading for reading in draft.readings},
         lead_time_seconds=case.lead_time_seconds,
         fleet=case.fleet,
@@ -49,7 +50,7 @@ def propose(case: Case, draft: Draft) -> None:
             remembered[rule.name] = [_kind(rule), wish.memory]
         if (rule.up is not NO_DAMPING or rule.down is not NO_DAMPING) and wish.replicas is not None:
             wish, damped[rule.name] = damp(
-                wish, rule, draft.memory.damped.get(rule.name), case.current, case.now
+                wish, rule, draft.memory.damped.get(rule.name), view.current, case.now
             )
         elif rule.name in draft.memory.damped:
             damped[rule.name] = draft.memory.damped[rule.name]
@@ -76,13 +77,12 @@ def _is_emptied(case: Case, memory: DeploymentMemory) -> bool:
 
     Traffic does not wake a deployment at 0/0, and without load no rule asks for a replica.
     """
-    written = memory.written
-    return (
-        written is not None
-        and written.max_replicas == 0
-        and case.current == 0
-        and case.policy.scale_to_zero is None
-    )
+    written, shadow = memory.written, memory.shadow
+    if shadow is not None:
+        is_closed = shadow.is_closed
+    else:
+        is_closed = written is not None and written.max_replicas == 0
+    return is_closed and case.current == 0 and case.policy.scale_to_zero is None
 
 
 def _recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:

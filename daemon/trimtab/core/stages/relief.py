@@ -56,18 +56,35 @@ def reliefs(
 
 def relief_wanted(case: Case) -> tuple[int, str]:
     """Return how many replicas to add to the demand for others, and for whom in words."""
-    if not case.reliefs:
-        return 0, ""
     names = ", ".join(
         f"{one.replicas} for {one.deployment}, which is stuck" for one in case.reliefs
     )
     return sum(one.replicas for one in case.reliefs), names
 
 
+def own_count(case: Case, draft: Draft) -> int:
+    """Return the count that a deployment's own rules start from: without what it does for others.
+
+    Rules that say "one more than now" would otherwise add to the help at every tick.
+    """
+    own = draft.memory.watched.own
+    return case.current if own is None else min(case.current, own)
+
+
+def note_own(case: Case, draft: Draft, demanded: int | None) -> None:
+    """Remember what the own rules ask for, from when help begins until the count is back there."""
+    watched = draft.memory.watched
+    own = watched.own if demanded is None else demanded
+    if not case.reliefs and (own is None or own >= case.current):
+        own = None
+    if own != watched.own:
+        draft.memory = draft.memory._replace(watched=watched._replace(own=own))
+
+
 def note_wanted(draft: Draft) -> None:
     """Remember what the rules of a stuck deployment want, within its bounds: what others make up for."""
     watched = draft.memory.watched
-    if watched.stuck_at is None or draft.wanted is None or draft.bounds is None:
+    if draft.wanted is None or draft.bounds is None:
         return
     wanted = min(draft.wanted, draft.bounds.upper.replicas)
     if wanted != watched.wanted:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Hold, ScaleDown, ScaleUp
 from trimtab.core.engine import Engine
 from trimtab.core.lead_time import LeadTimes
-from trimtab.core.memory import Memory
 from trimtab.core.signals import Sample
 from trimtab.policy.testing.series import Mark
 from trimtab.policy.testing.world import Fleet
@@ -160,7 +159,7 @@ def _without_ended(
         **engine.memory.deployments,
         test.spec.deployment.name: memory._replace(latest=latest),
     }
-    return Engine(test.policies, Memory(edited), lead_times=lead_times)
+    return Engine(test.policies, replace(engine.memory, deployments=edited), lead_times=lead_times)
 
 
 def _judge(line: int, expectation: Expectation, seen: list[_Seen]) -> Iterator[Failure]:

@@ -78,7 +78,7 @@ def what_if(
             )
         (decision,) = tick.decisions
         mode = modes.get(decision.policy, decision.mode)
-        order = tick.orders[0] if tick.orders and mode is Mode.ENFORCE else None
-        answer = Answer(replace(decision, mode=mode), order)
+        following = tick.orders[0] if tick.orders and mode is Mode.ENFORCE else None
+        answer = Answer(replace(decision, mode=mode), following)
     assert answer is not None  # noqa: S101  for the type checker: there is always the last step
     return answer

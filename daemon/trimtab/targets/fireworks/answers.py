@@ -27,6 +27,8 @@ ALREADY_EXISTS = 6
 RESOURCE_EXHAUSTED = 8
 NOT_IMPLEMENTED_STATUS = 501
 DETAILS_MAX = 8
+TITLE_WITHIN_CHARACTERS = 4096
+"""Where a page's title is looked for: a page of nothing but ``<title`` must not take its square."""
 
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 
@@ -150,7 +152,7 @@ def describe(text: str) -> str:
     if not text.strip():
         return "an empty body"
     if _HTML_START.match(text):
-        title = _HTML_TITLE.search(text)
+        title = _HTML_TITLE.search(text, 0, TITLE_WITHIN_CHARACTERS)
         return "an HTML page" + (f' titled "{excerpt(title.group(1), 80)}"' if title else "")
     return f"a body that is not JSON: {excerpt(text)}"
 

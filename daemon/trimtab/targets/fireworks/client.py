@@ -17,6 +17,7 @@ from trimtab.targets.fireworks.names import deployment_id, deployment_name, reso
 from trimtab.targets.fireworks.pages import PAGE_SIZE_MAX, Paging, pages
 from trimtab.targets.fireworks.parse import INT32_MAX, Fields
 from trimtab.targets.fireworks.transport import Transport
+from trimtab.targets.fireworks.unchanged import UnchangedDeployments
 from trimtab.targets.fireworks.wire import (
     encode,
     parse_account,
@@ -53,7 +54,7 @@ class FireworksClient:
     """The API of one account. Open it with ``async with`` or ``close`` it in the end.
 
     A deployment is named by id or full name. ``observer`` is told of every request; ``rng`` spreads
-    the waits between retries. ``connection`` carries the requests; HTTP unless told.
+    the waits between retries; ``connection`` carries the requests, over HTTP unless told.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class FireworksClient:
         self._transport = Transport(
             account, clock, rng=rng, observer=observer, connection=connection
         )
+        self._deployments = UnchangedDeployments()
 
     def __repr__(self) -> str:
         return f"FireworksClient({self._transport!r})"
@@ -108,14 +110,12 @@ class FireworksClient:
             path=f"{self._account_path}/deployments",
             noun="deployments",
             key="deployments",
-            query={
-                "filter": filter_text,
-                "orderBy": order_by,
-                "showDeleted": "true" if show_deleted else "",
-            },
+            query={"filter": filter_text, "orderBy": order_by}
+            | {"showDeleted": "true" if show_deleted else ""},
             page_size=page_size,
         )
-        async for item in self._listed(listing, parse_deployment, on_unreadable):
+        parse = self._deployments.begin_listing()
+        async for item in self._listed(listing, parse, on_unreadable):
             yield item
 
     async def get_deployment(self, deployment: str) -> DeploymentResource:

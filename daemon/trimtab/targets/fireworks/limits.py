@@ -16,6 +16,8 @@ ROUNDING_SECONDS = 1e-6
 """Sums of floats may fall short of the moment they were meant to reach."""
 WAIT_SECONDS_MAX = 30.0
 """Whoever would have to wait longer for a turn is told at once instead."""
+WRITE_WAIT_SECONDS_MAX = 5.0
+"""A write was decided on a look at the deployment; one that waits for long would act on an old look."""
 
 
 class TokenBucket:
@@ -38,14 +40,14 @@ class TokenBucket:
         self._full_at = clock.monotonic()
         self._closed_until: float | None = None
 
-    async def acquire(self) -> None:
+    async def acquire(self, *, wait_seconds_max: float = WAIT_SECONDS_MAX) -> None:
         """Return when it is our turn.
 
-        Raises ``FireworksError`` of kind ``rate_limited`` when that is more than 30 s away; nothing
-        has been sent then, and ``retry_after_seconds`` says when to come back.
+        Raises ``FireworksError`` of kind ``rate_limited`` when that is more than ``wait_seconds_max``
+        away; nothing has been sent then, and ``retry_after_seconds`` says when to come back.
         """
         while True:
-            wait_seconds = self._reserve()
+            wait_seconds = self._reserve(wait_seconds_max)
             if wait_seconds > 0:
                 await self._clock.sleep(wait_seconds)
             # A 429 may have closed the bucket while we slept: queue again behind its end.
@@ -65,11 +67,11 @@ class TokenBucket:
             return False
         return self._closed_until - self._clock.monotonic() > ROUNDING_SECONDS
 
-    def _reserve(self) -> float:
+    def _reserve(self, wait_seconds_max: float) -> float:
         now = self._clock.monotonic()
         full_at = max(self._full_at, now)
         wait_seconds = full_at - self._tolerance_seconds - now
-        if wait_seconds > WAIT_SECONDS_MAX:
+        if wait_seconds > wait_seconds_max:
             raise FireworksError(
                 f"Nothing was sent: the limit on {self.name} requests leaves no turn for another "
                 f"{wait_seconds:.0f} s; ask less often or raise the limit with Fireworks.",

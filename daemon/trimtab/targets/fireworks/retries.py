@@ -8,6 +8,7 @@ import stamina
 
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks.errors import FireworksError, Limit
+from trimtab.targets.fireworks.limits import WRITE_WAIT_SECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -109,13 +110,12 @@ def may_resend(error: FireworksError, *, is_write: bool) -> bool:
 
     A read may whenever it can help. A write may only when it certainly did nothing: there is no
     idempotency key on this API, so an ambiguous one has to be read back by whoever knows what it
-    meant. A 429 of the metrics endpoint or of a quota is not worth another try here.
+    meant, and one that would have to wait for long is decided anew. A 429 of the metrics endpoint or of a quota is not worth another try here.
     """
     if not error.retryable or is_own_limit(error) or error.limit in {Limit.METRICS, Limit.QUOTA}:
         return False
-    if error.retry_after_seconds is not None and (
-        error.retry_after_seconds > RETRY_AFTER_SECONDS_MAX
-    ):
+    longest = WRITE_WAIT_SECONDS_MAX if is_write else RETRY_AFTER_SECONDS_MAX
+    if error.retry_after_seconds is not None and error.retry_after_seconds > longest:
         return False
     return not (is_write and error.is_ambiguous)
 

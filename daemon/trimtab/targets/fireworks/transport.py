@@ -16,7 +16,11 @@ from trimtab.targets.fireworks.answers import (
 )
 from trimtab.targets.fireworks.connection import HttpConnection
 from trimtab.targets.fireworks.errors import FireworksError, Limit
-from trimtab.targets.fireworks.limits import TokenBucket
+from trimtab.targets.fireworks.limits import (
+    WAIT_SECONDS_MAX,
+    WRITE_WAIT_SECONDS_MAX,
+    TokenBucket,
+)
 from trimtab.targets.fireworks.parse import load_json
 from trimtab.targets.fireworks.retries import ATTEMPTS_MAX, Retries
 
@@ -86,9 +90,10 @@ class Transport:
 
         Raises ``FireworksError``.
         """
+        wait_seconds_max = WRITE_WAIT_SECONDS_MAX if call.is_write else WAIT_SECONDS_MAX
 
         async def send(attempt: int) -> Answer:
-            await self._buckets[call.bucket].acquire()
+            await self._buckets[call.bucket].acquire(wait_seconds_max=wait_seconds_max)
             return await self._send(call, attempt)
 
         return await self._retries.run(send, is_write=call.is_write, attempts_max=attempts_max)

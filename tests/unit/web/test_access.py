@@ -1,4 +1,4 @@
-"""``POST /-/reload``: who may, who may not, and what the answer is."""
+"""Who may control trimtab over HTTP, and who may not; shown with ``POST /-/reload``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from trimtab.web.access import CLOSED, Access
 from trimtab.web.app import build_app
-from trimtab.web.reload import CLOSED, ReloadAccess
 
 TOKEN = "correct-horse-battery-staple"
-LOOPBACK = ReloadAccess(is_open_to_loopback=True)
-WITH_TOKEN = ReloadAccess(token=TOKEN)
+LOOPBACK = Access(is_open_to_loopback=True)
+WITH_TOKEN = Access(token=TOKEN)
 
 
 class Well:
@@ -25,7 +25,7 @@ class Well:
 
 
 async def answer(
-    access: ReloadAccess, headers: Mapping[str, str], method: str = "POST"
+    access: Access, headers: Mapping[str, str], method: str = "POST"
 ) -> tuple[int, int]:
     """The status, and how often the policies were read."""
     reads = 0
@@ -39,7 +39,7 @@ async def answer(
         registry=CollectorRegistry(),
         health=Well(),
         beat_age_seconds_max=60.0,
-        reload_access=access,
+        access=access,
         reload=reload,
     )
     async with TestClient(TestServer(app)) as client:
@@ -56,8 +56,10 @@ async def answer(
         (LOOPBACK, {"Origin": "null"}, 403),
         (LOOPBACK, {"X-Forwarded-For": "203.0.113.9"}, 403),
         (LOOPBACK, {"forwarded": "for=203.0.113.9"}, 403),
+        (LOOPBACK, {"x-real-ip": "203.0.113.9"}, 403),
         (LOOPBACK, {"Host": "rebound.example.org"}, 421),
         (WITH_TOKEN, {}, 401),
+        (WITH_TOKEN, {"Authorization": "Bearer \udcff"}, 401),
         (WITH_TOKEN, {"Authorization": f"Bearer {TOKEN}x"}, 401),
         (WITH_TOKEN, {"Authorization": f"Basic {TOKEN}"}, 401),
         (WITH_TOKEN, {"Authorization": "Bearer "}, 401),
@@ -67,7 +69,7 @@ async def answer(
     ],
 )
 async def test_policies_are_read_only_for_who_may_ask(
-    access: ReloadAccess, headers: Mapping[str, str], status: int
+    access: Access, headers: Mapping[str, str], status: int
 ) -> None:
     assert await answer(access, headers) == (status, int(status == 200))
 

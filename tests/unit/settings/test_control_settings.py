@@ -1,4 +1,4 @@
-"""Who may reload over HTTP is nobody, unless the settings say so unmistakably."""
+"""Who may control trimtab over HTTP is who is on its machine, unless the settings say otherwise."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIMTAB_FIREWORKS__API_KEY", "fw_test_key")
 
 
-def test_it_is_off_by_default() -> None:
-    reload = load_settings().reload
-    assert (reload.http, reload.token) == ("off", None)
+def test_by_default_programs_on_the_same_machine_may() -> None:
+    control = load_settings().control
+    assert (control.http, control.token) == ("loopback", None)
 
 
 def test_the_token_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n", encoding="utf-8")
-    monkeypatch.setenv("TRIMTAB_RELOAD__HTTP", "token")
-    monkeypatch.setenv("TRIMTAB_RELOAD__TOKEN_FILE", str(file))
+    monkeypatch.setenv("TRIMTAB_CONTROL__HTTP", "token")
+    monkeypatch.setenv("TRIMTAB_CONTROL__TOKEN_FILE", str(file))
     settings = load_settings()
-    assert settings.reload.token is not None
-    assert settings.reload.token.get_secret_value() == TOKEN
+    assert settings.control.token is not None
+    assert settings.control.token.get_secret_value() == TOKEN
     assert TOKEN not in repr(settings)
 
 
@@ -49,8 +49,17 @@ def test_a_half_set_door_is_refused(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], remedy: str
 ) -> None:
     for name, value in variables.items():
-        monkeypatch.setenv(f"TRIMTAB_RELOAD__{name}", value)
+        monkeypatch.setenv(f"TRIMTAB_CONTROL__{name}", value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert remedy in str(caught.value)
     assert TOKEN not in str(caught.value)
+
+
+def test_what_commands_need_to_reach_the_daemon_may_be_set_for_the_daemon_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On one machine both read the same environment."""
+    monkeypatch.setenv("TRIMTAB_URL", "http://127.0.0.1:9464")
+    monkeypatch.setenv("TRIMTAB_TOKEN_FILE", "token")
+    assert load_settings().control.http == "loopback"

@@ -1,0 +1,177 @@
+"""The sequence of everything that an engine was told, read back from the file in the order noted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from trimtab.core.decision import Order, Outcome
+from trimtab.core.deployment import Deployment
+from trimtab.core.memory import Memory
+from trimtab.core.overrides import Override
+from trimtab.journal.codec import decode, hints_of
+from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.packing import decompressed
+from trimtab.journal.turns import Turn, turn_from_document
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """All that an engine held. ``is_start``: a process began with it; its policies follow."""
+
+    memory: Memory
+    in_flight: tuple[Order, ...]
+    is_start: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Something went wrong here; ``turns`` are missing. With 0 the sequence goes on unbroken."""
+
+    turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A person's order was given, or orders were lifted (``by`` is ``None`` if they ran out)."""
+
+    given: Override | None
+    lifted: tuple[str, ...]
+    by: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intention:
+    """An order was about to be sent; the engine is not told of it."""
+
+    order: Order
+
+
+What: TypeAlias = Checkpoint | Gap | Ordered | Intention | Outcome | PoliciesInForce | Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One entry: its number in the sequence, when it was (UTC seconds), and what it was."""
+
+    seq: int
+    at: float
+    what: What
+
+
+def read_sequence(
+    connection: sqlite3.Connection, *, since: float | None = None
+) -> Iterator[Recorded]:
+    """Yield the entries from the last checkpoint at or before ``since`` on (``None``: the oldest).
+
+    Policies in force at that point come first. What stands before the oldest checkpoint cannot be
+    made sense of, and is left out. Raises ``ValueError`` for what cannot be read.
+    """
+    start = _first_checkpoint(connection, since)
+    if start is None:
+        return
+    rows = connection.execute(
+        "SELECT seq, at, kind, body FROM entries WHERE seq >= ? OR seq = "
+        "(SELECT max(seq) FROM entries WHERE kind = 'policies' AND seq < ?) ORDER BY seq",
+        (start, start),
+    )
+    fleet: Mapping[str, Deployment] = {}
+    for seq, at, kind, body in rows:
+        document = json.loads(decompressed(body))
+        if kind == "turn":
+            turn = turn_from_document(document, fleet)
+            what: What = turn
+            fleet = turn.fleet
+        else:
+            what = _READERS[kind](document, connection, seq)
+            if kind == "gap":
+                fleet = {}
+            elif kind in ("start", "checkpoint"):
+                fleet = {name: decode(Deployment, one) for name, one in document["fleet"].items()}
+        yield Recorded(seq=seq, at=at, what=what)
+
+
+def _first_checkpoint(connection: sqlite3.Connection, since: float | None) -> int | None:
+    wanted = "SELECT {}(seq) FROM entries WHERE kind IN ('start', 'checkpoint')"
+    if since is not None:
+        (found,) = connection.execute(f"{wanted.format('max')} AND at <= ?", (since,)).fetchone()
+        if found is not None:
+            return int(found)
+    (found,) = connection.execute(wanted.format("min")).fetchone()
+    return None if found is None else int(found)
+
+
+def _start(document: Any, _connection: sqlite3.Connection, _seq: int) -> Checkpoint:
+    return _checkpoint_from(document, is_start=True)
+
+
+def _checkpoint(document: Any, _connection: sqlite3.Connection, _seq: int) -> Checkpoint:
+    return _checkpoint_from(document, is_start=False)
+
+
+def _checkpoint_from(document: Any, *, is_start: bool) -> Checkpoint:
+    return Checkpoint(
+        memory=decode(Memory, document["memory"]),
+        in_flight=tuple(decode(Order, one) for one in document["in_flight"]),
+        is_start=is_start,
+    )
+
+
+def _gap(document: Any, _connection: sqlite3.Connection, _seq: int) -> Gap:
+    return Gap(turns=document["turns"])
+
+
+def _ended(document: Any, _connection: sqlite3.Connection, _seq: int) -> Outcome:
+    outcome: Outcome = decode(Outcome, document)
+    return outcome
+
+
+def _intended(document: Any, _connection: sqlite3.Connection, _seq: int) -> Intention:
+    return Intention(order=decode(Order, document["order"]))
+
+
+def _overridden(document: Any, _connection: sqlite3.Connection, _seq: int) -> Ordered:
+    given = document["given"]
+    return Ordered(
+        given=None if given is None else decode(Override, given),
+        lifted=tuple(document["lifted"]),
+        by=document["by"],
+        reason=document["reason"],
+    )
+
+
+def _policies(document: Any, connection: sqlite3.Connection, seq: int) -> PoliciesInForce:
+    hints = hints_of(PoliciesInForce)
+    return PoliciesInForce(
+        documents=policy_texts(connection, seq),
+        **{name: decode(hints[name], one) for name, one in document.items()},
+    )
+
+
+def policy_texts(connection: sqlite3.Connection, seq: int) -> dict[str, str]:
+    """The documents of the entry ``seq``, in their order."""
+    return {
+        json.loads(path): json.loads(decompressed(body))
+        for path, body in connection.execute(
+            "SELECT path, body FROM policy_documents JOIN policy_texts USING (hash) "
+            "WHERE seq = ? ORDER BY position",
+            (seq,),
+        )
+    }
+
+
+_READERS: dict[str, Callable[[Any, sqlite3.Connection, int], What]] = {
+    "start": _start,
+    "checkpoint": _checkpoint,
+    "gap": _gap,
+    "ended": _ended,
+    "intended": _intended,
+    "overridden": _overridden,
+    "policies": _policies,
+}

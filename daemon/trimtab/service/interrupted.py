@@ -1,0 +1,145 @@
+"""Orders that an earlier run had written down as about to be sent, and whose end it did not live to see.
+
+Whether such an order was applied is read off its deployment; it is never sent again. Until that is
+known the engine holds the deployment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from trimtab.core.decision import Outcome, WriteStatus
+from trimtab.core.policy import Actuation
+from trimtab.errors import TargetError
+from trimtab.service.backoff import INTERRUPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from random import Random
+
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Order
+    from trimtab.core.deployment import Deployment
+    from trimtab.service.fleet import Fleet
+
+QUIET_SECONDS = 60.0
+"""How long a write may still be on its way after it was sent: the control plane's own time limit."""
+
+SENT_SECONDS_MAX = 300.0
+"""How long after its decision an order may still be sent: it queues, looks, is noted and tries again.
+
+Without it, whoever restarts within every quiet minute would never learn how the order ended."""
+
+READ_SECONDS_MAX = 60.0
+"""In real time, for one reading."""
+
+
+def shows(deployment: Deployment, order: Order) -> bool:
+    """Whether the deployment looks as ``order`` wants it.
+
+    A floor's maximum may be higher by somebody else's hand, and the floor still holds.
+    """
+    match order.actuation:
+        case Actuation.SCALE:
+            return deployment.desired_replicas == order.to_replicas
+        case Actuation.FLOOR:
+            return (
+                deployment.min_replicas == order.min_replicas
+                and deployment.max_replicas >= order.max_replicas
+            )
+        case Actuation.PIN:
+            found = (deployment.min_replicas, deployment.max_replicas)
+            return found == (order.min_replicas, order.max_replicas)
+
+
+def judge(
+    order: Order, found: Deployment | None, *, now: float, quiet_until: float
+) -> Outcome | None:
+    """Return how an interrupted order ended, judged by its deployment as just read (``None``: gone).
+
+    ``None`` until ``quiet_until`` while it may still be on its way. After that it is unknown, not
+    undone: a control plane may be slower than it says, and the engine recognises a late arrival.
+    """
+    if found is None:
+        status = WriteStatus.NOT_APPLIED
+        sentence = "trimtab was stopped during the write, and the deployment is gone"
+    elif shows(found, order):
+        status = WriteStatus.APPLIED
+        sentence = "trimtab was stopped during the write, and the deployment shows that it was made"
+    elif now < quiet_until:
+        return None
+    else:
+        status = WriteStatus.UNKNOWN
+        sentence = (
+            "trimtab was stopped during the write; the deployment shows "
+            f"{found.min_replicas}-{found.max_replicas} with {found.desired_replicas} asked for, "
+            "so it was not made or somebody changed it since"
+        )
+    return Outcome(order=order, at=now, status=status, sentence=sentence)
+
+
+class Interrupted:
+    """Finds out how each interrupted order ended, however long its deployment cannot be read."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        fleet: Fleet,
+        *,
+        on_outcome: Callable[[Outcome], None],
+        on_call: Callable[[str, str, str], None],
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._fleet = fleet
+        self._on_outcome = on_outcome
+        self._on_call = on_call
+        self._orders: dict[str, Order] = {}
+        self._quiet_until = clock.now()
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Those whose end is not known yet."""
+        return tuple(self._orders.values())
+
+    def take(self, orders: Iterable[Order], until: float | None) -> None:
+        """Take over the unfinished orders of a run that last wrote its journal at ``until``."""
+        self._orders = {order.deployment: order for order in orders}
+        now = self._clock.now()
+        self._quiet_until = (now if until is None else min(until, now)) + QUIET_SECONDS
+
+    async def run(self) -> None:
+        """Read until every order has ended; then there is nothing to do for ever."""
+        rounds = 0
+        while self._orders:
+            rounds += 1
+            for order in self.orders:
+                await self._look_at(order)
+            if self._orders:
+                await self._clock.sleep(INTERRUPTED.wait_seconds(rounds, self._random))
+        await asyncio.Event().wait()
+
+    async def _look_at(self, order: Order) -> None:
+        target = self._fleet.target_of(order.deployment)
+        if target is None:
+            return
+        try:
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                found = await target.read(order.deployment)
+        except (TargetError, TimeoutError) as error:
+            kind = error.kind.value if isinstance(error, TargetError) else "timeout"
+            self._on_call(target.name, "read", kind)
+            return
+        self._on_call(target.name, "read", "ok")
+        if found is None:
+            self._fleet.drop(order.deployment)
+        else:
+            self._fleet.put(found)
+        now = self._clock.now()
+        quiet_until = min(self._quiet_until, order.at + SENT_SECONDS_MAX + QUIET_SECONDS)
+        outcome = judge(order, found, now=now, quiet_until=quiet_until)
+        if outcome is not None:
+            del self._orders[order.deployment]
+            self._on_outcome(outcome)

@@ -1,0 +1,147 @@
+"""What the daemon knows and does right now, and whether that is all of its work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.clock import SystemClock
+from trimtab.service.gate import WRITABLE_MODES
+from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
+
+if TYPE_CHECKING:
+    from trimtab.clock import Clock
+    from trimtab.core.decision import Decision
+    from trimtab.core.deployment import Deployment
+    from trimtab.service.actuator import Actuator
+    from trimtab.service.circuits import GuardedSource, GuardedTarget
+    from trimtab.service.controller import Controller
+    from trimtab.service.fleet import Fleet
+    from trimtab.service.interrupted import Interrupted
+    from trimtab.service.journalled_engine import JournalledEngine
+    from trimtab.service.overrides import Overrides
+    from trimtab.service.polls import Polls
+    from trimtab.service.push import PushDesk
+    from trimtab.service.reload import Reloader
+
+
+class Overview:
+    """Looks at the daemon's parts and changes none."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        journalled: JournalledEngine,
+        fleet: Fleet,
+        controller: Controller,
+        actuator: Actuator,
+        interrupted: Interrupted,
+        overrides: Overrides,
+        polls: Polls,
+        targets: tuple[GuardedTarget, ...],
+        sources: tuple[GuardedSource, ...],
+        reloader: Reloader | None,
+        desks: tuple[PushDesk, ...],
+    ) -> None:
+        self._clock = clock
+        self._journalled = journalled
+        self._fleet = fleet
+        self._controller = controller
+        self._actuator = actuator
+        self._interrupted = interrupted
+        self._overrides = overrides
+        self._polls = polls
+        self._targets = targets
+        self._sources = sources
+        self._reloader = reloader
+        self._desks = desks
+
+    def status(self, *, started_at: float | None, is_stopping: bool) -> StatusSnapshot:
+        """Return everything as one value."""
+        clock, journalled = self._clock, self._journalled
+        deployments = self._fleet.deployments
+        jumps = (0, 0)
+        if isinstance(clock, SystemClock):
+            jumps = (clock.jumps_forward, clock.jumps_backward)
+        return StatusSnapshot(
+            at=clock.now(),
+            started_at=started_at,
+            ticked_at=self._controller.ticked_at,
+            is_stopping=is_stopping,
+            policies=journalled.engine.policies,
+            deployments=tuple(
+                self._status_of(deployments[name], decision)
+                for name, decision in self._controller.decisions.items()
+                if name in deployments
+            ),
+            targets=tuple(self._target_status(target) for target in self._targets),
+            sources=tuple(self._polls.status_of(source) for source in self._sources),
+            journal=JournalReport(
+                status=journalled.journal.status,
+                intended=journalled.intended,
+                ended=journalled.ended,
+                interrupted=len(self._interrupted.orders),
+            ),
+            circuits=(
+                *(target.circuit.status for target in self._targets),
+                *(source.circuit.status for source in self._sources),
+            ),
+            orders_waiting=self._actuator.waiting,
+            clock_jumps_forward=jumps[0],
+            clock_jumps_backward=jumps[1],
+            policy_files=None if self._reloader is None else self._reloader.status,
+            overrides=self._overrides.in_force,
+        )
+
+    def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:
+        name = deployment.name
+        return DeploymentStatus(
+            deployment=deployment,
+            decision=decision,
+            is_write_in_flight=name in self._actuator.in_flight,
+            withheld=self._controller.withheld.get(name),
+            setback=self._actuator.setbacks.get(name),
+            lead_time=self._journalled.engine.lead_time_of(deployment),
+        )
+
+    def _target_status(self, target: GuardedTarget) -> TargetStatus:
+        return TargetStatus(
+            name=target.name,
+            deployments=self._fleet.count(target.name),
+            read_at=self._fleet.read_at(target.name),
+            trouble=self._fleet.trouble(target.name),
+        )
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Return what is still missing before the daemon does its work; empty when it does."""
+        missing = []
+        if not self._journalled.has_recalled:
+            status = self._journalled.journal.status
+            why = "" if status.mode in WRITABLE_MODES else f": {status.sentence}"
+            missing.append(f"the journal has not been opened yet{why}")
+        if not self._journalled.engine.policies:
+            missing.append("no policy is loaded")
+        missing += [f"{name} has not been read yet" for name in self._fleet.unread]
+        if self._controller.ticked_at is None:
+            missing.append("nothing has been evaluated yet")
+        return tuple(missing)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what somebody should mend although the daemon decides: journal, policies, pushes."""
+        remarks = []
+        status = self._journalled.journal.status
+        if status.mode not in WRITABLE_MODES:
+            remarks.append(f"journal is {status.mode}: {status.sentence}")
+        if self._reloader is not None:
+            remarks += [f"policy file {bad.sentence}" for bad in self._reloader.status.bad]
+        remarks += [remark for desk in self._desks for remark in desk.remarks]
+        return tuple(remarks)
+
+    def beat_age_seconds(self) -> float:
+        """Return how long ago the loop that decides last came round; it waits for nothing else.
+
+        Before it has begun, while the journal is held by somebody else, nothing is stuck.
+        """
+        if not self._journalled.has_recalled:
+            return 0.0
+        return self._clock.monotonic() - self._controller.beat_at

@@ -1,0 +1,203 @@
+"""Replay: tell an engine again what the journal says it was told, and see that it decides the same.
+
+Everything is compared: of each turn a digest over all decisions, orders and events, and at each
+checkpoint the whole memory. The engine is the one that runs live; there is no second model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, assert_never
+
+from trimtab.core.decision import Outcome
+from trimtab.core.engine import Engine
+from trimtab.errors import OverrideError
+from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.sequence import Checkpoint, Gap, Intention, Ordered
+from trimtab.journal.turns import Turn, digest_of
+from trimtab.policy import read_policy_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trimtab.core.decision import Tick
+    from trimtab.core.memory import Memory
+    from trimtab.journal.sequence import Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where a replay first came to something else: entry ``seq``, what was replayed, and a sentence.
+
+    ``tick`` is what the engine decided now, ``None`` where the memory differs.
+    """
+
+    seq: int
+    at: float
+    sentence: str
+    tick: Tick | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Replayed:
+    """What a replay came to. Without ``difference`` everything counted here came out exactly equal.
+
+    ``turns_unchecked`` could not be replayed: what came before them is missing, or their policies
+    cannot be read by this version.
+    """
+
+    turns: int = 0
+    decisions: int = 0
+    orders: int = 0
+    checkpoints: int = 0
+    starts: int = 0
+    turns_unchecked: int = 0
+    since: float | None = None
+    until: float | None = None
+    problems: list[str] = field(default_factory=list)
+    difference: Difference | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing differed."""
+        return self.difference is None
+
+
+def replay(recorded: Iterable[Recorded]) -> Replayed:
+    """Feed ``recorded`` to engines, as far as the first difference."""
+    replaying = _Replaying()
+    for one in recorded:
+        replaying.take(one)
+        if replaying.result.difference is not None:
+            break
+    return replaying.result
+
+
+class _Replaying:
+    """An engine that lives through the sequence; there is none while it is not known how it stood."""
+
+    def __init__(self) -> None:
+        self.result = Replayed()
+        self._engine: Engine | None = None
+        self._begin_at: Checkpoint | None = None
+        self._policies: PoliciesInForce | None = None
+
+    def take(self, recorded: Recorded) -> None:
+        what = recorded.what
+        if isinstance(what, Turn):
+            self._turn(recorded, what)
+        elif isinstance(what, Checkpoint):
+            self._checkpoint(recorded, what)
+        elif isinstance(what, PoliciesInForce):
+            self._put_in_force(what)
+        elif isinstance(what, Gap):
+            if what.turns:
+                self._engine = self._begin_at = None
+                self.result.turns_unchecked += what.turns
+        elif isinstance(what, Outcome):
+            if (engine := self._engine_now()) is not None:
+                engine.record(what)
+        elif isinstance(what, Ordered):
+            self._ordered(what)
+        elif isinstance(what, Intention):
+            return  # the engine gave the order, and hears of its end
+        else:
+            assert_never(what)
+
+    def _turn(self, recorded: Recorded, turn: Turn) -> None:
+        engine, result = self._engine_now(), self.result
+        if engine is None:
+            result.turns_unchecked += 1
+            return
+        tick = engine.step(
+            turn.at, turn.fleet, turn.samples, due=turn.due, absent=list(turn.absent)
+        )
+        if digest_of(tick) != turn.digest:
+            sentence = "the engine decided otherwise than is journalled"
+            self.result.difference = Difference(
+                seq=recorded.seq, at=turn.at, sentence=sentence, tick=tick
+            )
+            return
+        result.turns += 1
+        result.decisions += len(tick.decisions)
+        result.orders += len(tick.orders)
+        result.since = turn.at if result.since is None else result.since
+        result.until = turn.at
+
+    def _checkpoint(self, recorded: Recorded, checkpoint: Checkpoint) -> None:
+        if checkpoint.is_start:
+            self.result.starts += 1
+            self._engine, self._begin_at = None, checkpoint
+            self._policies = None  # the process says which are in force before it decides
+            return
+        engine = self._engine_now()
+        if engine is None:
+            self._begin_at = checkpoint
+            return
+        if engine.memory != checkpoint.memory:
+            self.result.difference = Difference(
+                seq=recorded.seq,
+                at=recorded.at,
+                sentence=_memory_difference(engine.memory, checkpoint.memory),
+            )
+            return
+        self.result.checkpoints += 1
+
+    def _put_in_force(self, policies: PoliciesInForce) -> None:
+        self._policies = policies
+        if self._engine is None:
+            self._engine_now()
+            return
+        report = read_policy_texts(policies.documents.items())
+        if not report.is_valid:
+            self._cannot_read(policies)
+            return
+        self._engine.replace_policies(report.policies)
+
+    def _engine_now(self) -> Engine | None:
+        """The engine, made as soon as what it begins with and its policies are known."""
+        if self._engine is not None or self._begin_at is None or self._policies is None:
+            return self._engine
+        report = read_policy_texts(self._policies.documents.items())
+        if not report.is_valid:
+            self._cannot_read(self._policies)
+            return None
+        begin_at, self._begin_at = self._begin_at, None
+        self._engine = Engine(
+            report.policies, begin_at.memory, lead_times=self._policies.lead_times
+        )
+        for order in begin_at.in_flight:
+            self._engine.resume(order)
+        return self._engine
+
+    def _cannot_read(self, policies: PoliciesInForce) -> None:
+        self._engine = self._begin_at = None
+        problem = (
+            f"the policies {policies.version} that were in force are not valid for this version; "
+            "what was decided by them is not replayed"
+        )
+        if problem not in self.result.problems:
+            self.result.problems.append(problem)
+
+    def _ordered(self, ordered: Ordered) -> None:
+        engine = self._engine_now()
+        if engine is None or ordered.by is None:
+            return  # what runs out, the engine notices by itself
+        if ordered.given is not None:
+            try:
+                engine.give(ordered.given)
+            except OverrideError as error:
+                self.result.problems.append(str(error))
+        else:
+            engine.lift(ordered.lifted)
+
+
+def _memory_difference(now: Memory, then: Memory) -> str:
+    for name, one in then.deployments.items():
+        again = now.deployments.get(name)
+        if again is None:
+            return f"the memory of {name} is journalled, and the engine remembers nothing of it"
+        for field_name, was, value in zip(one._fields, one, again, strict=True):
+            if was != value:
+                return f"the memory of {name} differs in {field_name}: {was!r} is journalled, now {value!r}"
+    return "the memory differs from what is journalled"

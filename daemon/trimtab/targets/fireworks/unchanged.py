@@ -1,0 +1,51 @@
+"""Reads again only what has changed: most of a list is as it was at the listing before."""
+
+from __future__ import annotations
+
+import marshal
+from typing import TYPE_CHECKING, Any
+
+from trimtab.targets.fireworks.wire import name_of, parse_deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trimtab.targets.fireworks.resources import DeploymentResource
+
+MARSHAL_VERSION = 2
+"""The newest whose bytes depend on the value alone and not on who else refers to it."""
+
+
+class UnchangedDeployments:
+    """Parses deployments and keeps the results of the last two listings.
+
+    Two answers are the same only if they are the same in every type and bit, which ``==`` would not
+    tell (``True == 1``); their bytes are compared.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[bytes, DeploymentResource]] = {}
+        self._now: dict[str, tuple[bytes, DeploymentResource]] = {}
+
+    def begin_listing(self) -> Callable[[object], DeploymentResource]:
+        """Forget what the listing before last has shown, and return what reads this one's items."""
+        self._before, self._now = self._now, {}
+        return self._parse
+
+    def _parse(self, json: object) -> DeploymentResource:
+        """Read one deployment. Raises ``FireworksError`` of kind ``bad_response``."""
+        name = name_of(json)
+        written = _bytes_of(json)
+        if name is None or written is None:
+            return parse_deployment(json)
+        known = self._now.get(name) or self._before.get(name)
+        resource = known[1] if known is not None and known[0] == written else parse_deployment(json)
+        self._now[name] = (written, resource)
+        return resource
+
+
+def _bytes_of(json: Any) -> bytes | None:
+    try:
+        return marshal.dumps(json, MARSHAL_VERSION)
+    except ValueError:  # nested too deeply for it
+        return None

@@ -1,0 +1,260 @@
+"""Whatever happens to the disk and the process, what was settled is there, in order, and nothing else.
+
+Seen to catch, each within 12 lives: a failed batch that is not given back; ``settle`` that returns when
+the batch failed; a fleet that is written as a difference to one which a failure rolled back; orders in
+flight left out of a checkpoint, or not taken over into the file that follows a damaged one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.worlds import failing_disk
+from tests.worlds.failing_disk import FailingDisk
+from tests.worlds.journal_world import START, Life
+
+from trimtab.clock import ManualClock
+from trimtab.core.decision import Order, WriteStatus
+from trimtab.core.memory import Memory
+from trimtab.errors import JournalError
+from trimtab.journal.history import History
+from trimtab.journal.port import JournalMode
+from trimtab.journal.retention import Retention
+from trimtab.journal.sqlite import SqliteJournal
+from trimtab.service.replay import replay
+
+FAULTS = st.sampled_from(
+    [failing_disk.FULL, failing_disk.IO_ERROR, failing_disk.LOCKED, failing_disk.READ_ONLY]
+)
+
+
+class LazyWorker:
+    """A thread that gets to its jobs when the test says so, or when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.jobs: list[object] = []
+        self.is_slow = False
+
+    def submit(self, job: object) -> None:
+        self.jobs.append(job)
+        if not self.is_slow:
+            self.work()
+
+    def work(self) -> None:
+        while self.jobs:
+            self.jobs.pop(0)()  # type: ignore[operator]  # jobs are functions
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """``settled_*`` is what must be there after a kill now; ``noted_*`` what may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="journal-", dir=_memory_disk()))
+        self.path = self.folder / "journal.db"
+        self.clock = ManualClock(START)
+        self.disk = FailingDisk()
+        self.settled_memory = Memory()
+        self.noted_memories: list[Memory] = []
+        self.settled_open: list[Order] = []
+        self.intended: list[Order] = []
+        self.ended_since_settled: list[Order] = []
+        self.has_lost_turns = False
+
+    def teardown(self) -> None:
+        self.disk.heal()
+        self.journal.abandon()
+        shutil.rmtree(self.folder)
+
+    @initialize(seed=st.integers(0, 2**32))
+    def begin(self, seed: int) -> None:
+        self.random = Random(seed)
+        self._start()
+
+    def _start(self) -> None:
+        self.worker = LazyWorker()
+        self.journal = SqliteJournal(
+            self.path,
+            self.clock,
+            worker=self.worker,
+            connect=self.disk.connect,
+            retention=Retention(age_seconds=1800.0),
+        )
+        recollection = asyncio.run(self.journal.open())
+        assert self.journal.status.mode is JournalMode.DURABLE
+        assert recollection.memory in [self.settled_memory, *self.noted_memories]
+        for order in self.settled_open:
+            assert order in recollection.unfinished
+        for order in recollection.unfinished:
+            # The end of an order may have been noted and not have reached the disk.
+            assert order in self.intended or order in self.ended_since_settled
+        self.life = Life(
+            self.journal.note, memory=recollection.memory, random=self.random, now=self.clock.now()
+        )
+        for order in recollection.unfinished:
+            self.life.engine.resume(order)
+        self.life.open_orders = list(recollection.unfinished)
+        self.intended = list(recollection.unfinished)
+        self.ended_since_settled = []
+        self.settled_memory, self.noted_memories = recollection.memory, []
+        self.settled_open = list(recollection.unfinished)
+        self.life.put_in_force()
+        self._settle()
+
+    def _settle(self) -> None:
+        was_slow, self.worker.is_slow = self.worker.is_slow, False
+        self.worker.work()
+        try:
+            asyncio.run(self.journal.settle())
+        except JournalError:
+            assert self.journal.status.mode is not JournalMode.DURABLE
+            return
+        finally:
+            self.worker.is_slow = was_slow
+        self.settled_memory = self.life.engine.memory
+        self.noted_memories = []
+        self.settled_open = list(self.intended)
+        self.ended_since_settled = []
+
+    def _noted(self) -> None:
+        self.noted_memories.append(self.life.engine.memory)
+
+    @rule(seconds=st.sampled_from([1.0, 15.0, 60.0, 400.0]))
+    def a_turn(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.life.turn(after=seconds)
+        self._noted()
+
+    @rule()
+    def turns_under_load(self) -> None:
+        for _ in range(3):
+            self.clock.advance(30.0)
+            self.life.turn(load=self.random.choice([0.0, 90.0, 150.0]), after=30.0)
+            self._noted()
+
+    @rule()
+    def many_turns(self) -> None:
+        for _ in range(70):
+            self.clock.advance(1.0)
+            self.life.turn(after=1.0)
+            self._noted()
+
+    @precondition(lambda self: any(o not in self.intended for o in self.life.open_orders))
+    @rule()
+    def intend_and_settle(self) -> None:
+        order = next(one for one in self.life.open_orders if one not in self.intended)
+        self.intended.append(order)
+        self.life.intend(order)
+        self._settle()
+
+    @precondition(lambda self: self.life.open_orders)
+    @rule(status=st.sampled_from(list(WriteStatus)))
+    def end_an_order(self, status: WriteStatus) -> None:
+        order = self.random.choice(self.life.open_orders)
+        self.life.end(order, status)
+        if order in self.intended:
+            self.ended_since_settled.append(order)
+        self.intended = [one for one in self.intended if one != order]
+        self.settled_open = [one for one in self.settled_open if one != order]
+        self._noted()
+
+    @rule(number=st.integers(0, 2))
+    def pause(self, number: int) -> None:
+        self.life.pause(number, seconds=120.0)
+        self._noted()
+
+    @rule(limit=st.integers(2, 30))
+    def other_policies(self, limit: int) -> None:
+        self.life.put_in_force(self.life.policy.replace("max: 20", f"max: {limit}"))
+
+    @rule()
+    def lose_a_deployment(self) -> None:
+        self.life.fleet = dict(list(self.life.fleet.items())[1:])
+
+    @rule()
+    def settle(self) -> None:
+        self._settle()
+
+    @rule(fault=FAULTS, after=st.integers(0, 25))
+    def the_disk_fails(self, fault: str, after: int) -> None:
+        self.disk.fail(fault, after_writes=after)
+
+    @rule()
+    def the_disk_heals(self) -> None:
+        self.disk.heal()
+        self.clock.advance(61.0)
+        self.life.turn(after=61.0)
+        self._noted()
+        self.worker.work()
+        assert self.journal.status.mode is JournalMode.DURABLE
+        self._settle()
+        assert self.settled_memory == self.life.engine.memory
+
+    @rule(is_slow=st.booleans())
+    def the_thread_is_slow(self, is_slow: bool) -> None:
+        self.worker.is_slow = is_slow
+        if not is_slow:
+            self.worker.work()
+
+    @precondition(lambda self: not self.worker.is_slow)
+    @rule()
+    def the_file_is_damaged(self) -> None:
+        self.the_disk_heals()
+        self.disk.fail(failing_disk.MALFORMED)
+        self.life.turn(after=1.0)
+        self._noted()
+        self.disk.heal()
+        failing_disk.damage(self.path)
+        self.the_disk_heals()
+
+    @rule()
+    def kill(self) -> None:
+        self.worker.is_slow = False
+        self.journal.abandon()
+        self.disk.heal()
+        self._start()
+
+    @rule()
+    def close(self) -> None:
+        self.worker.is_slow = False
+        self.the_disk_heals()
+        asyncio.run(self.journal.close())
+        self._start()
+        assert self.life.engine.memory == self.settled_memory
+
+    @rule()
+    def replays_exactly(self) -> None:
+        with History(self.path) as history:
+            assert history.damage() == []
+            replayed = replay(history.sequence())
+        assert replayed.is_exact, replayed.difference
+        assert not replayed.problems
+
+    @invariant()
+    def what_waits_is_bounded(self) -> None:
+        if hasattr(self, "journal"):
+            assert self.journal.status.waiting < 64 + 4096
+
+
+def _memory_disk() -> str | None:
+    """A disk in memory, where there is one: nothing here is about power."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  one folder of its own each
+
+
+JournalMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.slow
+class TestJournal(JournalMachine.TestCase):
+    """Runs the machine."""

@@ -1,0 +1,120 @@
+"""The disk under the journal: it fills up, fails, becomes read-only, and loses bytes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from trimtab.clock import Clock
+from trimtab.journal.entries import Ended, Entry, Intended
+from trimtab.journal.port import JournalStatus, Recollection
+from trimtab.journal.sqlite import SqliteJournal
+from trimtab.journal.worker import InlineWorker
+
+FAULTS = {
+    "journal_full": sqlite3.OperationalError("database or disk is full"),
+    "journal_io_error": sqlite3.OperationalError("disk I/O error"),
+    "journal_read_only": sqlite3.OperationalError("attempt to write a readonly database"),
+    "journal_locked": sqlite3.OperationalError("database is locked"),
+    "journal_malformed": sqlite3.DatabaseError("database disk image is malformed"),
+}
+_READS = ("select", "pragma")
+
+
+class Disk:
+    """Where the journal lies. ``fault`` is what every write to it meets at present."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "trimtab.journal"
+        self.fault: str | None = None
+        self.counts: Counter[str] = Counter()
+
+    def connect(self, *arguments: Any, **named: Any) -> sqlite3.Connection:
+        """Open a file on this disk, as ``sqlite3.connect``."""
+        disk = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+                disk.meet(sql)
+                return super().execute(sql, *rest)
+
+            def executemany(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+                disk.meet(sql)
+                return super().executemany(sql, *rest)
+
+            def executescript(self, sql: str) -> sqlite3.Cursor:
+                disk.meet(sql)
+                return super().executescript(sql)
+
+        return sqlite3.connect(*arguments, factory=Connection, **named)
+
+    def meet(self, sql: str) -> None:
+        """Fail where a disk in this state would."""
+        if self.fault is None:
+            return
+        if self.fault != "journal_malformed" and sql.lstrip().lower().startswith(_READS):
+            return
+        self.counts[self.fault] += 1
+        raise FAULTS[self.fault]
+
+    def lose_bytes(self, rng: Random) -> bool:
+        """Overwrite a piece of the file, as nobody looks; false when there is none."""
+        if not self.path.exists():
+            return False
+        size = self.path.stat().st_size
+        with self.path.open("r+b") as file:
+            file.seek(rng.randrange(max(1, size // 2)))
+            file.write(rng.randbytes(4096))
+        self.counts["journal_bytes_lost"] += 1
+        return True
+
+
+class WatchedJournal:
+    """The real journal, and what an observer saw go in: which intentions are durable and open."""
+
+    def __init__(self, disk: Disk, clock: Clock) -> None:
+        self._real = SqliteJournal(disk.path, clock, worker=InlineWorker(), connect=disk.connect)
+        self._noted: dict[str, Intended] = {}
+        self.intended: dict[str, Intended] = {}
+        self.is_dead = False
+
+    @property
+    def status(self) -> JournalStatus:
+        return self._real.status
+
+    async def open(self) -> Recollection:
+        return await self._real.open()
+
+    def note(self, entry: Entry) -> None:
+        if self.is_dead:
+            return
+        if isinstance(entry, Intended):
+            self._noted[entry.order.deployment] = entry
+        elif isinstance(entry, Ended):
+            self._noted.pop(entry.outcome.order.deployment, None)
+            self.intended.pop(entry.outcome.order.deployment, None)
+        self._real.note(entry)
+
+    async def settle(self) -> None:
+        noted = dict(self._noted)
+        await self._real.settle()
+        self.intended |= noted
+
+    async def close(self) -> None:
+        if not self.is_dead:
+            await self._real.close()
+
+    def die(self) -> None:
+        """Let go of the file as the end of the process does."""
+        self.is_dead = True
+        self._real.abandon()
+
+
+def intends(journal: WatchedJournal, deployment: str, bounds: tuple[int, int]) -> bool:
+    """Whether it is durably written down that ``bounds`` are about to be sent."""
+    found: Iterable[Intended] = [one for one in [journal.intended.get(deployment)] if one]
+    return any((one.order.min_replicas, one.order.max_replicas) == bounds for one in found)

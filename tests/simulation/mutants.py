@@ -1,0 +1,480 @@
+"""Deliberately broken daemons, each of which a simulated world must catch within so many seeds.
+
+A mutant is the real code with a piece of its text replaced; if the text is no longer there, the list
+is out of date and says so. ``python -m tests.simulation.mutants NAME`` hunts one in a process of its
+own; without a name it hunts them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_FOUND, OUT_OF_DATE = 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """In ``module``, ``old`` becomes ``new``; ``old`` stands there exactly once."""
+
+    module: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A broken daemon, what is wrong with it, and within how many small worlds it is caught.
+
+    ``emphasis`` is what the worlds have more of than their seeds say: what is broken must be used.
+    """
+
+    name: str
+    what: str
+    changes: tuple[Change, ...]
+    seeds: int = 40
+    emphasis: Mapping[str, Any] = field(default_factory=dict)
+
+
+OFTEN_KILLED: Mapping[str, Any] = {"kills_per_hour": 4.0, "kill_when_writing": 0.9}
+
+
+def _deeds(*people: str) -> dict[str, Any]:
+    """Worlds in which people do these things, often."""
+    return {"people": people, "deeds_per_hour": 8.0, "traffic_changes_per_hour": 12.0}
+
+
+def _storms(*kinds: str) -> dict[str, Any]:
+    """Worlds in which these storms rage, often, and load changes."""
+    return {"storms": kinds, "storms_per_hour": 6.0, "traffic_changes_per_hour": 12.0}
+
+
+def say(text: str) -> None:
+    """Tell whoever runs the command."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _mutant(
+    name: str, what: str, *changes: tuple[str, str, str], seeds: int = 40, **emphasis: Any
+) -> Mutant:
+    found = tuple(Change(f"trimtab.{module}", old, new) for module, old, new in changes)
+    return Mutant(name, what, found, seeds, emphasis)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    _mutant(
+        "no-read-back",
+        "after an ambiguous answer it sends again without looking",
+        (
+            "targets.fireworks.adapter",
+            "            result, may_resend = await self._outcome(order, sent)\n",
+            (
+                "            if sent.error is not None and sends_left:\n"
+                "                continue\n"
+                "            result, may_resend = await self._outcome(order, sent)\n"
+            ),
+        ),
+    ),
+    _mutant(
+        "blind-retries",
+        "the transport resends writes whose fate is not known",
+        (
+            "targets.fireworks.retries",
+            "    return not (is_write and error.is_ambiguous)\n",
+            "    return True\n",
+        ),
+    ),
+    _mutant(
+        "no-look-before-writing",
+        "a write rests on what the last listing said",
+        (
+            "service.actuator",
+            "            fresh = await self._read(order.deployment, target)\n",
+            "            fresh = self._fleet.deployments.get(order.deployment)\n",
+        ),
+    ),
+    _mutant(
+        "no-intention",
+        "a write leaves before it is written down",
+        ("service.actuator", "            await self._gate.intend(order)\n", "            pass\n"),
+    ),
+    _mutant(
+        "intention-not-settled",
+        "an intention is noted, and nobody waits until it is durable",
+        (
+            "service.journalled_engine",
+            "        await self.journal.settle()\n",
+            "        pass\n",
+        ),
+    ),
+    _mutant(
+        "forgets-on-restart",
+        "what the journal remembers is not given to the engine",
+        (
+            "service.journalled_engine",
+            "            self.engine.recall(recollection.memory)\n",
+            "            pass\n",
+        ),
+        **OFTEN_KILLED,
+    ),
+    _mutant(
+        "ignores-updating",
+        "UPDATING is a state like READY",
+        (
+            "core.stages.lifecycle",
+            "    if case.deployment.state is not State.UPDATING:\n",
+            "    if case.deployment.state is not None:\n",
+        ),
+        **_deeds("change_shape"),
+    ),
+    _mutant(
+        "ignores-failed",
+        "a failed deployment is written to",
+        (
+            "core.stages.lifecycle",
+            "        or _state(case.deployment)\n",
+            "",
+        ),
+        **_deeds("fail", "undelete"),
+    ),
+    _mutant(
+        "ignores-deletion",
+        "a deployment on its way out is written to",
+        (
+            "core.stages.lifecycle",
+            "    if deployment.state is State.DELETING:\n",
+            "    if deployment.state is None:\n",
+        ),
+        (
+            "core.stages.lifecycle",
+            "    if deployment.deleted_at is not None or deployment.purged_at is not None:\n",
+            "    if deployment.deleted_at == -1.0:\n",
+        ),
+        **_deeds("delete", "create"),
+    ),
+    _mutant(
+        "ignores-expiry",
+        "an expired deployment is scaled on",
+        (
+            "core.stages.lifecycle",
+            "    return deployment.expires_at is not None and deployment.expires_at <= now\n",
+            "    return False\n",
+        ),
+        **_deeds("expire"),
+    ),
+    _mutant(
+        "ignores-near-expiry",
+        "replicas are ordered that could not serve for long",
+        (
+            "core.stages.lifecycle",
+            "    expires_at = case.deployment.expires_at\n    if expires_at is None:\n",
+            "    expires_at = case.deployment.expires_at\n    if expires_at is not None or True:\n",
+        ),
+        **_deeds("expire"),
+    ),
+    _mutant(
+        "ignores-advise",
+        "a policy that only advises is enforced",
+        (
+            "core.orders",
+            (
+                "    if isinstance(decision.verdict, Hold) or policy.mode is Mode.ADVISE "
+                "or decision.bounds is None:\n"
+            ),
+            "    if isinstance(decision.verdict, Hold) or decision.bounds is None:\n",
+        ),
+        (
+            "core.orders",
+            "    if policy.mode is Mode.ADVISE:\n",
+            "    if policy.mode is None:\n",
+        ),
+        (
+            "service.gate",
+            "        if policy is None or policy.mode is Mode.ADVISE:\n",
+            "        if policy is None:\n",
+        ),
+    ),
+    _mutant(
+        "ignores-pause",
+        "a paused deployment is written to",
+        (
+            "core.stages.override",
+            "    if standing.pause is not None:\n",
+            "    if standing.pause == -1:\n",
+        ),
+        (
+            "core.overrides",
+            "    if standing.pause is not None:\n        return _said(standing.pause)\n",
+            "",
+        ),
+        overrides_per_hour=4.0,
+    ),
+    _mutant(
+        "trusts-pinned-bounds",
+        "what it pinned is taken for what people want",
+        (
+            "core.adoption",
+            "    if wire == (written.min_replicas, written.max_replicas):\n        return memory, None\n",
+            (
+                "    if wire == (written.min_replicas, written.max_replicas):\n"
+                "        return _taken_over(memory, deployment, wire, now)\n"
+            ),
+        ),
+    ),
+    _mutant(
+        "missing-is-zero",
+        "no data is no load",
+        (
+            "core.signals",
+            "    if latest is None:\n        return Reading(spec=spec, freshness=Freshness.MISSING)\n",
+            (
+                "    if latest is None or now - latest.time > spec.max_age_seconds:\n"
+                "        return Reading(spec=spec, freshness=Freshness.USABLE, value=0.0, age_seconds=0.0)\n"
+            ),
+        ),
+    ),
+    _mutant(
+        "trusts-stale-data",
+        "a value of an hour ago is a value",
+        (
+            "core.signals",
+            "    if age > spec.max_age_seconds:\n",
+            "    if age > 1e9:\n",
+        ),
+    ),
+    _mutant(
+        "believes-negative-load",
+        "a broken exporter's -7 requests a second count",
+        (
+            "core.signals",
+            "    return isfinite(value) and value >= 0\n",
+            "    return isfinite(value)\n",
+        ),
+        **_storms("garbage_metrics"),
+    ),
+    _mutant(
+        "believes-infinities",
+        "NaN and infinite values reach the rules",
+        (
+            "core.signals",
+            "    return isfinite(value) and value >= 0\n",
+            "    return True\n",
+        ),
+        (
+            "sources.fireworks",
+            "        return value if is_known else None\n",
+            "        return value\n",
+        ),
+        **_storms("garbage_metrics"),
+    ),
+    _mutant(
+        "rate-limit-with-the-wrong-sign",
+        "moves inside a limit's period are added instead of taken off",
+        (
+            "core.stages.behavior",
+            "    return max(0, current - inside)\n",
+            "    return max(0, current + inside)\n",
+        ),
+    ),
+    _mutant(
+        "forgets-its-moves",
+        "no write counts against the next one's limit",
+        (
+            "core.moves",
+            "if change.time - move.time < longest), change)\n",
+            "if change.time - move.time < longest),)\n",
+        ),
+    ),
+    _mutant(
+        "limits-in-hours",
+        "a period is forgotten after a tenth of it",
+        (
+            "core.stages.behavior",
+            "if now - move.time < limit.period_seconds)",
+            "if now - move.time < limit.period_seconds / 10)",
+        ),
+    ),
+    _mutant(
+        "ignores-accelerators",
+        "the policy's accelerators are no limit",
+        (
+            "core.effective_bounds",
+            "    if policy.accelerators_max is not None:\n",
+            "    if policy.accelerators_max == -1:\n",
+        ),
+    ),
+    _mutant(
+        "ignores-the-maximum",
+        "the policy's maximum is no limit",
+        (
+            "core.effective_bounds",
+            "    if policy.max_replicas is not None:\n",
+            "    if policy.max_replicas == -1:\n",
+        ),
+    ),
+    _mutant(
+        "unread-looks-deleted",
+        "after a restart what was not read yet is taken for gone",
+        (
+            "service.fleet",
+            "        return tuple(name for name in names if name not in known and self._is_read(name))\n",
+            "        return tuple(name for name in names if name not in known)\n",
+        ),
+        accounts=2,
+        **OFTEN_KILLED,
+    ),
+    _mutant(
+        "half-a-pin",
+        "only the lower bound of a pin is sent",
+        (
+            "targets.fireworks.writing",
+            "    if not is_floor or order.max_replicas != current.max_replica_count:\n",
+            "    if False:\n",
+        ),
+    ),
+    _mutant(
+        "never-tries-again",
+        "a deployment whose write failed once is left alone for ever",
+        (
+            "service.setbacks",
+            "        if known is None or known.until_monotonic <= self._clock.monotonic():\n",
+            "        if known is None:\n",
+        ),
+        **_storms("error_503", "refused"),
+    ),
+    _mutant(
+        "interrupted-for-ever",
+        "an order of an earlier run is never brought to its end",
+        (
+            "service.interrupted",
+            "        if outcome is not None:\n",
+            "        if outcome is not None and False:\n",
+        ),
+        **OFTEN_KILLED,
+    ),
+    _mutant(
+        "scrapes-all-the-time",
+        "the metrics endpoint is asked more often than it allows",
+        (
+            "sources.fireworks",
+            "        self._interval_seconds = max(interval_seconds, INTERVAL_SECONDS_MIN)\n",
+            "        self._interval_seconds = 2.0\n",
+        ),
+        (
+            "targets.fireworks.transport",
+            "            await self._buckets[call.bucket].acquire(wait_seconds_max=wait_seconds_max)\n",
+            "",
+        ),
+    ),
+)
+
+
+class _MutatingLoader(importlib.machinery.SourceFileLoader):
+    """Loads a module's source with changes, and never from or into a cache."""
+
+    def __init__(self, name: str, path: str, changes: Sequence[Change]) -> None:
+        super().__init__(name, path)
+        self._changes = changes
+
+    def path_stats(self, path: str) -> dict[str, float]:  # type: ignore[override]  # a time is all that is asked for
+        raise OSError
+
+    def get_data(self, path: str) -> bytes:
+        text = super().get_data(path).decode()
+        for change in self._changes:
+            if text.count(change.old) != 1:
+                say(f"{change.module} has no longer exactly one\n{change.old}")
+                os._exit(OUT_OF_DATE)
+            text = text.replace(change.old, change.new)
+        return text.encode()
+
+
+class _MutatingFinder(importlib.abc.MetaPathFinder):
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        changes = [change for change in self._mutant.changes if change.module == name]
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if changes else None
+        if spec is None or spec.origin is None:
+            return None
+        spec.loader = _MutatingLoader(name, spec.origin, changes)
+        return spec
+
+
+def hunt(mutant: Mutant) -> int:
+    """Run small worlds with the mutant in this process; return how the process is to end."""
+    if any(change.module in sys.modules for change in mutant.changes):
+        raise RuntimeError("the daemon was imported already; hunt in a process of its own")
+    sys.meta_path.insert(0, _MutatingFinder(mutant))
+    from tests.simulation.plan import draw_plan
+    from tests.simulation.world import run_plan
+
+    seed = tried = 0
+    while tried < mutant.seeds:
+        seed += 1
+        plan = draw_plan(seed)
+        if plan.is_large:
+            continue
+        tried += 1
+        broken = run_plan(replace(plan, **mutant.emphasis)).broken
+        if broken is not None:
+            say(f"{mutant.name}: caught in world {tried} (seed {seed}): {broken.promise}")
+            return 0
+    say(f"{mutant.name}: not caught in {tried} worlds")
+    return NOT_FOUND
+
+
+def hunt_apart(mutant: Mutant) -> tuple[int, str, float]:
+    """Hunt one mutant in a process of its own; returns its exit code, its words and its seconds."""
+    started = time.perf_counter()
+    ended = subprocess.run(  # noqa: S603  ourselves
+        [sys.executable, "-m", "tests.simulation.mutants", mutant.name],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    text = (ended.stdout + ended.stderr).strip()
+    return ended.returncode, text, time.perf_counter() - started
+
+
+def by_name(name: str) -> Mutant:
+    """Return the mutant of that name."""
+    return next(mutant for mutant in MUTANTS if mutant.name == name)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="?", choices=[mutant.name for mutant in MUTANTS])
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    if options.name is not None:
+        return hunt(by_name(options.name))
+    survivors = 0
+    with ThreadPoolExecutor(options.processes) as pool:
+        for code, text, seconds in pool.map(hunt_apart, MUTANTS):
+            survivors += code != 0
+            say(f"{seconds:6.1f} s  {text}")
+    say(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants were caught")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Many worlds, over the cores that there are: ``python -m tests.simulation.runner --seeds 1-2000``."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+from tests.simulation.world import Report, run_seed
+
+
+def say(text: str) -> None:
+    """Tell whoever runs the command."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def parse_seeds(text: str) -> range:
+    """Return the seeds that ``A-B`` or ``A`` means, both ends included."""
+    first, dash, last = text.partition("-")
+    return range(int(first), int(last if dash else first) + 1)
+
+
+@contextmanager
+def _gc_at_rest() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def run_one(seed: int) -> tuple[Report | None, str, float]:
+    """Run one world; returns its report, or what went wrong with the simulation itself."""
+    started = time.perf_counter()
+    try:
+        with _gc_at_rest():
+            report = run_seed(seed)
+    except Exception as error:  # noqa: BLE001  one world's end is not the others'
+        import traceback
+
+        text = f"seed {seed}: the simulation failed: {error!r}\n{traceback.format_exc()}"
+        return None, text, time.perf_counter() - started
+    text = "" if report.broken is None else str(report.broken)
+    return report, text, time.perf_counter() - started
+
+
+def summary(reports: Iterable[Report], failures: int, wall_seconds: float, seeds: range) -> str:
+    """Return what all the worlds came to, in lines."""
+    hours = deployment_hours = 0.0
+    counts: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    worlds = 0
+    for report in reports:
+        worlds += 1
+        hours += report.hours
+        deployment_hours += report.deployment_hours
+        counts += report.counts
+        faults += report.faults
+    shown = ", ".join(f"{kind} {count}" for kind, count in sorted(faults.items()))
+    deeds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    return (
+        f"seeds {seeds.start}-{seeds.stop - 1}: {worlds} worlds, {failures} failures\n"
+        f"{hours:,.0f} virtual hours, {deployment_hours:,.0f} deployment-hours in "
+        f"{wall_seconds:,.0f} s: {hours / wall_seconds:.1f} virtual hours and "
+        f"{deployment_hours / wall_seconds:.0f} deployment-hours a second\n"
+        f"faults injected: {shown}\n"
+        f"what happened: {deeds}"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=parse_seeds, required=True, metavar="A-B")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=float, default=None, help="begin no world after this")
+    parser.add_argument("--verbose", action="store_true", help="say how each world went")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
+    parser.add_argument("--digest", action="store_true", help="print the digest of each world only")
+    options = parser.parse_args(arguments)
+    if options.digest:
+        for seed in options.seeds:
+            say(f"{seed} {run_seed(seed).digest}")
+        return 0
+    started = time.perf_counter()
+    reports: list[Report] = []
+    failures = 0
+    with ProcessPoolExecutor(options.processes) as pool:
+        for report, text, seconds in _results(pool, options, started):
+            if report is not None:
+                reports.append(report)
+            if text:
+                failures += 1
+                say(text)
+            if options.verbose and report is not None:
+                say(
+                    f"seed {report.seed}: {report.digest}, {report.hours:.1f} h, "
+                    f"{report.deployment_hours:.0f} deployment-hours, {seconds:.2f} s",
+                )
+            if failures and not options.keep_going:
+                pool.shutdown(cancel_futures=True)
+                break
+    say(summary(reports, failures, time.perf_counter() - started, options.seeds))
+    return 1 if failures else 0
+
+
+def _results(
+    pool: ProcessPoolExecutor, options: argparse.Namespace, started: float
+) -> Iterator[tuple[Report | None, str, float]]:
+    """Hand out seeds in small batches, so that an end by time is near the time."""
+    batch = options.processes * 3
+    seeds = list(options.seeds)
+    for begin in range(0, len(seeds), batch):
+        if options.seconds is not None and time.perf_counter() - started > options.seconds:
+            return
+        yield from pool.map(run_one, seeds[begin : begin + batch])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

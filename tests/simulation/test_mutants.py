@@ -1,0 +1,35 @@
+"""That the simulation can catch: broken daemons that it must not let pass.
+
+A few are hunted here; ``make simulate-faults-mutants`` hunts all of them.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from tests.simulation.mutants import MUTANTS, Mutant, by_name, hunt_apart
+
+QUICK = ("no-read-back", "no-intention", "rate-limit-with-the-wrong-sign")
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(MUTANTS) >= 15
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_still_changes_the_code_it_is_about(mutant: Mutant) -> None:
+    for change in mutant.changes:
+        spec = find_spec(change.module)
+        assert spec is not None
+        assert spec.origin is not None
+        assert Path(spec.origin).read_text(encoding="utf-8").count(change.old) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_a_broken_daemon_is_caught(name: str) -> None:
+    code, text, _ = hunt_apart(by_name(name))
+    assert code == 0, text

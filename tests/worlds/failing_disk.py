@@ -1,0 +1,76 @@
+"""SQLite on a disk that fails on purpose: hand ``FailingDisk().connect`` to a journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+IO_ERROR = "disk I/O error"
+FULL = "database or disk is full"
+LOCKED = "database is locked"
+READ_ONLY = "attempt to write a readonly database"
+MALFORMED = "database disk image is malformed"
+CANNOT_OPEN = "unable to open database file"
+
+_WRITES = ("INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT")
+
+
+class FailingDisk:
+    """``fault`` is what every write fails with, ``None`` on a good day.
+
+    ``writes_left`` lets so many statements through before, so that a transaction fails half-way.
+    With ``is_opening_hit`` no file can be opened either. ``attempts`` counts what was refused.
+    """
+
+    def __init__(self) -> None:
+        self.fault: str | None = None
+        self.writes_left = 0
+        self.is_opening_hit = False
+        self.attempts = 0
+        self.statements: list[str] = []
+
+    def connect(self, path: str, **options: Any) -> sqlite3.Connection:
+        if self.is_opening_hit:
+            self.attempts += 1
+            raise sqlite3.OperationalError(CANNOT_OPEN)
+        disk = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+                disk.check(sql)
+                return super().execute(sql, parameters)
+
+            def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+                disk.check(sql)
+                return super().executemany(sql, rows)
+
+        return sqlite3.connect(path, factory=Connection, **options)
+
+    def check(self, sql: str) -> None:
+        self.statements.append(sql)
+        if self.fault is None or not sql.lstrip().upper().startswith(_WRITES):
+            return
+        if self.writes_left:
+            self.writes_left -= 1
+            return
+        self.attempts += 1
+        error = sqlite3.DatabaseError if self.fault == MALFORMED else sqlite3.OperationalError
+        raise error(self.fault)
+
+    def fail(self, fault: str, *, after_writes: int = 0) -> None:
+        self.fault, self.writes_left = fault, after_writes
+
+    def heal(self) -> None:
+        self.fault, self.is_opening_hit = None, False
+
+
+def damage(path: Path) -> None:
+    """Overwrite parts of every page but the first, and lose the log, as a dying disk would."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        for at in range(4096, size, 4096):
+            file.seek(at)
+            file.write(b"\xa5" * 512)
+    Path(f"{path}-wal").unlink(missing_ok=True)

@@ -1,0 +1,227 @@
+"""A fleet whose life is noted in a journal: the engine is told things, and so is the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from trimtab.core.decision import Order, Outcome, Tick, WriteStatus
+from trimtab.core.deployment import Deployment, Pipeline, Shape, State
+from trimtab.core.engine import Engine
+from trimtab.core.lead_time import LeadTimes
+from trimtab.core.memory import Memory
+from trimtab.core.overrides import Override, OverrideKind
+from trimtab.core.signals import Sample
+from trimtab.journal.entries import (
+    Ended,
+    Entry,
+    Evaluated,
+    Intended,
+    Overridden,
+    PoliciesInForce,
+)
+from trimtab.policy import read_policy_texts
+
+START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+
+POLICY = """\
+apiVersion: trimtab.dev/v1
+kind: ScalingPolicy
+metadata:
+  name: chat
+spec:
+  deployments:
+    match: {displayName: "chat-*"}
+  bounds: {min: 1, max: 20}
+  signals:
+    load: {source: fireworks, query: requests_per_second, per: deployment, maxAge: 60s}
+  rules:
+    - name: demand
+      role: demand
+      strategy: {type: target, signal: load, target: 10}
+"""
+
+
+@dataclass
+class Life:
+    """``note`` is told everything; ``deployments`` of the fleet live under one policy."""
+
+    note: Callable[[Entry], None]
+    deployments: int = 3
+    now: float = START
+    policy: str = POLICY
+    memory: Memory | None = None
+    random: Random = field(default_factory=lambda: Random(1))
+    lead_times: LeadTimes = field(default_factory=LeadTimes)
+    engine: Engine = field(init=False)
+    fleet: dict[str, Deployment] = field(init=False)
+    open_orders: list[Order] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        report = read_policy_texts([("chat.yaml", self.policy)])
+        assert report.is_valid, report.diagnostics
+        self.engine = Engine(report.policies, self.memory, lead_times=self.lead_times)
+        self.fleet = {one.name: one for one in map(a_deployment, range(self.deployments))}
+
+    def put_in_force(self, text: str | None = None) -> None:
+        text = self.policy if text is None else text
+        self.engine.replace_policies(read_policy_texts([("chat.yaml", text)]).policies)
+        self.note(
+            PoliciesInForce(
+                at=self.now,
+                version=str(hash(text)),
+                documents={"chat.yaml": text},
+                lead_times=self.lead_times,
+            )
+        )
+
+    def turn(self, load: float | None = None, *, after: float = 15.0) -> Tick:
+        """Let time pass, look at the fleet anew, hear of the load, and decide."""
+        self.now += after
+        self.fleet = {
+            name: replace(one, observed_at=self.now - 1.0) for name, one in self.fleet.items()
+        }
+        samples = tuple(
+            Sample(name, "load", self.now, self._load() if load is None else load)
+            for name in self.fleet
+        )
+        due = tuple(self.fleet)
+        absent = tuple(name for name in self.engine.memory.deployments if name not in self.fleet)
+        tick = self.engine.step(self.now, self.fleet, samples, due=due, absent=absent)
+        self.note(
+            Evaluated(
+                at=self.now,
+                fleet=self.fleet,
+                samples=samples,
+                due=due,
+                absent=absent,
+                tick=tick,
+                memory=self.engine.memory,
+            )
+        )
+        self.open_orders += tick.orders
+        return tick
+
+    def _load(self) -> float:
+        return max(0.0, self.random.gauss(60.0, 50.0))
+
+    def until_ordered(self) -> Order:
+        """Take turns under a high load until something is ordered; return the first order."""
+        for _ in range(20):
+            self.turn(load=90.0)
+            if self.open_orders:
+                return self.open_orders[0]
+        raise AssertionError("nothing was ordered")
+
+    def intend(self, order: Order) -> Intended:
+        entry = Intended(at=self.now, order=order)
+        self.note(entry)
+        return entry
+
+    def end(self, order: Order, status: WriteStatus = WriteStatus.APPLIED) -> Ended:
+        """Carry the order out (or not), and let the engine and the journal know."""
+        self.open_orders.remove(order)
+        if status is WriteStatus.APPLIED and order.deployment in self.fleet:
+            changed = replace(
+                self.fleet[order.deployment],
+                min_replicas=order.min_replicas,
+                max_replicas=order.max_replicas,
+                desired_replicas=order.to_replicas,
+                replica_count=order.to_replicas,
+                pipeline=Pipeline(ready=order.to_replicas),
+            )
+            self.fleet = {**self.fleet, order.deployment: changed}  # what was noted stays
+        outcome = Outcome(order=order, at=self.now, status=status, sentence=f"it was {status}")
+        self.engine.record(outcome)
+        entry = Ended(outcome=outcome, memory=self.engine.memory)
+        self.note(entry)
+        return entry
+
+    def act(self) -> None:
+        """Carry out everything that was ordered."""
+        for order in tuple(self.open_orders):
+            self.intend(order)
+            self.end(order)
+
+    def pause(self, number: int, *, seconds: float = 600.0) -> Override:
+        override = Override(
+            id=f"o{self.now}",
+            kind=OverrideKind.PAUSE,
+            deployment=name_of(number),
+            author="ada@example",
+            reason="looking",
+            since=self.now,
+            until=self.now + seconds,
+        )
+        replaced = self.engine.give(override)
+        self.note(
+            Overridden(
+                at=self.now,
+                given=override,
+                lifted=tuple(one.id for one in replaced),
+                by="ada@example",
+                reason="looking",
+                memory=self.engine.memory,
+            )
+        )
+        return override
+
+    def lift(self, override: Override) -> None:
+        self.engine.lift([override.id])
+        self.note(
+            Overridden(
+                at=self.now,
+                lifted=(override.id,),
+                by="ada@example",
+                reason="seen",
+                memory=self.engine.memory,
+            )
+        )
+
+    def happen(self) -> None:
+        """Something of what may happen to a fleet, drawn from ``random``."""
+        match self.random.randrange(10):
+            case 0:
+                number = self.random.randrange(self.deployments + 2)
+                self.fleet = {**self.fleet, name_of(number): a_deployment(number)}
+            case 1 if len(self.fleet) > 1:
+                gone = self.random.choice(list(self.fleet))
+                self.fleet = {name: one for name, one in self.fleet.items() if name != gone}
+            case 2:
+                name = self.random.choice(list(self.fleet))
+                state = self.random.choice([State.READY, State.UPDATING, State.FAILED])
+                self.fleet = {**self.fleet, name: replace(self.fleet[name], state=state)}
+            case 3:
+                self.pause(self.random.randrange(self.deployments))
+            case 4:
+                self.put_in_force(
+                    self.policy.replace("max: 20", f"max: {self.random.randint(2, 30)}")
+                )
+            case 5 if self.open_orders:
+                self.end(self.open_orders[0], self.random.choice(list(WriteStatus)))
+            case 6 if self.open_orders:
+                self.intend(self.open_orders[0])
+            case _:
+                self.turn(after=self.random.choice([0.5, 15.0, 15.0, 60.0, 400.0]))
+                if self.random.random() < 0.6:
+                    self.act()
+
+
+def name_of(number: int) -> str:
+    return f"accounts/acme/deployments/chat-{number}"
+
+
+def a_deployment(number: int) -> Deployment:
+    return Deployment(
+        name=name_of(number),
+        display_name=f"chat-{number}",
+        region="US_IOWA_1",
+        min_replicas=1,
+        max_replicas=10,
+        desired_replicas=2,
+        replica_count=2,
+        pipeline=Pipeline(ready=2),
+        shape=Shape(accelerator_type="NVIDIA_H100_80GB", accelerators_per_replica=4),
+        created_at=START - 86_400.0,
+    )
