@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
-    from trimtab.core.lead_time import LeadTime
+    from trimtab.core.lead_time import LeadTime, Learned
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
@@ -93,6 +93,11 @@ class Engine:
     def memory(self) -> Memory:
         """What must survive a restart, as a value."""
         return Memory(dict(self._deployments), self._overrides.overrides, self._lead_times.learned)
+
+    @property
+    def learned(self) -> Mapping[str, Learned]:
+        """What was learned of starts: ``Memory.lead_times``; the same object while nothing is new."""
+        return self._lead_times.learned
 
     def remembered(self, name: str) -> DeploymentMemory | None:
         """Return what is remembered of one deployment."""
@@ -193,13 +198,15 @@ class Engine:
             touched=tuple(touched),
         )
 
-    def resume(self, order: Order) -> None:
+    def resume(self, order: Order, *, is_timed: bool = False) -> None:
         """Take over an order that an earlier run sent and whose end it did not live to see.
 
-        Its deployment is held until ``record`` is called with what reading back has shown.
+        Its deployment is held until ``record`` is called with what reading back has shown. ``is_timed``
+        says that its end will be told at its time, as a replay does that begins in the middle of a run.
         """
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
-        self._resumed.add(order.deployment)
+        if not is_timed:
+            self._resumed.add(order.deployment)
 
     def hand_back(self, now: float, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
         """Return the writes that restore what people meant, where the policies ask for that.
