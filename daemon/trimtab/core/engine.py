@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.adoption import adopt, wrote
+from trimtab.core.adoption import wrote
 from trimtab.core.capacity import after_outcome
 from trimtab.core.conclusions import conclude, isolated, unclear
 from trimtab.core.decision import (
@@ -22,15 +22,16 @@ from trimtab.core.decision import (
 from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
+from trimtab.core.memories import Memories
 from trimtab.core.memory import At, Memory, Pair
 from trimtab.core.moves import with_move
+from trimtab.core.noticing import look_at, lose
 from trimtab.core.orders import asked_for, check, order_for
 from trimtab.core.overrides import EVERY_DEPLOYMENT, OverrideBook, why_overridden
 from trimtab.core.pipeline import asked
 from trimtab.core.policy import Mode
 from trimtab.core.set_back import set_back, set_back_seconds
 from trimtab.core.shadow import carried_out, life_of
-from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Latest, is_believable
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds
 from trimtab.core.stages.combine import combine
@@ -39,8 +40,8 @@ from trimtab.core.stages.freshness import freshness
 from trimtab.core.stages.lifecycle import lifecycle
 from trimtab.core.stages.override import override
 from trimtab.core.stages.propose import propose
-from trimtab.core.stages.relief import Relief, reliefs
-from trimtab.core.watching import Look, first_look, looked_at, watch
+from trimtab.core.stages.relief import Appeals, reliefs
+from trimtab.core.watching import Look
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -52,12 +53,10 @@ if TYPE_CHECKING:
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
+    from trimtab.core.stages.relief import Relief
 
 STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
 """In the order they run. ``allocate`` will stand after ``bounds``."""
-
-GONE_SECONDS = 3600.0
-"""How long a deployment that vanished is remembered, in case a list was merely incomplete."""
 
 
 class Engine:
@@ -71,11 +70,10 @@ class Engine:
         lead_times: LeadTimes | None = None,
     ) -> None:
         self._matcher = Matcher(policies)
-        self._deployments: dict[str, DeploymentMemory] = {}
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
         self._resumed: set[str] = set()
-        self._reliefs: dict[str, tuple[Relief, ...]] = {}
+        self._appeals = Appeals()
         self.recall(memory or Memory())
 
     def recall(self, memory: Memory) -> None:
@@ -84,15 +82,17 @@ class Engine:
         For whoever learns only after the start what that was; an engine that has decided already
         would forget it.
         """
-        self._deployments = dict(memory.deployments)
+        self._memories = Memories(memory.deployments)
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
         self._is_recalled = True
+        self._is_appeal_known = False
 
     @property
     def memory(self) -> Memory:
-        """What must survive a restart, as a value."""
-        return Memory(dict(self._deployments), self._overrides.overrides, self._lead_times.learned)
+        """What must survive a restart, as a value. A copy: for whoever asks rarely."""
+        known = dict(self._memories.by_name)
+        return Memory(known, self._overrides.overrides, self._lead_times.learned)
 
     @property
     def learned(self) -> Mapping[str, Learned]:
@@ -101,7 +101,7 @@ class Engine:
 
     def remembered(self, name: str) -> DeploymentMemory | None:
         """Return what is remembered of one deployment."""
-        return self._deployments.get(name)
+        return self._memories.get(name)
 
     def next_edge(self, name: str, now: float) -> float | None:  # noqa: ARG002  not foreseen yet
         """Return when a decision on ``name`` may come out differently although nothing is heard."""
@@ -115,6 +115,7 @@ class Engine:
     def replace_policies(self, policies: Iterable[Policy]) -> None:
         """Put other policies in force; what is remembered of deployments stays."""
         self._matcher = Matcher(policies)
+        self._is_appeal_known = False
 
     @property
     def overrides(self) -> tuple[Override, ...]:
@@ -163,39 +164,45 @@ class Engine:
         """Take in what is new and decide for each due deployment that a policy matches.
 
         ``now`` is UTC seconds. ``fleet`` is every known deployment by full name. ``due`` names those
-        to decide on (``None``: all). ``changed`` names those that may differ from what the step before
-        saw (``None``: any may); only they and what is due are looked at. ``absent`` names those that certainly exist no more; ``None``
-        means every one that ``fleet`` lacks. A caller that has not read everything yet must say,
-        or what it has not read would look deleted.
+        to decide on (``None``: all), in this order. ``changed`` names those that may differ from what
+        the step before saw (``None``: any may). With both given, only what they name is looked at, and
+        the step costs what they cost, however large the fleet is.
+
+        ``absent`` names those that certainly exist no more, once or again and again; ``None`` means
+        every one that ``fleet`` lacks. A caller that has not read everything yet must say, or what it
+        has not read would look deleted.
         """
         events: list[Event] = []
+        memories = self._memories
+        memories.take_touched()  # what was recorded since the last step
         if absent is None:
-            absent = [name for name in self._deployments if name not in fleet]
+            absent = [name for name in memories.by_name if name not in fleet]
+        # By name, whatever order a caller's set has: starts are learned from in the order looked at.
+        looked = fleet if due is None or changed is None else {*changed, *due}
         self._check_clock(now)
         self._end_overrides(now, events)
-        before = dict(self._deployments)
-        self._notice_fleet(now, looked_at(fleet, due, changed), fleet, absent, events)
-        self._take_in(now, samples)
+        self._look(now, sorted(looked), fleet, absent, events)
+        memories.hear(now, samples)
+        if not self._is_appeal_known:
+            self._hear_all_appeals(fleet)
+        helping = self._helping(now, due, fleet)
         decisions: list[Decision] = []
         orders: list[Order] = []
         for name in fleet if due is None else due:
             deployment = fleet.get(name)
-            if deployment is None or name not in self._deployments:
+            if deployment is None or name not in memories:
                 continue
-            decision, order = self._decide(now, deployment, fleet)
+            decision, order = self._decide(now, deployment, fleet, helping.get(name, ()))
             decisions.append(decision)
             if order is not None:
                 orders.append(order)
                 self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
-        after = self._deployments
-        touched = [name for name, memory in after.items() if before.get(name) is not memory]
-        touched += [name for name in before if name not in after]
         return Tick(
             at=now,
             decisions=tuple(decisions),
             orders=tuple(orders),
             events=tuple(events),
-            touched=tuple(touched),
+            touched=memories.take_touched(),
         )
 
     def resume(self, order: Order, *, is_timed: bool = False) -> None:
@@ -214,7 +221,7 @@ class Engine:
         For the end: nothing is to be decided after it. Each order must end at ``record``.
         """
         orders = []
-        for name, memory in self._deployments.items():
+        for name, memory in self._memories.by_name.items():
             deployment = fleet.get(name)
             if deployment is None or name in self._in_flight:
                 continue
@@ -239,11 +246,11 @@ class Engine:
         # Of an order taken over it is not known when it was carried out, only that it was.
         is_timed = order.deployment not in self._resumed
         self._resumed.discard(order.deployment)
-        memory = self._deployments.get(order.deployment)
+        memory = self._memories.get(order.deployment)
         if memory is None or outcome.status is WriteStatus.VOID:
             return
         if order.reason is Reason.HAND_BACK:  # no move of ours: the platform's from here on
-            self._deployments[order.deployment] = wrote(memory, outcome)
+            self._memories.keep(order.deployment, wrote(memory, outcome))
             return
         if outcome.status is not WriteStatus.NOT_APPLIED:
             change = At(outcome.at, order.to_replicas - order.from_replicas)
@@ -257,7 +264,7 @@ class Engine:
         watched = asked(memory.watched, outcome, is_timed=is_timed)
         refusal = after_outcome(watched.refusal, outcome)
         memory = memory._replace(watched=watched._replace(refusal=refusal))
-        self._deployments[order.deployment] = wrote(memory, outcome)
+        self._memories.keep(order.deployment, wrote(memory, outcome))
 
     # -- taking in what is new ------------------------------------------------------------------
 
@@ -266,11 +273,11 @@ class Engine:
         if not self._is_recalled:
             return
         self._is_recalled = False
-        seconds = set_back_seconds(self._deployments.values(), now)
+        known = self._memories.by_name
+        seconds = set_back_seconds(known.values(), now)
         if seconds > 0:
-            self._deployments = {
-                name: set_back(memory, seconds) for name, memory in self._deployments.items()
-            }
+            for name, memory in list(known.items()):
+                self._memories.keep(name, set_back(memory, seconds))
 
     def _end_overrides(self, now: float, events: list[Event]) -> None:
         events += [
@@ -284,91 +291,71 @@ class Engine:
             for one in self._overrides.expire(now)
         ]
 
-    def _notice_fleet(
+    def _look(
         self,
         now: float,
-        looked: Mapping[str, Deployment],
+        names: Iterable[str],
         fleet: Mapping[str, Deployment],
         absent: Iterable[str],
         events: list[Event],
     ) -> None:
         look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
-        for name, deployment in looked.items():
-            memory = self._deployments.get(name)
-            if memory is None or memory.created_at != deployment.created_at:
-                self._begin(look, deployment, is_known=memory is not None)
+        for name in names:
+            deployment = fleet.get(name)
+            if deployment is None:
                 continue
+            policies = self._matcher.policies_for(deployment)
             in_flight = self._in_flight.get(name)
-            self._deployments[name] = watch(look, memory, deployment, in_flight=in_flight)
+            look_at(look, deployment, self._memories, policies, in_flight=in_flight)
+            if name in self._memories.stuck or name in self._appeals:
+                self._hear_appeal(deployment)
         self._lead_times = look.lead_times
         for name in absent:
-            if name in self._deployments:
-                self._lose(now, name, events)
-        stuck = [
-            name
-            for name, memory in self._deployments.items()
-            if memory.watched.stuck_at is not None and name in fleet
-        ]
-        self._reliefs = reliefs(stuck, now, fleet, self._deployments, self._policy_of)
+            lose(look, name, self._memories)
+        self._memories.forget_vanished(now, fleet)
 
-    def _begin(self, look: Look, deployment: Deployment, *, is_known: bool) -> None:
-        policies = self.policies_for(deployment)
-        if not policies:
-            return
-        current = At(look.now, asked_for(deployment, policies[0], look.now))
-        memory = adopt(deployment, look.now)
-        # The count found counts as a first wish, so that a restart shrinks nothing at once.
-        memory = memory._replace(lows=(current,), highs=(current,))
-        user = memory.user
-        sentence = (
-            f"adopted under policy {policies[0].name}; the user's range is "
-            f"{user.min_replicas}-{user.max_replicas} ({user.origin})"
+    def _hear_appeal(self, deployment: Deployment) -> None:
+        """Take in whom a deployment asks for help while it is stuck."""
+        policy = self._policy_of(deployment)
+        is_asking = (
+            deployment.name in self._memories.stuck
+            and policy is not None
+            and policy.mode is Mode.ENFORCE
         )
-        kind = EventKind.ADOPTED
-        if is_known:
-            kind, sentence = EventKind.RECREATED, f"created anew under the same name; {sentence}"
-        look.tell(deployment.name, kind, sentence, after=deployment.state.value)
-        self._deployments[deployment.name] = first_look(look, memory, deployment)
+        helpers = policy.fallback_to if is_asking and policy is not None else ()
+        self._appeals.note(deployment.name, helpers)
 
-    def _lose(self, now: float, name: str, events: list[Event]) -> None:
-        memory = self._deployments[name]
-        if memory.gone_at is None:
-            self._deployments[name] = memory._replace(gone_at=now)
-            events.append(
-                Event(
-                    deployment=name,
-                    at=now,
-                    kind=EventKind.GONE,
-                    before=memory.state.value,
-                    sentence="no longer there: trimtab stops for good and recreates nothing",
-                )
-            )
-        elif now - memory.gone_at >= GONE_SECONDS:
-            del self._deployments[name]
+    def _hear_all_appeals(self, fleet: Mapping[str, Deployment]) -> None:
+        """Begin anew, after a start or with other policies."""
+        self._is_appeal_known = True
+        self._appeals = Appeals()
+        for name in self._memories.stuck:
+            if name in fleet:
+                self._hear_appeal(fleet[name])
 
-    def _take_in(self, now: float, samples: Iterable[Sample]) -> None:
-        """Keep the newest believable sample of each signal; whatever is not, never happened."""
-        fresh: dict[str, dict[str, Latest]] = {}
-        for sample in samples:
-            memory = self._deployments.get(sample.deployment)
-            if memory is None or not is_believable(sample.value):
-                continue
-            if sample.time > now + FUTURE_TOLERANCE_SECONDS:
-                continue
-            latest = fresh.setdefault(sample.deployment, dict(memory.latest))
-            before = latest.get(sample.signal)
-            if before is None or sample.time >= before.time:
-                latest[sample.signal] = Latest(sample.time, sample.value, sample.replicas)
-        for name, latest in fresh.items():
-            self._deployments[name] = self._deployments[name]._replace(latest=latest)
+    def _helping(
+        self, now: float, due: Collection[str] | None, fleet: Mapping[str, Deployment]
+    ) -> dict[str, tuple[Relief, ...]]:
+        """Return whom those that are due make up for, as it stands before any of them is decided on."""
+        helpers = self._appeals.helpers
+        if helpers and due is not None:
+            helpers = [name for name in due if name in helpers]
+        if not helpers:
+            return {}
+        known = self._memories.by_name
+        return reliefs(self._appeals, helpers, now, fleet, known, self._policy_of)
 
     # -- deciding -------------------------------------------------------------------------------
 
     def _decide(
-        self, now: float, deployment: Deployment, fleet: Mapping[str, Deployment]
+        self,
+        now: float,
+        deployment: Deployment,
+        fleet: Mapping[str, Deployment],
+        helping: tuple[Relief, ...],
     ) -> tuple[Decision, Order | None]:
         policies = self.policies_for(deployment)
-        memory = self._deployments[deployment.name]
+        memory = self._memories.by_name[deployment.name]
         if len(policies) != 1:
             return unclear(now, deployment, policies), None
         policy = policies[0]
@@ -385,7 +372,7 @@ class Engine:
             actual=None if policy.mode is Mode.ENFORCE else actual,
             standing=self._overrides.standing(deployment.name),
             lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
-            reliefs=self._reliefs.get(deployment.name, ()),
+            reliefs=helping,
             fleet=fleet,
             has_write_in_flight=is_writing,
         )
@@ -399,5 +386,5 @@ class Engine:
                 check(order, deployment, policy, now)
         except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
             return isolated(case, draft, bug), None
-        self._deployments[deployment.name] = carried_out(draft.memory, decision, policy)
+        self._memories.keep(deployment.name, carried_out(draft.memory, decision, policy))
         return decision, order

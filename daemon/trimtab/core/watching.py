@@ -26,7 +26,7 @@ from trimtab.core.stages.lifecycle import is_expired
 from trimtab.core.watched import Mark, RefusalKind, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory, Pair
@@ -61,18 +61,6 @@ class Look:
                 after=after,
             )
         )
-
-
-def looked_at(
-    fleet: Mapping[str, Deployment],
-    due: Collection[str] | None,
-    changed: Collection[str] | None,
-) -> Mapping[str, Deployment]:
-    """Return what one step looks at: all, or what changed and what is due."""
-    if due is None or changed is None:
-        return fleet
-    names = dict.fromkeys((*changed, *due))
-    return {name: fleet[name] for name in names if name in fleet}
 
 
 def watch(

@@ -16,7 +16,7 @@ from trimtab.core.policy import Mode
 from trimtab.core.stages.lifecycle import grace_left, is_expired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
@@ -31,26 +31,75 @@ class Relief(NamedTuple):
     replicas: int
 
 
+class Appeals:
+    """Which stuck deployments may be helped by which others: the ``stuck.fallbackTo`` of their policies."""
+
+    __slots__ = ("_by_helper", "_helpers")
+
+    def __init__(self) -> None:
+        self._helpers: dict[str, tuple[str, ...]] = {}
+        self._by_helper: dict[str, set[str]] = {}
+
+    def __contains__(self, stuck: str) -> bool:
+        return stuck in self._helpers
+
+    @property
+    def helpers(self) -> Collection[str]:
+        """Everybody who is asked for help; live."""
+        return self._by_helper.keys()
+
+    def note(self, stuck: str, helpers: tuple[str, ...]) -> None:
+        """Let ``stuck`` ask ``helpers``, in this order, in place of those before; nobody: ``()``."""
+        before = self._helpers.pop(stuck, ())
+        if helpers:
+            self._helpers[stuck] = helpers
+        if helpers == before:
+            return
+        for helper in before:
+            asking = self._by_helper[helper]
+            asking.discard(stuck)
+            if not asking:
+                del self._by_helper[helper]
+        for helper in helpers:
+            self._by_helper.setdefault(helper, set()).add(stuck)
+
+    def of(self, stuck: str) -> tuple[str, ...]:
+        """Return whom ``stuck`` asks, in order."""
+        return self._helpers.get(stuck, ())
+
+    def to(self, helper: str) -> list[str]:
+        """Return who asks ``helper``, by name."""
+        return sorted(self._by_helper.get(helper, ()))
+
+
 def reliefs(
-    stuck: Iterable[str],
+    appeals: Appeals,
+    names: Iterable[str],
     now: float,
     fleet: Mapping[str, Deployment],
     memories: Mapping[str, DeploymentMemory],
     policy_of: Callable[[Deployment], Policy | None],
 ) -> dict[str, tuple[Relief, ...]]:
-    """Return for each deployment that helps, whom it helps and with how many replicas."""
+    """Return for each of ``names`` that helps, whom it helps and with how many replicas."""
+    healthy: dict[str, bool] = {}
+
+    def is_healthy(name: str) -> bool:
+        if name not in healthy:
+            helper = fleet.get(name)
+            healthy[name] = helper is not None and _is_healthy(
+                helper, memories.get(name), now, policy_of
+            )
+        return healthy[name]
+
     found: dict[str, tuple[Relief, ...]] = {}
-    for name in stuck:
-        deployment = fleet[name]
-        policy = policy_of(deployment)
-        if policy is None or policy.mode is not Mode.ENFORCE:
-            continue
-        missing = _missing(deployment, memories[name])
-        for other in policy.fallback_to if missing > 0 else ():
-            helper = fleet.get(other)
-            if helper is not None and _is_healthy(helper, memories.get(other), now, policy_of):
-                found[other] = (*found.get(other, ()), Relief(name, missing))
-                break
+    for name in names:
+        for stuck in appeals.to(name):
+            deployment, memory = fleet.get(stuck), memories.get(stuck)
+            if deployment is None or memory is None:
+                continue
+            missing = _missing(deployment, memory)
+            if missing > 0 and name == next(filter(is_healthy, appeals.of(stuck)), None):
+                found[name] = (*found.get(name, ()), Relief(stuck, missing))
     return found
 
 

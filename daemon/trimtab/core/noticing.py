@@ -1,0 +1,64 @@
+"""Who is there: deployments that come under a policy, are looked at again, and vanish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.core.adoption import adopt
+from trimtab.core.decision import EventKind
+from trimtab.core.memory import At
+from trimtab.core.orders import asked_for
+from trimtab.core.watching import first_look, watch
+
+if TYPE_CHECKING:
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.memories import Memories
+    from trimtab.core.memory import Pair
+    from trimtab.core.policy import Policy
+    from trimtab.core.watching import Look
+
+
+def look_at(
+    look: Look,
+    deployment: Deployment,
+    memories: Memories,
+    policies: tuple[Policy, ...],
+    *,
+    in_flight: Pair | None,
+) -> None:
+    """Take in what is new of ``deployment``; begin to remember it when a policy matches."""
+    memory = memories.get(deployment.name)
+    if memory is None or memory.created_at != deployment.created_at:
+        if policies:
+            _begin(look, deployment, memories, policies[0], is_known=memory is not None)
+        return
+    memories.keep(deployment.name, watch(look, memory, deployment, in_flight=in_flight))
+
+
+def lose(look: Look, name: str, memories: Memories) -> None:
+    """Take in that ``name`` certainly exists no more. Saying so again changes nothing."""
+    memory = memories.get(name)
+    if memory is None or memory.gone_at is not None:
+        return
+    memories.keep(name, memory._replace(gone_at=look.now))
+    sentence = "no longer there: trimtab stops for good and recreates nothing"
+    look.tell(name, EventKind.GONE, sentence, before=memory.state.value)
+
+
+def _begin(
+    look: Look, deployment: Deployment, memories: Memories, policy: Policy, *, is_known: bool
+) -> None:
+    current = At(look.now, asked_for(deployment, policy, look.now))
+    memory = adopt(deployment, look.now)
+    # The count found counts as a first wish, so that a restart shrinks nothing at once.
+    memory = memory._replace(lows=(current,), highs=(current,))
+    user = memory.user
+    sentence = (
+        f"adopted under policy {policy.name}; the user's range is "
+        f"{user.min_replicas}-{user.max_replicas} ({user.origin})"
+    )
+    kind = EventKind.ADOPTED
+    if is_known:
+        kind, sentence = EventKind.RECREATED, f"created anew under the same name; {sentence}"
+    look.tell(deployment.name, kind, sentence, after=deployment.state.value)
+    memories.keep(deployment.name, first_look(look, memory, deployment))
