@@ -68,8 +68,8 @@ format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with sa
 	$(BIN)/ruff format
 
 .PHONY: bench
-bench: $(STAMP_DEVELOP) ## Measure what has a budget; one JSON object per benchmark
-	@for file in tests/bench/*.py; do $(BIN)/python "$$file" $(ARGS) || exit; done
+bench: $(STAMP_DEVELOP) ## Measure what has a budget: one table, one file in build/bench (ARGS="--only NAME")
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 TIMES ?= 200
 
