@@ -166,6 +166,17 @@ def _is_echo(written: Written, deployment: Deployment, wire: tuple[int, int], no
     return wire == before and now - written.at < STALE_READ_SECONDS
 
 
+def echo_ends_at(memory: DeploymentMemory, deployment: Deployment) -> float | None:
+    """When the bounds from before our last write, still seen, begin to count as somebody else's."""
+    written = memory.written
+    if written is None:
+        return None
+    wire = (deployment.min_replicas, deployment.max_replicas)
+    before = (written.before_min_replicas, written.before_max_replicas)
+    is_old_view = wire == before and wire != (written.min_replicas, written.max_replicas)
+    return written.at + STALE_READ_SECONDS if is_old_view else None
+
+
 def _is_old_note(memory: DeploymentMemory, deployment: Deployment, wire: Pair) -> bool:
     """Whether the wire shows bounds that we wrote earlier, beside our own note of having written them.
 

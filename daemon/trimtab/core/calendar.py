@@ -43,6 +43,13 @@ class Opening(Protocol):
         """UTC seconds of the first start after ``now``; ``None`` if there is none (so soon)."""
         ...
 
+    def next_edge(self, now: float) -> float | None:
+        """UTC seconds after ``now`` until which it certainly neither opens nor closes. Cheap.
+
+        It may be told too early, never too late; ``None``: never again.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurrence:
@@ -82,6 +89,11 @@ class Recurrence:
                 return starts[after]
         return None
 
+    def next_edge(self, now: float) -> float | None:
+        """Return the next start or end, or a day ahead if nothing comes sooner."""
+        edges = (self.open_until(now), self.next_start(now, within_days=1), now + DAY_SECONDS)
+        return min(edge for edge in edges if edge is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
@@ -100,6 +112,12 @@ class Period:
             return None
         is_near = within_days is None or self.start - now <= within_days * DAY_SECONDS
         return self.start if is_near else None
+
+    def next_edge(self, now: float) -> float | None:
+        """Return its start while that lies ahead, then its end."""
+        if now < self.start:
+            return self.start
+        return self.end if now < self.end else None
 
 
 def utc_seconds(local: datetime, timezone: str, *, is_later_of_two: bool = False) -> float:

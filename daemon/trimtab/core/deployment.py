@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_UNREADABLE = (CronSimError, KeyError, ValueError, OSError, OverflowError)
+"""What an expression or a zone that cannot be read raises."""
+
+
 class State(StrEnum):
     """Where a deployment is in its life. ``UNKNOWN`` is any word we have not learned yet."""
 
@@ -68,13 +72,23 @@ class ScheduleFloor:
 
     def is_active(self, now: float) -> bool:
         """Whether the floor applies at ``now``; a schedule that cannot be read applies never."""
-        floor = Recurrence(
+        try:
+            return self._recurrence.open_until(now) is not None
+        except _UNREADABLE:
+            return False
+
+    def next_edge(self, now: float) -> float | None:
+        """UTC seconds after ``now`` until which it certainly neither begins nor ends; ``None``: never."""
+        try:
+            return self._recurrence.next_edge(now)
+        except _UNREADABLE:
+            return None
+
+    @property
+    def _recurrence(self) -> Recurrence:
+        return Recurrence(
             cron=self.cron, timezone=self.timezone, duration_seconds=self.duration_seconds
         )
-        try:
-            return floor.open_until(now) is not None
-        except (CronSimError, KeyError, ValueError, OSError, OverflowError):
-            return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

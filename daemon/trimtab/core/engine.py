@@ -8,27 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.adoption import wrote
-from trimtab.core.capacity import after_outcome
 from trimtab.core.conclusions import conclude, isolated, unclear
-from trimtab.core.decision import (
-    Decision,
-    Event,
-    EventKind,
-    Reason,
-    Tick,
-    WriteStatus,
-)
+from trimtab.core.decision import Decision, Event, Tick
+from trimtab.core.edges import Outlook, Prospect, next_edge, outlook_of
+from trimtab.core.endings import after_ending
 from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memories import Memories
-from trimtab.core.memory import At, Memory, Pair
-from trimtab.core.moves import with_move
+from trimtab.core.memory import Memory, Pair
 from trimtab.core.noticing import look_at, lose
 from trimtab.core.orders import asked_for, check, order_for
-from trimtab.core.overrides import EVERY_DEPLOYMENT, OverrideBook, why_overridden
-from trimtab.core.pipeline import asked
+from trimtab.core.overrides import OverrideBook, ended, why_overridden
 from trimtab.core.policy import Mode
 from trimtab.core.set_back import set_back, set_back_seconds
 from trimtab.core.shadow import carried_out, life_of
@@ -74,6 +65,7 @@ class Engine:
         self._in_flight: dict[str, Pair] = {}
         self._resumed: set[str] = set()
         self._appeals = Appeals()
+        self._outlooks: dict[int, Outlook] = {}
         self.recall(memory or Memory())
 
     def recall(self, memory: Memory) -> None:
@@ -83,6 +75,7 @@ class Engine:
         would forget it.
         """
         self._memories = Memories(memory.deployments)
+        self._seen: dict[str, Deployment] = {}
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
         self._is_recalled = True
@@ -103,9 +96,29 @@ class Engine:
         """Return what is remembered of one deployment."""
         return self._memories.get(name)
 
-    def next_edge(self, name: str, now: float) -> float | None:  # noqa: ARG002  not foreseen yet
-        """Return when a decision on ``name`` may come out differently although nothing is heard."""
-        return None
+    def next_edge(self, name: str, now: float) -> float | None:
+        """Return when time alone may change the decision on ``name``; ``None``: it does not.
+
+        UTC seconds after ``now``, told from what was seen and decided last (``core/edges.py``). Time
+        brings it when people's orders end, too, and when who could help another gets ready to.
+        """
+        deployment = self._seen.get(name)
+        memory = self._memories.get(name)
+        policy = None if deployment is None else self._policy_of(deployment)
+        if deployment is None or memory is None or policy is None:
+            return None
+        outlook = self._outlooks.get(id(policy))  # in force, and so alive: its id is its own
+        if outlook is None:
+            outlook = self._outlooks[id(policy)] = outlook_of(policy)
+        prospect = Prospect(
+            deployment=deployment,
+            policy=policy,
+            outlook=outlook,
+            memory=memory,
+            standing=self._overrides.standing(name),
+            lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
+        )
+        return next_edge(now, prospect)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -115,6 +128,7 @@ class Engine:
     def replace_policies(self, policies: Iterable[Policy]) -> None:
         """Put other policies in force; what is remembered of deployments stays."""
         self._matcher = Matcher(policies)
+        self._outlooks.clear()
         self._is_appeal_known = False
 
     @property
@@ -180,7 +194,7 @@ class Engine:
         # By name, whatever order a caller's set has: starts are learned from in the order looked at.
         looked = fleet if due is None or changed is None else {*changed, *due}
         self._check_clock(now)
-        self._end_overrides(now, events)
+        events += [ended(one, now) for one in self._overrides.expire(now)]
         self._look(now, sorted(looked), fleet, absent, events)
         memories.hear(now, samples)
         if not self._is_appeal_known:
@@ -241,30 +255,15 @@ class Engine:
         Every order of a tick must end here, also one that was never sent (``VOID``): until then the
         deployment is held.
         """
-        order = outcome.order
-        self._in_flight.pop(order.deployment, None)
-        # Of an order taken over it is not known when it was carried out, only that it was.
-        is_timed = order.deployment not in self._resumed
-        self._resumed.discard(order.deployment)
-        memory = self._memories.get(order.deployment)
-        if memory is None or outcome.status is WriteStatus.VOID:
-            return
-        if order.reason is Reason.HAND_BACK:  # no move of ours: the platform's from here on
-            self._memories.keep(order.deployment, wrote(memory, outcome))
-            return
-        if outcome.status is not WriteStatus.NOT_APPLIED:
-            change = At(outcome.at, order.to_replicas - order.from_replicas)
-            policies = [one for one in self._matcher.policies if one.name == order.policy]
-            is_certain = outcome.status is WriteStatus.APPLIED and is_timed
-            memory = with_move(
-                memory, change, rule=order.rule, policies=policies, is_certain=is_certain
-            )
-        if outcome.status is WriteStatus.APPLIED:  # when it is seen, it is nobody else's move
-            memory = memory._replace(counted=order.to_replicas)
-        watched = asked(memory.watched, outcome, is_timed=is_timed)
-        refusal = after_outcome(watched.refusal, outcome)
-        memory = memory._replace(watched=watched._replace(refusal=refusal))
-        self._memories.keep(order.deployment, wrote(memory, outcome))
+        name = outcome.order.deployment
+        self._in_flight.pop(name, None)
+        is_timed = name not in self._resumed
+        self._resumed.discard(name)
+        memory = self._memories.get(name)
+        if memory is not None:
+            policies = self._matcher.policies
+            memory = after_ending(memory, outcome, policies, is_timed=is_timed)
+            self._memories.keep(name, memory)
 
     # -- taking in what is new ------------------------------------------------------------------
 
@@ -278,18 +277,6 @@ class Engine:
         if seconds > 0:
             for name, memory in list(known.items()):
                 self._memories.keep(name, set_back(memory, seconds))
-
-    def _end_overrides(self, now: float, events: list[Event]) -> None:
-        events += [
-            Event(
-                deployment=one.deployment or EVERY_DEPLOYMENT,
-                at=now,
-                kind=EventKind.OVERRIDE_EXPIRED,
-                before=one.kind.value,
-                sentence=f"no longer {one.text} by {one.author} ({one.reason}): its time is over",
-            )
-            for one in self._overrides.expire(now)
-        ]
 
     def _look(
         self,
@@ -307,11 +294,14 @@ class Engine:
             policies = self._matcher.policies_for(deployment)
             in_flight = self._in_flight.get(name)
             look_at(look, deployment, self._memories, policies, in_flight=in_flight)
+            if policies:
+                self._seen[name] = deployment
             if name in self._memories.stuck or name in self._appeals:
                 self._hear_appeal(deployment)
         self._lead_times = look.lead_times
         for name in absent:
             lose(look, name, self._memories)
+            self._seen.pop(name, None)
         self._memories.forget_vanished(now, fleet)
 
     def _hear_appeal(self, deployment: Deployment) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
-from trimtab.core.decision import Reason
+from trimtab.core.decision import Event, EventKind, Reason
 from trimtab.core.roles import Blocks
 from trimtab.errors import OverrideError
 
@@ -206,6 +206,17 @@ def why_overridden(order: Order, standing: Standing) -> str | None:
     is_up = order.to_replicas > order.from_replicas
     block = standing.block_up if is_up else standing.block_down
     return None if block is None else _said(block)
+
+
+def ended(one: Override, now: float) -> Event:
+    """Tell that an order has come to its end."""
+    return Event(
+        deployment=one.deployment or EVERY_DEPLOYMENT,
+        at=now,
+        kind=EventKind.OVERRIDE_EXPIRED,
+        before=one.kind.value,
+        sentence=f"no longer {one.text} by {one.author} ({one.reason}): its time is over",
+    )
 
 
 def _said(one: Override) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import WriteStatus
+from trimtab.core.deployment import State
 from trimtab.core.watched import Ask
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ ASKS_MAX = 32
 
 STUCK_SECONDS_MIN = 300.0
 """Nothing counts as stuck sooner, however fast the starts were: a look may be late, a node slow."""
+
+WAITING_STATES = (State.READY, State.UPDATING, State.CREATING)
+"""In which replicas may be waited for; in the others they will not come, for a better reason."""
 
 
 class Started(NamedTuple):

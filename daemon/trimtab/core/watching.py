@@ -15,6 +15,7 @@ from trimtab.core.decision import Event, EventKind
 from trimtab.core.deployment import NO_SHAPE, Shape, State
 from trimtab.core.lead_time import LeadTimes, key_of
 from trimtab.core.pipeline import (
+    WAITING_STATES,
     asked_replicas,
     follow,
     own_ready,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 MINIMUM_USEFUL_SECONDS = 600.0
 """For a deployment that no policy speaks of any more."""
-
-_WAITING_STATES = (State.READY, State.UPDATING, State.CREATING)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -272,7 +271,7 @@ def _refusal(look: Look, watched: Watched, deployment: Deployment, *, has_moved:
 
 def _waiting(look: Look, watched: Watched, deployment: Deployment) -> Watched:
     """Tell when the waiting becomes too long, and when it ends."""
-    since = waiting_since(watched) if deployment.state in _WAITING_STATES else None
+    since = waiting_since(watched) if deployment.state in WAITING_STATES else None
     policy = look.policy_of(deployment)
     stated = None if policy is None else policy.lead_time_seconds
     limit = stuck_after_seconds(policy, look.lead_times.of(deployment, stated))
@@ -296,7 +295,7 @@ def _waiting(look: Look, watched: Watched, deployment: Deployment) -> Watched:
     came = (
         "its replicas come again" if watched.moved_at == look.now else "nothing is missed any more"
     )
-    if deployment.state not in _WAITING_STATES:
+    if deployment.state not in WAITING_STATES:
         came = f"it is {deployment.state}"
     look.tell(deployment.name, EventKind.UNSTUCK, f"no longer stuck: {came}")
     return watched._replace(stuck_at=None, wanted=None)

@@ -27,6 +27,16 @@ def alive(window: tuple[At, ...], seconds: float, now: float) -> list[int]:
     return [at.replicas for at in window if now - at.time < seconds]
 
 
+def leaving_at(
+    window: tuple[At, ...], seconds: float, now: float, wish: int | None
+) -> float | None:
+    """Return when the strongest wish leaves; ``None`` where it holds ``wish`` (``None``: any) back in nothing."""
+    for at in window:
+        if now - at.time < seconds:
+            return None if at.replicas == wish else at.time + seconds
+    return None
+
+
 def _push(
     window: tuple[At, ...], seconds: float, now: float, wanted: int, *, sign: int
 ) -> tuple[At, ...]:

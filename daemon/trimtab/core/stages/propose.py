@@ -44,7 +44,7 @@ def propose(case: Case, draft: Draft) -> None:
     remembered: dict[str, JsonValue] = {}
     damped: dict[str, RuleMemory] = {}
     for rule in case.policy.rules:
-        wish = rule.strategy.propose(view, _recalled(rule, draft.memory))
+        wish = rule.strategy.propose(view, recalled(rule, draft.memory))
         _check(wish, rule, case)
         if wish.memory is not None:
             remembered[rule.name] = [_kind(rule), wish.memory]
@@ -85,7 +85,7 @@ def _is_emptied(case: Case, memory: DeploymentMemory) -> bool:
     return is_closed and case.current == 0 and case.policy.scale_to_zero is None
 
 
-def _recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:
+def recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:
     """Return what the rule's strategy remembers, unless the rule had another strategy then."""
     match memory.rules.get(rule.name):
         case [kind, remembered] if kind == _kind(rule):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from trimtab.core.expressions import edges_of
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.core.strategies.rounding import whole_up
 
@@ -46,3 +47,7 @@ class Expression:
             replicas=wanted,
             sentence=answer.sentence if is_whole else f"{answer.sentence}: wants {wanted}",
         )
+
+    def edges(self, now: float, memory: JsonValue) -> tuple[float, ...]:  # noqa: ARG002  the interface
+        """When a value of the time that it reads may change next."""
+        return edges_of(self.program, now)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trimtab.core.proposals import JsonValue, View, Wish
 
 
@@ -15,6 +17,9 @@ class Strategy(Protocol):
     with ``replicas=None`` and a sentence. Bounds, rates and lifecycle are not its business. What it
     wants to remember goes into ``Wish.memory`` and comes back at the next evaluation. A class
     that sets ``forgets_with_hardware = True`` begins with nothing when the hardware changes.
+
+    One whose answer may change by time alone, with the same readings, should have ``edges`` as well
+    (``Foreseeing``); without it, such a change is seen at the next regular evaluation.
     """
 
     @property
@@ -24,4 +29,16 @@ class Strategy(Protocol):
 
     def propose(self, view: View, memory: JsonValue) -> Wish:
         """Answer how many replicas the deployment should have, and why, in one sentence."""
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A strategy that can say when time alone may change its answer."""
+
+    def edges(self, now: float, memory: JsonValue) -> Iterable[float]:
+        """Return such moments (UTC seconds) from what it remembers; those before ``now`` count for nothing.
+
+        The earliest of them may be too early, never too late. Cheap: it is asked at every decision.
+        """
         ...

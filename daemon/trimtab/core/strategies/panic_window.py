@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, cast
 
 from trimtab.core.memory import At
 from trimtab.core.proposals import Wish
 from trimtab.core.signals import Freshness, Per
 from trimtab.core.strategies import sliding
 from trimtab.core.strategies.rounding import whole_down, whole_up
-from trimtab.core.windows import alive, push_high
+from trimtab.core.windows import alive, leaving_at, push_high
 
 if TYPE_CHECKING:
     from trimtab.core.proposals import JsonValue, View
@@ -175,6 +175,15 @@ class PanicWindow:
             },
         )
 
+    def edges(self, now: float, memory: JsonValue) -> tuple[float, ...]:
+        """When a panic ends, and when the highest count leaves the delay: averages end at a sample."""
+        if not _is_own(memory):
+            return ()
+        since = _panic_of(memory).since
+        edges = () if since is None else (since + self.stable_window_seconds,)
+        held = leaving_at(_delayed_of(memory), self.scale_down_delay_seconds, now, None)
+        return edges if held is None else (*edges, held)
+
     def _average(self, spans: Spans, window_seconds: float) -> float:
         newest = spans[-1]
         if self.averaging is Averaging.LINEAR:
@@ -265,11 +274,20 @@ def excess_burst(ready: int, total: float, burst: float | None, load: float) -> 
 
 
 def _load(memory: JsonValue, view: View) -> _Remembered:
-    # Another strategy may have had the rule's name before a reload.
-    if not isinstance(memory, dict) or memory.keys() != {"spans", "panic", "delayed"}:
+    if not _is_own(memory):
         return _Remembered((), Panic.at_start(view.current, view.now), ())
-    since, most = cast("tuple[float | None, int]", memory["panic"])
-    delayed = cast("list[tuple[float, int]]", memory["delayed"])
-    return _Remembered(
-        sliding.load(memory["spans"]), Panic(since, most), tuple(At(*at) for at in delayed)
-    )
+    spans = sliding.load(memory["spans"])
+    return _Remembered(spans, _panic_of(memory), _delayed_of(memory))
+
+
+def _is_own(memory: JsonValue) -> TypeGuard[dict[str, JsonValue]]:
+    # Another strategy may have had the rule's name before a reload.
+    return isinstance(memory, dict) and memory.keys() == {"spans", "panic", "delayed"}
+
+
+def _panic_of(memory: dict[str, JsonValue]) -> Panic:
+    return Panic(*cast("tuple[float | None, int]", memory["panic"]))
+
+
+def _delayed_of(memory: dict[str, JsonValue]) -> tuple[At, ...]:
+    return tuple(At(*at) for at in cast("list[tuple[float, int]]", memory["delayed"]))

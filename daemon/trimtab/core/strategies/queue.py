@@ -118,6 +118,17 @@ class Queue:
             text += f": wants {delayed.replicas}"
         return _wish(delayed.replicas, text, spans, delayed.waiting)
 
+    def edges(self, now: float, memory: JsonValue) -> tuple[float, ...]:  # noqa: ARG002  the interface
+        """When a delay is over: of an average that ends at its newest sample, nothing else changes."""
+        _, waiting = _load(memory)
+        if waiting.direction > 0:
+            return (waiting.since + self.upscale_delay_seconds,)
+        if waiting.direction < 0:
+            to_zero = self.downscale_to_zero_delay_seconds
+            delays = (self.downscale_delay_seconds, *(() if to_zero is None else (to_zero,)))
+            return tuple(waiting.since + seconds for seconds in delays)
+        return ()
+
     def _cold(self, current: int, ongoing: float, text: str, spans: Spans) -> Wish:
         """Nobody serves: whoever waits has waited long enough."""
         if ongoing <= 0:

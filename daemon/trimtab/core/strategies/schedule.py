@@ -76,6 +76,11 @@ class Schedule:
         edges += [window.opening.next_start(now) for window in self.windows]
         return min((edge for edge in edges if edge is not None), default=None)
 
+    def edges(self, now: float, memory: JsonValue) -> tuple[float, ...]:  # noqa: ARG002  the interface
+        """When a window opens or closes next, looking a day ahead."""
+        edges = (window.opening.next_edge(now) for window in self.windows)
+        return tuple(edge for edge in edges if edge is not None)
+
     def _closed(self, now: float) -> str:
         coming = [
             (start, window.label)

@@ -72,6 +72,12 @@ class Threshold:
             replicas=wanted, sentence=f"{found}: wants {wanted}", memory=breaches.remember()
         )
 
+    def edges(self, now: float, memory: JsonValue) -> tuple[float, ...]:
+        """When samples leave the window, while they are enough: fewer trigger nothing."""
+        (times,) = Breaches.recall(memory, 1).times
+        inside = [one for one in times if now - one < self.window_seconds]
+        return (inside[0] + self.window_seconds,) if len(inside) >= self.trigger else ()
+
     def _wanted(self, current: int) -> int:
         if self.delta is not None:
             return whole_up(current + self.delta)
