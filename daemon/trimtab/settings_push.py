@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from trimtab.settings_values import FROZEN, between
-from trimtab.sources.push.query import Combine
+from trimtab.sources.series_query import Combine
 from trimtab.sources.push.webhook import Mapped, PointerError, split_pointer
 
 SECRET_CHARACTERS_MIN = 16

@@ -22,7 +22,7 @@ from trimtab.web.push import PushAnswer, PushDoor, PushLimits
 from trimtab.web.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.core.engine import Engine
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 LOG = structlog.get_logger("trimtab")
 
-PIECE_POINTS = 500
-"""Points decoded before others get their turn: a few milliseconds."""
+PIECE_POINTS = 250
+"""Points decoded, or entered, before others get their turn: a millisecond or two."""
 
 TELL_SECONDS = 60.0
 """A kind of refusal is logged once in this time, with how often it happened."""
@@ -98,6 +98,7 @@ class PushDesk:
         self._samples: dict[Fate, int] = dict.fromkeys(Fate, 0)
         self._told: dict[str, tuple[float, int]] = {}
         self._accepted_at: float | None = None
+        self._turn = asyncio.Lock()
 
     @property
     def door(self) -> PushDoor:
@@ -133,7 +134,10 @@ class PushDesk:
     async def take(self, headers: Mapping[str, str], body: bytes) -> PushAnswer:
         """Take a body in, or refuse it; either is in the answer."""
         try:
-            fates = await self._take(headers, body)
+            # One at a time, in their order: the memory of decoding is that of one body, and nothing else
+            # moves the book between finding and entering.
+            async with self._turn:
+                fates = await self._take(headers, body)
         except Refused as refused:
             kind = refused.kind
             self._count_refusal(kind.value, str(refused))
@@ -164,8 +168,22 @@ class PushDesk:
         if wait_seconds is not None:
             why = f"more than {source.samples_per_second:g} samples a second"
             raise Refused(Refusal.RATE_LIMITED, why, retry_after_seconds=wait_seconds)
-        touched = {id(page) for one in found for page in one.pages}
-        if len(touched) > self._sink.room:
+        lines = sum(len(one.route.lines) for one in found)
+        for start in range(0, len(found), PIECE_POINTS):
+            if start:
+                await asyncio.sleep(0)
+            self._enter(found[start : start + PIECE_POINTS], lines, fates)
+        for fate, number in fates.items():
+            self._samples[fate] += number
+        self._tell_losses(fates)
+        return fates
+
+    def _enter(self, found: Sequence[Found], lines: int, fates: dict[Fate, int]) -> None:
+        """Enter points at once, or none of them where there is no room for samples of all ``lines``.
+
+        If the room is gone half way, what was entered counts once, although it is sent again.
+        """
+        if lines > self._sink.room:
             why = "the inbox is full: the daemon does not keep up; send it again later"
             raise Refused(Refusal.NO_ROOM, why, retry_after_seconds=1.0)
         now = self._clock.now()
@@ -174,12 +192,8 @@ class PushDesk:
         assert is_accepted  # noqa: S101  there was room, and nothing ran in between
         for fate, number in entered.items():
             fates[fate] = fates.get(fate, 0) + number
-        for fate, number in fates.items():
-            self._samples[fate] += number
         if samples:
             self._accepted_at = now
-        self._tell_losses(fates)
-        return fates
 
     async def _find(
         self, decoder: Decoder, content: bytes
@@ -188,19 +202,21 @@ class PushDesk:
         found: list[Found] = []
         fates: dict[Fate, int] = {}
         samples_max = self.source.samples_per_request_max
-        pages_of, labels = self._book.pages_of, decoder.labels
+        route_of, labels = self._book.route_of, decoder.labels
         count = 0
-        for point in decoder.points(content):
+        for point in decoder.read(content, self._book.known):
             count += 1
             if count % PIECE_POINTS == 0:
                 if count > samples_max:
                     break
                 await asyncio.sleep(0)
-            pages = pages_of(point.series, labels)
-            if isinstance(pages, tuple):
-                found.append(Found(point, pages))
+            if point is None:
+                continue
+            route = route_of(point.series, labels)
+            if route.fate is None:
+                found.append(Found(point, route))
             else:
-                fates[pages] = fates.get(pages, 0) + 1
+                fates[route.fate] = fates.get(route.fate, 0) + 1
         if count > samples_max:
             why = f"a request may hold {samples_max} samples; send smaller batches"
             raise Refused(Refusal.TOO_MANY_SAMPLES, why)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from trimtab.sources.push.query import Combine
+from trimtab.sources.series_query import Combine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

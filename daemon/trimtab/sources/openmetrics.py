@@ -20,9 +20,9 @@ from trimtab.sources.asking import together as all_together
 from trimtab.sources.engine_presets import PRESETS, Preset
 from trimtab.sources.exposition import read_series
 from trimtab.sources.port import PartialAnswerError
-from trimtab.sources.push.query import Combine
 from trimtab.sources.scraped import Endpoint, together
 from trimtab.sources.selection import parse_selection
+from trimtab.sources.series_query import Combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, SourceError
 from trimtab.sources.histograms import bound_of
-from trimtab.sources.push.query import Combine
-from trimtab.sources.push.rates import RateWindow
+from trimtab.sources.rates import RateWindow
+from trimtab.sources.series_query import Combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

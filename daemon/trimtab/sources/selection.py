@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, SourceError
-from trimtab.sources.push.query import Combine, QueryError, parse_query
+from trimtab.sources.series_query import Combine, QueryError, parse_query
 
 if TYPE_CHECKING:
-    from trimtab.sources.push.query import Query
+    from trimtab.sources.series_query import Query
 
 _QUANTILE = re.compile(r"\s*quantile\s*\(\s*([0-9.]+)\s*,\s*(.*)\)\s*", re.DOTALL)
 

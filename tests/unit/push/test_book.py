@@ -13,7 +13,7 @@ from senders import CHAT, CODE, ScriptedDirectory, spec
 from trimtab.core.signals import Sample
 from trimtab.sources.push.book import SERIES_PER_SIGNAL_MAX, UNKNOWN_MAX, Book, BookRules, Found
 from trimtab.sources.push.points import NAME, Fate, Kind, Point
-from trimtab.sources.push.query import Combine
+from trimtab.sources.series_query import Combine
 
 NOW = 1_000_000.0
 
@@ -32,11 +32,11 @@ class Scene:
         found: list[Found] = []
         self.fates = {}
         for point in points:
-            pages = self.book.pages_of(point.series, labels_of)
-            if isinstance(pages, Fate):
-                self.fates[pages] = self.fates.get(pages, 0) + 1
+            route = self.book.route_of(point.series, labels_of)
+            if route.fate is None:
+                found.append(Found(point, route))
             else:
-                found.append(Found(point, pages))
+                self.fates[route.fate] = self.fates.get(route.fate, 0) + 1
         samples, fates = self.book.enter(found, now)
         self.fates |= fates
         return samples
@@ -163,6 +163,44 @@ def test_while_the_heartbeat_comes_what_does_not_fire_is_zero_and_what_fires_is_
     assert scene.push(point(1.0, None), now=NOW + 80) == [Sample(CHAT, "s0", NOW + 80, 1.0)]
 
 
+def test_a_series_without_a_name_is_no_heartbeat() -> None:
+    scene = Scene("load")
+    nameless = Point((("deployment", "chat"),), NOW, 1.0)
+    assert scene.push(nameless) == []
+    assert scene.fates == {Fate.UNKNOWN_SERIES: 1}
+
+
+def test_a_series_silent_for_too_long_counts_no_more_though_no_sweep_came_by() -> None:
+    scene = Scene("load", forget_after_seconds=10.0)
+    scene.push(point(1.0, pod="a"), point(3.0, pod="b"))
+    (one,) = scene.push(point(1.5, NOW + 15, pod="a"), now=NOW + 15)
+    assert (one.value, scene.book.series) == (1.5, 1)
+
+
+def test_a_series_that_ended_and_comes_again_counts_again() -> None:
+    scene = Scene("load")
+    scene.push(point(1.0))
+    scene.push(point(nan, NOW + 1, Kind.GONE))
+    assert [one.value for one in scene.push(point(2.0, NOW + 2), point(3.0, NOW + 3))] == [3.0]
+    assert scene.book.series == 1
+
+
+def test_labels_of_any_length_take_no_more_memory_than_usual_ones_would() -> None:
+    scene = Scene("load", series_max=100)
+    pods = [f"{i}" * 20_000 for i in range(10)]
+    assert scene.push(*(point(1.0, pod=pod) for pod in pods)) == [], "not known, as not all are"
+    assert scene.book.series == 2
+    scene.push(*(point(nan, NOW + 1, Kind.GONE, pod=pod) for pod in pods))
+    assert (scene.book.series, scene.book._label_characters) == (0, 0)
+
+
+def test_when_more_series_come_than_can_be_remembered_each_is_still_counted_once() -> None:
+    scene = Scene("load", series_max=3)
+    points = [point(nan, pod=f"{i}") for i in range(7)]  # looked up, though none of it counts
+    scene.push(*points, point(1.0, NOW, pod="0"), *points, point(2.0, NOW + 1, pod="0"))
+    assert (scene.book.series, len(scene.book._pages[CHAT, "s0"].lines)) == (1, 1)
+
+
 def test_counters_become_rates_and_the_first_value_of_one_says_nothing() -> None:
     scene = Scene("rate(load)")
     assert scene.push(point(100.0, NOW - 10)) == []
@@ -193,7 +231,8 @@ def test_a_policy_that_asks_for_something_else_is_followed_at_once() -> None:
     assert {one.signal for one in scene.push(point(2.0, NOW + 1))} == {"s0", "new"}
     scene.directory.change(CHAT)
     assert scene.push(point(2.0, NOW + 2)) == []
-    assert scene.book.series == 0
+    scene.push(now=NOW + 40)
+    assert scene.book.series == 0, "forgotten when the sweep came by"
 
 
 def test_a_policy_that_asks_for_the_same_keeps_what_its_counters_were() -> None:
@@ -234,8 +273,7 @@ def test_however_many_label_sets_come_memory_is_bounded(name: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 15_000_000
-    assert len(scene.book._routes) <= 5_000
-    assert len(scene.book._unknown) <= UNKNOWN_MAX
+    assert len(scene.book._routes) <= 5_000 + UNKNOWN_MAX
     assert scene.book.series <= SERIES_PER_SIGNAL_MAX + 1
 
 

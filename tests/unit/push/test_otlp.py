@@ -67,7 +67,7 @@ def counter(temporality: int, *, monotonic: bool = True) -> dict[str, object]:
 
 
 def read(decoder: Decoder, body: bytes) -> list[Point]:
-    return list(decoder.points(body))
+    return [one for one in decoder.points(body) if one is not None]
 
 
 @ENCODINGS

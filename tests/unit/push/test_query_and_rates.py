@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.sources.push.query import Combine, Query, QueryError, bounded_pattern, parse_query
-from trimtab.sources.push.rates import POINTS_MAX, RateWindow
+from trimtab.sources.rates import POINTS_MAX, RateWindow
+from trimtab.sources.series_query import Combine, Query, QueryError, bounded_pattern, parse_query
 
 LABELS = {"pod": "chat-a", "zone": "eu", "quoted": 'a"b\\c'}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from senders import message, snappy, varint
 
 from trimtab.errors import SettingsError
-from trimtab.sources.push import bodies, wire
+from trimtab.sources.push import bodies, documents, wire
 from trimtab.sources.push.points import Refusal, Refused
 
 MIB = 1024 * 1024
@@ -107,6 +107,23 @@ def test_many_small_members_are_bounded_together() -> None:
     with pytest.raises(Refused) as refused:
         bodies.gunzip(gzip.compress(b"\0" * 1024) * 50, 10 * 1024)
     assert refused.value.kind is Refusal.TOO_LARGE
+
+
+def test_more_members_than_anybody_sends_are_refused_rather_than_copied_again_and_again() -> None:
+    with pytest.raises(Refused, match="members") as refused:
+        bodies.gunzip(gzip.compress(b"") * 50_000, MIB)
+    assert refused.value.kind is Refusal.MALFORMED
+    assert bodies.gunzip(gzip.compress(b"a") * bodies.MEMBERS_MAX, MIB) == b"a" * 64
+
+
+def test_json_of_nothing_but_brackets_is_refused_before_it_is_read() -> None:
+    body = b"[" + b"[]," * 500_000 + b"1]"
+    tracemalloc.start()
+    with pytest.raises(Refused, match="objects and arrays"):
+        documents.parse(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < MIB
 
 
 @pytest.mark.parametrize("body", [b"plain", gzip.compress(b"hello", mtime=0)[:-4], b"\x1f\x8b"])

@@ -21,6 +21,10 @@ SNAPPY_RATIO_MAX = 64
 """A copy of 64 bytes takes two bytes at least, so this is generous."""
 
 
+MEMBERS_MAX = 64
+"""Of a gzip body. What is behind a member is copied, so that many small ones would be copied for long."""
+
+
 def load_snappy() -> Callable[[bytes], bytes]:
     """Return the decompressor of the extra ``push``. Raises ``SettingsError`` when it is missing."""
     try:
@@ -59,7 +63,9 @@ def gunzip(body: bytes, bytes_max: int) -> bytes:
     """Return a gzip body decompressed, all its members. Raises ``Refused``."""
     out = bytearray()
     rest = body
-    while rest:
+    for _ in range(MEMBERS_MAX):
+        if not rest:
+            return bytes(out)
         member = zlib.decompressobj(wbits=31)
         try:
             out += member.decompress(rest, bytes_max + 1 - len(out))
@@ -70,6 +76,8 @@ def gunzip(body: bytes, bytes_max: int) -> bytes:
         if not member.eof:
             raise malformed("the gzip body is cut short")
         rest = member.unused_data
+    if rest:
+        raise malformed(f"the gzip body has more than {MEMBERS_MAX} members; send one")
     return bytes(out)
 
 

@@ -1,23 +1,27 @@
 """Which signals a series is about, and what its points make of their values.
 
-The book holds one page a signal: the latest of each series that it is made of. Memory is bounded: by
+The book holds one page a signal (``pages``), and remembers which lines of which pages each series leads
+to: a push of known series is looked up by nothing but their identity. Memory is bounded: by
 ``series_max`` for what is known, by a small cache for what is not, and series that went silent are
 forgotten. A signal with a series too many is not known at all, rather than known too small.
+
+When policies or deployments change, nothing is walked: what was looked up before is of an older version,
+and is looked up anew when it comes again. What nobody asks for any more goes as the sweep passes by.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Sample
+from trimtab.sources.push.pages import Line, Page
 from trimtab.sources.push.points import NAME, Fate, Kind
-from trimtab.sources.push.query import Combine, Query, QueryError, parse_query
-from trimtab.sources.push.rates import RateWindow
+from trimtab.sources.series_query import Combine, Query, QueryError, parse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 
     from trimtab.sources.push.points import Point
     from trimtab.sources.push.port import Directory
@@ -27,11 +31,19 @@ if TYPE_CHECKING:
 UNKNOWN_MAX = 20_000
 """Series remembered as nobody's, so that they are not looked up again at each push."""
 
-UNKNOWN_BYTES_MAX = 1024
+UNKNOWN_CHARACTERS_MAX = 1024
 """One whose labels are longer is looked up each time."""
 
 SERIES_PER_SIGNAL_MAX = 1000
+
+LABEL_CHARACTERS_PER_SERIES = 512
+"""Times ``series_max``, the labels that are remembered: usual ones take 100 to 300."""
+
 SWEEP_SECONDS = 30.0
+"""Between two sweeps through all pages."""
+
+SWEEP_PAGES_MAX = 500
+"""At a push: less than a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,48 +66,23 @@ class BookRules:
     heartbeat: str | None = None
 
 
-class Latest:
-    """One series of one signal: its newest time and value, and its counter if it is one."""
+class Route(NamedTuple):
+    """Where a series leads: to lines, or to nobody, for the reason ``fate``.
 
-    __slots__ = ("raw", "time", "value", "window")
+    A heartbeat leads to a line of every page. ``version`` is that of the directory which said so.
+    """
 
-    def __init__(self) -> None:
-        self.time: float | None = None
-        self.raw = 0.0
-        self.value: float | None = None
-        self.window: RateWindow | None = None
-
-
-class Page:
-    """One signal of one deployment."""
-
-    __slots__ = (
-        "beat_at",
-        "deployment",
-        "ended_at",
-        "overfull_at",
-        "query",
-        "series",
-        "signal",
-        "told",
-    )
-
-    def __init__(self, deployment: str, signal: str, query: Query) -> None:
-        self.deployment = deployment
-        self.signal = signal
-        self.query = query
-        self.series: dict[Hashable, Latest] = {}
-        self.told: tuple[float, float] | None = None
-        self.ended_at: float | None = None
-        self.beat_at: float | None = None
-        self.overfull_at: float | None = None
+    version: int
+    lines: tuple[Line, ...] = ()
+    fate: Fate | None = None
+    is_heartbeat: bool = False
 
 
 class Found(NamedTuple):
-    """A point and the pages it is for."""
+    """A point and where it leads."""
 
     point: Point
-    pages: tuple[Page, ...]
+    route: Route
 
 
 class Book:
@@ -105,106 +92,136 @@ class Book:
         self._directory = directory
         self._rules = rules
         self._version = directory.version
-        self._routes: dict[Hashable, tuple[Page, ...]] = {}
-        self._unknown: dict[Hashable, Fate] = {}
+        self._routes: dict[Hashable, Route] = {}
+        self._unknown = 0
         self._pages: dict[tuple[str, str], Page] = {}
         self._swept_at: float | None = None
-        self._heartbeats: set[Hashable] = set()
+        self._to_sweep: list[tuple[str, str]] = []
+        self._label_characters = 0
         self.series = 0
         self.bad_queries: dict[str, str] = {}
 
+    @property
+    def known(self) -> Container[Hashable]:
+        """The series that were looked up before, and so need not be read again."""
+        return self._routes
+
     def follow(self, now: float) -> None:
-        """Forget what policies and deployments no longer say, and series that went silent."""
+        """Notice what policies and deployments say now, and sweep a share of the pages."""
         if self._version != self._directory.version:
             self._version = self._directory.version
-            self._routes = {}
-            self._heartbeats.clear()
-            self._unknown.clear()
             self.bad_queries.clear()
-            self._drop_what_nobody_wants()
-        if self._swept_at is None or not 0 <= now - self._swept_at < SWEEP_SECONDS:
-            self._swept_at = now
-            self._sweep(now - self._rules.forget_after_seconds)
+        self._sweep(now)
 
-    def pages_of(self, series: Hashable, labels: Labels) -> tuple[Page, ...] | Fate:
-        """Return the signals that a series is about, or why there are none. Changes no value."""
-        pages = self._routes.get(series)
-        if pages is not None:
-            return pages
-        fate = self._unknown.get(series)
-        return self._look_up(series, labels) if fate is None else fate
+    def route_of(self, series: Hashable, labels: Labels) -> Route:
+        """Return where a series leads. Changes no value."""
+        route = self._routes.get(series)
+        if route is not None and route.version == self._version:
+            return route
+        return self._look_up(series, labels)
 
     def enter(self, found: Iterable[Found], now: float) -> tuple[list[Sample], dict[Fate, int]]:
-        """Take in points; return the samples of all signals that they changed, and all fates."""
+        """Take in points; return the samples of all signals that they changed, and all fates.
+
+        The routes lead to somebody, and ``follow`` was not called since they were found.
+        """
         fates: dict[Fate, int] = {}
         touched: dict[Page, None] = {}
-        for point, pages in found:
-            fate = self._judge(point, now)
-            if fate is None and self._is_heartbeat(point.series):
-                fate = Fate.ACCEPTED
-                for page in pages:
-                    page.beat_at = now if point.kind is Kind.VALUE else None
-                touched |= dict.fromkeys(pages)
-            elif fate is None:
-                for page in pages:
-                    one = self._write(page, point, now)
-                    # Of a point that is for several signals, what became of it for the last.
-                    fate = one
-                    if one in (Fate.ACCEPTED, Fate.STALE_MARKER, Fate.CONFLICTING):
-                        touched[page] = None
-            if fate is not None:
-                fates[fate] = fates.get(fate, 0) + 1
-        samples = [sample for page in touched if (sample := self._sample(page, now))]
-        return samples, fates
+        newest, oldest = now + FUTURE_TOLERANCE_SECONDS, now - self._rules.age_seconds_max
+        accepted = 0
+        for point, route in found:
+            _, time, value, kind, _ = point
+            # Nearly always: a gauge's next value, of a series that leads to one line.
+            if kind is Kind.VALUE and time is not None and len(route.lines) == 1:
+                (line,) = route.lines
+                if (
+                    line.time is not None
+                    and line.time < time <= newest
+                    and time >= oldest
+                    and 0.0 <= value < inf
+                    and not line.is_counter
+                ):
+                    line.time, line.raw, line.value = time, value, value
+                    line.page.ended_at = None
+                    touched[line.page] = None
+                    accepted += 1
+                    continue
+            fate = self._judge(point, oldest=oldest, newest=newest)
+            if fate is None:
+                fate = self._enter(point, route, now, touched)
+            fates[fate] = fates.get(fate, 0) + 1
+        if accepted:
+            fates[Fate.ACCEPTED] = fates.get(Fate.ACCEPTED, 0) + accepted
+        return self._conclude(touched, now), fates
 
     # -- finding ----------------------------------------------------------------------------------
 
-    def _look_up(self, series: Hashable, labels_of: Labels) -> tuple[Page, ...] | Fate:
+    def _look_up(self, series: Hashable, labels_of: Labels) -> Route:
         labels = labels_of(series)
-        if labels.get(NAME) == self._rules.heartbeat:
-            return self._all_pages(series)
+        heartbeat = self._rules.heartbeat
+        if heartbeat is not None and labels.get(NAME) == heartbeat:
+            return self._keep(series, self._all_pages())
         given = labels.get(self._rules.deployment_label, "")
         deployment = self._directory.find(self._rules.deployments.get(given, given))
         if deployment is None:
-            return self._nobodys(series, Fate.UNKNOWN_DEPLOYMENT)
-        pages = []
+            return self._keep(series, Route(self._version, fate=Fate.UNKNOWN_DEPLOYMENT))
+        lines = []
         for spec in self._directory.signals(deployment):
             query = self._query(spec.query)
             if query is not None and query.name == labels.get(NAME) and query.fits(labels):
-                pages.append(self._page(deployment, spec.name, query))
-        if not pages:
-            return self._nobodys(series, Fate.UNKNOWN_SERIES)
-        if len(self._routes) < self._rules.series_max:
-            self._routes[series] = tuple(pages)
-        return tuple(pages)
+                page = self._page(deployment, spec.name, query)
+                lines.append(page.lines.get(series) or Line(page))
+        if not lines:
+            return self._keep(series, Route(self._version, fate=Fate.UNKNOWN_SERIES))
+        return self._keep(series, Route(self._version, tuple(lines)))
 
-    def _all_pages(self, series: Hashable) -> tuple[Page, ...]:
-        """Return the pages of every signal that is wanted of this source: a heartbeat is for all."""
-        pages = tuple(
-            self._page(deployment, spec.name, query)
+    def _all_pages(self) -> Route:
+        """Return the route of a heartbeat: every signal that is wanted of this source."""
+        lines = tuple(
+            Line(self._page(deployment, spec.name, query))
             for deployment in self._directory.deployments()
             for spec in self._directory.signals(deployment)
             if (query := self._query(spec.query)) is not None
         )
-        self._heartbeats.add(series)
-        self._routes[series] = pages
-        return pages
-
-    def _is_heartbeat(self, series: Hashable) -> bool:
-        return series in self._heartbeats
+        return Route(self._version, lines, is_heartbeat=True)
 
     def _page(self, deployment: str, signal: str, query: Query) -> Page:
         page = self._pages.get((deployment, signal))
+        if page is not None and page.version != self._version:
+            if page.query == query:
+                page.version = self._version
+            else:
+                self._remove(page)
+                page = None
         if page is None:
-            page = self._pages[deployment, signal] = Page(deployment, signal, query)
+            page = self._pages[deployment, signal] = Page(
+                deployment,
+                signal,
+                query,
+                combine=self._rules.combine,
+                is_newest_time=self._rules.is_newest_time,
+                version=self._version,
+            )
         return page
 
-    def _nobodys(self, series: Hashable, fate: Fate) -> Fate:
-        if _length(series) <= UNKNOWN_BYTES_MAX:
-            if len(self._unknown) >= UNKNOWN_MAX:
-                self._unknown.clear()
-            self._unknown[series] = fate
-        return fate
+    def _keep(self, series: Hashable, route: Route) -> Route:
+        """Remember a route, if there is room for it."""
+        before = self._routes.get(series)
+        if before is not None and before.fate is not None:
+            self._unknown -= 1
+        if route.fate is not None:
+            if _characters(series) > UNKNOWN_CHARACTERS_MAX:
+                self._routes.pop(series, None)
+                return route
+            if self._unknown >= UNKNOWN_MAX:
+                self._routes = {one: r for one, r in self._routes.items() if r.fate is None}
+                self._unknown = 0
+            self._unknown += 1
+        elif before is None and len(self._routes) - self._unknown >= self._rules.series_max:
+            # Most lead to lines that count no more. The ones that do are found again by their pages.
+            self._routes = {one: r for one, r in self._routes.items() if r.fate is not None}
+        self._routes[series] = route
+        return route
 
     def _query(self, text: str) -> Query | None:
         try:
@@ -215,163 +232,122 @@ class Book:
 
     # -- entering ---------------------------------------------------------------------------------
 
-    def _judge(self, point: Point, now: float) -> Fate | None:
+    def _judge(self, point: Point, *, oldest: float, newest: float) -> Fate | None:
         """Say why a point counts for no signal at all; ``None``: it may count."""
         if point.kind is Kind.UNSUPPORTED:
             return Fate.UNSUPPORTED
         if point.time is not None:
-            if point.time > now + FUTURE_TOLERANCE_SECONDS:
+            if point.time > newest:
                 return Fate.FROM_THE_FUTURE
-            if point.time < now - self._rules.age_seconds_max:
+            if point.time < oldest:
                 return Fate.TOO_OLD
         if point.kind is Kind.GONE:
             return None
-        return None if isfinite(point.value) and point.value >= 0 else Fate.NOT_A_LOAD
+        return None if 0.0 <= point.value < inf else Fate.NOT_A_LOAD
 
-    def _write(self, page: Page, point: Point, now: float) -> Fate:
-        time = now if point.time is None else point.time
-        latest = page.series.get(point.series)
-        if point.kind in (Kind.GONE, Kind.ENDED):
-            return self._end(page, point, latest, time)
-        if latest is None:
-            if self.series >= self._rules.series_max or len(page.series) >= SERIES_PER_SIGNAL_MAX:
-                page.overfull_at = now
-                return Fate.SERIES_LIMIT
-            latest = page.series[point.series] = Latest()
-            self.series += 1
-        is_counter = page.query.is_rate or point.kind in (Kind.CUMULATIVE, Kind.DELTA)
-        if latest.time is not None and time <= latest.time:
-            return _again(latest, time, point.value, is_counter=is_counter)
-        latest.time, latest.raw = time, point.value
-        page.ended_at = None
-        if not is_counter:
-            latest.value = point.value
+    def _enter(self, point: Point, route: Route, now: float, touched: dict[Page, None]) -> Fate:
+        """Take in a point that may count; return what became of it for the last of its signals."""
+        if route.is_heartbeat:
+            for line in route.lines:
+                line.page.beat_at = now if point.kind is Kind.VALUE else None
+                touched[line.page] = None
             return Fate.ACCEPTED
-        window = latest.window = latest.window or RateWindow()
-        take = window.add if point.kind is Kind.DELTA else window.count
-        seconds = self._rules.rate_window_seconds
-        take(time, point.value, start=point.start, window_seconds=seconds)
-        latest.value = window.per_second()
-        return Fate.ACCEPTED
+        time = now if point.time is None else point.time
+        fate = Fate.UNKNOWN_SERIES
+        for found in route.lines:
+            # Looked up twice before it was entered once, it has two lines, of which one is on the page.
+            line = found if found.time is not None else found.page.lines.get(point.series, found)
+            if point.kind in (Kind.GONE, Kind.ENDED):
+                fate = self._end(line, point, time)
+            elif line.time is None and not self._open(line, point.series, now):
+                fate = Fate.SERIES_LIMIT
+            else:
+                seconds = self._rules.rate_window_seconds
+                fate = line.take(point, time, window_seconds=seconds)
+            if fate in (Fate.ACCEPTED, Fate.STALE_MARKER, Fate.CONFLICTING):
+                touched[line.page] = None
+        return fate
 
-    def _end(self, page: Page, point: Point, latest: Latest | None, time: float) -> Fate:
-        if latest is not None and latest.time is not None and time < latest.time:
+    def _open(self, line: Line, series: Hashable, now: float) -> bool:
+        """Put a series on its page; false: there is no room, and the signal is not known any more."""
+        page, rules = line.page, self._rules
+        characters = self._label_characters + _characters(series)
+        if (
+            self.series >= rules.series_max
+            or len(page.lines) >= SERIES_PER_SIGNAL_MAX
+            or characters > rules.series_max * LABEL_CHARACTERS_PER_SERIES
+        ):
+            page.overfull_at = now
+            return False
+        page.lines[series] = line
+        self._label_characters = characters
+        self.series += 1
+        return True
+
+    def _end(self, line: Line, point: Point, time: float) -> Fate:
+        if line.time is not None and time < line.time:
             return Fate.OUT_OF_ORDER
-        if latest is not None:
-            del page.series[point.series]
-            self.series -= 1
+        self._drop(line.page, [point.series])
         if point.kind is Kind.GONE:
             return Fate.STALE_MARKER
-        page.ended_at = time
+        line.page.ended_at = time
         return Fate.ACCEPTED
 
-    # -- concluding -------------------------------------------------------------------------------
-
-    def _sample(self, page: Page, now: float) -> Sample | None:
-        """Return what a signal is now, if that is known and news."""
-        if page.overfull_at is not None:
-            if now - page.overfull_at < self._rules.forget_after_seconds:
-                return None
-            page.overfull_at = None
-        parts = [
-            (one.time, one.value)
-            for one in page.series.values()
-            if one.time is not None and one.value is not None
-        ]
-        if not parts:
-            quiet = [at for at in (page.ended_at, page.beat_at) if at is not None]
-            if not quiet or page.series:
-                return None
-            parts = [(max(quiet), 0.0)]
-        time, value, count = self._together(page, parts)
-        if page.told == (time, value):
-            return None
-        page.told = (time, value)
-        return Sample(page.deployment, page.signal, time, value, count)
-
-    def _together(
-        self, page: Page, parts: Sequence[tuple[float, float]]
-    ) -> tuple[float, float, int | None]:
-        if len(parts) == 1:
-            time, value = parts[0]
-        else:
-            times = [time for time, _ in parts]
-            time = max(times) if self._rules.is_newest_time else min(times)
-            values = [value for _, value in parts]
-            value = max(values) if self._combine(page) is Combine.MAX else sum(values)
-        if self._rules.is_newest_time:
-            time = max(time, page.ended_at or time, page.beat_at or time)
-        if self._combine(page) is not Combine.AVG:
-            return time, value, None
-        return time, value / len(parts), len(parts)
-
-    def _combine(self, page: Page) -> Combine:
-        return page.query.combine or self._rules.combine
+    def _conclude(self, pages: Iterable[Page], now: float) -> list[Sample]:
+        before = now - self._rules.forget_after_seconds
+        samples = []
+        for page in pages:
+            if len(page.lines) > 1 or page.is_newest_time:
+                self._drop(page, page.silent(before))
+            sample = page.sample(before)
+            if sample is not None:
+                samples.append(sample)
+        return samples
 
     # -- forgetting -------------------------------------------------------------------------------
 
-    def _sweep(self, before: float) -> None:
-        """Forget series that were last heard before then, and signals that have none left."""
-        for page in self._pages.values():
-            silent = [
-                series
-                for series, one in page.series.items()
-                if one.time is not None and one.time < before
-            ]
-            for series in silent:
-                del page.series[series]
-                self._routes.pop(series, None)
-            self.series -= len(silent)
-        quiet = {
-            key
-            for key, page in self._pages.items()
-            if not page.series and (page.beat_at is None or page.beat_at < before)
-        }
-        self._remove(quiet)
+    def _sweep(self, now: float) -> None:
+        """Look at a share of the pages: forget silent series, and signals that nobody asks for."""
+        if not self._to_sweep:
+            if self._swept_at is not None and 0 <= now - self._swept_at < SWEEP_SECONDS:
+                return
+            self._swept_at = now
+            self._to_sweep = list(self._pages)
+        before = now - self._rules.forget_after_seconds
+        for key in self._to_sweep[-SWEEP_PAGES_MAX:]:
+            page = self._pages.get(key)
+            if page is not None:
+                self._drop(page, page.silent(before))
+                self._review(page)
+        del self._to_sweep[-SWEEP_PAGES_MAX:]
 
-    def _drop_what_nobody_wants(self) -> None:
-        wanted: dict[str, dict[str, Query | None]] = {}
-        for deployment, _ in self._pages:
-            if deployment not in wanted:
-                specs = self._directory.signals(deployment)
-                wanted[deployment] = {spec.name: self._query(spec.query) for spec in specs}
-        self._remove(
-            {
-                (deployment, signal)
-                for (deployment, signal), page in self._pages.items()
-                if wanted[deployment].get(signal) != page.query
-            }
-        )
-
-    def _remove(self, keys: set[tuple[str, str]]) -> None:
-        """Remove signals, and every route that leads to one, so that none is written on for nothing."""
-        if not keys:
+    def _review(self, page: Page) -> None:
+        """Keep a signal only if policies still ask for it."""
+        if page.version == self._version:
             return
-        pages = [self._pages.pop(key) for key in keys]
-        removed = {id(page): page for page in pages}
-        self.series -= sum(len(page.series) for page in removed.values())
-        self._routes = {
-            series: pages
-            for series, pages in self._routes.items()
-            if not any(id(page) in removed for page in pages)
-        }
+        specs = self._directory.signals(page.deployment)
+        if any(s.name == page.signal and self._query(s.query) == page.query for s in specs):
+            page.version = self._version
+        else:
+            self._remove(page)
+
+    def _remove(self, page: Page) -> None:
+        """Forget a signal. Routes that lead to it are of an older version, and looked up anew."""
+        self._drop(page, list(page.lines))
+        del self._pages[page.deployment, page.signal]
+
+    def _drop(self, page: Page, series: Iterable[Hashable]) -> None:
+        """Take series off a page. Their routes stay, and open them again when they come again."""
+        for one in series:
+            line = page.lines.pop(one, None)
+            if line is not None:
+                line.clear()
+                self.series -= 1
+                self._label_characters -= _characters(one)
 
 
-def _again(latest: Latest, time: float, value: float, *, is_counter: bool) -> Fate:
-    """Judge a value that is not newer than the newest of its series.
-
-    Of two values at the same time the one heard last counts, but for counters, where time must pass.
-    """
-    if latest.time is not None and time < latest.time:
-        return Fate.OUT_OF_ORDER
-    if value == latest.raw:
-        return Fate.DUPLICATE
-    if not is_counter:
-        latest.raw = latest.value = value
-    return Fate.CONFLICTING
-
-
-def _length(series: Hashable) -> int:
+def _characters(series: Hashable) -> int:
+    """Return about how much memory the labels of a series take."""
     if isinstance(series, bytes):
         return len(series)
     assert isinstance(series, tuple)  # noqa: S101  what decoders give

@@ -11,6 +11,9 @@ from trimtab.sources.push.points import Refusal, Refused, malformed
 JSON_BYTES_MAX = 4 * 1024 * 1024
 """A parsed document takes up to 30 times its length in memory."""
 
+CONTAINERS_MAX = 200_000
+"""Objects and arrays; an empty one is two bytes long and takes 64 in memory."""
+
 SECONDS_MAX = 1e11
 """Beyond this a time is in milliseconds, or nonsense: the year 5138."""
 
@@ -20,6 +23,11 @@ def parse(body: bytes) -> Any:
     if len(body) > JSON_BYTES_MAX:
         raise Refused(
             Refusal.TOO_LARGE, f"JSON may be {JSON_BYTES_MAX} bytes long; send smaller batches"
+        )
+    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
+        raise Refused(
+            Refusal.TOO_LARGE,
+            f"JSON may hold {CONTAINERS_MAX} objects and arrays; send smaller batches",
         )
     try:
         return json.loads(body)

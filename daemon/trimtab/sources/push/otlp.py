@@ -14,6 +14,7 @@ from trimtab.sources.push.points import NAME, Decoder, Kind, Point, malformed
 from trimtab.sources.push.wire import (
     BYTES,
     FIXED64,
+    MANY_FIELDS_MAX,
     SIGNED64,
     Field,
     double,
@@ -51,28 +52,34 @@ class Observation(NamedTuple):
     is_recorded: bool
 
 
-def points(body: bytes) -> Iterator[Point]:
+def points(body: bytes) -> Iterator[Point | None]:
     """Yield the points of an ``ExportMetricsServiceRequest``. Raises ``Refused``."""
-    for resource_metrics in fields(body, 0, len(body)):
-        if resource_metrics.tag != 1:
-            continue
-        _is_message(resource_metrics)
-        resource: Labels = ()
-        scopes: list[Field] = []
-        for part in fields(body, resource_metrics.start, resource_metrics.end):
-            _is_message(part)
-            if part.tag == 1:
-                resource = _attributes(body, part, 1)
-            elif part.tag == 2:
-                scopes.append(part)
-        for scope in scopes:
-            for metric in fields(body, scope.start, scope.end):
+    for resource_metrics in fields(body, 0, len(body), MANY_FIELDS_MAX):
+        yield None
+        if resource_metrics.tag == 1:
+            _is_message(resource_metrics)
+            yield from _resource_metrics(body, resource_metrics)
+
+
+def _resource_metrics(body: bytes, message: Field) -> Iterator[Point | None]:
+    resource: Labels = ()
+    is_begun = False
+    for part in fields(body, message.start, message.end, MANY_FIELDS_MAX):
+        _is_message(part)
+        if part.tag == 1:
+            if is_begun:
+                raise malformed("a resource stands behind its metrics; send it before them")
+            resource = _attributes(body, part, 1)
+        elif part.tag == 2:
+            is_begun = True
+            yield None
+            for metric in fields(body, part.start, part.end, MANY_FIELDS_MAX):
                 if metric.tag == 2:
                     _is_message(metric)
                     yield from _metric(body, metric, resource)
 
 
-def _metric(body: bytes, metric: Field, resource: Labels) -> Iterator[Point]:
+def _metric(body: bytes, metric: Field, resource: Labels) -> Iterator[Point | None]:
     name = ""
     data: Field | None = None
     for part in fields(body, metric.start, metric.end):
@@ -81,9 +88,10 @@ def _metric(body: bytes, metric: Field, resource: Labels) -> Iterator[Point]:
         elif part.tag in _ATTRIBUTES_OF:
             _is_message(part)
             data = part
-    if data is None:
+    observed, temporality, is_monotonic = _data(body, data) if data else ([], 0, False)
+    if data is None or not observed:
+        yield None
         return
-    observed, temporality, is_monotonic = _data(body, data)
     if data.tag in _DISTRIBUTIONS:
         kind = kind_of(temporality, is_monotonic=True)
         for one in observed:
@@ -101,7 +109,7 @@ def _data(body: bytes, data: Field) -> tuple[list[Field], int, bool]:
     temporality = CUMULATIVE if data.tag == _SUMMARY else 0  # a summary states none
     is_monotonic = False
     observed: list[Field] = []
-    for part in fields(body, data.start, data.end):
+    for part in fields(body, data.start, data.end, MANY_FIELDS_MAX):
         if part.tag == 1:
             observed.append(part)
         elif part.tag == 2:

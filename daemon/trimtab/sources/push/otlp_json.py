@@ -30,14 +30,20 @@ _TEMPORALITIES = {
 }
 
 
-def points(body: bytes) -> Iterator[Point]:
+def points(body: bytes) -> Iterator[Point | None]:
     """Yield the points of an ``ExportMetricsServiceRequest``. Raises ``Refused``."""
     for resource_metrics in _items(mapping(parse(body), "the body"), "resourceMetrics"):
         attributes = mapping(resource_metrics.get("resource") or {}, "resource")
         resource = tuple(_attributes(attributes))
+        yield None
         for scope in _items(resource_metrics, "scopeMetrics"):
+            yield None
             for metric in _items(scope, "metrics"):
-                yield from _metric(metric, resource)
+                found = None
+                for found in _metric(metric, resource):
+                    yield found
+                if found is None:
+                    yield None
 
 
 def _metric(metric: dict[str, Any], resource: Labels) -> Iterator[Point]:

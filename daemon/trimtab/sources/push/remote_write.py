@@ -14,12 +14,15 @@ from math import nan
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from trimtab.sources.push.points import Decoder, Kind, Point, malformed
+from trimtab.sources.push.points import Decoder, Kind, Point, Refused, malformed
 from trimtab.sources.push.wire import (
     BYTES,
     DOUBLE,
+    FIELDS_MAX,
     FIXED64,
+    MANY_FIELDS_MAX,
     VARINT,
+    field_at,
     fields,
     signed,
     text,
@@ -27,35 +30,76 @@ from trimtab.sources.push.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Container, Hashable, Iterator, Mapping
 
 STALE = b"\x02\x00\x00\x00\x00\x00\xf0\x7f"
 """The one NaN that means "this series has ended" (0x7ff0000000000002, little endian)."""
 
 LABELS_MAX = 64
-SYMBOLS_MAX = 500_000
 
-_USUAL = Struct("<BdBHHH")
-_MORE, _FIVE_MORE = 0x8080_8080_8080, 0x0080_8080_8080
+_SERIES_TAG = 1 << 3 | BYTES
+_USUAL = Struct("<3sd7s")
+_USUAL_HEAD = bytes((2 << 3 | BYTES, 16, 1 << 3 | FIXED64))
+"""How the last field of a series begins that is one sample of a number and a time of this age."""
 
 _LABEL, _SAMPLE, _HISTOGRAM = 1, 2, 4  # of a 1.0 TimeSeries
 _REFS, _SAMPLE_2, _HISTOGRAM_2 = 1, 2, 3  # of a 2.0 TimeSeries
 
-
-def points(body: bytes) -> Iterator[Point]:
-    """Yield the points of a 1.0 message, in its order. Raises ``Refused``."""
-    for field in fields(body, 0, len(body)):
-        if field.tag == 1:
-            if field.wire_type != BYTES:
-                raise malformed("the message's series are no messages")
-            yield from _series(body, field.start, field.end)
+SAMPLE_BYTES_MAX = 64
+"""A sample takes 31 at most; of more, all but the last of each field would count for nothing."""
 
 
-def _series(body: bytes, start: int, end: int) -> Iterator[Point]:
+def points(body: bytes, known: Container[Hashable] = ()) -> Iterator[Point | None]:
+    """Yield the points of a 1.0 message, in its order. Raises ``Refused``.
+
+    Where all that stands before a usual last sample is the labels of a ``known`` series, the sample is the
+    only one, and its labels need not be read: they were when the series became known.
+    """
+    at, end = 0, len(body)
+    moments: dict[bytes, float] = {}  # most samples of a message are of the same time
+    while at < end:
+        if at + _USUAL.size < end and body[at] == _SERIES_TAG:
+            size, start = body[at + 1], at + 2
+            if size >= 0x80:
+                is_of_two = body[start] < 0x80  # a length of three bytes is not usual
+                size, start = size & 0x7F | body[start] << 7 if is_of_two else 0, start + 1
+            stop = start + size
+            cut = stop - _USUAL.size
+            if start < cut and stop <= end and (key := body[start:cut]) in known:
+                head, value, stamp = _USUAL.unpack_from(body, cut)
+                if head == _USUAL_HEAD and value == value:  # noqa: PLR0124  no NaN
+                    time = moments.get(stamp)
+                    if time is None:
+                        time = moments[stamp] = _seconds(stamp)
+                    if time:
+                        yield Point(key, time, value)
+                        at = stop
+                        continue
+        field = field_at(body, at, end)
+        at = field.end
+        if field.tag != 1:
+            yield None
+            continue
+        if field.wire_type != BYTES:
+            raise malformed("the message's series are no messages")
+        yield from _series(body, field.start, field.end)
+
+
+def _seconds(stamp: bytes) -> float:
+    """Return the time that a usual sample ends with; 0: it is no usual one."""
+    try:
+        milliseconds, end = varint(stamp, 1, len(stamp))
+    except Refused:
+        return 0.0
+    is_usual = stamp[0] == 2 << 3 | VARINT and end == len(stamp)
+    return milliseconds / 1000 if is_usual else 0.0
+
+
+def _series(body: bytes, start: int, end: int) -> Iterator[Point | None]:
     """Yield the points of one series; where the bytes of its labels lie is found on the way."""
-    labels_start, labels_end, at = start, start, start
-    found: list[tuple[int, int]] = []
-    histograms = 0
+    key, labels_end, at = b"", start, start
+    is_empty = True
+    labels = others = 0
     while at < end:
         tag = body[at]
         if at + 1 < end and body[at + 1] < 0x80:  # nearly always: a length of one byte
@@ -66,47 +110,32 @@ def _series(body: bytes, start: int, end: int) -> Iterator[Point]:
             raise malformed(f"a series is cut short or broken at byte {at}")
         number = tag >> 3
         if number == _LABEL:
-            if labels_end != at:
-                raise malformed("a series has labels that do not stand together")
+            if labels_end != at or labels >= LABELS_MAX:
+                raise malformed(f"a series has labels elsewhere than first, or over {LABELS_MAX}")
+            labels += 1
             labels_end = begin + size
-        elif number == _SAMPLE:
-            found.append((begin, begin + size))
-        elif number == _HISTOGRAM:
-            histograms += 1
+        elif number in (_SAMPLE, _HISTOGRAM):
+            key = key or body[start:labels_end]
+            is_sample = number == _SAMPLE
+            yield _sample(body, begin, begin + size, key) if is_sample else _unsupported(key)
+            is_empty = False
+        else:
+            others += 1
+            if others > FIELDS_MAX:
+                raise malformed(f"a series has more than {FIELDS_MAX} other fields")
         at = begin + size
-    key = body[labels_start:labels_end]
-    for begin, stop in found:
-        yield _usual_sample(body, begin, stop, key) or _sample(body, begin, stop, key)
-    for _ in range(histograms):
-        yield Point(key, None, nan, Kind.UNSUPPORTED)
+    if is_empty:
+        yield None
 
 
-def _usual_sample(body: bytes, start: int, end: int, key: Hashable) -> Point | None:
-    """Read a Sample as all senders write it, a number and a time of this age; else ``None``.
-
-    Only a short cut: whatever it declines is read field by field.
-    """
-    if end - start != _USUAL.size:
-        return None
-    tag, value, time_tag, low, middle, high = _USUAL.unpack_from(body, start)
-    # Six bytes of a varint, the seven bits of each; the last has no more behind it.
-    six = low | middle << 16 | high << 32
-    is_usual = tag == 1 << 3 | FIXED64 and time_tag == 2 << 3 | VARINT
-    if not is_usual or six & _MORE != _FIVE_MORE or value != value:  # noqa: PLR0124  a NaN
-        return None
-    milliseconds = (
-        six & 0x7F
-        | six >> 1 & 0x3F80
-        | six >> 2 & 0x1F_C000
-        | six >> 3 & 0xFE0_0000
-        | six >> 4 & 0x7_F000_0000
-        | six >> 5 & 0x3F8_0000_0000
-    )
-    return Point(key, milliseconds / 1000, value)
+def _unsupported(key: Hashable) -> Point:
+    return Point(key, None, nan, Kind.UNSUPPORTED)
 
 
 def _sample(body: bytes, start: int, end: int, key: Hashable) -> Point:
     """Read a Sample (both versions have it: value = 1, timestamp = 2, and 2.0 a start = 3)."""
+    if end - start > SAMPLE_BYTES_MAX:
+        raise malformed(f"a sample is longer than {SAMPLE_BYTES_MAX} bytes at byte {start}")
     value, milliseconds, begun = 0.0, 0, 0
     is_stale = False
     at = start
@@ -135,7 +164,7 @@ def labels(series: Hashable) -> Mapping[str, str]:
     """Spell out the labels of a 1.0 series."""
     assert isinstance(series, bytes)  # noqa: S101  that is what ``points`` gives
     found: dict[str, str] = {}
-    for label in fields(series, 0, len(series)):
+    for label in fields(series, 0, len(series), LABELS_MAX + 1):
         name = value = ""
         for part in fields(series, label.start, label.end):
             if part.tag == 1:
@@ -148,15 +177,13 @@ def labels(series: Hashable) -> Mapping[str, str]:
     return found
 
 
-def points_2(body: bytes) -> Iterator[Point]:
+def points_2(body: bytes) -> Iterator[Point | None]:
     """Yield the points of a 2.0 message, in its order. Raises ``Refused``."""
     symbols: list[str] = []
     series: list[tuple[int, int]] = []
-    for field in fields(body, 0, len(body)):
+    for field in fields(body, 0, len(body), MANY_FIELDS_MAX):
         if field.tag == 4:
             symbols.append(text(body, field))
-            if len(symbols) > SYMBOLS_MAX:
-                raise malformed(f"the message has more than {SYMBOLS_MAX} symbols")
         elif field.tag == 5 and field.wire_type == BYTES:
             series.append((field.start, field.end))
     if symbols and symbols[0]:
@@ -165,21 +192,22 @@ def points_2(body: bytes) -> Iterator[Point]:
         yield from _series_2(body, start, end, symbols)
 
 
-def _series_2(body: bytes, start: int, end: int, symbols: list[str]) -> Iterator[Point]:
+def _series_2(body: bytes, start: int, end: int, symbols: list[str]) -> Iterator[Point | None]:
     key: tuple[str, ...] = ()
-    found: list[tuple[int, int]] = []
-    histograms = 0
-    for field in fields(body, start, end):
+    is_empty = True
+    lists = 0
+    for field in fields(body, start, end, MANY_FIELDS_MAX):
         if field.tag == _REFS:
+            lists += 1
+            if not is_empty or max(lists, len(key)) > 2 * LABELS_MAX:
+                raise malformed(f"a series has labels elsewhere than first, or over {LABELS_MAX}")
             key += _referred(body, field.start, field.end, symbols)
-        elif field.tag == _SAMPLE_2:
-            found.append((field.start, field.end))
-        elif field.tag == _HISTOGRAM_2:
-            histograms += 1
-    for begin, stop in found:
-        yield _sample(body, begin, stop, key)
-    for _ in range(histograms):
-        yield Point(key, None, nan, Kind.UNSUPPORTED)
+        elif field.tag in (_SAMPLE_2, _HISTOGRAM_2):
+            is_sample = field.tag == _SAMPLE_2
+            yield _sample(body, field.start, field.end, key) if is_sample else _unsupported(key)
+            is_empty = False
+    if is_empty:
+        yield None
 
 
 def _referred(body: bytes, start: int, end: int, symbols: list[str]) -> tuple[str, ...]:
@@ -201,7 +229,7 @@ def labels_2(series: Hashable) -> Mapping[str, str]:
     return dict(zip(series[::2], series[1::2], strict=True))
 
 
-VERSION_1 = Decoder(points, labels)
+VERSION_1 = Decoder(points, labels, shortcut=points)
 VERSION_2 = Decoder(points_2, labels_2)
 
 MESSAGES: Mapping[str, Decoder] = {

@@ -23,6 +23,13 @@ SIGNED64 = Struct("<q")
 
 _VARINT_BYTES_MAX = 10
 
+FIELDS_MAX = 1_000
+"""Of one message, where nothing else is said. A field takes two bytes and a microsecond: a body of
+nothing but fields would keep us busy for long."""
+
+MANY_FIELDS_MAX = 50_000
+"""Of a message that holds many others."""
+
 
 class Field(NamedTuple):
     """One field: its number and wire type, and where its content lies.
@@ -54,27 +61,38 @@ def signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def fields(body: bytes, start: int, end: int) -> Iterator[Field]:
-    """Yield the fields of the message at ``body[start:end]``."""
+def field_at(body: bytes, at: int, end: int) -> Field:
+    """Return the field that begins at ``at`` in a message that ends at ``end``."""
+    key, at = varint(body, at, end)
+    tag, wire_type = key >> 3, key & 7
+    number, begin = 0, at
+    if wire_type == BYTES:
+        size, begin = varint(body, at, end)
+        at = begin + size
+    elif wire_type == VARINT:
+        number, at = varint(body, at, end)
+    elif wire_type == FIXED64:
+        at += 8
+    elif wire_type == FIXED32:
+        at += 4
+    else:
+        raise malformed(f"the message has wire type {wire_type} at byte {at}; groups are none")
+    if at > end or not tag:
+        raise malformed(f"the message is cut short or broken at byte {begin}")
+    return Field(tag, wire_type, begin, at, number)
+
+
+def fields(body: bytes, start: int, end: int, fields_max: int = FIELDS_MAX) -> Iterator[Field]:
+    """Yield the fields of the message at ``body[start:end]``, of which there may be so many."""
     at = start
-    while at < end:
-        key, at = varint(body, at, end)
-        tag, wire_type = key >> 3, key & 7
-        number, begin = 0, at
-        if wire_type == BYTES:
-            size, begin = varint(body, at, end)
-            at = begin + size
-        elif wire_type == VARINT:
-            number, at = varint(body, at, end)
-        elif wire_type == FIXED64:
-            at += 8
-        elif wire_type == FIXED32:
-            at += 4
-        else:
-            raise malformed(f"the message has wire type {wire_type} at byte {at}; groups are none")
-        if at > end or not tag:
-            raise malformed(f"the message is cut short or broken at byte {begin}")
-        yield Field(tag, wire_type, begin, at, number)
+    for _ in range(fields_max):
+        if at >= end:
+            return
+        field = field_at(body, at, end)
+        at = field.end
+        yield field
+    if at < end:
+        raise malformed(f"the message at byte {start} has more than {fields_max} fields")
 
 
 def text(body: bytes, field: Field) -> str:
