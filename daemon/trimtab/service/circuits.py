@@ -19,6 +19,7 @@ from trimtab.service.breaker import (
     hear,
     refuses_for,
 )
+from trimtab.sources.port import PartialAnswerError
 from trimtab.targets.port import WriteResult
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class Circuit:
         """Return what ``answer`` gives, and take in how it went."""
         try:
             found = await answer
+        except PartialAnswerError:  # it is well: it answered, if not everything
+            self.end(call, None)
+            raise
         except WorldError as error:
             self.end(call, error.kind, str(error))
             raise
