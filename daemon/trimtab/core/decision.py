@@ -220,7 +220,8 @@ class Event:
 class Tick:
     """One evaluation: a decision for each deployment that was due, and the writes that follow.
 
-    ``touched`` names each deployment whose memory began, changed or was dropped, once.
+    ``touched`` names each deployment whose memory began, changed or was dropped, once. ``stirred`` are
+    those that were not decided on and should be: they rest on another one, to which something happened.
     """
 
     at: float
@@ -228,3 +229,4 @@ class Tick:
     orders: tuple[Order, ...] = ()
     events: tuple[Event, ...] = ()
     touched: tuple[str, ...] = ()
+    stirred: tuple[str, ...] = ()

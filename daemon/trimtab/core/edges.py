@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Standing
     from trimtab.core.policy import MoveRules, Policy, Rule
+    from trimtab.core.watched import Watched
 
 CERTAINTY_SECONDS = 1e-3
 """An edge is told this much after its moment, so that every comparison of times has changed sides."""
@@ -40,12 +41,14 @@ class Outlook(NamedTuple):
 
     ``ages`` are the signals that anything depends on, each with how old it may become; ``foreseeing``
     the rules whose strategies know their own edges, ``damped`` those with windows of their own.
+    ``follows`` are the deployments that its strategies look at besides their own.
     """
 
     ages: tuple[tuple[str, float], ...]
     foreseeing: tuple[tuple[Rule, Foreseeing], ...]
     damped: tuple[Rule, ...]
     conditions: tuple[Program, ...]
+    follows: tuple[str, ...]
 
 
 def outlook_of(policy: Policy) -> Outlook:
@@ -65,11 +68,17 @@ def outlook_of(policy: Policy) -> Outlook:
             if rule.up is not NO_DAMPING or rule.down is not NO_DAMPING
         ),
         conditions=tuple(hold.condition for hold in policy.holds),
+        follows=tuple(
+            leader for rule in policy.rules for leader in getattr(rule.strategy, "follows", ())
+        ),
     )
 
 
 class Prospect(NamedTuple):
-    """Of which deployment to tell the next edge, as it stands after its last decision."""
+    """Of which deployment to tell the next edge, as it stands after its last decision.
+
+    ``others`` are edges of those who are asked for help beside it: when they may be able to.
+    """
 
     deployment: Deployment
     policy: Policy
@@ -77,11 +86,12 @@ class Prospect(NamedTuple):
     memory: DeploymentMemory
     standing: Standing
     lead_time: LeadTime
+    others: tuple[float, ...] = ()
 
 
 def next_edge(now: float, prospect: Prospect) -> float | None:
     """Return the earliest edge after ``now`` (UTC seconds); ``None``: time alone changes nothing."""
-    edges: list[float] = []
+    edges = list(prospect.others)
     _signals(prospect, edges)
     _rules(now, prospect, edges)
     _demand(prospect, edges)
@@ -96,6 +106,15 @@ def earliest(now: float, edges: Iterable[float]) -> float | None:
     passed = now - CERTAINTY_SECONDS
     ahead = [edge for edge in edges if edge > passed]
     return min(ahead) + CERTAINTY_SECONDS if ahead else None
+
+
+def health_edges(deployment: Deployment, policy: Policy, watched: Watched) -> tuple[float, ...]:
+    """Return when a deployment may begin or cease to be able to help others."""
+    expires, changed = deployment.expires_at, watched.changed_at
+    return (
+        *(() if expires is None else (expires,)),
+        *(() if changed is None else (changed + policy.out_of_band_grace_seconds,)),
+    )
 
 
 def _signals(prospect: Prospect, edges: list[float]) -> None:

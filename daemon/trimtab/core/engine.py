@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.core.conclusions import conclude, isolated, unclear
+from trimtab.core.conclusions import unclear
+from trimtab.core.deciding import decide
 from trimtab.core.decision import Decision, Event, Tick
-from trimtab.core.edges import Outlook, Prospect, next_edge, outlook_of
+from trimtab.core.edges import Outlook, Prospect, health_edges, next_edge, outlook_of
 from trimtab.core.endings import after_ending
 from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
@@ -18,20 +19,14 @@ from trimtab.core.matching import Matcher
 from trimtab.core.memories import Memories
 from trimtab.core.memory import Memory, Pair
 from trimtab.core.noticing import look_at, lose
-from trimtab.core.orders import asked_for, check, order_for
+from trimtab.core.orders import asked_for
 from trimtab.core.overrides import OverrideBook, ended, why_overridden
 from trimtab.core.policy import Mode
 from trimtab.core.set_back import set_back, set_back_seconds
-from trimtab.core.shadow import carried_out, life_of
-from trimtab.core.stages.behavior import behavior
-from trimtab.core.stages.bounds import bounds
-from trimtab.core.stages.combine import combine
-from trimtab.core.stages.draft import Case, Draft
-from trimtab.core.stages.freshness import freshness
-from trimtab.core.stages.lifecycle import lifecycle
-from trimtab.core.stages.override import override
-from trimtab.core.stages.propose import propose
-from trimtab.core.stages.relief import Appeals, reliefs
+from trimtab.core.shadow import life_of
+from trimtab.core.stages.draft import Case
+from trimtab.core.stages.relief import reliefs
+from trimtab.core.ties import Ties
 from trimtab.core.watching import Look
 
 if TYPE_CHECKING:
@@ -45,9 +40,6 @@ if TYPE_CHECKING:
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
     from trimtab.core.stages.relief import Relief
-
-STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
-"""In the order they run. ``allocate`` will stand after ``bounds``."""
 
 
 class Engine:
@@ -64,7 +56,7 @@ class Engine:
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
         self._resumed: set[str] = set()
-        self._appeals = Appeals()
+        self._ties = Ties()
         self._outlooks: dict[int, Outlook] = {}
         self.recall(memory or Memory())
 
@@ -107,18 +99,34 @@ class Engine:
         policy = None if deployment is None else self._policy_of(deployment)
         if deployment is None or memory is None or policy is None:
             return None
-        outlook = self._outlooks.get(id(policy))  # in force, and so alive: its id is its own
-        if outlook is None:
-            outlook = self._outlooks[id(policy)] = outlook_of(policy)
         prospect = Prospect(
             deployment=deployment,
             policy=policy,
-            outlook=outlook,
+            outlook=self._outlook_of(policy),
             memory=memory,
             standing=self._overrides.standing(name),
             lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
+            others=self._edges_of_helpers(name),
         )
         return next_edge(now, prospect)
+
+    def _edges_of_helpers(self, name: str) -> tuple[float, ...]:
+        """Return when those who are asked for help with ``name``, or ``name`` itself, may cease to be able to."""
+        appeals = self._ties.appeals
+        asked = {helper for stuck in appeals.to(name) for helper in appeals.of(stuck)}
+        edges: list[float] = []
+        for helper in asked:
+            deployment, memory = self._seen.get(helper), self._memories.get(helper)
+            policy = None if deployment is None else self._policy_of(deployment)
+            if deployment is not None and memory is not None and policy is not None:
+                edges += health_edges(deployment, policy, memory.watched)
+        return tuple(edges)
+
+    def _outlook_of(self, policy: Policy) -> Outlook:
+        outlook = self._outlooks.get(id(policy))  # in force, and so alive: its id is its own
+        if outlook is None:
+            outlook = self._outlooks[id(policy)] = outlook_of(policy)
+        return outlook
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -196,6 +204,7 @@ class Engine:
         self._check_clock(now)
         events += [ended(one, now) for one in self._overrides.expire(now)]
         self._look(now, sorted(looked), fleet, absent, events)
+        self._ties.stir((*(changed or ()), *absent, *(one.deployment for one in events)))
         memories.hear(now, samples)
         if not self._is_appeal_known:
             self._hear_all_appeals(fleet)
@@ -217,6 +226,7 @@ class Engine:
             orders=tuple(orders),
             events=tuple(events),
             touched=memories.take_touched(),
+            stirred=self._ties.take_stirred([one.deployment for one in decisions]),
         )
 
     def resume(self, order: Order, *, is_timed: bool = False) -> None:
@@ -296,12 +306,13 @@ class Engine:
             look_at(look, deployment, self._memories, policies, in_flight=in_flight)
             if policies:
                 self._seen[name] = deployment
-            if name in self._memories.stuck or name in self._appeals:
+            if name in self._memories.stuck or name in self._ties.appeals:
                 self._hear_appeal(deployment)
         self._lead_times = look.lead_times
         for name in absent:
             lose(look, name, self._memories)
             self._seen.pop(name, None)
+            self._ties.ask(name, ())
         self._memories.forget_vanished(now, fleet)
 
     def _hear_appeal(self, deployment: Deployment) -> None:
@@ -313,12 +324,12 @@ class Engine:
             and policy.mode is Mode.ENFORCE
         )
         helpers = policy.fallback_to if is_asking and policy is not None else ()
-        self._appeals.note(deployment.name, helpers)
+        self._ties.ask(deployment.name, helpers)
 
     def _hear_all_appeals(self, fleet: Mapping[str, Deployment]) -> None:
         """Begin anew, after a start or with other policies."""
         self._is_appeal_known = True
-        self._appeals = Appeals()
+        self._ties = Ties()
         for name in self._memories.stuck:
             if name in fleet:
                 self._hear_appeal(fleet[name])
@@ -327,13 +338,13 @@ class Engine:
         self, now: float, due: Collection[str] | None, fleet: Mapping[str, Deployment]
     ) -> dict[str, tuple[Relief, ...]]:
         """Return whom those that are due make up for, as it stands before any of them is decided on."""
-        helpers = self._appeals.helpers
+        helpers = self._ties.appeals.helpers
         if helpers and due is not None:
             helpers = [name for name in due if name in helpers]
         if not helpers:
             return {}
         known = self._memories.by_name
-        return reliefs(self._appeals, helpers, now, fleet, known, self._policy_of)
+        return reliefs(self._ties.appeals, helpers, now, fleet, known, self._policy_of)
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -366,15 +377,15 @@ class Engine:
             fleet=fleet,
             has_write_in_flight=is_writing,
         )
-        draft = Draft(memory=memory, replicas=case.current)
-        try:
-            for stage in STAGES:
-                stage(case, draft)
-            decision = conclude(case, draft)
-            order = order_for(decision, deployment, policy, draft.memory.user)
-            if order is not None:
-                check(order, deployment, policy, now)
-        except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
-            return isolated(case, draft, bug), None
-        self._memories.keep(deployment.name, carried_out(draft.memory, decision, policy))
-        return decision, order
+        decided = decide(case, memory)
+        if decided.memory is not None:
+            self._remember(deployment.name, policy, decided.memory)
+        return decided.decision, decided.order
+
+    def _remember(self, name: str, policy: Policy, memory: DeploymentMemory) -> None:
+        """Keep what a decision leaves behind, and whom it rests on."""
+        before = self._memories.by_name[name].watched.wanted
+        if memory.watched.wanted != before:
+            self._ties.stir([name])
+        self._memories.keep(name, memory)
+        self._ties.follow(name, self._outlook_of(policy).follows)

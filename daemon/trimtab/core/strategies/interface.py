@@ -19,7 +19,8 @@ class Strategy(Protocol):
     that sets ``forgets_with_hardware = True`` begins with nothing when the hardware changes.
 
     One whose answer may change by time alone, with the same readings, should have ``edges`` as well
-    (``Foreseeing``); without it, such a change is seen at the next regular evaluation.
+    (``Foreseeing``); without it, such a change is seen at the next regular evaluation. One that looks at
+    other deployments of ``View.fleet`` should name them in ``follows``, a tuple of full names.
     """
 
     @property

@@ -46,6 +46,11 @@ class Ratio:
         """None: it looks at the fleet."""
         return ()
 
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """The deployment whose count it repeats."""
+        return (self.of,)
+
     def propose(self, view: View, memory: JsonValue) -> Wish:  # noqa: ARG002  the interface
         """Follow the other deployment's count."""
         if self.of == view.deployment.name:

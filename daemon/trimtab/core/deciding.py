@@ -1,0 +1,48 @@
+"""One decision: the stages in their order, how it ends, the order that follows, and the last check of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.core.conclusions import conclude, isolated
+from trimtab.core.orders import check, order_for
+from trimtab.core.shadow import carried_out
+from trimtab.core.stages.behavior import behavior
+from trimtab.core.stages.bounds import bounds
+from trimtab.core.stages.combine import combine
+from trimtab.core.stages.draft import Draft
+from trimtab.core.stages.freshness import freshness
+from trimtab.core.stages.lifecycle import lifecycle
+from trimtab.core.stages.override import override
+from trimtab.core.stages.propose import propose
+
+if TYPE_CHECKING:
+    from trimtab.core.decision import Decision, Order
+    from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.stages.draft import Case
+
+STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
+"""In the order they run. ``allocate`` will stand after ``bounds``."""
+
+
+class Decided(NamedTuple):
+    """A decision, the write that carries it out, and what to remember; ``None``: what was, is."""
+
+    decision: Decision
+    order: Order | None = None
+    memory: DeploymentMemory | None = None
+
+
+def decide(case: Case, memory: DeploymentMemory) -> Decided:
+    """Let every stage have its say. A bug in any of them holds this deployment, and changes nothing."""
+    draft = Draft(memory=memory, replicas=case.current)
+    try:
+        for stage in STAGES:
+            stage(case, draft)
+        decision = conclude(case, draft)
+        order = order_for(decision, case.deployment, case.policy, draft.memory.user)
+        if order is not None:
+            check(order, case.deployment, case.policy, case.now)
+    except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
+        return Decided(isolated(case, draft, bug))
+    return Decided(decision, order, carried_out(draft.memory, decision, case.policy))
