@@ -16,12 +16,13 @@ from trimtab.core.engine import Engine
 from trimtab.core.memory import DeploymentMemory
 from trimtab.core.proposals import View
 from trimtab.core.signals import Freshness, Per, Reading, Sample, SignalSpec
-from trimtab.journal.entries import Ended, Evaluated, Intended, PoliciesInForce
+from trimtab.journal.entries import Intended
 from trimtab.journal.history import History
-from trimtab.journal.packing import as_text, pack
+from trimtab.journal.packing import as_text, pack, pack_row
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
 from trimtab.policy import read_policy_texts
+from trimtab.service.journalled_engine import JournalledEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -536,29 +537,20 @@ OVERRIDE_WORDS = tuple(
 async def _kept(path: Path) -> None:
     journal = SqliteJournal(path, ScaledClock(speed=1.0), worker=InlineWorker())
     await journal.open()
-    (policy,) = read_policy_texts([("chat.yaml", POLICY)]).policies
-    engine = Engine([policy])
-    journal.note(PoliciesInForce(at=NOW, version="v", documents={"chat.yaml": POLICY}))
+    engine = Engine([])
+    journalled = JournalledEngine(ScaledClock(speed=1.0), engine, journal)
+    journalled.put_in_force(
+        read_policy_texts([("chat.yaml", POLICY)]).policies, {"chat.yaml": POLICY}
+    )
     for step in range(6):
         now = NOW + 60.0 * step
         load = tuple(Sample(name, "requests", now, 10.0 * (1 + step)) for name in FLEET)
-        tick = engine.step(now, FLEET, load)
-        journal.note(
-            Evaluated(
-                at=now,
-                fleet=FLEET,
-                samples=load,
-                due=None,
-                absent=(),
-                tick=tick,
-                memory=engine.memory,
-            )
-        )
+        tick = journalled.step(now, FLEET, load, due=tuple(FLEET), absent=())
         for order in tick.orders:
             journal.note(Intended(at=now, order=order))
-            outcome = Outcome(order=order, at=now, status=WriteStatus.NOT_APPLIED, sentence="no")
-            engine.record(outcome)
-            journal.note(Ended(outcome=outcome, memory=engine.memory))
+            journalled.record(
+                Outcome(order=order, at=now, status=WriteStatus.NOT_APPLIED, sentence="no")
+            )
     await journal.settle()
     await journal.close()
 
@@ -589,4 +581,5 @@ def journal_rows() -> tuple[bytes, ...]:
     kinds = ((Decision, decisions), (Order, orders), (DeploymentMemory, memories))
     values = [(kind, value) for kind, of_kind in kinds for value in of_kind]
     packed = tuple(pack(kind, value) for kind, value in values)
-    return (*packed, *(as_text(kind, value).encode() for kind, value in values))
+    rows = tuple(pack_row(value) for _kind, value in values)
+    return (*packed, *rows, *(as_text(kind, value).encode() for kind, value in values))

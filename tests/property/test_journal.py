@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -40,17 +41,28 @@ class LazyWorker:
     """A thread that gets to its jobs when the test says so, or when somebody waits for it."""
 
     def __init__(self) -> None:
-        self.jobs: list[object] = []
+        self.jobs: list[Callable[[], None]] = []
+        self.for_lull: Callable[[], None] | None = None
         self.is_slow = False
+        self.has_lulls = True
 
-    def submit(self, job: object) -> None:
+    def submit(self, job: Callable[[], None]) -> None:
         self.jobs.append(job)
-        if not self.is_slow:
+        if not self.is_slow and len(self.jobs) == 1:
             self.work()
 
+    def submit_for_lull(self, job: Callable[[], None]) -> None:
+        self.for_lull = job
+
     def work(self) -> None:
-        while self.jobs:
-            self.jobs.pop(0)()  # type: ignore[operator]  # jobs are functions
+        while self.jobs or (self.for_lull is not None and self.has_lulls):
+            if self.jobs:
+                self.jobs[0]()
+                del self.jobs[0]
+            else:
+                job, self.for_lull = self.for_lull, None
+                assert job is not None
+                job()
 
     def stop(self) -> None:
         """Nothing to stop."""

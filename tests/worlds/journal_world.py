@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from trimtab.clock import ManualClock
 from trimtab.core.decision import Order, Outcome, Tick, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
 from trimtab.core.engine import Engine
@@ -13,15 +14,10 @@ from trimtab.core.lead_time import LeadTimes
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.signals import Sample
-from trimtab.journal.entries import (
-    Ended,
-    Entry,
-    Evaluated,
-    Intended,
-    Overridden,
-    PoliciesInForce,
-)
+from trimtab.journal.entries import Entry, Intended
+from trimtab.journal.port import VolatileJournal
 from trimtab.policy import read_policy_texts
+from trimtab.service.journalled_engine import JournalledEngine
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -43,9 +39,35 @@ spec:
 """
 
 
+class OwnTime(ManualClock):
+    """The time of a life."""
+
+    def __init__(self, life: Life) -> None:
+        super().__init__(START)
+        self._life = life
+
+    def now(self) -> float:
+        return self._life.now
+
+
+class Passing(VolatileJournal):
+    """Passes what is noted on to whom ``life`` tells at that moment."""
+
+    def __init__(self, life: Life) -> None:
+        super().__init__(since=START)
+        self._life = life
+
+    def note(self, entry: Entry) -> None:
+        self._life.note(entry)
+
+
 @dataclass
 class Life:
-    """``note`` is told everything; ``deployments`` of the fleet live under one policy."""
+    """``note`` is told everything; ``deployments`` of the fleet live under one policy.
+
+    ``looks_at_all`` lets the engine look at the whole fleet in each turn, as embedders do; otherwise it
+    is told what changed.
+    """
 
     note: Callable[[Entry], None]
     deployments: int = 3
@@ -54,27 +76,26 @@ class Life:
     memory: Memory | None = None
     random: Random = field(default_factory=lambda: Random(1))
     lead_times: LeadTimes = field(default_factory=LeadTimes)
+    looks_at_all: bool = False
     engine: Engine = field(init=False)
+    journalled: JournalledEngine = field(init=False)
     fleet: dict[str, Deployment] = field(init=False)
     open_orders: list[Order] = field(default_factory=list)
+    _told: dict[str, Deployment] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         report = read_policy_texts([("chat.yaml", self.policy)])
         assert report.is_valid, report.diagnostics
         self.engine = Engine(report.policies, self.memory, lead_times=self.lead_times)
+        self.journalled = JournalledEngine(
+            OwnTime(self), self.engine, Passing(self), lead_times=self.lead_times
+        )
         self.fleet = {one.name: one for one in map(a_deployment, range(self.deployments))}
 
     def put_in_force(self, text: str | None = None) -> None:
         text = self.policy if text is None else text
-        self.engine.replace_policies(read_policy_texts([("chat.yaml", text)]).policies)
-        self.note(
-            PoliciesInForce(
-                at=self.now,
-                version=str(hash(text)),
-                documents={"chat.yaml": text},
-                lead_times=self.lead_times,
-            )
-        )
+        policies = read_policy_texts([("chat.yaml", text)]).policies
+        self.journalled.put_in_force(policies, {"chat.yaml": text})
 
     def turn(self, load: float | None = None, *, after: float = 15.0) -> Tick:
         """Let time pass, look at the fleet anew, hear of the load, and decide."""
@@ -86,19 +107,33 @@ class Life:
             Sample(name, "load", self.now, self._load() if load is None else load)
             for name in self.fleet
         )
-        due = tuple(self.fleet)
+        return self._step(samples, due=tuple(self.fleet))
+
+    def slice(self, *, after: float = 1.0) -> Tick:
+        """Let time pass, hear of some, and decide for some; of others hear that they are there anew."""
+        self.now += after
+        names = list(self.fleet)
+        due = self.random.sample(names, self.random.randint(0, len(names)))
+        for name in self.random.sample(names, self.random.randint(0, len(names))):
+            self.fleet = {**self.fleet, name: replace(self.fleet[name], observed_at=self.now)}
+        samples = tuple(Sample(name, "load", self.now, self._load()) for name in due[::-1])
+        return self._step(samples, due=tuple(due))
+
+    def _step(self, samples: tuple[Sample, ...], *, due: tuple[str, ...]) -> Tick:
         absent = tuple(name for name in self.engine.memory.deployments if name not in self.fleet)
-        tick = self.engine.step(self.now, self.fleet, samples, due=due, absent=absent)
-        self.note(
-            Evaluated(
-                at=self.now,
-                fleet=self.fleet,
-                samples=samples,
-                due=due,
-                absent=absent,
-                tick=tick,
-                memory=self.engine.memory,
-            )
+        changed = [
+            name
+            for name in {**self._told, **self.fleet}
+            if self._told.get(name) is not self.fleet.get(name)
+        ]
+        self._told = self.fleet
+        tick = self.journalled.step(
+            self.now,
+            self.fleet,
+            samples,
+            due=due,
+            changed=None if self.looks_at_all else changed,
+            absent=absent,
         )
         self.open_orders += tick.orders
         return tick
@@ -119,7 +154,7 @@ class Life:
         self.note(entry)
         return entry
 
-    def end(self, order: Order, status: WriteStatus = WriteStatus.APPLIED) -> Ended:
+    def end(self, order: Order, status: WriteStatus = WriteStatus.APPLIED) -> None:
         """Carry the order out (or not), and let the engine and the journal know."""
         self.open_orders.remove(order)
         if status is WriteStatus.APPLIED and order.deployment in self.fleet:
@@ -133,10 +168,7 @@ class Life:
             )
             self.fleet = {**self.fleet, order.deployment: changed}  # what was noted stays
         outcome = Outcome(order=order, at=self.now, status=status, sentence=f"it was {status}")
-        self.engine.record(outcome)
-        entry = Ended(outcome=outcome, memory=self.engine.memory)
-        self.note(entry)
-        return entry
+        self.journalled.record(outcome)
 
     def act(self) -> None:
         """Carry out everything that was ordered."""
@@ -154,34 +186,15 @@ class Life:
             since=self.now,
             until=self.now + seconds,
         )
-        replaced = self.engine.give(override)
-        self.note(
-            Overridden(
-                at=self.now,
-                given=override,
-                lifted=tuple(one.id for one in replaced),
-                by="ada@example",
-                reason="looking",
-                memory=self.engine.memory,
-            )
-        )
+        self.journalled.give(override)
         return override
 
     def lift(self, override: Override) -> None:
-        self.engine.lift([override.id])
-        self.note(
-            Overridden(
-                at=self.now,
-                lifted=(override.id,),
-                by="ada@example",
-                reason="seen",
-                memory=self.engine.memory,
-            )
-        )
+        self.journalled.lift([override.id], by="ada@example", reason="seen")
 
     def happen(self) -> None:
         """Something of what may happen to a fleet, drawn from ``random``."""
-        match self.random.randrange(10):
+        match self.random.randrange(12):
             case 0:
                 number = self.random.randrange(self.deployments + 2)
                 self.fleet = {**self.fleet, name_of(number): a_deployment(number)}
@@ -202,6 +215,10 @@ class Life:
                 self.end(self.open_orders[0], self.random.choice(list(WriteStatus)))
             case 6 if self.open_orders:
                 self.intend(self.open_orders[0])
+            case 7:
+                self.slice()
+            case 8:
+                self.looks_at_all = not self.looks_at_all
             case _:
                 self.turn(after=self.random.choice([0.5, 15.0, 15.0, 60.0, 400.0]))
                 if self.random.random() < 0.6:

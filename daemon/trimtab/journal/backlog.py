@@ -1,48 +1,46 @@
 """What was noted and is not yet kept: bounded, in order, and choosy about what it lets go.
 
-Turns hold the fleet and the samples and come every tick: of them only the newest are held, and what
-people would miss of the others (events) and what a later replay needs (orders in flight) is taken
-over into one ``Lost``. Memory is never lost with them, as each turn carries all of it. Intentions
-that are not ended are never let go of; everything else that is small goes, oldest first, only after
-thousands.
+Turns hold decisions and samples, and come by the hundred a second: when too many wait, because the
+disk cannot take them, the oldest are folded into one ``Lost``, which holds what people would miss of
+them (events) and all that stays true (fleet, memory, orders in flight). Intentions that are not ended
+are never let go of, nor the ends of writes that were sent, nor the policies in force.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from trimtab.journal.entries import Ended, Evaluated, Intended
+from trimtab.core.decision import WriteStatus
+from trimtab.journal.entries import Ended, Evaluated, Intended, Lost, Overridden, PoliciesInForce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
 
-    from trimtab.core.decision import Event, Order
-    from trimtab.journal.entries import Entry
+    from trimtab.core.decision import Order
+    from trimtab.journal.entries import Entry, Item
 
-TURNS_MAX = 64
-"""Turns that wait at most: 16 minutes of ticks. Each may hold one old copy of the whole fleet."""
+WEIGHT_MAX = 16_384
+"""What turns may weigh that wait: a decision 1 (about 5 kB), a turn without any as much. So a tick of
+ten thousand deployments fits, and 80 MB are not exceeded by much."""
+
+SAMPLES_A_WEIGHT = 16
+"""So many samples, or changes of the fleet, weigh as much as a decision."""
 
 SMALL_MAX = 4096
 """Other entries that wait at most."""
 
+KEPT_SHARE = 0.75
+"""What is left of either when it became too much: folding looks at everything, so it is done seldom."""
+
 EVENTS_MAX = 256
 """Events of lost turns that are still told, the newest."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """In place of turns that could not be kept in time: how many, and what is still known of them."""
-
-    at: float = 0.0
-    turns: int = 0
-    events: tuple[Event, ...] = ()
-    orders: Mapping[str, Order] = field(default_factory=dict)
-
-
-Item: TypeAlias = "Entry | Lost"
+OVERRIDES_MAX = 256
+"""What people ordered and is still told although it belongs to what is lost, the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +52,16 @@ class Batch:
 
 
 class Backlog:
-    """Filled by one thread, emptied by another."""
+    """Filled by one thread, emptied by another. What was taken is held until it is confirmed."""
 
-    def __init__(self, *, turns_max: int = TURNS_MAX, small_max: int = SMALL_MAX) -> None:
+    def __init__(self, *, weight_max: int = WEIGHT_MAX, small_max: int = SMALL_MAX) -> None:
         self._lock = threading.Lock()
         self._items: deque[Item] = deque()
-        self._turns_max = turns_max
+        self._taken: list[Item] = []
+        self._weight_max = weight_max
         self._small_max = small_max
-        self._turns = 0
+        self._weight = 0
+        self._small = 0
         self._noted = 0
         self._dropped = 0
 
@@ -78,71 +78,179 @@ class Backlog:
     @property
     def waiting(self) -> int:
         """Entries that are held."""
-        return len(self._items)
+        return len(self._items) + len(self._taken)
 
     def add(self, entry: Entry) -> None:
         """Hold ``entry``; too many let the oldest go."""
         with self._lock:
             self._items.append(entry)
             self._noted += 1
-            self._turns += isinstance(entry, Evaluated)
+            self._count(entry)
             self._shrink()
 
     def take(self) -> Batch:
-        """Hand over everything that is held."""
+        """Hand over everything that came since, to be confirmed or given back later."""
         with self._lock:
             batch = Batch(items=tuple(self._items), last=self._noted)
+            self._taken += batch.items
             self._items.clear()
-            self._turns = 0
+            self._weight = self._small = 0
             return batch
 
-    def give_back(self, batch: Batch) -> None:
-        """Hold again what could not be kept, before whatever came since."""
+    def confirm(self) -> Sequence[Item]:
+        """Let go of everything that was taken, as it is kept; return it."""
         with self._lock:
-            self._items.extendleft(reversed(batch.items))
-            self._turns += sum(isinstance(one, Evaluated) for one in batch.items)
+            kept, self._taken = self._taken, []
+            return kept
+
+    def give_back(self) -> None:
+        """Hold again everything that was taken, before whatever came since."""
+        with self._lock:
+            for one in self._taken:
+                self._count(one)
+            self._items.extendleft(reversed(self._taken))
+            self._taken = []
             self._shrink()
 
+    def _count(self, item: Item) -> None:
+        if isinstance(item, Evaluated):
+            self._weight += weight_of(item)
+        elif not isinstance(item, Lost):
+            self._small += 1
+
     def _shrink(self) -> None:
-        while self._turns > self._turns_max:
-            self._lose_oldest_turn()
-        while len(self._items) - self._turns > self._small_max and self._lose_oldest_small():
-            pass
+        if self._weight <= self._weight_max and self._small <= self._small_max:
+            return
+        weight, small = self._weight_max * KEPT_SHARE, self._small_max * KEPT_SHARE
+        cut = len(self._items)
+        for item in reversed(self._items):
+            if isinstance(item, Evaluated):
+                weight -= weight_of(item)
+            elif not isinstance(item, Lost):
+                small -= 1
+            if weight < 0 or small < 0:
+                break
+            cut -= 1
+        before = list(islice(self._items, cut))
+        folded = _folded(before)
+        self._dropped += len(before) - len(folded) + _is_new(before, folded)
+        self._items = deque((*folded, *islice(self._items, cut, None)))
+        self._weight = self._small = 0
+        for item in self._items:
+            self._count(item)
 
-    def _lose_oldest_turn(self) -> None:
-        place, turn = next(
-            (place, one) for place, one in enumerate(self._items) if isinstance(one, Evaluated)
-        )
-        before = next((one for one in self._items if isinstance(one, Lost)), None)
-        known = Lost(at=turn.at) if before is None else before
-        lost = Lost(
-            at=known.at,
-            turns=known.turns + 1,
-            events=(*known.events, *turn.tick.events)[-EVENTS_MAX:],
-            orders={**known.orders, **{one.deployment: one for one in turn.tick.orders}},
-        )
-        self._turns -= 1
-        self._dropped += 1
-        if before is None:
-            self._items[place] = lost
+
+def weight_of(turn: Evaluated) -> int:
+    """What a turn weighs, as if decisions were all that it holds."""
+    others = len(turn.samples) + len(turn.fleet_changes)
+    return max(1, len(turn.tick.decisions)) + others // SAMPLES_A_WEIGHT
+
+
+def _is_new(before: Iterable[Item], folded: Iterable[Item]) -> int:
+    """1 where a ``Lost`` stands that did not before: it counts for nothing that was noted."""
+    was, now = (sum(isinstance(one, Lost) for one in items) for items in (before, folded))
+    return now - was
+
+
+def _folded(items: Sequence[Item]) -> list[Item]:
+    """What stays of ``items``, without what they say of the memory, and then one ``Lost`` that says it."""
+    staying = _staying(items)
+    fold: _Fold | None = None
+    left: list[Item] = []
+    for place, item in enumerate(items):
+        fold = fold or _Fold(item)
+        fold.take_in(item, is_lost=place not in staying)
+        if place in staying:
+            left.append(_stripped(item))
+    if fold is not None and len(left) < len(items):
+        left.append(fold.lost())
+    return left
+
+
+def _staying(items: Sequence[Item]) -> set[int]:
+    """The places of what is not let go of."""
+    intended = {_key(one.order) for one in items if isinstance(one, Intended)}
+    ended = {_key(one.outcome.order) for one in items if isinstance(one, Ended)}
+    policies = [place for place, one in enumerate(items) if isinstance(one, PoliciesInForce)]
+    overridden = [place for place, one in enumerate(items) if isinstance(one, Overridden)]
+    staying = {*policies[-1:], *overridden[-OVERRIDES_MAX:]}
+    for place, one in enumerate(items):
+        if isinstance(one, Intended):
+            is_needed = _key(one.order) not in ended
+        elif isinstance(one, Ended):
+            # Where its intention is in the file, the write would look unfinished there for ever.
+            is_sent = one.outcome.status is not WriteStatus.VOID
+            is_needed = is_sent and _key(one.outcome.order) not in intended
         else:
-            del self._items[place]
-            self._items[self._items.index(before)] = lost
+            continue
+        if is_needed:
+            staying.add(place)
+    return staying
 
-    def _lose_oldest_small(self) -> bool:
-        """Let go of the oldest entry that may be; an intention goes with its end only."""
-        ended = [one.outcome.order for one in self._items if isinstance(one, Ended)]
-        for place, one in enumerate(self._items):
-            if isinstance(one, Evaluated | Lost) or (
-                isinstance(one, Intended) and one.order not in ended
-            ):
-                continue
-            if isinstance(one, Ended) and one is self._last_end():
-                continue
-            del self._items[place]
-            self._dropped += 1
-            return True
-        return False
 
-    def _last_end(self) -> Item | None:
-        return next((one for one in reversed(self._items) if isinstance(one, Ended)), None)
+def _key(order: Order) -> tuple[str, float]:
+    return order.deployment, order.at
+
+
+def _stripped(item: Item) -> Item:
+    if isinstance(item, Ended):
+        return replace(item, memory_changes={})
+    if isinstance(item, Overridden):
+        return replace(item, overrides=None)
+    return item
+
+
+class _Fold:
+    """Adds up what entries in a row have changed."""
+
+    def __init__(self, first: Item) -> None:
+        at = first.outcome.at if isinstance(first, Ended) else first.at
+        self._sum: dict[str, Any] = {"at": at, "turns": 0, "others": 0, "events": ()}
+        self._flights: dict[str, Order | None] = {}
+        self._gone: set[str] = set()
+        self._fleet: dict[str, Any] = {}
+        self._memory: dict[str, Any] = {}
+
+    def take_in(self, item: Item, *, is_lost: bool) -> None:
+        if isinstance(item, Evaluated):
+            self._sum["turns"] += 1
+            self._tell(item.tick.events)
+            self._take_changes(item)
+            self._flights |= {order.deployment: order for order in item.tick.orders}
+        elif isinstance(item, Lost):
+            self._sum["turns"] += item.turns
+            self._sum["others"] += item.others
+            self._tell(item.events)
+            self._gone |= item.fleet_gone
+            self._take_changes(item)
+            self._flights |= item.flights
+        else:
+            self._sum["others"] += is_lost
+        if isinstance(item, Ended):
+            self._memory |= item.memory_changes
+            self._flights[item.outcome.order.deployment] = None
+        elif isinstance(item, Overridden) and item.overrides is not None:
+            self._sum["overrides"] = item.overrides
+
+    def lost(self) -> Lost:
+        return Lost(
+            **self._sum,
+            flights=self._flights,
+            fleet_gone=frozenset(self._gone),
+            fleet_changes=self._fleet,
+            memory_changes=self._memory,
+        )
+
+    def _tell(self, events: Sequence[Any]) -> None:
+        self._sum["events"] = (*self._sum["events"], *events)[-EVENTS_MAX:]
+
+    def _take_changes(self, item: Evaluated | Lost) -> None:
+        gone = [name for name, one in item.fleet_changes.items() if one is None]
+        self._gone.update(gone)
+        for name in (*gone, *(item.fleet_gone if isinstance(item, Lost) else ())):
+            self._fleet.pop(name, None)
+        self._fleet |= item.fleet_changes
+        self._memory |= item.memory_changes
+        for name in ("fleet_order", "overrides", "lead_times"):
+            if (value := getattr(item, name)) is not None:
+                self._sum[name] = value

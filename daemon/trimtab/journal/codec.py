@@ -231,11 +231,12 @@ def _decoder(kind: Any) -> Coder | None:  # noqa: PLR0911  one answer for each f
     if _is_named_tuple(kind) or is_dataclass(kind):
         return _object_decoder(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return _enum_decoder(kind)
+        return refusing_unknown_words(kind)
     return None
 
 
-def _enum_decoder(kind: type[Enum]) -> Coder:
+def refusing_unknown_words(kind: type[Enum]) -> Coder:
+    """Return what reads a word of ``kind``, and raises ``UnknownWordError`` for any other."""
     known = {one.value: one for one in kind}
 
     def decode_enum(word: Any) -> Enum:

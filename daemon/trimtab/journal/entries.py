@@ -1,23 +1,28 @@
 """What the journal is told, as values of the core, in the order in which it happened.
 
 The first four are everything that the engine is ever told, so that feeding them to an engine again
-makes the same decisions (invariant 8). ``Intended`` is written before an order is sent.
+makes the same decisions (invariant 8). ``Intended`` is written before an order is sent. Of fleet and
+memory an entry says what differs from the entry before: nobody walks ten thousand deployments to note
+that one was decided on. ``Lost`` stands where entries are missing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trimtab.core.decision import Order, Outcome, Tick
+    from trimtab.core.decision import Event, Order, Outcome, Tick
     from trimtab.core.deployment import Deployment
-    from trimtab.core.lead_time import LeadTimes
-    from trimtab.core.memory import Memory
+    from trimtab.core.lead_time import LeadTimes, Learned
+    from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
     from trimtab.core.signals import Sample
+
+_NOTHING: Mapping[str, None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +43,45 @@ class PoliciesInForce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """One ``Engine.step``: all of its arguments, and what came of it.
+    """One ``Engine.step``: its arguments, and what came of it.
 
-    ``fleet`` and ``memory`` are whole snapshots, immutable, of which most values are the same objects
-    as in the entry before: whoever stores them stores the difference.
+    ``fleet_changes`` holds the deployments that are another object than at the step before, and ``None``
+    for those that are in the fleet no more; who is new stands behind all others. Only if the fleet's
+    order came to differ from that, ``fleet_order`` says it whole. ``memory_changes`` holds what is
+    remembered now of each deployment that ``tick.touched`` names, ``None`` for nothing. ``overrides``
+    and ``lead_times`` are the small parts of the memory, whole; ``None``: as they were.
     """
 
     at: float
-    fleet: Mapping[str, Deployment]
     samples: tuple[Sample, ...]
     due: tuple[str, ...] | None
+    changed: tuple[str, ...] | None
     absent: tuple[str, ...]
     tick: Tick
-    memory: Memory
+    fleet_changes: Mapping[str, Deployment | None] = field(default_factory=lambda: _NOTHING)
+    fleet_order: tuple[str, ...] | None = None
+    memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
+    overrides: tuple[Override, ...] | None = None
+    lead_times: Mapping[str, Learned] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """An order came to its end: ``Engine.record`` was called. ``VOID`` ones were never sent."""
+    """An order came to its end: ``Engine.record`` was called. ``VOID`` ones were never sent.
+
+    ``memory_changes`` is what is remembered of its deployment now.
+    """
 
     outcome: Outcome
-    memory: Memory
+    memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overridden:
     """A person gave an order (``given``) or orders were lifted or ran out (``lifted``, by id).
 
-    ``by`` is who did it; ``None``: they ran out. ``memory`` is the engine's afterwards, so that an
-    order that was accepted is remembered even if no step follows; ``None`` leaves what stands.
+    ``by`` is who did it; ``None``: they ran out. ``overrides`` are those in force afterwards, so that an
+    order that was accepted is remembered even if no step follows; ``None``: as they were.
     """
 
     at: float
@@ -74,7 +89,7 @@ class Overridden:
     lifted: tuple[str, ...] = ()
     by: str | None = None
     reason: str = ""
-    memory: Memory | None = None
+    overrides: tuple[Override, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,4 +100,27 @@ class Intended:
     order: Order
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """In place of entries that could not be kept in time: how many, and what is still known of them.
+
+    ``turns`` were steps of the engine, ``others`` something else that it was told. ``flights`` are the
+    orders that it holds since, ``None`` where one ended. The rest is as in ``Evaluated``, the newest of
+    each; ``fleet_gone`` names all that were missing at some time, so that who came back stands last.
+    """
+
+    at: float
+    turns: int = 0
+    others: int = 0
+    events: tuple[Event, ...] = ()
+    flights: Mapping[str, Order | None] = field(default_factory=lambda: _NOTHING)
+    fleet_gone: frozenset[str] = frozenset()
+    fleet_changes: Mapping[str, Deployment | None] = field(default_factory=lambda: _NOTHING)
+    fleet_order: tuple[str, ...] | None = None
+    memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
+    overrides: tuple[Override, ...] | None = None
+    lead_times: Mapping[str, Learned] | None = None
+
+
 Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | Intended
+Item: TypeAlias = Entry | Lost

@@ -1,7 +1,8 @@
 """The journal's work, one call at a time: write what waits; when that fails, say so and try again.
 
 Driven from outside (nothing here sleeps or has a timer): each attempt happens because something was
-noted, and after a failure none happens before a pause that doubles.
+noted, and after a failure none happens before a pause that doubles. A transaction may stay open while
+more is written into it, so that rows which change again and again are written once.
 """
 
 from __future__ import annotations
@@ -14,22 +15,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind
-from trimtab.journal.backlog import Batch, Lost
-from trimtab.journal.entries import Intended
+from trimtab.journal.entries import Evaluated, Intended, Overridden, PoliciesInForce
 from trimtab.journal.faults import Fault, fault_of
 from trimtab.journal.lock import WriterLock
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
-from trimtab.journal.retention import Retention, trim
-from trimtab.journal.store import Carried, Store, is_urgent, recollect_from_copy
+from trimtab.journal.standing import Standing
+from trimtab.journal.store import Carried, Store, recollect_from_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.clock import Clock
-    from trimtab.journal.backlog import Backlog
+    from trimtab.journal.backlog import Backlog, Batch
+    from trimtab.journal.retention import Retention
 
 PAUSE_SECONDS_MIN = 1.0
 PAUSE_SECONDS_MAX = 60.0
+
+COMMIT_SECONDS = 0.5
+"""How long a transaction may stay open that nobody waits for: what the end of the process may cost."""
+
+COMMIT_DECISIONS = 4096
+"""Decisions after which it ends in any case: it holds them in memory, in case it fails."""
+
+SYNC_DECISIONS = 1024
+"""Transactions of so many are synced, so that an intention has to wait for no more than that."""
+
+TRIMS_MAX = 8
+"""Steps of trimming after one transaction; the next one goes on."""
 
 DAMAGED_FILES_KEPT = 3
 """So many files that were put aside are kept, the newest; a disk that damages all is not filled up."""
@@ -55,9 +68,14 @@ class Keeper:
         self._lock = WriterLock(path)
         self._store: Store | None = None
         self._carried: Carried | None = None
-        self._is_known_lost = False
         self._retry_at: float | None = None
         self._pause_seconds = PAUSE_SECONDS_MIN
+        self._began_at = 0.0
+        self._written = 0
+        self._decisions = 0
+        self._is_urgent = False
+        self._is_sync_due = False
+        self._trims_left = 0
         self.kind = ErrorKind.UNAVAILABLE
         self.kept = 0
         """The number of the last entry that is in the file."""
@@ -113,8 +131,9 @@ class Keeper:
 
     def _begin(self, recollection: Recollection) -> None:
         if self._carried is None:
-            self._opened().begin(self._clock.now(), recollection)
-            self._carried = _carried(recollection)
+            carried = _carried(recollection)
+            self._opened().begin(self._clock.now(), carried.standing)
+            self._carried = carried
             return
         known = [one.order for one in self._carried.intended]
         strangers = [order for order in recollection.unfinished if order not in known]
@@ -122,8 +141,6 @@ class Keeper:
 
     def _recollect_anyway(self) -> Recollection:
         """After a failure to open: what can be read from a copy, else nothing."""
-        self._drop_store()
-        self._is_known_lost = True
         recollection = Recollection()
         try:
             recollection = recollect_from_copy(self._path, connect=self._connect)
@@ -135,50 +152,98 @@ class Keeper:
     # -- every day -----------------------------------------------------------------------------
 
     def flush(self, *, is_full_sync: bool = False) -> None:
-        """Write everything that waits, if it is time to try. ``status`` and ``kept`` say how it went."""
+        """Write everything that waits, if it is time to try. ``status`` and ``kept`` say how it went.
+
+        What is written becomes kept with the transaction's end: at once where somebody waits for it
+        (``is_full_sync``) or an intention or an override is among it, else after ``COMMIT_SECONDS`` or
+        with ``commit``.
+        """
         if self.is_pausing or self._carried is None:
             return
-        batch: Batch | None = None
-        sentence: str | None = None
         try:
-            if self._store is None:
-                sentence = self._reopen()
+            self._reopen()
             batch = self._backlog.take()
-            if batch.items or (is_full_sync and self.synced < batch.last):
-                is_full = is_full_sync or is_urgent(batch)
-                self._write(batch, is_full_sync=is_full)
+            if batch.items:
+                self._write(batch)
+            if is_full_sync or self._is_urgent or self._is_late:
+                self._commit(is_full_sync=is_full_sync)
         except Exception as error:  # noqa: BLE001  nothing that a disk does may end the daemon
-            if batch is not None:
-                self._backlog.give_back(batch)
             self._fail(error)
+
+    def commit(self) -> None:
+        """End the transaction that is open, if any."""
+        if self._store is None or not self._store.is_writing:
             return
-        self._succeed(sentence)
-        self._trim()
+        try:
+            self._commit(is_full_sync=False)
+        except Exception as error:  # noqa: BLE001  as in flush
+            self._fail(error)
 
-    def _write(self, batch: Batch, *, is_full_sync: bool) -> None:
-        whole = batch
-        if self._is_known_lost:
-            whole = Batch(items=(Lost(at=self._clock.now()), *batch.items), last=batch.last)
-        self._opened().write(whole, at=self._clock.now(), is_full_sync=is_full_sync)
+    @property
+    def is_writing(self) -> bool:
+        """Whether something is written and waits for its transaction's end."""
+        return self._store is not None and self._store.is_writing
+
+    @property
+    def has_chores(self) -> bool:
+        """Whether something is left to do that nobody waits for."""
+        return self._store is not None and (self._trims_left > 0 or self._store.recorder.has_pieces)
+
+    def do_chore(self) -> None:
+        """Do a little of it: one piece of a checkpoint, or one step of what is too old."""
+        if self._store is None:
+            return
+        try:
+            if self._store.recorder.has_pieces:
+                self._store.write_piece()
+            elif self._trims_left > 0:
+                has_more = self._store.trim(self._retention, now=self._clock.now())
+                self._trims_left = self._trims_left - 1 if has_more else 0
+        except Exception as error:  # noqa: BLE001  as in flush
+            self._fail(error)
+
+    def _write(self, batch: Batch) -> None:
+        if not self._opened().is_writing:
+            self._began_at = self._clock.monotonic()
+        self._is_urgent |= any(
+            isinstance(one, Intended | Overridden | PoliciesInForce) for one in batch.items
+        )
+        self._is_sync_due |= not all(isinstance(one, Evaluated) for one in batch.items)
+        self._decisions += sum(
+            len(one.tick.decisions) for one in batch.items if isinstance(one, Evaluated)
+        )
+        self._written = batch.last
+        self._opened().write(batch.items, is_full_sync=self._is_sync_due)
+
+    @property
+    def _is_late(self) -> bool:
+        is_long = self._clock.monotonic() - self._began_at >= COMMIT_SECONDS
+        return self.is_writing and (is_long or self._decisions >= COMMIT_DECISIONS)
+
+    def _commit(self, *, is_full_sync: bool) -> None:
+        if not self.is_writing and self.synced >= self._written:
+            return
+        is_full = is_full_sync or self._is_sync_due or self._decisions >= SYNC_DECISIONS
+        self._opened().commit(self._clock.now(), is_full_sync=is_full)
         assert self._carried is not None  # noqa: S101  set when it was opened
-        self._carried.take_in(batch)
-        self._is_known_lost = False
-        self.kept = batch.last
-        if is_full_sync:
-            self.synced = batch.last
+        items = self._backlog.confirm()
+        self._carried.take_in(items)
+        self._trims_left = TRIMS_MAX if items else self._trims_left
+        self.kept = self._written
+        if is_full:
+            self.synced = self._written
+        self._is_urgent = self._is_sync_due = False
+        self._decisions = 0
+        self._succeed()
 
-    def _reopen(self) -> str:
+    def _reopen(self) -> None:
+        if self._store is not None:
+            return
         if not self._lock.acquire():
             raise sqlite3.OperationalError("database is locked by another trimtab")
         recollection, sentence = self._open_file()
         self._begin(recollection)
-        return sentence
-
-    def _trim(self) -> None:
-        try:
-            trim(self._opened().connection, self._retention, now=self._clock.now())
-        except Exception as error:  # noqa: BLE001  as in flush
-            self._fail(error)
+        self._succeed(sentence)
 
     # -- how it went ---------------------------------------------------------------------------
 
@@ -186,7 +251,7 @@ class Keeper:
         assert self._store is not None  # noqa: S101  called with the file open
         return self._store
 
-    def _succeed(self, sentence: str | None) -> None:
+    def _succeed(self, sentence: str | None = None) -> None:
         self._retry_at, self._pause_seconds = None, PAUSE_SECONDS_MIN
         if sentence is not None or self.status.mode is not JournalMode.DURABLE:
             self._say(JournalMode.DURABLE, sentence or f"everything is kept in {self._path}")
@@ -195,7 +260,9 @@ class Keeper:
     def _fail(self, error: Exception) -> None:
         fault = fault_of(error, self._path)
         self._drop_store()
-        self._is_known_lost = True
+        self._backlog.give_back()
+        self._is_urgent = self._is_sync_due = False
+        self._decisions = 0
         self._retry_at = self._clock.monotonic() + self._pause_seconds
         self._pause_seconds = min(PAUSE_SECONDS_MAX, 2 * self._pause_seconds)
         self.kind = fault.kind
@@ -244,9 +311,9 @@ def damaged_files(path: Path) -> list[Path]:
 
 
 def _carried(recollection: Recollection) -> Carried:
+    standing = Standing.of(recollection.memory, recollection.unfinished)
     intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
-    in_flight = {one.deployment: [one] for one in recollection.unfinished}
-    return Carried(intended, recollection.memory, in_flight)
+    return Carried(standing, intended)
 
 
 def _with_outlook(fault: Fault) -> str:

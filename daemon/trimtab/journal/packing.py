@@ -1,4 +1,8 @@
-"""Values of the core as few bytes: one line of JSON, deflated with a dictionary that knows our words."""
+"""Values of the core as bytes: JSON, deflated with a dictionary that knows our words where that pays.
+
+What is written for each decision stays as it is: deflating 400 bytes takes longer than writing them.
+A checksum is with all of it, as SQLite has none for what a row holds.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,22 @@ import zlib
 from typing import Any, TypeVar, cast
 
 from trimtab.journal.codec import UnknownWordError, decode, encode
+from trimtab.journal.rows import as_row, from_row
 
 FORMAT = b"\x01"
-"""First byte of every packed value: JSON, deflated with the dictionary below."""
+"""First byte of a packed value: JSON as in ``codec.py``, deflated with the dictionary below."""
+
+PLAIN_ROW = b"\x02"
+"""First byte of a value by position (``rows.py``): four bytes of CRC-32, and the JSON as it is."""
+
+DEFLATED_ROW = b"\x03"
+"""First byte of a value by position, deflated with the dictionary below."""
+
+PLAIN_BYTES_MAX = 4096
+"""Larger rows are deflated."""
+
+_FORMS = (FORMAT, PLAIN_ROW, DEFLATED_ROW)
+_CHECKSUM_END = 5
 
 Value = TypeVar("Value")
 
@@ -51,12 +68,21 @@ def pack(kind: type[Value] | Any, value: Value, *, level: int = 1) -> bytes:
     return compressed(as_text(kind, value).encode("ascii"), level=level)
 
 
+def pack_row(value: Any, *, is_deflated: bool = False) -> bytes:
+    """Return ``value`` by position, as bytes from which ``unpack`` restores it."""
+    plain = as_row(value).encode("ascii")
+    if is_deflated or len(plain) > PLAIN_BYTES_MAX:
+        return _deflated(DEFLATED_ROW, plain, level=1)
+    return PLAIN_ROW + zlib.crc32(plain).to_bytes(4, "big") + plain
+
+
 def unpack(kind: type[Value] | Any, packed: bytes) -> Value:
-    """Restore what ``pack`` gave.
+    """Restore what ``pack`` or ``pack_row`` gave.
 
     Raises ``UnknownWordError`` for what another version wrote and ``ValueError`` for damage.
     """
-    value: Value = from_text(kind, decompressed(packed).decode("ascii"))
+    text = decompressed(packed).decode("ascii")
+    value: Value = from_text(kind, text) if packed[:1] == FORMAT else from_row(kind, text)
     return value
 
 
@@ -75,14 +101,27 @@ def from_text(kind: type[Value] | Any, text: str) -> Value:
 
 def compressed(plain: bytes, *, level: int = 1) -> bytes:
     """Deflate; a checksum comes with it."""
+    return _deflated(FORMAT, plain, level=level)
+
+
+def _deflated(form: bytes, plain: bytes, *, level: int) -> bytes:
     deflate = zlib.compressobj(level, zdict=_DICTIONARY)
-    return FORMAT + deflate.compress(plain) + deflate.flush()
+    return form + deflate.compress(plain) + deflate.flush()
 
 
 def decompressed(packed: bytes) -> bytes:
-    """Undo ``compressed``. Raises ``ValueError`` for damage and ``UnknownWordError`` for a new form."""
-    if packed[:1] != FORMAT:
-        raise UnknownWordError(f"packed with form {packed[:1]!r}; this version reads {FORMAT!r}")
+    """Return the JSON that was packed.
+
+    Raises ``ValueError`` for damage and ``UnknownWordError`` for a new form.
+    """
+    form = packed[:1]
+    if form not in _FORMS:
+        raise UnknownWordError(f"packed with form {form!r}; this version reads {_FORMS!r}")
+    if form == PLAIN_ROW:
+        plain = packed[_CHECKSUM_END:]
+        if zlib.crc32(plain).to_bytes(4, "big") != packed[1:_CHECKSUM_END]:
+            raise ValueError("a packed value is damaged: its checksum is not that of its content")
+        return plain
     inflate = zlib.decompressobj(zdict=_DICTIONARY)
     try:
         plain = inflate.decompress(packed[1:]) + inflate.flush()

@@ -1,144 +1,162 @@
 """Entries into rows: what one entry means for every table, given what the entries before it meant.
 
-A recorder lives as long as its connection's transactions succeed: what it remembers of the rows that
-stand (fleet, memory, runs of decisions) is true of the file only then. After a failure another one
-starts from nothing and writes everything in full.
+A recorder lives as long as its connection's transactions succeed: how it thinks that the engine stands
+is what the file holds only then. After a failure another one begins with what is known to be kept.
+What many entries write again and again (memory, runs of decisions) waits until ``write_rows``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
-from trimtab.core.decision import Decision, Order, Outcome
-from trimtab.core.deployment import Deployment
-from trimtab.core.memory import DeploymentMemory, Memory
+from trimtab.core.decision import Order, Outcome
+from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override
-from trimtab.journal.backlog import Lost
+from trimtab.journal.checkpoints import BEGUN, CheckpointWriter, head_of
 from trimtab.journal.codec import encode, hints_of
-from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
-from trimtab.journal.packing import compressed, pack, unpack
+from trimtab.journal.columns import column
+from trimtab.journal.decision_runs import DecisionRuns
+from trimtab.journal.entries import Ended, Evaluated, Intended, Lost, Overridden, PoliciesInForce
+from trimtab.journal.packing import compressed, pack, pack_row, unpack
 from trimtab.journal.turns import turn_as_document
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from trimtab.core.decision import Event
-    from trimtab.journal.entries import Entry
+    from trimtab.journal.entries import Item
+    from trimtab.journal.standing import Standing
 
-CHECKPOINT_TURNS = 240
-"""Every so many turns the whole memory is written as an entry: an hour of ticks. Replays start there."""
+CHECKPOINT_SECONDS = 3600.0
+"""How often all that an engine holds is written as an entry: replays start there."""
 
-_MEMORY_FIELDS = tuple(one.name for one in fields(Memory) if one.name != "deployments")
+CHECKPOINT_TURNS = 20_000
+"""Turns after which it is written sooner: some minutes of a fleet that is never quiet."""
+
+ROWS_WAITING_MAX = 512
+"""Deployments whose rows wait at most: what they take (5 ms) is added to the wait for an intention."""
+
+_MEMORY_FIELDS = ("overrides", "lead_times")
 _MEMORY_HINTS = hints_of(Memory)
 _POLICY_FIELDS = tuple(
     one.name for one in fields(PoliciesInForce) if one.name not in ("documents", "at")
 )
 _POLICY_HINTS = hints_of(PoliciesInForce)
 
-RunKey: TypeAlias = tuple[object, ...]
 
-
-@dataclass(slots=True)
-class _Run:
-    """The last row of a deployment's decisions, which equal decisions extend."""
-
-    id: int
-    key: RunKey
-    evaluations: int = 1
-
-
-@dataclass(slots=True)
 class Recorder:
-    """Writes entries inside a transaction of somebody else's. Raises ``sqlite3.Error``."""
+    """Writes entries inside a transaction of somebody else's. Raises ``sqlite3.Error``.
 
-    connection: sqlite3.Connection
-    seq: int
-    in_flight: dict[str, list[Order]] = field(default_factory=dict)
-    """Orders of ticks whose end was not told: what an engine holds as in flight."""
+    ``standing`` is how the engine stood when the file was last right, and is followed from there.
+    """
 
-    is_memory_known: bool = False
-    turns_to_checkpoint: int = 0
-    _fleet: Mapping[str, Deployment] = field(default_factory=dict)
-    _memory: Memory = field(default_factory=Memory)
-    _runs: dict[str, _Run] = field(default_factory=dict)
+    def __init__(self, connection: sqlite3.Connection, seq: int, standing: Standing) -> None:
+        self.connection = connection
+        self.standing = standing
+        self._seq = seq
+        self._runs = DecisionRuns(connection)
+        self._changed: dict[str, None] = {}
+        self._changed_fields: set[str] = set()
+        self._checkpoint: CheckpointWriter | None = None
+        self._checkpoint_at = 0.0
+        self._turns = 0
 
-    def begin(self, at: float, memory: Memory, resumed: Iterable[Order]) -> None:
-        """Write that a run begins with ``memory`` and takes over ``resumed``."""
-        self.in_flight = {}
-        for order in resumed:
-            self.in_flight.setdefault(order.deployment, []).append(order)
-        self.keep_memory(memory)
-        self._checkpoint(at, memory, "start")
+    def begin(self, at: float) -> None:
+        """Write that a run begins as things stand."""
+        self._begin_checkpoint(at, "start")
+        self.finish_checkpoint()
 
-    def write(self, entry: Entry | Lost) -> None:
+    def begin_again(self, at: float) -> None:
+        """Write how things stand, whatever the file says: after a failure nobody knows what that is."""
+        self.connection.execute("DELETE FROM memory")
+        self.connection.execute("DELETE FROM memory_fields")
+        self._changed = dict.fromkeys(self.standing.memory)
+        self._changed_fields = set(_MEMORY_FIELDS)
+        self.write_rows()
+        self._break_off(at, Lost(at=at))
+        self.finish_checkpoint()
+
+    def write(self, item: Item) -> None:
         """Write one entry."""
-        if isinstance(entry, Evaluated):
-            self._evaluated(entry)
-        elif isinstance(entry, Ended):
-            self._ended(entry)
-        elif isinstance(entry, Intended):
-            self._intended(entry)
-        elif isinstance(entry, Overridden):
-            self._overridden(entry)
-        elif isinstance(entry, Lost):
-            self.lose(entry)
-        elif isinstance(entry, PoliciesInForce):
-            self._policies(entry)
+        if isinstance(item, Evaluated):
+            self._evaluated(item)
+        elif isinstance(item, Ended):
+            self._ended(item)
+        elif isinstance(item, Intended):
+            self._intended(item)
+        elif isinstance(item, Overridden):
+            self._overridden(item)
+        elif isinstance(item, Lost):
+            self._lost(item)
+        elif isinstance(item, PoliciesInForce):
+            self._policies(item)
         else:
-            assert_never(entry)
-
-    def lose(self, lost: Lost) -> None:
-        """Write that turns are missing here: what is said of them, and where replays stop trusting.
-
-        ``Lost()`` says that none is, and that the next turn's fleet is written in full.
-        """
-        self._fleet = {}
-        self._entry(lost.at, "gap", {"turns": lost.turns})
-        self._events(lost.events)
-        for order in lost.orders.values():
-            self.in_flight.setdefault(order.deployment, []).append(order)
-        self.turns_to_checkpoint = 0
+            assert_never(item)
+        if len(self._changed) >= ROWS_WAITING_MAX:
+            self.write_rows()
 
     # -- what the engine was told --------------------------------------------------------------
 
     def _evaluated(self, entry: Evaluated) -> None:
-        self._entry(entry.at, "turn", turn_as_document(entry, self._fleet))
-        self._fleet = entry.fleet
-        for order in entry.tick.orders:
-            self.in_flight.setdefault(order.deployment, []).append(order)
-        self._decisions(entry.tick.decisions)
+        self._entry(entry.at, "turn", turn_as_document(entry, self.standing.fleet))
+        self._runs.take_in(entry.tick.decisions, self._seq)
         self._events(entry.tick.events)
-        self.keep_memory(entry.memory)
-        self.turns_to_checkpoint -= 1
-        if self.turns_to_checkpoint < 0:
-            self._checkpoint(entry.at, entry.memory, "checkpoint")
+        self._follow(entry)
+        self._turns += 1
+        since = entry.at - self._checkpoint_at
+        # Below 0 where the clock was set back.
+        is_due = self._turns >= CHECKPOINT_TURNS or not 0 <= since < CHECKPOINT_SECONDS
+        if is_due and self._checkpoint is None:
+            self._begin_checkpoint(entry.at, "checkpoint")
+
+    def _lost(self, lost: Lost) -> None:
+        self._follow(lost)
+        self._events(lost.events)
+        self._break_off(lost.at, lost)
+
+    def _break_off(self, at: float, lost: Lost) -> None:
+        """Write that replays stop trusting here, and from what they can begin again."""
+        gap = {"turns": lost.turns, "others": lost.others, "is_break": True}
+        self._entry(at, "gap", gap)
+        self._begin_checkpoint(at, "checkpoint")
+
+    def _follow(self, item: Evaluated | Ended | Overridden | Lost) -> None:
+        """Note which rows are no longer right."""
+        if isinstance(item, Evaluated | Lost):
+            changes = item.memory_changes
+            for name in _MEMORY_FIELDS:
+                value = getattr(item, name)
+                if value is not None and value != getattr(self.standing, name):
+                    self._changed_fields.add(name)
+        elif isinstance(item, Ended):
+            changes = item.memory_changes
+        else:
+            changes = {}
+            if item.overrides is not None:
+                self._changed_fields.add("overrides")
+        self._changed |= dict.fromkeys(changes)
+        self.standing.take_in(item)
 
     def _events(self, events: Iterable[Event]) -> None:
-        self.connection.executemany(
-            "INSERT INTO events (deployment, at, kind, sentence, before, after) VALUES (?,?,?,?,?,?)",
-            [
-                tuple(
-                    map(
-                        _column,
-                        (one.deployment, one.at, one.kind, one.sentence, one.before, one.after),
-                    )
-                )
-                for one in events
-            ],
-        )
+        rows = [
+            tuple(map(column, (e.deployment, e.at, e.kind, e.sentence, e.before, e.after)))
+            for e in events
+        ]
+        if rows:
+            self.connection.executemany(
+                "INSERT INTO events (deployment, at, kind, sentence, before, after) "
+                "VALUES (?,?,?,?,?,?)",
+                rows,
+            )
 
     def _ended(self, entry: Ended) -> None:
-        outcome = entry.outcome
-        self._entry(outcome.at, "ended", encode(Outcome, outcome))
-        waiting = self.in_flight.get(outcome.order.deployment, [])
-        if outcome.order in waiting:
-            waiting.remove(outcome.order)
-        self.finish(outcome)
-        self.keep_memory(entry.memory)
+        self._entry(entry.outcome.at, "ended", encode(Outcome, entry.outcome))
+        self.finish(entry.outcome)
+        self._follow(entry)
 
     def finish(self, outcome: Outcome) -> None:
         """Close the row of the write that ``outcome`` ends; one that was never sent has none."""
@@ -148,8 +166,8 @@ class Recorder:
                 (
                     outcome.at,
                     outcome.status.value,
-                    _column(outcome.error_kind),
-                    _column(outcome.sentence),
+                    column(outcome.error_kind),
+                    column(outcome.sentence),
                     row,
                 )
                 for row in self._unfinished_rows(outcome.order)
@@ -159,7 +177,7 @@ class Recorder:
     def _unfinished_rows(self, order: Order) -> list[int]:
         rows = self.connection.execute(
             "SELECT id, order_body FROM writes WHERE ended_at IS NULL AND deployment = ?",
-            (_column(order.deployment),),
+            (column(order.deployment),),
         )
         standing: list[tuple[int, Order]] = [(row, unpack(Order, body)) for row, body in rows]
         return [row for row, one in standing if one == order]
@@ -174,28 +192,25 @@ class Recorder:
             return
         self.connection.execute(
             "INSERT INTO writes (deployment, intended_at, order_body) VALUES (?, ?, ?)",
-            (_column(entry.order.deployment), entry.at, pack(Order, entry.order)),
+            (column(entry.order.deployment), entry.at, pack(Order, entry.order)),
         )
 
     def _overridden(self, entry: Overridden) -> None:
         given = entry.given
-        self._entry(
-            entry.at,
-            "overridden",
-            {
-                "at": entry.at,
-                "given": None if given is None else encode(Override, given),
-                "lifted": list(entry.lifted),
-                "by": entry.by,
-                "reason": entry.reason,
-            },
-        )
+        document = {
+            "at": entry.at,
+            "given": None if given is None else encode(Override, given),
+            "lifted": list(entry.lifted),
+            "by": entry.by,
+            "reason": entry.reason,
+        }
+        self._entry(entry.at, "overridden", document)
         if given is not None:
             self.connection.execute(
                 "INSERT INTO overrides (override, deployment, given_at, until, body) VALUES (?,?,?,?,?)",
                 (
-                    _column(given.id),
-                    _column(given.deployment),
+                    column(given.id),
+                    column(given.deployment),
                     entry.at,
                     given.until,
                     pack(Override, given),
@@ -204,21 +219,15 @@ class Recorder:
         self.connection.executemany(
             "UPDATE overrides SET lifted_at = ?, lifted_by = ?, lifted_reason = ? "
             "WHERE override = ? AND lifted_at IS NULL",
-            [
-                (entry.at, _column(entry.by), _column(entry.reason), _column(one))
-                for one in entry.lifted
-            ],
+            [(entry.at, column(entry.by), column(entry.reason), column(o)) for o in entry.lifted],
         )
-        if entry.memory is not None:
-            self.keep_memory(entry.memory)
+        self._follow(entry)
 
     def _policies(self, entry: PoliciesInForce) -> None:
-        seq = self._entry(
-            entry.at,
-            "policies",
-            {"at": entry.at}
-            | {name: encode(_POLICY_HINTS[name], getattr(entry, name)) for name in _POLICY_FIELDS},
-        )
+        document = {"at": entry.at} | {
+            name: encode(_POLICY_HINTS[name], getattr(entry, name)) for name in _POLICY_FIELDS
+        }
+        seq = self._entry(entry.at, "policies", document)
         for position, (path, text) in enumerate(entry.documents.items()):
             plain = json.dumps(text).encode("ascii")
             digest = blake2b(plain, digest_size=16).digest()
@@ -231,119 +240,60 @@ class Recorder:
                 (seq, position, json.dumps(path), digest),
             )
 
-    # -- what came of it -----------------------------------------------------------------------
+    # -- rows that wait ------------------------------------------------------------------------
 
-    def _decisions(self, decisions: Iterable[Decision]) -> None:
-        extended = []
-        for one in decisions:
-            key = _run_key(one)
-            run = self._runs.get(one.deployment)
-            if run is None or run.key != key:
-                self._runs[one.deployment] = _Run(self._first_of_run(one), key)
-                continue
-            run.evaluations += 1
-            extended.append((one.at, self.seq, run.evaluations, run.id))
-        self.connection.executemany(
-            "UPDATE decision_runs SET until = ?, last_seq = ?, evaluations = ? WHERE id = ?",
-            extended,
-        )
-
-    def _first_of_run(self, one: Decision) -> int:
-        row = self.connection.execute(
-            "INSERT INTO decisions (deployment, policy, since, first_seq, verdict, reason, current, "
-            "desired, wanted, sentence, body) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                _column(one.deployment),
-                _column(one.policy),
-                one.at,
-                self.seq,
-                str(one.verdict),
-                one.verdict.reason.value,
-                _column(one.current),
-                _column(one.desired),
-                _column(one.wanted),
-                _column(one.sentence),
-                pack(Decision, one),
-            ),
-        ).lastrowid
-        assert row is not None  # noqa: S101  an INSERT has one
-        self.connection.execute(
-            "INSERT INTO decision_runs (id, until, last_seq, evaluations) VALUES (?, ?, ?, 1)",
-            (row, one.at, self.seq),
-        )
-        return row
-
-    # -- memory --------------------------------------------------------------------------------
-
-    def keep_memory(self, memory: Memory) -> None:
-        """Write what differs from the rows that stand, by identity; everything if they are unknown."""
-        before = self._memory
-        if not self.is_memory_known:
-            self.connection.execute("DELETE FROM memory")
-            self.connection.execute("DELETE FROM memory_fields")
-            before = Memory()
-        old = before.deployments
-        if memory.deployments is not old:
-            gone = [(json.dumps(name),) for name in old if name not in memory.deployments]
-            self.connection.executemany("DELETE FROM memory WHERE deployment = ?", gone)
+    def write_rows(self) -> None:
+        """Bring the rows of memory and decisions up to the last entry."""
+        memory = self.standing.memory
+        if self._changed:
+            kept, gone = [], []
+            for name in self._changed:
+                one = memory.get(name)
+                if one is None:
+                    gone.append((json.dumps(name),))
+                    self._runs.forget(name)
+                else:
+                    kept.append((json.dumps(name), pack_row(one)))
             self.connection.executemany(
-                "INSERT OR REPLACE INTO memory (deployment, body) VALUES (?, ?)",
-                [
-                    (json.dumps(name), pack(DeploymentMemory, one))
-                    for name, one in memory.deployments.items()
-                    if old.get(name) is not one
-                ],
+                "INSERT OR REPLACE INTO memory (deployment, body) VALUES (?, ?)", kept
             )
-        for name in _MEMORY_FIELDS:
-            value = getattr(memory, name)
-            if not self.is_memory_known or getattr(before, name) != value:
-                self.connection.execute(
-                    "INSERT OR REPLACE INTO memory_fields (field, body) VALUES (?, ?)",
-                    (name, pack(_MEMORY_HINTS[name], value)),
-                )
-        self._memory, self.is_memory_known = memory, True
+            if gone:
+                self.connection.executemany("DELETE FROM memory WHERE deployment = ?", gone)
+        for name in sorted(self._changed_fields):
+            self.connection.execute(
+                "INSERT OR REPLACE INTO memory_fields (field, body) VALUES (?, ?)",
+                (name, pack(_MEMORY_HINTS[name], getattr(self.standing, name))),
+            )
+        self._changed, self._changed_fields = {}, set()
+        self._runs.write(self.connection)
 
-    def _checkpoint(self, at: float, memory: Memory, kind: str) -> None:
-        resumed = [order for orders in self.in_flight.values() for order in orders]
-        self._entry(
-            at,
-            kind,
-            {
-                "memory": encode(Memory, memory),
-                "fleet": {name: encode(Deployment, one) for name, one in self._fleet.items()},
-                "in_flight": [encode(Order, order) for order in resumed],
-            },
-        )
-        self.turns_to_checkpoint = CHECKPOINT_TURNS
+    # -- checkpoints ---------------------------------------------------------------------------
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether a checkpoint is not whole yet."""
+        return self._checkpoint is not None
+
+    def write_piece(self) -> None:
+        """Write one more piece of a checkpoint that is not whole."""
+        if self._checkpoint is not None and self._checkpoint.write_piece(self.connection):
+            self._checkpoint = None
+
+    def finish_checkpoint(self) -> None:
+        """Write all of its pieces."""
+        while self._checkpoint is not None:
+            self.write_piece()
+
+    def _begin_checkpoint(self, at: float, kind: str) -> None:
+        seq = self._entry(at, BEGUN, head_of(self.standing))
+        self._checkpoint = CheckpointWriter(seq, kind, self.standing)
+        self._checkpoint_at, self._turns = at, 0
 
     def _entry(self, at: float, kind: str, document: dict[str, Any]) -> int:
-        self.seq += 1
+        self._seq += 1
         body = compressed(json.dumps(document, separators=(",", ":")).encode("ascii"))
         self.connection.execute(
             "INSERT INTO entries (seq, at, kind, body) VALUES (?, ?, ?, ?)",
-            (self.seq, at, kind, body),
+            (self._seq, at, kind, body),
         )
-        return self.seq
-
-
-def _run_key(one: Decision) -> RunKey:
-    return (
-        one.policy,
-        one.mode,
-        type(one.verdict),
-        one.verdict.reason,
-        one.current,
-        one.desired,
-        one.wanted,
-        one.bounds,
-        one.rule,
-    )
-
-
-def _column(value: Any) -> Any:
-    """What an SQLite column can hold: no lone surrogates, integers of 64 bits."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, int):
-        return max(-(2**63), min(2**63 - 1, value))
-    return value
+        return self._seq

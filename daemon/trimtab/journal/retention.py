@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-ENTRIES_PER_STEP = 500
-"""Entries deleted in one transaction, so that no lock is held for long."""
+ENTRIES_PER_STEP = 250
+"""Entries deleted in one step: a few milliseconds, in which nothing is kept."""
 
-STEPS_MAX = 8
-"""Steps after one write; the next write goes on."""
+ROWS_PER_STEP = 2000
+"""Rows of each other table looked at, oldest first, in one step: more than come with its entries."""
 
-PAGES_PER_STEP = 2000
+PAGES_PER_STEP = 500
 """Pages given back to the file system in one step."""
 
 
@@ -26,76 +26,97 @@ class Retention:
     size_bytes: int = 1024**3
 
 
-def trim(connection: sqlite3.Connection, retention: Retention, *, now: float) -> int:
-    """Delete what is too old or too much, a few steps at most; return the entries deleted.
+def horizon_of(connection: sqlite3.Connection, retention: Retention, *, now: float) -> int | None:
+    """Return the first entry that stays after the next step; ``None`` when nothing has to go.
 
-    Kept whatever their age: the memory, writes that are not ended, overrides in force, the policies
-    in force at the oldest entry left, and their texts. Raises ``sqlite3.Error``.
+    What is too old goes as far as the last checkpoint of that age: without one, what is younger
+    could not be replayed. What is too much goes in any case. Raises ``sqlite3.Error``.
     """
-    deleted = 0
-    for _ in range(STEPS_MAX):
-        horizon = _horizon(connection, retention, now)
-        if horizon is None:
-            break
-        deleted += _delete_before(connection, horizon, now)
-    return deleted
+    row = connection.execute(
+        "SELECT seq FROM entries WHERE kind != 'policies' ORDER BY seq LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    (first,) = row
+    (last,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
+    step: int = min(first + ENTRIES_PER_STEP, last)
+    if used_bytes(connection) > retention.size_bytes:
+        return step if step > first else None
+    limit = now - retention.age_seconds
+    (horizon,) = connection.execute(
+        "SELECT seq FROM entries WHERE kind IN ('start', 'checkpoint') AND at <= ? "
+        "ORDER BY seq DESC LIMIT 1",
+        (limit,),
+    ).fetchone() or (None,)
+    if horizon is None or horizon <= first:
+        return None
+    return min(step, int(horizon))
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
     """What the content takes, without pages that are free."""
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    return int((pages - free) * size)
+    return (_pages(connection) - _free_pages(connection)) * _page_bytes(connection)
 
 
-def _horizon(connection: sqlite3.Connection, retention: Retention, now: float) -> int | None:
-    """The first entry that stays after the next step; ``None`` when nothing has to go."""
-    row = connection.execute("SELECT seq, at FROM entries ORDER BY seq LIMIT 1").fetchone()
-    if row is None:
-        return None
-    first, at = row
-    is_too_old = at < now - retention.age_seconds
-    is_too_much = used_bytes(connection) > retention.size_bytes
-    if not (is_too_old or is_too_much):
-        return None
-    (last,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
-    step = min(first + ENTRIES_PER_STEP, last)
-    if is_too_much:
-        return int(step) if step > first else None
-    (young,) = connection.execute(
-        "SELECT min(seq) FROM (SELECT seq, at FROM entries WHERE seq <= ? ORDER BY seq) WHERE at >= ?",
-        (step, now - retention.age_seconds),
-    ).fetchone()
-    horizon = step if young is None else young
-    return int(horizon) if horizon > first else None
+def delete_before(
+    connection: sqlite3.Connection, horizon: int, retention: Retention, *, now: float
+) -> None:
+    """Delete the entries before ``horizon``, and rows as old. Raises ``sqlite3.Error``.
 
-
-def _delete_before(connection: sqlite3.Connection, horizon: int, now: float) -> int:
-    connection.execute("BEGIN IMMEDIATE")
-    (since,) = connection.execute("SELECT at FROM entries WHERE seq = ?", (horizon,)).fetchone()
+    Kept whatever their age: the memory, writes that are not ended, overrides in force, the policies
+    in force at the oldest entry left, and their texts.
+    """
+    (since,) = connection.execute("SELECT at FROM entries WHERE seq >= ?", (horizon,)).fetchone()
     (policies,) = connection.execute(
         "SELECT max(seq) FROM entries WHERE kind = 'policies' AND seq <= ?", (horizon,)
     ).fetchone()
-    deleted = connection.execute(
-        "DELETE FROM entries WHERE seq < ? AND seq IS NOT ?", (horizon, policies)
-    ).rowcount
-    connection.execute(
-        "DELETE FROM policy_documents WHERE seq < ? AND seq IS NOT ?", (horizon, policies)
-    )
-    connection.execute(
-        "DELETE FROM policy_texts WHERE hash NOT IN (SELECT hash FROM policy_documents)"
-    )
-    connection.execute(
-        "DELETE FROM decisions WHERE id IN (SELECT id FROM decision_runs WHERE last_seq < ?)",
-        (horizon,),
-    )
-    connection.execute("DELETE FROM decision_runs WHERE last_seq < ?", (horizon,))
-    connection.execute("DELETE FROM writes WHERE ended_at < ?", (since,))
-    connection.execute("DELETE FROM events WHERE at < ?", (since,))
+    connection.execute("DELETE FROM entries WHERE seq < ? AND seq IS NOT ?", (horizon, policies))
+    connection.execute("DELETE FROM checkpoint_pieces WHERE seq < ?", (horizon,))
+    _delete_policies(connection, horizon, policies)
+    _delete_runs(connection, horizon)
+    for table, time, condition in (
+        ("writes", "ended_at", "ended_at IS NOT NULL"),
+        ("events", "at", "TRUE"),
+    ):
+        connection.execute(
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM (SELECT id, {time} FROM {table} "  # noqa: S608  names of ours
+            f"WHERE {condition} ORDER BY id LIMIT {ROWS_PER_STEP}) WHERE {time} < ?)",
+            (since,),
+        )
     connection.execute(
         "DELETE FROM overrides WHERE min(until, coalesce(lifted_at, until)) < ?", (min(since, now),)
     )
-    connection.execute("COMMIT")
-    connection.execute(f"PRAGMA incremental_vacuum({PAGES_PER_STEP})").fetchall()
-    return int(deleted)
+    if _pages(connection) * _page_bytes(connection) > retention.size_bytes:
+        connection.execute(f"PRAGMA incremental_vacuum({PAGES_PER_STEP})").fetchall()
+
+
+def _delete_policies(connection: sqlite3.Connection, horizon: int, standing: int | None) -> None:
+    gone = connection.execute(
+        "DELETE FROM policy_documents WHERE seq < ? AND seq IS NOT ?", (horizon, standing)
+    ).rowcount
+    if gone:
+        connection.execute(
+            "DELETE FROM policy_texts WHERE hash NOT IN (SELECT hash FROM policy_documents)"
+        )
+
+
+def _delete_runs(connection: sqlite3.Connection, horizon: int) -> None:
+    """A run that goes on is kept, however old it is; an index finds those that are over."""
+    ids = connection.execute(
+        "SELECT id FROM decision_runs WHERE is_over AND last_seq < ? ORDER BY last_seq LIMIT ?",
+        (horizon, ROWS_PER_STEP * 4),
+    ).fetchall()
+    connection.executemany("DELETE FROM decisions WHERE id = ?", ids)
+    connection.executemany("DELETE FROM decision_runs WHERE id = ?", ids)
+
+
+def _pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_count").fetchone()[0])
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _page_bytes(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_size").fetchone()[0])

@@ -2,7 +2,7 @@
 
 ``entries`` is the sequence of everything that the engine was told; it alone is needed for a replay.
 ``decisions``, ``writes``, ``events`` and ``overrides`` say the same again in columns, for people who
-ask; ``memory`` and ``memory_fields`` are the memory as of the last entry, for the next start.
+ask; ``checkpoint_pieces`` hold what is large of the checkpoints among the entries; ``memory`` and ``memory_fields`` are the memory as of the last entry, for the next start.
 """
 
 from __future__ import annotations
@@ -108,7 +108,20 @@ CREATE TABLE facts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FORMAT_1,)
+_FORMAT_2 = """
+CREATE TABLE checkpoint_pieces (
+    seq INTEGER NOT NULL,
+    piece INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (seq, piece)
+) WITHOUT ROWID;
+ALTER TABLE decision_runs ADD COLUMN is_over INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX decision_runs_over ON decision_runs (last_seq) WHERE is_over;
+CREATE INDEX decision_runs_open ON decision_runs (id) WHERE NOT is_over;
+"""
+"""Values by position in ``memory``, ``decisions`` and checkpoints; checkpoints in pieces."""
+
+MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2)
 """Statement lists; number n (from 1) turns format n - 1 into format n. Never edited once released."""
 
 

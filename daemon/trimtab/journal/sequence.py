@@ -7,33 +7,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trimtab.core.decision import Order, Outcome
-from trimtab.core.deployment import Deployment
-from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override
+from trimtab.journal.checkpoints import BEGUN, Checkpoint, read_checkpoint
 from trimtab.journal.codec import decode, hints_of
 from trimtab.journal.entries import PoliciesInForce
 from trimtab.journal.packing import decompressed
-from trimtab.journal.turns import Turn, turn_from_document
+from trimtab.journal.turns import Turn, read_turn
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """All that an engine held. ``is_start``: a process began with it; its policies follow."""
-
-    memory: Memory
-    in_flight: tuple[Order, ...]
-    is_start: bool
+    from trimtab.core.deployment import Deployment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Something went wrong here; ``turns`` are missing. With 0 the sequence goes on unbroken."""
+    """Something went wrong here; ``turns`` and ``others`` are missing.
 
-    turns: int
+    With ``is_break`` an engine can go on only from the checkpoint that follows.
+    """
+
+    turns: int = 0
+    others: int = 0
+    is_break: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +68,8 @@ def read_sequence(
     """Yield the entries from the last checkpoint at or before ``since`` on (``None``: the oldest).
 
     Policies in force at that point come first. What stands before the oldest checkpoint cannot be
-    made sense of, and is left out. Raises ``ValueError`` for what cannot be read.
+    made sense of, and is left out; so are turns after a gap until a checkpoint is whole again: each is
+    a ``Gap``. Raises ``ValueError`` for what cannot be read.
     """
     start = _first_checkpoint(connection, since)
     if start is None:
@@ -81,19 +79,21 @@ def read_sequence(
         "(SELECT max(seq) FROM entries WHERE kind = 'policies' AND seq < ?) ORDER BY seq",
         (start, start),
     )
-    fleet: Mapping[str, Deployment] = {}
+    fleet: dict[str, Deployment] | None = {}
     for seq, at, kind, body in rows:
+        if kind == BEGUN:
+            continue  # the process ended, or is writing it: what came before goes on
         document = json.loads(decompressed(body))
+        what: What
         if kind == "turn":
-            turn = turn_from_document(document, fleet)
-            what: What = turn
-            fleet = turn.fleet
+            what = Gap(turns=1) if fleet is None else read_turn(document, fleet)
         else:
             what = _READERS[kind](document, connection, seq)
-            if kind == "gap":
-                fleet = {}
-            elif kind in ("start", "checkpoint"):
-                fleet = {name: decode(Deployment, one) for name, one in document["fleet"].items()}
+        if isinstance(what, Checkpoint):
+            fleet = dict(what.fleet)
+        elif kind == "gap":
+            # Earlier versions wrote the whole fleet with the next turn; now a checkpoint follows.
+            fleet = None if "is_break" in document else {}
         yield Recorded(seq=seq, at=at, what=what)
 
 
@@ -107,24 +107,21 @@ def _first_checkpoint(connection: sqlite3.Connection, since: float | None) -> in
     return None if found is None else int(found)
 
 
-def _start(document: Any, _connection: sqlite3.Connection, _seq: int) -> Checkpoint:
-    return _checkpoint_from(document, is_start=True)
+def _start(document: Any, connection: sqlite3.Connection, seq: int) -> Checkpoint:
+    return read_checkpoint(connection, seq, document, is_start=True)
 
 
-def _checkpoint(document: Any, _connection: sqlite3.Connection, _seq: int) -> Checkpoint:
-    return _checkpoint_from(document, is_start=False)
-
-
-def _checkpoint_from(document: Any, *, is_start: bool) -> Checkpoint:
-    return Checkpoint(
-        memory=decode(Memory, document["memory"]),
-        in_flight=tuple(decode(Order, one) for one in document["in_flight"]),
-        is_start=is_start,
-    )
+def _checkpoint(document: Any, connection: sqlite3.Connection, seq: int) -> Checkpoint:
+    return read_checkpoint(connection, seq, document, is_start=False)
 
 
 def _gap(document: Any, _connection: sqlite3.Connection, _seq: int) -> Gap:
-    return Gap(turns=document["turns"])
+    turns = document["turns"]
+    return Gap(
+        turns=turns,
+        others=document.get("others", 0),
+        is_break=document.get("is_break", turns > 0),
+    )
 
 
 def _ended(document: Any, _connection: sqlite3.Connection, _seq: int) -> Outcome:

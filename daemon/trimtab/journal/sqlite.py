@@ -1,9 +1,9 @@
 """The journal in a file: SQLite with a write-ahead log, written by one thread.
 
-``note`` only appends to a queue. The worker takes everything that waits, in the order noted, into one
-transaction. Intentions, outcomes, overrides and policies are synced to the disk before ``settle``
-returns; turns alone are committed without a sync, as a loss of power then costs the last few and
-damages nothing (docs/decisions/0007).
+``note`` only appends to a queue. The worker writes what waits, in the order noted, into one transaction
+that stays open for half a second at most; ``settle`` ends it and syncs it to the disk, as do intentions,
+overrides and policies by themselves. So much a killed process may lose, and of that only the newest. A
+loss of power may cost a little more of what nobody settled, and damages nothing (docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ Answer = TypeVar("Answer")
 class SqliteJournal:
     """A ``Journal`` in the file ``path``.
 
-    ``worker`` runs the work (a thread of its own by default), ``connect`` opens SQLite files; both
-    are there for simulations, which run the work in virtual time on a disk that fails on purpose.
+    ``worker`` runs the work (a thread of its own by default), ``backlog`` bounds what waits for it,
+    ``connect`` opens SQLite files. All are there for simulations, which run the work in virtual time on
+    a disk that fails on purpose.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class SqliteJournal:
         clock: Clock,
         *,
         worker: Worker | None = None,
+        backlog: Backlog | None = None,
         retention: Retention | None = None,
         connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
     ) -> None:
         self._clock = clock
         self._worker: Worker = ThreadWorker() if worker is None else worker
-        self._backlog = Backlog()
+        self._backlog = Backlog() if backlog is None else backlog
         self._keeper = Keeper(
             Path(path),
             clock,
@@ -62,6 +64,7 @@ class SqliteJournal:
             connect=connect,
         )
         self._is_scheduled = threading.Event()
+        self._has_chore = threading.Event()
         self._is_open = False
         self._is_closed = False
 
@@ -122,6 +125,26 @@ class SqliteJournal:
     def _flush(self) -> None:
         self._is_scheduled.clear()
         self._keeper.flush()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Do what nobody waits for in small jobs, between which others get their turn."""
+        if self._is_closed:
+            return
+        if self._keeper.has_chores and not self._has_chore.is_set():
+            self._has_chore.set()
+            self._worker.submit(self._do_chore)
+        if self._keeper.is_writing:
+            self._worker.submit_for_lull(self._commit)
+
+    def _do_chore(self) -> None:
+        self._has_chore.clear()
+        self._keeper.do_chore()
+        self._go_on()
+
+    def _commit(self) -> None:
+        self._keeper.commit()
+        self._go_on()
 
     async def _work(self, job: Callable[[], Answer]) -> Answer:
         """Run ``job`` in the worker and return what it does; a cancelled caller leaves it running."""

@@ -16,24 +16,30 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Order, Outcome, WriteStatus
 from trimtab.core.memory import DeploymentMemory, Memory
-from trimtab.journal.backlog import Lost
 from trimtab.journal.codec import UnknownWordError, hints_of
-from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
+from trimtab.journal.entries import Ended, Intended, PoliciesInForce
 from trimtab.journal.faults import DamagedFileError, ForeignFileError
 from trimtab.journal.packing import unpack
 from trimtab.journal.port import Recollection
 from trimtab.journal.recorder import Recorder
+from trimtab.journal.retention import delete_before, horizon_of
 from trimtab.journal.schema import check_format, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from trimtab.journal.backlog import Batch
+    from trimtab.journal.entries import Item
+    from trimtab.journal.retention import Retention
+    from trimtab.journal.standing import Standing
 
 BUSY_TIMEOUT_SECONDS = 2.0
 """How long a write waits for somebody else's lock inside the file."""
 
-WAL_BYTES_MAX = 16 * 1024 * 1024
+WAL_PAGES = 4096
+"""Pages after which the log is moved into the file: rows of memory are written again and again, and reach
+the file once for many times."""
+
+WAL_BYTES_MAX = 32 * 1024 * 1024
 """To what the write-ahead log is cut back once its content is in the file."""
 
 
@@ -41,38 +47,33 @@ WAL_BYTES_MAX = 16 * 1024 * 1024
 class Carried:
     """What must outlive a file that is lost: it is written into the next one first.
 
-    ``intended`` are the writes that are not ended, ``in_flight`` the orders that the engine holds (sent
-    or not), ``policies`` those in force.
+    ``standing`` is how the engine stands as of the last entry that is kept, ``intended`` are the writes
+    that are not ended, ``policies`` those in force.
     """
 
+    standing: Standing
     intended: list[Intended]
-    memory: Memory
-    in_flight: dict[str, list[Order]]
     policies: PoliciesInForce | None = None
 
-    def take_in(self, batch: Batch) -> None:
+    def take_in(self, items: Iterable[Item]) -> None:
         """Follow what became durable."""
-        for one in batch.items:
+        for one in items:
+            self.standing.take_in(one)
             if isinstance(one, Intended):
                 self.intended.append(one)
             elif isinstance(one, Ended):
                 self.intended = [each for each in self.intended if each.order != one.outcome.order]
-                self.in_flight.pop(one.outcome.order.deployment, None)
             elif isinstance(one, PoliciesInForce):
                 self.policies = one
-            elif isinstance(one, Evaluated):
-                self.in_flight |= {order.deployment: [order] for order in one.tick.orders}
-            elif isinstance(one, Lost):
-                self.in_flight |= {name: [order] for name, order in one.orders.items()}
-            if isinstance(one, Evaluated | Ended | Overridden) and one.memory is not None:
-                self.memory = one.memory
 
 
 class Store:
-    """One open journal file."""
+    """One open journal file, and at most one open transaction."""
 
     def __init__(self, path: Path, *, connect: Callable[..., sqlite3.Connection]) -> None:
         self.path = path
+        self.is_writing = False
+        """Whether a transaction is open."""
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
@@ -97,6 +98,7 @@ class Store:
         execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only before the first table
         execute("PRAGMA journal_mode = WAL")
         execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
+        execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         self._sync(is_full=True)
         migrate(self._connection, self.path, connect=self._connect)
         (verdict,) = execute("PRAGMA quick_check(1)").fetchone()
@@ -104,14 +106,11 @@ class Store:
             raise DamagedFileError(verdict)
         return recollect(self._connection, self.path)
 
-    def begin(self, at: float, recollection: Recollection) -> None:
-        """Write that a run begins with what was recollected."""
-        recorder = self._new_recorder()
-        self._sync(is_full=True)
-        self.connection.execute("BEGIN IMMEDIATE")
-        recorder.begin(at, recollection.memory, recollection.unfinished)
-        self._touch(at)
-        self.connection.execute("COMMIT")
+    def begin(self, at: float, standing: Standing) -> None:
+        """Write that a run begins, with what was recollected."""
+        self._begin(is_full=True)
+        self._new_recorder(standing).begin(at)
+        self.commit(at, is_full_sync=True)
 
     def go_on(self, at: float, carried: Carried, strangers: Iterable[Order]) -> None:
         """Write what must stand in the file after trouble, be it the same file or a new one.
@@ -119,9 +118,8 @@ class Store:
         ``strangers`` are orders of an earlier run that this one never heard of, as it could not read
         them; the deployments were looked at afresh since.
         """
-        recorder = self._new_recorder()
-        self._sync(is_full=True)
-        self.connection.execute("BEGIN IMMEDIATE")
+        self._begin(is_full=True)
+        recorder = self._new_recorder(carried.standing)
         if carried.policies is not None:
             recorder.write(carried.policies)
         for one in carried.intended:
@@ -131,14 +129,12 @@ class Store:
             recorder.finish(
                 Outcome(order=order, at=at, status=WriteStatus.UNKNOWN, sentence=sentence)
             )
-        recorder.in_flight = {name: list(orders) for name, orders in carried.in_flight.items()}
-        recorder.keep_memory(carried.memory)
-        self._touch(at)
-        self.connection.execute("COMMIT")
+        recorder.begin_again(at)
+        self.commit(at, is_full_sync=True)
 
-    def _new_recorder(self) -> Recorder:
+    def _new_recorder(self, standing: Standing) -> Recorder:
         (seq,) = self.connection.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
-        self._recorder = Recorder(self.connection, int(seq))
+        self._recorder = Recorder(self.connection, int(seq), standing.copy())
         return self._recorder
 
     @property
@@ -147,14 +143,44 @@ class Store:
         assert self._recorder is not None  # noqa: S101  begun before anything else is called
         return self._recorder
 
-    def write(self, batch: Batch, *, at: float, is_full_sync: bool) -> None:
-        """Write all of ``batch`` in one transaction."""
-        self._sync(is_full=is_full_sync)
-        self.connection.execute("BEGIN IMMEDIATE")
-        for one in batch.items:
+    def write(self, items: Iterable[Item], *, is_full_sync: bool) -> None:
+        """Write ``items`` into the open transaction, or begin one that ends as synced as is said."""
+        self._begin(is_full=is_full_sync)
+        for one in items:
             self.recorder.write(one)
-        self._touch(at)
-        self.connection.execute("COMMIT")
+
+    def write_piece(self) -> None:
+        """Write one more piece of a checkpoint that is not whole."""
+        self._begin(is_full=False)
+        self.recorder.write_piece()
+
+    def trim(self, retention: Retention, *, now: float) -> bool:
+        """Delete a little of what is too old or too much; return whether there may be more."""
+        horizon = horizon_of(self.connection, retention, now=now)
+        if horizon is None:
+            return False
+        self._begin(is_full=False)
+        delete_before(self.connection, horizon, retention, now=now)
+        return True
+
+    def commit(self, at: float, *, is_full_sync: bool) -> None:
+        """End the transaction, if one is open; with ``is_full_sync`` a loss of power takes no more of it.
+
+        How a commit is synced is laid down before a transaction begins. One that began as less is
+        followed by a small one that is synced, and all before it with it.
+        """
+        if self.is_writing:
+            self.recorder.write_rows()
+            self._touch(at)
+            self.connection.execute("COMMIT")
+            self.is_writing = False
+            if self._is_full_sync:
+                return
+        if is_full_sync:
+            self._begin(is_full=True)
+            self._touch(at)
+            self.connection.execute("COMMIT")
+            self.is_writing = False
 
     def size_bytes(self) -> int:
         """What the file and its write-ahead log take on the disk."""
@@ -169,11 +195,18 @@ class Store:
     def close(self) -> None:
         """Let go of the file, whatever state it is in; what was not committed is gone."""
         connection, self._connection, self._recorder = self._connection, None, None
+        self.is_writing = False
         if connection is not None:
             try:
                 connection.close()
             except sqlite3.Error:
                 return  # it was broken, and is let go of all the same
+
+    def _begin(self, *, is_full: bool) -> None:
+        if not self.is_writing:
+            self._sync(is_full=is_full)
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.is_writing = True
 
     def _sync(self, *, is_full: bool) -> None:
         """FULL: a commit survives a loss of power. NORMAL: it survives the end of the process."""
@@ -223,11 +256,6 @@ def recollect_from_copy(path: Path, *, connect: Callable[..., sqlite3.Connection
             if check_format(connection, path) == 0:
                 return Recollection()
             return recollect(connection, path)
-
-
-def is_urgent(batch: Batch) -> bool:
-    """Whether something in it must survive a loss of power at once: everything but turns."""
-    return not all(isinstance(one, Evaluated) for one in batch.items)
 
 
 def _memory(connection: sqlite3.Connection) -> Memory:

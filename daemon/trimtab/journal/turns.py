@@ -1,26 +1,26 @@
 """One ``Engine.step`` as a difference: what the engine was told since the step before, and a digest.
 
-A fleet is written as what changed in it, found by identity first, and equal changes of several
-deployments once (all of an account carry the same ``observed_at``). The digest tells whether a
-replay came to exactly the same decisions, orders and events.
+A turn names the deployments that it is about once, and refers to them by number. Equal changes of
+several deployments are written once (all of an account may carry the same ``observed_at``). Samples, the
+bulk, are columns: written by the C encoder in one go, and alike enough to be deflated well.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from trimtab.core.decision import Event, Order
 from trimtab.core.deployment import Deployment
 from trimtab.core.signals import Sample
 from trimtab.journal.codec import decode, encode, hints_of
+from trimtab.journal.digest import digest_of
+from trimtab.journal.first_turns import due_of, samples_of, take_in_fleet
+from trimtab.journal.standing import put_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from trimtab.core.decision import Decision, Tick
     from trimtab.journal.entries import Evaluated
 
 Document: TypeAlias = dict[str, Any]
@@ -31,131 +31,146 @@ _HINTS = hints_of(Deployment)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """The arguments of one ``Engine.step``, and the digest of what came of it."""
+    """The arguments of one ``Engine.step``, and the digest of what came of it.
+
+    ``fleet`` is one mapping for all turns of a reading: it changes when the next one is read.
+    """
 
     at: float
     fleet: Mapping[str, Deployment]
     samples: tuple[Sample, ...]
     due: tuple[str, ...] | None
+    changed: tuple[str, ...] | None
     absent: tuple[str, ...]
     digest: str
 
 
 def turn_as_document(entry: Evaluated, fleet_before: Mapping[str, Deployment]) -> Document:
     """Return what must be kept of ``entry``, given the fleet of the turn before."""
-    index = {name: number for number, name in enumerate(entry.fleet)}
-    due = None if entry.due is None else _as_runs(entry.due, index)
-    return {
+    names = {name: number for number, name in enumerate(dict.fromkeys(entry.due or ()))}
+    document: Document = {
         "at": entry.at,
-        "fleet": fleet_difference(fleet_before, entry.fleet),
-        "samples": [
-            [index.get(name, name), *rest]
-            if rest[-1] is not None
-            else [index.get(name, name), *rest[:-1]]
-            for name, *rest in entry.samples
-        ],
-        "due": due,
-        "absent": list(entry.absent),
+        "due": None if entry.due is None else _numbers(entry.due, names),
+        "changed": None if entry.changed is None else _numbers(entry.changed, names),
+        "samples": _columns(entry.samples, names),
         "digest": digest_of(entry.tick),
     }
+    if entry.absent:
+        document["absent"] = entry.absent
+    if entry.fleet_changes or entry.fleet_order is not None:
+        document["fleet"] = _fleet_difference(entry, fleet_before, names)
+    document["names"] = list(names)
+    return document
 
 
-def turn_from_document(document: Document, fleet_before: Mapping[str, Deployment]) -> Turn:
-    """Restore a turn. Raises ``ValueError`` when the document is not one."""
-    fleet = fleet_after(fleet_before, document["fleet"])
-    names = list(fleet)
-    due = document["due"]
+def read_turn(document: Document, fleet: dict[str, Deployment]) -> Turn:
+    """Restore a turn, of whichever form; ``fleet`` becomes the fleet of this turn.
+
+    Raises ``ValueError`` when the document is not one.
+    """
+    if "names" not in document:
+        return _read_first_form(document, fleet)
+    names, due, changed = document["names"], document["due"], document["changed"]
+    _take_in_fleet(fleet, document.get("fleet", {}), names)
     return Turn(
         at=document["at"],
         fleet=fleet,
-        samples=tuple(
-            Sample(names[name] if isinstance(name, int) else name, *rest)
-            for name, *rest in document["samples"]
-        ),
-        due=None if due is None else tuple(_from_runs(due, names)),
+        samples=_samples(document["samples"], names),
+        due=None if due is None else _named(due, names),
+        changed=None if changed is None else _named(changed, names),
+        absent=tuple(document.get("absent", ())),
+        digest=document["digest"],
+    )
+
+
+def _read_first_form(document: Document, fleet: dict[str, Deployment]) -> Turn:
+    take_in_fleet(fleet, document["fleet"])
+    return Turn(
+        at=document["at"],
+        fleet=fleet,
+        samples=samples_of(document, fleet),
+        due=due_of(document, fleet),
+        changed=None,
         absent=tuple(document["absent"]),
         digest=document["digest"],
     )
 
 
-def fleet_difference(before: Mapping[str, Deployment], after: Mapping[str, Deployment]) -> Document:
-    """Return how ``after`` differs, with every equal change once and the deployments it is of."""
-    names = list(after)
-    new: dict[str, Any] = {}
+# -- names by number ------------------------------------------------------------------------------
+
+
+def _numbers(asked: Sequence[str], names: dict[str, int]) -> list[int] | int:
+    """The numbers of ``asked``; those that are numbered from 0 on are told by how many they are."""
+    numbers = [names.setdefault(name, len(names)) for name in asked]
+    return len(numbers) if numbers == list(range(len(numbers))) else numbers
+
+
+def _named(numbers: list[int] | int, names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(numbers, int):
+        return tuple(names[:numbers])
+    return tuple(names[number] for number in numbers)
+
+
+# -- samples --------------------------------------------------------------------------------------
+
+
+def _columns(samples: Sequence[Sample], names: dict[str, int]) -> list[Any]:
+    if not samples:
+        return []
+    deployments, signals, times, values, replicas = zip(*samples, strict=True)
+    known = {signal: number for number, signal in enumerate(dict.fromkeys(signals))}
+    return [
+        [names.setdefault(name, len(names)) for name in deployments],
+        list(known),
+        [known[signal] for signal in signals],
+        times,
+        values,
+        None if replicas.count(None) == len(replicas) else replicas,
+    ]
+
+
+def _samples(columns: list[Any], names: Sequence[str]) -> tuple[Sample, ...]:
+    if not columns:
+        return ()
+    deployments, known, signals, times, values, replicas = columns
+    return tuple(
+        Sample(names[name], known[signal], time, value, count)
+        for name, signal, time, value, count in zip(
+            deployments, signals, times, values, replicas or [None] * len(times), strict=True
+        )
+    )
+
+
+# -- the fleet ------------------------------------------------------------------------------------
+
+
+def _fleet_difference(
+    entry: Evaluated, before: Mapping[str, Deployment], names: dict[str, int]
+) -> Document:
+    """What differs, with every equal change once and the deployments it is of."""
+    difference: Document = {}
+    new: list[Any] = []
     changed: dict[str, tuple[Document, list[int]]] = {}
-    for number, (name, now) in enumerate(after.items()):
+    gone: list[int] = []
+    for name, now in entry.fleet_changes.items():
+        number = names.setdefault(name, len(names))
         then = before.get(name)
-        if then is now:
-            continue
-        if then is None:
-            new[name] = encode(Deployment, now)
-            continue
-        change = _change(then, now)
-        if change:
+        if now is None:
+            gone.append(number)
+        elif then is None:
+            new.append([number, encode(Deployment, now)])
+        elif change := _change(then, now):
             key = json.dumps(change, sort_keys=True)
             changed.setdefault(key, (change, []))[1].append(number)
-    difference: Document = {}
-    if names != list(before):
-        difference["names"] = names
+    if gone:
+        difference["gone"] = gone
     if new:
         difference["new"] = new
     if changed:
-        difference["changed"] = [[change, _runs(numbers)] for change, numbers in changed.values()]
+        difference["changed"] = list(changed.values())
+    if entry.fleet_order is not None:
+        difference["order"] = entry.fleet_order
     return difference
-
-
-def fleet_after(before: Mapping[str, Deployment], difference: Document) -> dict[str, Deployment]:
-    """Apply what ``fleet_difference`` gave; unchanged deployments stay the same objects."""
-    new = {name: decode(Deployment, one) for name, one in difference.get("new", {}).items()}
-    names = difference.get("names")
-    fleet = dict(before) if names is None else {n: new[n] if n in new else before[n] for n in names}
-    listed = list(fleet)
-    for change, runs in difference.get("changed", []):
-        values = {name: decode(_HINTS[name], one) for name, one in change.items()}
-        for name in _from_runs(runs, listed):
-            fleet[name] = replace(fleet[name], **values)
-    return fleet
-
-
-def digest_of(tick: Tick) -> str:
-    """Return 128 bits over every field of every decision, order and event, in their order."""
-    # Named tuples and string enumerations are written by the C encoder as they are.
-    told = [
-        tick.at,
-        [_told(decision) for decision in tick.decisions],
-        [encode(Order, order) for order in tick.orders],
-        [encode(Event, event) for event in tick.events],
-    ]
-    return blake2b(json.dumps(told).encode("ascii"), digest_size=16).hexdigest()
-
-
-def _told(one: Decision) -> list[Any]:
-    ends = one.bounds
-    return [
-        one.deployment,
-        one.policy,
-        one.mode,
-        one.at,
-        type(one.verdict).__name__,
-        one.verdict.reason,
-        one.current,
-        one.desired,
-        one.wanted,
-        None
-        if ends is None
-        else [ends.lower.replicas, ends.lower.set_by, ends.upper.replicas, ends.upper.set_by],
-        one.sentence,
-        one.trail,
-        one.rule,
-        [
-            [p.rule, p.role, p.replicas, p.sentence, p.at_most, p.is_abstaining, p.blocks]
-            for p in one.proposals
-        ],
-        [
-            [r.spec.name, r.freshness, r.value, r.age_seconds, r.replicas, r.time]
-            for r in one.readings
-        ],
-    ]
 
 
 def _change(then: Deployment, now: Deployment) -> Document:
@@ -167,34 +182,17 @@ def _change(then: Deployment, now: Deployment) -> Document:
     return change
 
 
-def _as_runs(names: Iterable[str], index: Mapping[str, int]) -> list[Any]:
-    """Positions in the fleet as [start, length] of consecutive ones; a stranger by its name."""
-    runs: list[Any] = []
-    for name in names:
-        number = index.get(name)
-        if number is None:
-            runs.append(name)
-        elif runs and isinstance(runs[-1], list) and sum(runs[-1]) == number:
-            runs[-1][1] += 1
-        else:
-            runs.append([number, 1])
-    return runs
-
-
-def _runs(numbers: Iterable[int]) -> list[Any]:
-    runs: list[Any] = []
-    for number in numbers:
-        if runs and sum(runs[-1]) == number:
-            runs[-1][1] += 1
-        else:
-            runs.append([number, 1])
-    return runs
-
-
-def _from_runs(runs: Sequence[Any], names: Sequence[str]) -> Iterable[str]:
-    for run in runs:
-        if isinstance(run, str):
-            yield run
-        else:
-            start, length = run
-            yield from names[start : start + length]
+def _take_in_fleet(
+    fleet: dict[str, Deployment], difference: Document, names: Sequence[str]
+) -> None:
+    """Carry out a difference; unchanged deployments stay the same objects."""
+    for number in difference.get("gone", ()):
+        fleet.pop(names[number], None)
+    for number, one in difference.get("new", ()):
+        fleet[names[number]] = decode(Deployment, one)
+    for change, numbers in difference.get("changed", ()):
+        values = {name: decode(_HINTS[name], one) for name, one in change.items()}
+        for number in numbers:
+            fleet[names[number]] = replace(fleet[names[number]], **values)
+    if "order" in difference:
+        put_in_order(fleet, difference["order"])

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+LULL_SECONDS = 0.05
+"""So long nothing was submitted: whoever waits for a quiet moment has it."""
 
 
 class Worker(Protocol):
@@ -15,6 +20,13 @@ class Worker(Protocol):
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run ``job`` here or elsewhere. A job does not raise."""
+        ...
+
+    def submit_for_lull(self, job: Callable[[], None]) -> None:
+        """Run ``job`` once nothing was submitted for a moment, in place of one that still waits so.
+
+        Called by jobs only.
+        """
         ...
 
     def stop(self) -> None:
@@ -27,6 +39,7 @@ class ThreadWorker:
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._for_lull: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
         self._is_stopped = False
 
@@ -39,22 +52,62 @@ class ThreadWorker:
             self._thread.start()
         self._jobs.put(job)
 
+    def submit_for_lull(self, job: Callable[[], None]) -> None:
+        """Run ``job`` once the queue was empty for ``LULL_SECONDS``."""
+        self._for_lull = job
+
     def stop(self) -> None:
         """Let the thread end once its jobs are done."""
         self._is_stopped = True
         self._jobs.put(None)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             job()
+
+    def _next(self) -> Callable[[], None] | None:
+        if self._for_lull is not None:
+            try:
+                return self._jobs.get(timeout=LULL_SECONDS)
+            except queue.Empty:
+                job, self._for_lull = self._for_lull, None
+                return job
+        return self._jobs.get()
 
 
 class InlineWorker:
-    """Runs every job in the caller before ``submit`` returns: deterministic, for virtual time."""
+    """Runs every job in the caller before ``submit`` returns: deterministic, for virtual time.
+
+    What a job submits is run after it, and before its own caller goes on.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._for_lull: Callable[[], None] | None = None
+        self._is_running = False
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run ``job`` now."""
-        job()
+        """Run ``job`` now, or right after the one that submits it."""
+        self._jobs.append(job)
+        if self._is_running:
+            return
+        self._is_running = True
+        try:
+            while self._jobs or self._for_lull is not None:
+                self._next()()
+        finally:
+            self._is_running = False
+
+    def submit_for_lull(self, job: Callable[[], None]) -> None:
+        """Run ``job`` after all others that were submitted."""
+        self._for_lull = job
 
     def stop(self) -> None:
         """Do nothing."""
+
+    def _next(self) -> Callable[[], None]:
+        if self._jobs:
+            return self._jobs.popleft()
+        job, self._for_lull = self._for_lull, None
+        assert job is not None  # noqa: S101  one of both is there
+        return job

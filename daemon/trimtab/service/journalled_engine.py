@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
+from trimtab.journal.standing import put, put_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,6 +48,7 @@ class JournalledEngine:
         self._clock = clock
         self._plugins = plugins
         self._lead_times = lead_times
+        self._seen: dict[str, Deployment] = {}
 
     async def recall(self) -> Recollection:
         """Open the journal, which may take as long as another process holds it.
@@ -75,26 +77,61 @@ class JournalledEngine:
         changed: Collection[str] | None = None,
         absent: Collection[str],
     ) -> Tick:
-        """Evaluate, as ``Engine.step``."""
-        told = (tuple(samples), tuple(due), tuple(absent))
-        tick = self.engine.step(now, fleet, told[0], due=told[1], changed=changed, absent=told[2])
+        """Evaluate, as ``Engine.step``; ``changed`` are names that ``fleet`` may lack by now."""
+        heard, asked, away = tuple(samples), tuple(due), tuple(absent)
+        maybe = None if changed is None else tuple(changed)
+        engine = self.engine
+        tick = engine.step(now, fleet, heard, due=asked, changed=maybe, absent=away)
+        fleet_changes, fleet_order = self._fleet_changes(fleet, asked, maybe)
         self.journal.note(
             Evaluated(
                 at=now,
-                fleet=fleet,
-                samples=told[0],
-                due=told[1],
-                absent=told[2],
+                samples=heard,
+                due=asked,
+                changed=maybe,
+                absent=away,
                 tick=tick,
-                memory=self.engine.memory,
+                fleet_changes=fleet_changes,
+                fleet_order=fleet_order,
+                memory_changes={name: engine.remembered(name) for name in tick.touched},
+                overrides=engine.overrides,
+                lead_times=engine.learned,
             )
         )
         return tick
 
+    def _fleet_changes(
+        self,
+        fleet: Mapping[str, Deployment],
+        due: tuple[str, ...],
+        changed: tuple[str, ...] | None,
+    ) -> tuple[dict[str, Deployment | None], tuple[str, ...] | None]:
+        """Find what is another object than at the step before, and the order if that came to differ.
+
+        The order counts for a step that looks at everything; one that is told what changed goes by
+        that, and nothing is walked.
+        """
+        seen = self._seen
+        names: Iterable[str] = (*changed, *due) if changed is not None else (*seen, *fleet)
+        changes: dict[str, Deployment | None] = {}
+        for name in names:
+            one = fleet.get(name)
+            if one is not seen.get(name):
+                changes[name] = one
+        put(seen, changes)
+        if changed is not None or list(seen) == list(fleet):
+            return changes, None
+        order = tuple(fleet)
+        put_in_order(seen, order)
+        return changes, order
+
     def record(self, outcome: Outcome) -> None:
         """Let the engine remember how an order ended."""
         self.engine.record(outcome)
-        self.journal.note(Ended(outcome=outcome, memory=self.engine.memory))
+        name = outcome.order.deployment
+        self.journal.note(
+            Ended(outcome=outcome, memory_changes={name: self.engine.remembered(name)})
+        )
         self.ended += 1
 
     def give(self, override: Override) -> tuple[Override, ...]:
@@ -107,7 +144,7 @@ class JournalledEngine:
                 lifted=tuple(one.id for one in replaced),
                 by=override.author,
                 reason=override.reason,
-                memory=self.engine.memory,
+                overrides=self.engine.overrides,
             )
         )
         return replaced
@@ -123,7 +160,7 @@ class JournalledEngine:
                     lifted=names,
                     by=by,
                     reason=reason,
-                    memory=self.engine.memory,
+                    overrides=self.engine.overrides,
                 )
             )
         return lifted

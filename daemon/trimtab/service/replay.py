@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, assert_never
 from trimtab.core.decision import Outcome
 from trimtab.core.engine import Engine
 from trimtab.errors import OverrideError
+from trimtab.journal.checkpoints import Checkpoint
+from trimtab.journal.digest import is_digest_of
 from trimtab.journal.entries import PoliciesInForce
-from trimtab.journal.sequence import Checkpoint, Gap, Intention, Ordered
-from trimtab.journal.turns import Turn, digest_of
+from trimtab.journal.sequence import Gap, Intention, Ordered
+from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class _Replaying:
         elif isinstance(what, PoliciesInForce):
             self._put_in_force(what)
         elif isinstance(what, Gap):
-            if what.turns:
+            if what.is_break:
                 self._engine = self._begin_at = None
                 self.result.turns_unchecked += what.turns
         elif isinstance(what, Outcome):
@@ -110,9 +112,14 @@ class _Replaying:
             result.turns_unchecked += 1
             return
         tick = engine.step(
-            turn.at, turn.fleet, turn.samples, due=turn.due, absent=list(turn.absent)
+            turn.at,
+            turn.fleet,
+            turn.samples,
+            due=turn.due,
+            changed=turn.changed,
+            absent=turn.absent,
         )
-        if digest_of(tick) != turn.digest:
+        if not is_digest_of(turn.digest, tick):
             sentence = "the engine decided otherwise than is journalled"
             self.result.difference = Difference(
                 seq=recorded.seq, at=turn.at, sentence=sentence, tick=tick
@@ -167,7 +174,7 @@ class _Replaying:
             report.policies, begin_at.memory, lead_times=self._policies.lead_times
         )
         for order in begin_at.in_flight:
-            self._engine.resume(order)
+            self._engine.resume(order, is_timed=order.deployment not in begin_at.resumed)
         return self._engine
 
     def _cannot_read(self, policies: PoliciesInForce) -> None:

@@ -12,6 +12,7 @@ from tests.worlds.journal_world import START, Life
 
 from trimtab.clock import ManualClock
 from trimtab.errors import ErrorKind, JournalError
+from trimtab.journal.backlog import Backlog
 from trimtab.journal.history import History
 from trimtab.journal.keeper import DAMAGED_FILES_KEPT, damaged_files
 from trimtab.journal.port import JournalMode, Recollection
@@ -117,7 +118,10 @@ async def test_while_it_fails_it_is_tried_ever_less_often(
 async def test_what_waits_while_it_fails_is_bounded_and_counted(
     make: MakeJournal, clock: ManualClock, disk: FailingDisk, path: Path
 ) -> None:
-    journal = make()
+    backlog = Backlog(weight_max=192, small_max=40)
+    journal = SqliteJournal(
+        path, clock, worker=InlineWorker(), connect=disk.connect, backlog=backlog
+    )
     await journal.open()
     life = Life(journal.note)
     life.put_in_force()
@@ -128,6 +132,7 @@ async def test_what_waits_while_it_fails_is_bounded_and_counted(
         for order in tuple(life.open_orders):
             life.end(order)
     assert journal.status.dropped > 200
+    assert journal.status.waiting <= 64 + 40
     disk.heal()
     clock.advance(60.0)
     for _ in range(20):
@@ -235,7 +240,7 @@ async def test_a_file_of_a_newer_version_is_refused_and_left_untouched(
     again = make()
     assert await again.open() == Recollection()
     assert again.status.mode is JournalMode.BROKEN
-    assert "has format 99, and this version knows formats up to 1" in again.status.sentence
+    assert "has format 99, and this version knows formats up to 2" in again.status.sentence
     clock.advance(300.0)
     Life(again.note).turn()
     await again.close()

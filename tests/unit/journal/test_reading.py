@@ -82,7 +82,7 @@ async def test_a_replay_shows_the_first_difference(journal: SqliteJournal, path:
             "SELECT seq, body FROM entries WHERE kind = 'turn' ORDER BY seq DESC LIMIT 1"
         ).fetchone()
         document = json.loads(decompressed(body))
-        document["samples"][0][3] = 1.0
+        document["samples"][4][0] = 1.0
         packed = compressed(json.dumps(document).encode())
         connection.execute("UPDATE entries SET body = ? WHERE seq = ?", (packed, seq))
         connection.commit()

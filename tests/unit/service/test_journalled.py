@@ -30,6 +30,7 @@ from trimtab.core.policy import Actuation, Mode
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.entries import Ended, Entry, Evaluated, Intended, PoliciesInForce
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
+from trimtab.journal.standing import Standing
 from trimtab.service.daemon import Daemon
 from trimtab.service.interrupted import QUIET_SECONDS, SENT_SECONDS_MAX, judge
 from trimtab.service.withholding import Withheld
@@ -80,7 +81,11 @@ class ScriptedJournal:
 
     @property
     def memory(self) -> Memory:
-        return [one for one in self.entries if isinstance(one, Evaluated | Ended)][-1].memory
+        """What the engine remembers after all that was noted."""
+        standing = Standing.of(self.recollection.memory, ())
+        for entry in self.entries:
+            standing.take_in(entry)
+        return standing.as_memory()
 
 
 class Scene:
@@ -119,22 +124,27 @@ async def test_an_engine_that_is_told_what_was_noted_decides_the_same() -> None:
         await pass_time(scene.clock, 60.0)
         scene.source.load = 12.0
         await pass_time(scene.clock, 400.0)
-    engine = Engine([a_policy()])
+    engine, standing = Engine([a_policy()]), Standing()
     evaluated = 0
     for entry in scene.journal.entries:
+        standing.take_in(entry)
         match entry:
             case Evaluated():
                 evaluated += 1
                 tick = engine.step(
-                    entry.at, entry.fleet, entry.samples, due=entry.due, absent=entry.absent
+                    entry.at,
+                    standing.fleet,
+                    entry.samples,
+                    due=entry.due,
+                    changed=entry.changed,
+                    absent=entry.absent,
                 )
                 assert tick == entry.tick
-                assert engine.memory == entry.memory
             case Ended():
                 engine.record(entry.outcome)
-                assert engine.memory == entry.memory
             case _:
                 pass
+        assert engine.memory == standing.as_memory()
     assert evaluated >= 20
     assert len(scene.target.writes) >= 2
 
