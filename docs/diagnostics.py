@@ -18,6 +18,7 @@ from trimtab.policy import CODES, Severity, as_text, read_policies
 from trimtab.policy.diagnostics import printable
 from trimtab.policy.remedies import REMEDIES
 from trimtab.policy.testing import read_policy_tests
+from trimtab.service.query_checks import sources_declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from trimtab.policy import Code, Diagnostic
 
 INVALID = Path(__file__).parent.parent / "tests" / "unit" / "policy" / "invalid"
-SOURCES = {"fireworks", "gateway"}
+SOURCES = sources_declared({"gateway": {"type": "prometheus"}})
 LINES_MAX = 45
 COLUMNS_MAX = 160
 

@@ -33,8 +33,7 @@ from trimtab.settings_problems import (
     sentences,
     unknown_variables,
 )
-from trimtab.settings_push import AnyPush
-from trimtab.settings_sources import PullSettings, are_source_names
+from trimtab.settings_sources import AnySource, are_source_names
 from trimtab.settings_values import FROZEN as _FROZEN
 from trimtab.settings_values import between as _between
 from trimtab.sources.fireworks import INTERVAL_SECONDS_MIN
@@ -179,9 +178,7 @@ class Settings(BaseSettings):
     metrics_interval: Annotated[float, _between(INTERVAL_SECONDS_MIN, 3600)] = 30.0
     """How often each account's metrics are read; its values change every 30 s."""
 
-    sources: dict[str, Annotated[PullSettings | AnyPush, Field(discriminator="type")]] = Field(
-        default_factory=dict
-    )
+    sources: dict[str, AnySource] = Field(default_factory=dict)
     """Where load is heard besides the accounts' own metrics; by the names that policies use."""
 
     lead_time: LeadTimeSettings = LeadTimeSettings()

@@ -17,8 +17,9 @@ from pydantic import (
 )
 
 from trimtab.settings_values import FROZEN, between
+from trimtab.sources.json_pointer import PointerError, split_pointer
+from trimtab.sources.push.webhook import Mapped
 from trimtab.sources.series_query import Combine
-from trimtab.sources.push.webhook import Mapped, PointerError, split_pointer
 
 SECRET_CHARACTERS_MIN = 16
 """A shorter one could be guessed over the network."""
@@ -222,4 +223,6 @@ class WebhookSettings(PushSettings):
 AnyPush: TypeAlias = (
     RemoteWriteSettings | OtlpSettings | JsonSettings | AlertmanagerSettings | WebhookSettings
 )
-"""One model a type; ``type`` says which."""
+"""All types of sources that are pushed to; each tells itself by its ``type``."""
+
+PUSH_TYPES = frozenset({"remote_write", "otlp", "json", "alertmanager", "webhook"})

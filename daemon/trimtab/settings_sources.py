@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import Field
 
 from trimtab.settings_pull import (
     HttpJsonSettings,
@@ -15,12 +17,13 @@ from trimtab.settings_pull import (
     RabbitmqSettings,
     RedisSettings,
 )
+from trimtab.settings_push import AnyPush
 from trimtab.sources.fireworks import NAME as FIREWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PullSettings = (
+AnyPull: TypeAlias = (
     PrometheusSettings
     | OpenMetricsSettings
     | HttpJsonSettings
@@ -31,6 +34,9 @@ PullSettings = (
     | KafkaSettings
 )
 """All types of sources that are asked; each tells itself by its ``type``."""
+
+AnySource: TypeAlias = Annotated[AnyPull | AnyPush, Field(discriminator="type")]
+"""One section of ``sources``."""
 
 
 def are_source_names(sources: Mapping[str, Any]) -> dict[str, Any]:

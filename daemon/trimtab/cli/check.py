@@ -12,7 +12,7 @@ from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from trimtab.policy.diagnostics import Diagnostic
 
@@ -50,6 +50,14 @@ def check(
             metavar="NAME",
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The daemon's file of settings: its sources are known too, and whether they can read "
+            "the queries. Secrets need not be there.",
+            metavar="FILE",
+        ),
+    ] = None,
     _plugin: Plugins = None,
 ) -> None:
     """Check policy files, and the policy tests beside them.
@@ -58,15 +66,32 @@ def check(
     when there are warnings), 2 when the command line is wrong.
     """
     from trimtab.policy import Severity
-    from trimtab.service.wiring import SOURCE_NAMES
 
-    found = findings(paths, SOURCE_NAMES | set(source or ()))
+    sources = _sources(config, source or ())
+    found = findings(paths, sources)
     typer.echo(_written(found, form), nl=False)
     is_bad = any(strict or one.severity is Severity.ERROR for one in found)
     raise typer.Exit(ExitCode.FAILED if is_bad else ExitCode.CLEAN)
 
 
-def findings(paths: Sequence[Path], sources: frozenset[str]) -> list[Diagnostic]:
+def _sources(config: Path | None, more: Sequence[str]) -> Collection[str]:
+    """Return the sources that signals may come from. Of a file of settings only these are looked at."""
+    from trimtab.service.query_checks import sources_declared
+    from trimtab.service.wiring import SOURCE_NAMES
+    from trimtab.settings_problems import read_file
+
+    if config is None:
+        return SOURCE_NAMES | set(more)
+    file = read_file(config)
+    if file.problems:
+        typer.echo("\n".join(file.problems), err=True)
+        raise typer.Exit(ExitCode.BAD_CONFIGURATION)
+    declared = file.values.get("sources")
+    sections = declared if isinstance(declared, dict) else {}
+    return sources_declared({**dict.fromkeys(more), **sections})
+
+
+def findings(paths: Sequence[Path], sources: Collection[str]) -> list[Diagnostic]:
     """Every diagnostic of every path once, in the order of the paths and their files."""
     from trimtab.policy import codes, read_policies
     from trimtab.policy.testing import read_policy_tests

@@ -69,10 +69,10 @@ def run(
 def _load(settings: Settings) -> tuple[PolicyFiles, tuple[Policy, ...]] | None:
     """Read the policies and show every diagnostic; ``None`` if any file cannot be used."""
     from trimtab.policy import as_text
+    from trimtab.service.query_checks import known_sources
     from trimtab.service.reload import PolicyFiles
-    from trimtab.service.wiring import source_names
 
-    files = PolicyFiles(settings.policies, sources=source_names(settings))
+    files = PolicyFiles(settings.policies, sources=known_sources(settings))
     report, in_force, _ = files.read()
     if report.diagnostics:
         _say(as_text(report.diagnostics).rstrip("\n"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from trimtab.policy import codes
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def check_policy(place: Place, sources: Collection[str] | None) -> None:
-    """Note everything that is wrong within one policy. ``sources`` is ``None`` when not known."""
+    """Note everything that is wrong within one policy. ``sources`` is ``None`` when not known.
+
+    Of a mapping the values say of a query why the source cannot read it, or ``None``.
+    """
     _check_rule_names(place)
     check_rules(place)
     _check_signals(place, sources)
@@ -59,6 +63,10 @@ def _check_signals(place: Place, sources: Collection[str] | None) -> None:
                 f"the settings name no source `{signal.source}`",
                 did_you_mean(signal.source, sources) or one_of(sorted(sources)),
             )
+        elif isinstance(sources, Mapping) and (why := sources[signal.source](signal.query)):
+            path: Path = ("spec", "signals", name, "query")
+            message, _, hint = why.partition("; ")
+            place.note(codes.UNREADABLE_QUERY, path, message, hint)
 
 
 def _mentions(place: Place) -> Iterator[tuple[str, Span]]:

@@ -290,6 +290,14 @@ EMPTY_FILE = Code(
     Severity.WARNING,
 )
 
+UNREADABLE_QUERY = Code(
+    "POL405",
+    "query that its source cannot read",
+    "The settings say of which type the source is, and sources of this type cannot read the query: the "
+    "signal would never have a value. Whether the other side knows what is asked for is not looked at.",
+    Severity.WARNING,
+)
+
 NO_POLICY_TESTS = Code(
     "POL501",
     "no policy tests",

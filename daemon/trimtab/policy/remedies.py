@@ -61,6 +61,7 @@ REMEDIES: Mapping[str, str] = {
     "POL403": "Use `min: 1`, or give the policy a signal with `per: deployment` to hear at zero: the "
     "requests that arrive at a gateway, the length of a queue.",
     "POL404": "Delete the file, or write a policy into it.",
+    "POL405": "Write the query as its source reads it; docs/sources.md and docs/push.md have a table for each.",
     "POL501": "Correct the path, or write a document of `kind: PolicyTest`.",
     "POL502": "Give each test of the file its own name.",
     "POL503": "Correct the path, or mend the policy first; `trimtab check` says what is wrong with it.",

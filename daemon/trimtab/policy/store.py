@@ -35,7 +35,8 @@ class PolicyStore:
     """Reads policies, and remembers of each file what its content came to.
 
     ``sources`` are the names of the sources that signals may come from; ``None`` leaves them
-    unchecked. A store is used by one thread at a time.
+    unchecked. Where they are a mapping, its values say of a query why that source cannot read it, or
+    ``None`` where it can: what they say is a warning. A store is used by one thread at a time.
     """
 
     def __init__(self, *, sources: Collection[str] | None = None) -> None:

@@ -31,11 +31,6 @@ SOURCE_NAMES = frozenset({FIREWORKS})
 """What a policy may say after ``source:`` whatever the settings."""
 
 
-def source_names(settings: Settings) -> frozenset[str]:
-    """Return what a policy may say after ``source:``."""
-    return SOURCE_NAMES | settings.sources.keys()
-
-
 def build_daemon(
     settings: Settings,
     policies: Iterable[Policy],

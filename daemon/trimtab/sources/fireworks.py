@@ -103,7 +103,7 @@ def _answer(
     selections: dict[str, Selection] = {}
     for query in dict.fromkeys(spec.query for specs in wanted.values() for spec in specs):
         try:
-            selections[query] = _selection(query)
+            selections[query] = selection_of(query)
         except SourceError as error:
             outcomes.append(error)
     by_metric: dict[str, list[str]] = {}
@@ -126,7 +126,8 @@ def _answer(
     return together([samples, *outcomes]) if outcomes else samples
 
 
-def _selection(query: str) -> Selection:
+def selection_of(query: str) -> Selection:
+    """Read a query. Raises ``SourceError`` (rejected)."""
     selection = parse_selection(query)
     if selection.query.is_rate:
         raise SourceError(

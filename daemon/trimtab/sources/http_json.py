@@ -94,6 +94,29 @@ def _told(question: Question, error: SourceError) -> SourceError:
     return SourceError(f"of the query {shown(question.text)} {error}", kind=error.kind)
 
 
+def jmespath_reader() -> Callable[[str], object]:
+    """Return what reads a JMESPath expression, or raises ``SourceError``; no answer is needed.
+
+    Raises ``SettingsError`` without the package.
+    """
+    jmespath = driver("jmespath", extra="jmespath", kind="http_json with language jmespath")
+
+    def read(expression: str) -> object:
+        try:
+            return jmespath.compile(expression)
+        except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
+            raise _unusable(expression, error) from error
+
+    return read
+
+
+def _unusable(expression: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"the query {shown(expression)} cannot be used: {excerpt(str(error), 120)}",
+        kind=ErrorKind.REJECTED,
+    )
+
+
 def jmespath_finder() -> Callable[[Any, str], Any]:
     """Return what finds by JMESPath. Raises ``SettingsError`` without the package."""
     jmespath = driver("jmespath", extra="jmespath", kind="http_json with language jmespath")
@@ -103,9 +126,6 @@ def jmespath_finder() -> Callable[[Any, str], Any]:
         try:
             return compiled(expression).search(document)
         except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
-            raise SourceError(
-                f"the query {shown(expression)} cannot be used: {excerpt(str(error), 120)}",
-                kind=ErrorKind.REJECTED,
-            ) from error
+            raise _unusable(expression, error) from error
 
     return find

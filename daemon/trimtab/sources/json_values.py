@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.errors import ErrorKind, SourceError, excerpt
 from trimtab.sources.asking import Row
+from trimtab.sources.json_pointer import MISSING, PointerError, resolve, split_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,22 +15,13 @@ if TYPE_CHECKING:
 
 def follow_pointer(document: Any, pointer: str) -> Any:
     """Return what ``pointer`` leads to, ``None`` if that is not there. Raises ``SourceError``."""
-    if pointer and not pointer.startswith("/"):
+    try:
+        found = resolve(document, split_pointer(pointer))
+    except PointerError as error:
         raise SourceError(
-            f"the query `{pointer}` is no JSON pointer; begin it with a slash, as in /queues/depth",
-            kind=ErrorKind.REJECTED,
-        )
-    found = document
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, dict):
-            found = found.get(key)
-        elif isinstance(found, list) and key.isascii() and key.isdigit() and len(key) < 10:
-            is_index = (key == "0" or key[0] != "0") and int(key) < len(found)
-            found = found[int(key)] if is_index else None
-        else:
-            return None
-    return found
+            f"the query `{excerpt(pointer, 80)}` {error}", kind=ErrorKind.REJECTED
+        ) from None
+    return None if found is MISSING else found
 
 
 class Fields:

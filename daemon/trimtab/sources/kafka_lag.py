@@ -88,7 +88,7 @@ class KafkaReader:
         outcomes: list[Sequence[Sample] | SourceError] = []
         for question in asked:
             try:
-                _, topic, group = words_of(question, FORMS)
+                _, topic, group = words_of(question.text, FORMS)
                 found = lag(await self._offsets(topic, group), self._uncommitted)
                 value = None if found is None else float(found)
                 outcomes.append(one_value(question, at, value))

@@ -96,7 +96,7 @@ class NatsReader:
             )
 
     def _number(self, question: Question, known: Known, *, is_whole: bool) -> float | None:
-        word, *names = words_of(question, FORMS)
+        word, *names = words_of(question.text, FORMS)
         state = known.get(tuple(names))
         if state is not None:
             fields = _FIELDS[word]

@@ -88,12 +88,12 @@ def one_value(question: Question, at: float, value: float | None) -> Sequence[Sa
     return [] if value is None else samples_of(question, [Row(deployment, at, value)])
 
 
-def words_of(question: Question, forms: Mapping[str, tuple[str, ...]]) -> list[str]:
+def words_of(query: str, forms: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Split a query such as ``LLEN jobs`` into its words. ``forms``: the first word → what follows.
 
     The last word may hold spaces. Raises ``SourceError`` for any other query.
     """
-    first, _, rest = question.text.strip().partition(" ")
+    first, _, rest = query.strip().partition(" ")
     if first in forms:
         form = forms[first]
         words = rest.split(None, len(form) - 1)
@@ -101,7 +101,7 @@ def words_of(question: Question, forms: Mapping[str, tuple[str, ...]]) -> list[s
             return [first, *(word.strip() for word in words)]
     known = ", ".join(f"`{' '.join((word, *form))}`" for word, form in forms.items())
     raise SourceError(
-        f"the query {shown(question.text)} is none; write one of {known}", kind=ErrorKind.REJECTED
+        f"the query {shown(query)} is none; write one of {known}", kind=ErrorKind.REJECTED
     )
 
 

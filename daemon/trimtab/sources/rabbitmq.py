@@ -29,6 +29,8 @@ POINTERS: Mapping[str, str] = {
     "publish_rate": "/message_stats/publish_details/rate",
     "ack_rate": "/message_stats/ack_details/rate",
 }
+FORMS: Mapping[str, tuple[str, ...]] = dict.fromkeys(POINTERS, ("queue",))
+
 _COLUMNS = ",".join(["name", *(pointer[1:].replace("/", ".") for pointer in POINTERS.values())])
 
 
@@ -69,7 +71,7 @@ class RabbitmqReader:
         await self._http.close()
 
     def _number(self, question: Question, queues: Mapping[Any, Any]) -> float | None:
-        word, name = words_of(question, dict.fromkeys(POINTERS, ("queue",)))
+        word, name = words_of(question.text, FORMS)
         if name not in queues:
             raise SourceError(
                 f"{self.endpoint} has no queue {name!r}, or does not show it to us",

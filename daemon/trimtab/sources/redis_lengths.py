@@ -67,7 +67,7 @@ class RedisReader:
         sent: list[tuple[Question, list[str]]] = []
         for question in asked:
             try:
-                sent.append((question, words_of(question, FORMS)))
+                sent.append((question, words_of(question.text, FORMS)))
             except SourceError as error:
                 outcomes.append(error)
         replies = await self._exchange([words for _, words in sent]) if sent else []

@@ -14,7 +14,8 @@ from tests.servers.prometheus import PrometheusServer
 from trimtab.clock import SystemClock
 from trimtab.core.decision import Tick
 from trimtab.policy import read_policy_texts
-from trimtab.service.wiring import build_daemon, source_names
+from trimtab.service.query_checks import known_sources
+from trimtab.service.wiring import build_daemon
 from trimtab.settings import load_settings
 
 SETTINGS = """\
@@ -58,7 +59,7 @@ async def test_load_in_prometheus_and_redis_becomes_replicas(
         text = text.replace("PLANE", plane.base_url).replace("PROMETHEUS", prometheus.url)
         (tmp_path / "settings.yaml").write_text(text.replace("REDIS", redis_url))
         settings = load_settings(tmp_path / "settings.yaml")
-        report = read_policy_texts([("policy.yaml", POLICY)], sources=source_names(settings))
+        report = read_policy_texts([("policy.yaml", POLICY)], sources=known_sources(settings))
         assert report.is_valid, report.diagnostics
         ticks: list[Tick] = []
         daemon = build_daemon(

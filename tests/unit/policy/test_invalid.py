@@ -13,10 +13,11 @@ import pytest
 
 from trimtab.errors import PolicyError
 from trimtab.policy import CODES, Severity, as_text, load_policies, read_policies
+from trimtab.service.query_checks import sources_declared
 
 INVALID = Path(__file__).parent / "invalid"
 CASES = sorted(path.name for path in INVALID.iterdir() if path.suffix != ".txt")
-SOURCES = {"fireworks", "gateway"}
+SOURCES = sources_declared({"gateway": {"type": "prometheus"}})
 
 
 def diagnose(name: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from trimtab.clock import ManualClock
 from trimtab.errors import SettingsError
 from trimtab.service.pull_wiring import FACTORIES, pull_sources
-from trimtab.service.wiring import source_names
+from trimtab.service.query_checks import known_sources
 from trimtab.settings import Settings, load_settings
 
 EVERY_TYPE = """
@@ -66,7 +66,7 @@ async def test_every_type_of_source_is_made_under_its_name(tmp_path: Path, secre
     ]
     assert {type(one) for one in settings.sources.values()} == set(FACTORIES)
     assert [one.interval_seconds for one in sources] == [15, 5, 15, 5, 15, 5, 10, 15]
-    assert source_names(settings) == {"fireworks", *settings.sources}
+    assert set(known_sources(settings)) == {"fireworks", *settings.sources}
     assert "made-up-secret" not in repr(settings)
     for one in sources:
         await one.close()
