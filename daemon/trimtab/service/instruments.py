@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter as Tally
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,23 @@ from prometheus_client import (
     Histogram,
     disable_created_metrics,
 )
+from prometheus_client.registry import Collector
 
 from trimtab.core.decision import EventKind, Hold, ScaleUp
 from trimtab.service import metric_names as names
 from trimtab.service.audience import Silence
 from trimtab.service.collector import StatusCollector
+from trimtab.service.exposition import Exposition
 from trimtab.service.push_collector import PushCollector
+from trimtab.service.series import SeriesCollector
 from trimtab.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from trimtab.core.decision import Outcome
+    from prometheus_client.metrics_core import Metric as Family
+
+    from trimtab.core.decision import Outcome, Verdict
     from trimtab.journal.port import JournalStatus
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
@@ -33,17 +39,22 @@ if TYPE_CHECKING:
     from trimtab.service.overrides import OverrideChange
     from trimtab.service.push import PushStatus
     from trimtab.service.reload import Reload
-    from trimtab.service.status import StatusSnapshot
+    from trimtab.service.status import DeploymentStatus, StatusSnapshot
     from trimtab.service.withholding import Withholding
 
 
 class Instruments(Silence):
-    """Counts what the daemon does. Known label sets begin at 0, so that a first event is a rise."""
+    """Counts what the daemon does. Known label sets begin at 0, so that a first event is a rise.
+
+    ``registry`` has everything, for whoever embeds the daemon; collecting it is not done in pieces.
+    """
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped upstream
+        self._few = CollectorRegistry()
         self.registry = CollectorRegistry()
-        build = Gauge(*names.BUILD_INFO, registry=self.registry)
+        self.registry.register(_CollectedBy(self._few))
+        build = Gauge(*names.BUILD_INFO, registry=self._few)
         build.labels(VERSION, platform.python_version()).set(1)
         self._duration = self._histogram(names.TICK_DURATION)
         self._decisions = self._counter(names.DECISIONS)
@@ -62,13 +73,22 @@ class Instruments(Silence):
         self._overrides = self._counter(names.OVERRIDES)
         self._begin_at_zero()
 
-    def show(self, snapshot: Callable[[], StatusSnapshot]) -> None:
-        """Add what can be read off the status at each scrape."""
-        self.registry.register(StatusCollector(snapshot))
+    def show(
+        self,
+        status: Callable[[], StatusSnapshot],
+        deployments: Callable[[], Iterator[DeploymentStatus]],
+    ) -> Exposition:
+        """Add what can be read off the status at each scrape, and off the deployments, and return the page.
+
+        The deployments that are in the status itself are left alone.
+        """
+        self._few.register(StatusCollector(status))
+        self.registry.register(SeriesCollector(status, deployments))
+        return Exposition(self._few, status, deployments)
 
     def show_pushes(self, statuses: Callable[[], Iterable[PushStatus]]) -> None:
         """Add what was pushed, read off at each scrape."""
-        self.registry.register(PushCollector(statuses))
+        self._few.register(PushCollector(statuses))
 
     def expect_circuits(self, circuits: Iterable[CircuitStatus]) -> None:
         """Let the counters of these dependencies begin at 0."""
@@ -91,13 +111,9 @@ class Instruments(Silence):
     def evaluated(self, evaluation: Evaluation) -> None:
         """Count decisions, events and withheld orders; measure the time."""
         self._duration.observe(evaluation.took_seconds)
-        for decision in evaluation.tick.decisions:
-            verdict = decision.verdict
-            if isinstance(verdict, Hold):
-                word = names.HOLD_VERDICT
-            else:
-                word = names.SCALE_UP if isinstance(verdict, ScaleUp) else names.SCALE_DOWN
-            self._decisions.labels(word, verdict.reason).inc()
+        counts = Tally(_outcome(one.verdict) for one in evaluation.tick.decisions)
+        for outcome, count in counts.items():
+            self._decisions.labels(*outcome).inc(count)
         for event in evaluation.tick.events:
             self._events.labels(event.kind).inc()
             if event.kind is EventKind.OVERRIDE_EXPIRED:
@@ -157,10 +173,10 @@ class Instruments(Silence):
         self._restarts.labels(task).inc()
 
     def _counter(self, metric: Metric) -> Counter:
-        return Counter(*metric, registry=self.registry)
+        return Counter(*metric, registry=self._few)
 
     def _histogram(self, metric: Metric) -> Histogram:
-        return Histogram(*metric, registry=self.registry, buckets=names.SECONDS_BUCKETS)
+        return Histogram(*metric, registry=self._few, buckets=names.SECONDS_BUCKETS)
 
     def _begin_at_zero(self) -> None:
         for reason in names.REASONS:
@@ -182,3 +198,24 @@ class Instruments(Silence):
             self._reloads.labels(result)
         for reason in names.WITHHELD_REASONS:
             self._withheld.labels(reason)
+
+
+class _CollectedBy(Collector):
+    """A registry as a collector of another one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Family]:
+        """Collect what the inner registry has."""
+        return self._registry.collect()
+
+    def describe(self) -> Iterable[Family]:
+        """Describe nothing: the inner registry has looked after its names."""
+        return ()
+
+
+def _outcome(verdict: Verdict) -> tuple[str, str]:
+    if isinstance(verdict, Hold):
+        return names.HOLD_VERDICT, verdict.reason
+    return names.SCALE_UP if isinstance(verdict, ScaleUp) else names.SCALE_DOWN, verdict.reason

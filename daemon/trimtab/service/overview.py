@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.clock import SystemClock
@@ -9,6 +10,8 @@ from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision
     from trimtab.core.deployment import Deployment
@@ -42,6 +45,7 @@ class Overview:
         sources: tuple[GuardedSource, ...],
         reloader: Reloader | None,
         desks: tuple[PushDesk, ...],
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._clock = clock
         self._journalled = journalled
@@ -55,25 +59,37 @@ class Overview:
         self._sources = sources
         self._reloader = reloader
         self._desks = desks
+        self._is_stopping = is_stopping
+        self.started_at: float | None = None
 
-    def status(self, *, started_at: float | None, is_stopping: bool) -> StatusSnapshot:
-        """Return everything as one value."""
+    def status(self) -> StatusSnapshot:
+        """Return everything as one value. Walks the fleet: not for what is asked often."""
+        return replace(self.status_of_few(), deployments=tuple(self.deployments()))
+
+    def deployments(self) -> Iterator[DeploymentStatus]:
+        """Yield those that a policy matches, each as it is when it is asked for.
+
+        Which there are is settled at the start, so that the loop may go on between two of them.
+        """
+        deployments, decisions = self._fleet.deployments, self._controller.decisions
+        for name in tuple(decisions):
+            deployment, decision = deployments.get(name), decisions.get(name)
+            if deployment is not None and decision is not None:
+                yield self._status_of(deployment, decision)
+
+    def status_of_few(self) -> StatusSnapshot:
+        """Return everything but the deployments, of which there are none in it."""
         clock, journalled = self._clock, self._journalled
-        deployments = self._fleet.deployments
         jumps = (0, 0)
         if isinstance(clock, SystemClock):
             jumps = (clock.jumps_forward, clock.jumps_backward)
         return StatusSnapshot(
             at=clock.now(),
-            started_at=started_at,
+            started_at=self.started_at,
             ticked_at=self._controller.ticked_at,
-            is_stopping=is_stopping,
+            is_stopping=self._is_stopping(),
             policies=journalled.engine.policies,
-            deployments=tuple(
-                self._status_of(deployments[name], decision)
-                for name, decision in self._controller.decisions.items()
-                if name in deployments
-            ),
+            deployments=(),
             targets=tuple(self._target_status(target) for target in self._targets),
             sources=tuple(self._polls.status_of(source) for source in self._sources),
             journal=JournalReport(

@@ -68,7 +68,7 @@ async def run_process(
         if listen is not None:
             beat_age = BEATS_MISSED_MAX * daemon.timing.tick_interval_seconds
             app = build_app(
-                registry=daemon.instruments.registry,
+                exposition=daemon.exposition,
                 health=daemon,
                 beat_age_seconds_max=max(beat_age, BEAT_AGE_SECONDS_MIN),
                 allowed_hosts=allowed_hosts_for(listen[0]),

@@ -12,18 +12,17 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
-from prometheus_client.aiohttp import make_aiohttp_handler
 
 from trimtab.web.access import CLOSED, guarded
+from trimtab.web.metrics import MetricsPage
 from trimtab.web.overrides import overrides_routes
 from trimtab.web.reload import reload_handler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from prometheus_client import CollectorRegistry
-
     from trimtab.web.access import Access, Handler
+    from trimtab.web.metrics import Exposition
     from trimtab.web.overrides import Desk
     from trimtab.web.reload import Reload
 
@@ -50,10 +49,10 @@ class Health(Protocol):
 
 def build_app(
     *,
-    registry: CollectorRegistry,
     health: Health,
     beat_age_seconds_max: float,
     allowed_hosts: Collection[str] | None = LOOPBACK_NAMES,
+    exposition: Exposition | None = None,
     remarks: Callable[[], tuple[str, ...]] = tuple,
     access: Access = CLOSED,
     reload: Reload | None = None,
@@ -61,17 +60,22 @@ def build_app(
 ) -> web.Application:
     """Return the application. ``allowed_hosts`` are names without port; ``None`` allows any.
 
-    ``remarks`` are sentences about what somebody should mend, though it keeps nothing from being
-    ready; ``/readyz?verbose`` shows them. ``reload`` is what ``POST /-/reload`` does and ``desk`` what
-    takes in people's orders, for those whom ``access`` lets in; without them there are no such addresses.
+    ``exposition`` is what ``/metrics`` is made from, ``reload`` what ``POST /-/reload`` does and ``desk``
+    what takes in people's orders, these two for those whom ``access`` lets in; without them there are no
+    such addresses. ``remarks`` are sentences about what somebody should mend, though it keeps nothing
+    from being ready; ``/readyz?verbose`` shows them.
 
     ``/livez`` fails when the loop is stuck for longer than ``beat_age_seconds_max`` and knows
     nothing of dependencies: a restart would not mend them. ``/readyz`` says what is missing.
     """
-    app = web.Application(middlewares=[_only_for(allowed_hosts), _with_security_headers])
-    app.router.add_get("/metrics", make_aiohttp_handler(registry))
+    app = web.Application(middlewares=[_only_for(allowed_hosts)])
+    app.on_response_prepare.append(_add_security_headers)
     app.router.add_get("/livez", _livez(health, beat_age_seconds_max))
     app.router.add_get("/readyz", _readyz(health, remarks))
+    if exposition is not None:
+        page = MetricsPage(exposition)
+        app.on_cleanup.append(page.close)
+        app.router.add_get("/metrics", page.answer)
     if reload is not None:
         app.router.add_post("/-/reload", guarded(access, reload_handler(reload)))
     if desk is not None:
@@ -153,8 +157,5 @@ def _host(request: web.Request) -> str:
     return host.partition(":")[0].lower()
 
 
-@web.middleware
-async def _with_security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    response = await handler(request)
+async def _add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY_HEADERS)
-    return response

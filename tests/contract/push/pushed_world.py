@@ -120,9 +120,7 @@ async def pushed(
             random=Random(1),
             on_tick=ticks.append,
         )
-        app = build_app(
-            registry=daemon.instruments.registry, health=daemon, beat_age_seconds_max=60.0
-        )
+        app = build_app(exposition=daemon.exposition, health=daemon, beat_age_seconds_max=60.0)
         add_push_routes(app, [desk.door for desk in daemon.desks], clock)
         async with serving(app, "127.0.0.1", 0) as (host, port), daemon:
             world = World(plane, daemon, f"http://{host}:{port}", http, ticks)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from prometheus_client import CollectorRegistry
 
 from trimtab.web.access import CLOSED, Access
 from trimtab.web.app import build_app
@@ -36,7 +35,6 @@ async def answer(
         return 200, {"result": "ok"}
 
     app = build_app(
-        registry=CollectorRegistry(),
         health=Well(),
         beat_age_seconds_max=60.0,
         access=access,
@@ -83,14 +81,13 @@ def test_the_token_is_in_no_text() -> None:
 
 
 async def test_without_files_there_is_no_such_address() -> None:
-    app = build_app(registry=CollectorRegistry(), health=Well(), beat_age_seconds_max=60.0)
+    app = build_app(health=Well(), beat_age_seconds_max=60.0)
     async with TestClient(TestServer(app)) as client:
         assert (await client.post("/-/reload")).status == 404
 
 
 async def test_remarks_are_for_who_asks_and_leave_it_ready() -> None:
     app = build_app(
-        registry=CollectorRegistry(),
         health=Well(),
         beat_age_seconds_max=60.0,
         remarks=lambda: ("policy file a.yaml is bad",),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from prometheus_client import CollectorRegistry
 
 from trimtab.web.access import CLOSED, Access
 from trimtab.web.app import build_app
@@ -51,7 +50,6 @@ async def serving(
 ) -> AsyncIterator[tuple[TestClient[Any, Any], Desk]]:
     desk = Desk()
     app = build_app(
-        registry=CollectorRegistry(),
         health=Well(),
         beat_age_seconds_max=60.0,
         access=access,

@@ -1,0 +1,224 @@
+"""The gauges with a series for each deployment, policy or override: too many to be made in one go.
+
+What they are is told here once. ``service/exposition.py`` writes them piece by piece for the daemon's own
+page; ``SeriesCollector`` gives them as families to whoever embeds the daemon and has a registry.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from trimtab.core.decision import Hold
+from trimtab.core.overrides import EVERY_DEPLOYMENT
+from trimtab.core.signals import Freshness
+from trimtab.service import metric_names as names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.metrics_core import Metric as Family
+
+    from trimtab.core.overrides import Override
+    from trimtab.core.policy import Policy
+    from trimtab.service.metric_names import Metric
+    from trimtab.service.status import DeploymentStatus, StatusSnapshot
+
+T = TypeVar("T")
+
+
+class Row(NamedTuple, Generic[T]):
+    """What some series are about, and the values of the labels that they all have."""
+
+    labels: tuple[str, ...]
+    subject: T
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Generic[T]):
+    """A gauge with one series a row, absent where the number is ``None``."""
+
+    metric: Metric
+    number_of: Callable[[T], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled(Generic[T]):
+    """A gauge with any number of series a row: the values of its other labels, and the number."""
+
+    metric: Metric
+    numbers_of: Callable[[T], Iterable[tuple[tuple[str, ...], float]]]
+
+
+Gauge: TypeAlias = "Number[T] | Labelled[T]"
+
+
+class Table(NamedTuple, Generic[T]):
+    """Gauges over the same rows, which are made as they are taken, once."""
+
+    label_names: tuple[str, ...]
+    rows: Iterator[Row[T]]
+    gauges: tuple[Gauge[T], ...]
+
+
+class PolicyDeployments(NamedTuple):
+    """A policy in force, and how many deployments it decides for."""
+
+    policy: Policy
+    deployments: int
+
+
+def tables(status: StatusSnapshot, deployments: Iterable[DeploymentStatus]) -> Iterator[Table[Any]]:
+    """Yield every table; what is counted in the last ones is counted as the rows of the first are made."""
+    held: Counter[str] = Counter()
+    matched: Counter[str] = Counter()
+
+    def of_deployments() -> Iterator[Row[DeploymentStatus]]:
+        for one in deployments:
+            policy, verdict = one.decision.policy, one.decision.verdict
+            matched[policy] += 1
+            if isinstance(verdict, Hold):
+                held[verdict.reason] += 1
+            yield Row((one.deployment.name, policy), one)
+
+    yield Table(names.DEPLOYMENT_LABELS, of_deployments(), OF_DEPLOYMENTS)
+    policies = (
+        Row((one.name,), PolicyDeployments(one, matched[one.name])) for one in status.policies
+    )
+    yield Table(names.POLICY_DEPLOYMENTS.labels, policies, OF_POLICIES)
+    overrides = (Row(_override_labels(one), one) for one in status.overrides)
+    yield Table(names.OVERRIDE_END.labels, overrides, OF_OVERRIDES)
+    reasons = (Row((reason,), reason) for reason in names.REASONS)
+    yield Table(names.HELD.labels, reasons, (Number(names.HELD, lambda reason: held[reason]),))
+
+
+class SeriesCollector(Collector):
+    """Collects every table from what ``status`` and ``deployments`` return."""
+
+    def __init__(
+        self,
+        status: Callable[[], StatusSnapshot],
+        deployments: Callable[[], Iterator[DeploymentStatus]],
+    ) -> None:
+        self._status = status
+        self._deployments = deployments
+
+    def describe(self) -> Iterator[Family]:
+        """Describe nothing, so that registering does not ask for a status."""
+        return iter(())
+
+    def collect(self) -> Iterator[Family]:
+        """Yield every family, those without a series too."""
+        for table in tables(self._status(), self._deployments()):
+            rows = tuple(table.rows)
+            for gauge in table.gauges:
+                yield _family(gauge, rows)
+
+
+def _family(gauge: Gauge[T], rows: Iterable[Row[T]]) -> Family:
+    family = GaugeMetricFamily(gauge.metric.name, gauge.metric.help, labels=gauge.metric.labels)
+    for row in rows:
+        if isinstance(gauge, Labelled):
+            for labels, number in gauge.numbers_of(row.subject):
+                family.add_metric((*row.labels, *labels), number)
+        elif (number_or_none := gauge.number_of(row.subject)) is not None:
+            family.add_metric(row.labels, number_or_none)
+    return family
+
+
+_Numbers: TypeAlias = "Iterable[tuple[tuple[str, ...], float]]"
+
+
+def _lower(one: DeploymentStatus) -> int | None:
+    return None if one.decision.bounds is None else one.decision.bounds.lower.replicas
+
+
+def _upper(one: DeploymentStatus) -> int | None:
+    return None if one.decision.bounds is None else one.decision.bounds.upper.replicas
+
+
+def _state(one: DeploymentStatus) -> _Numbers:
+    yield (one.deployment.state_text or one.deployment.state.value,), 1
+
+
+def _hold(one: DeploymentStatus) -> _Numbers:
+    if isinstance(one.decision.verdict, Hold):
+        yield (one.decision.verdict.reason.value,), 1
+
+
+def _withheld(one: DeploymentStatus) -> _Numbers:
+    if one.withheld is not None:
+        yield (one.withheld.reason.value,), 1
+
+
+def _lead_time(one: DeploymentStatus) -> _Numbers:
+    yield ("0.5",), one.lead_time.p50_seconds
+    yield ("0.9",), one.lead_time.p90_seconds
+
+
+def _accelerators(one: DeploymentStatus) -> _Numbers:
+    shape = one.deployment.shape
+    if shape.accelerators_per_replica is not None:
+        count = shape.accelerators_per_replica * one.deployment.replica_count
+        yield (shape.accelerator_type or "",), count
+
+
+def _signal_values(one: DeploymentStatus) -> _Numbers:
+    for reading in one.decision.readings:
+        if reading.value is not None:
+            yield (reading.spec.name,), reading.value
+
+
+def _signal_ages(one: DeploymentStatus) -> _Numbers:
+    for reading in one.decision.readings:
+        if reading.age_seconds is not None:
+            yield (reading.spec.name,), reading.age_seconds
+
+
+def _signals_usable(one: DeploymentStatus) -> _Numbers:
+    for reading in one.decision.readings:
+        yield (reading.spec.name,), reading.freshness is Freshness.USABLE
+
+
+def _override_labels(one: Override) -> tuple[str, ...]:
+    return one.deployment or EVERY_DEPLOYMENT, one.kind, one.blocks or ""
+
+
+OF_DEPLOYMENTS: tuple[Gauge[DeploymentStatus], ...] = (
+    Number(
+        names.CURRENT,
+        lambda one: one.decision.current if one.decision.actual is None else one.decision.actual,
+    ),
+    Number(names.DESIRED, lambda one: one.decision.desired),
+    Number(names.SHADOW, lambda one: None if one.decision.actual is None else one.decision.desired),
+    Number(names.WANTED, lambda one: one.decision.wanted),
+    Number(names.MIN, _lower),
+    Number(names.MAX, _upper),
+    Number(names.READY, lambda one: one.deployment.pipeline.ready),
+    Number(names.ON_THEIR_WAY, lambda one: one.deployment.pipeline.on_their_way),
+    Number(names.LEAD_TIME_SAMPLES, lambda one: one.lead_time.samples),
+    Number(names.DECIDED_AT, lambda one: one.decision.at),
+    Number(names.IN_FLIGHT, lambda one: one.is_write_in_flight),
+    Labelled(names.STATE, _state),
+    Labelled(names.HOLD, _hold),
+    Labelled(names.ORDER_WITHHELD, _withheld),
+    Labelled(names.LEAD_TIME, _lead_time),
+    Labelled(names.ACCELERATORS, _accelerators),
+    Labelled(names.SIGNAL_VALUE, _signal_values),
+    Labelled(names.SIGNAL_AGE, _signal_ages),
+    Labelled(names.SIGNAL_USABLE, _signals_usable),
+)
+
+OF_POLICIES: tuple[Gauge[PolicyDeployments], ...] = (
+    Labelled(
+        names.POLICY_INFO,
+        lambda one: (((one.policy.owner, one.policy.mode, one.policy.actuation), 1),),
+    ),
+    Number(names.POLICY_DEPLOYMENTS, lambda one: one.deployments),
+)
+
+OF_OVERRIDES: tuple[Gauge[Override], ...] = (Number(names.OVERRIDE_END, lambda one: one.until),)
