@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from trimtab.core.decision import Outcome, Reason, WriteStatus
@@ -19,7 +21,7 @@ from trimtab.service.withholding import Withheld, Withholding
 from trimtab.targets.port import WriteResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, KeysView, Mapping
     from random import Random
 
     from trimtab.clock import Clock
@@ -94,15 +96,17 @@ class Actuator:
         self._circuits = circuits or {}
         self._begun_max = writes_in_flight_max
         self._waiting_max = orders_waiting_max
-        self._waiting: dict[str, Order] = {}
+        self._waiting: list[tuple[float, int, Order]] = []  # a heap: the neediest first
+        self._arrivals = count()
+        self._taken: dict[str, Order] = {}
         self._begun: dict[str, _Begun] = {}
         self._setbacks = Setbacks(clock, random)
         self._is_stopping = False
 
     @property
-    def in_flight(self) -> frozenset[str]:
-        """Deployments with an order taken and not ended; they are not due."""
-        return frozenset(self._begun) | frozenset(self._waiting)
+    def in_flight(self) -> KeysView[str]:
+        """Deployments with an order taken and not ended, as a live view; they are not due."""
+        return self._taken.keys()
 
     @property
     def waiting(self) -> int:
@@ -118,7 +122,8 @@ class Actuator:
         """Take ``order`` to carry it out, or say why not. Never blocks."""
         withholding = self._why_not(order)
         if withholding is None:
-            self._waiting[order.deployment] = order
+            self._taken[order.deployment] = order
+            heappush(self._waiting, (-need(order), next(self._arrivals), order))
             self._begin_waiting()
         return withholding
 
@@ -132,8 +137,9 @@ class Actuator:
         What was not sent yet is dropped at once. Returns how many writes had to be abandoned.
         """
         self._is_stopping = True
-        waiting, self._waiting = self._waiting, {}
-        for order in waiting.values():
+        waiting, self._waiting = self._waiting, []
+        for _, _, order in sorted(waiting):
+            del self._taken[order.deployment]
             self._on_outcome(self._dropped(order))
         begun = dict(self._begun)
         for one in begun.values():
@@ -148,7 +154,7 @@ class Actuator:
         await asyncio.gather(*late, return_exceptions=True)
         for name, one in begun.items():
             if self._begun.get(name) is one:  # cancelled before its first line ran
-                del self._begun[name]
+                del self._begun[name], self._taken[name]
                 self._on_outcome(self._dropped(one.order))
         return len(late)
 
@@ -173,7 +179,7 @@ class Actuator:
     def _why_not(self, order: Order) -> Withholding | None:
         if self._is_closed_to(order):
             return _because(order, Withheld.STOPPING, "trimtab stops")
-        if order.deployment in self._begun or order.deployment in self._waiting:
+        if order.deployment in self._taken:
             return _because(order, Withheld.IN_FLIGHT, "an earlier write has not ended yet")
         return self._gate.why_not(order) or self._why_not_now(order)
 
@@ -200,12 +206,11 @@ class Actuator:
 
     def _begin_waiting(self) -> None:
         while self._waiting and len(self._begun) < self._begun_max:
-            name = max(self._waiting, key=lambda one: need(self._waiting[one]))
-            order = self._waiting.pop(name)
+            order = heappop(self._waiting)[2]
             task = asyncio.get_running_loop().create_task(
-                self._carry_out(order), name=f"write {name}"
+                self._carry_out(order), name=f"write {order.deployment}"
             )
-            self._begun[name] = _Begun(order, task)
+            self._begun[order.deployment] = _Begun(order, task)
 
     async def _carry_out(self, order: Order) -> None:
         begun = self._begun[order.deployment]
@@ -221,7 +226,7 @@ class Actuator:
         self._end(begun, outcome)
 
     def _end(self, begun: _Begun, outcome: Outcome) -> None:
-        del self._begun[begun.order.deployment]
+        del self._begun[begun.order.deployment], self._taken[begun.order.deployment]
         try:
             self._on_outcome(outcome)
         finally:

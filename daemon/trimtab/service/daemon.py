@@ -26,12 +26,13 @@ from trimtab.service.controller import Controller
 from trimtab.service.fleet import Fleet
 from trimtab.service.fleet_reader import FleetReader
 from trimtab.service.gate import Gate
+from trimtab.service.inbox import Inbox
 from trimtab.service.instruments import Instruments
 from trimtab.service.interrupted import Interrupted
 from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
-from trimtab.service.observer import Inbox, Observer
+from trimtab.service.observer import Observer
 from trimtab.service.override_desk import OverrideDesk
 from trimtab.service.overrides import Overrides
 from trimtab.service.overview import Overview
@@ -117,6 +118,7 @@ class Daemon:
         self._clock = self.clock = clock
         self.timing = timing or Timing()
         self._stop = asyncio.Event()
+        self._started_at: float | None = None
         self._background: asyncio.Task[None] | None = None
         self._polls = Polls()
         self.instruments = Instruments()
@@ -143,12 +145,13 @@ class Daemon:
         )
         self._policy_files = policy_files
         self.fleet = Fleet(clock, guarded_targets)
-        self._inbox = Inbox()
+        self._inbox = Inbox(clock)
         self._trigger = Trigger(
             clock, random, tick_interval_seconds=self.timing.tick_interval_seconds
         )
-        sink = WakingSink(self._inbox, self._trigger, self.fleet, is_stopping=self._stop.is_set)
-        self.desks = open_desks(clock, push_sources, sink, engine=self.engine, fleet=self.fleet)
+        self.desks = open_desks(
+            clock, push_sources, self._sink_of, engine=self.engine, fleet=self.fleet
+        )
         self._actuator = Actuator(
             clock,
             random,
@@ -217,13 +220,11 @@ class Daemon:
             sources=self._sources,
             reloader=self._reloader,
             desks=self.desks,
-            is_stopping=self._stop.is_set,
         )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
-        few = self._overview.status_of_few
-        self.exposition = self.instruments.show(few, self._overview.deployments)
+        self.instruments.show(self.status)
         self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
-        self.instruments.expect_circuits(few().circuits)
+        self.instruments.expect_circuits(self.status().circuits)
         self.instruments.expect(
             targets=[target.name for target in targets],
             sources=[(source.name, source.endpoint) for source in self._sources],
@@ -233,9 +234,9 @@ class Daemon:
 
     async def run(self) -> None:
         """Run until ``stop`` is called, then let writes in flight end and close everything."""
-        if self._overview.started_at is not None:
+        if self._started_at is not None:
             raise RuntimeError("this daemon has run already; make a new one")
-        self._overview.started_at = self._clock.now()
+        self._started_at = self._clock.now()
         try:
             if not await self._recall():
                 return
@@ -263,7 +264,7 @@ class Daemon:
             return False
         self._journalled.note_policies(self._policy_files.documents if self._policy_files else {})
         self._interrupted.take(recollection.unfinished, recollection.until)
-        self.fleet.expect(recollection.memory.deployments)
+        self.fleet.expect(self.engine.memory.deployments)
         self._audience.recalled(
             recollection, self.fleet.out_of_reach(recollection.memory.deployments)
         )
@@ -315,6 +316,11 @@ class Daemon:
             tasks.append((f"watch the policies at {self._reloader.path}", self._reloader.run))
             tasks.append(("reload policies when asked to", self._reloader.run_when_asked))
         return tasks
+
+    def _sink_of(self, source: str) -> WakingSink:
+        return WakingSink(
+            source, self._inbox, self._trigger, self.fleet, is_stopping=self._stop.is_set
+        )
 
     async def read(self, target: Target) -> Reading:
         """Read all deployments of one target now, and wake those that changed."""
@@ -376,8 +382,8 @@ class Daemon:
     # -- looking in -----------------------------------------------------------------------------
 
     def status(self) -> StatusSnapshot:
-        """Return what the daemon knows and does right now. Walks the fleet."""
-        return self._overview.status()
+        """Return what the daemon knows and does right now."""
+        return self._overview.status(started_at=self._started_at, is_stopping=self._stop.is_set())
 
     def not_ready(self) -> tuple[str, ...]:
         """Return what is still missing before the daemon does its work; empty when it does."""

@@ -1,5 +1,9 @@
 """What is known of every deployment of every target, and how old that knowledge is.
 
+One live mapping, and the names of what changed in it: nobody has to look at everything to see what is
+new. A deployment that a listing shows as it was keeps its object, and with it the time at which it was
+read; only after it was read by itself, or written, does the next listing count as newer in any case.
+
 A target that cannot be read keeps its last view: its deployments do not look deleted, they look as
 they last did, and the view says since when nothing newer is known.
 """
@@ -7,17 +11,18 @@ they last did, and the view says since when nothing newer is known.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from trimtab.core.deployment import Deployment
 from trimtab.errors import ErrorKind, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
-    from trimtab.core.deployment import Deployment
     from trimtab.targets.port import Target
 
 LOOKS_MAX = 32
@@ -25,6 +30,37 @@ LOOKS_MAX = 32
 
 READ_SECONDS_MAX = 120.0
 """In real time: a whole fleet that takes longer to list is a connection that hangs."""
+
+PIECE = 200
+"""Deployments compared before others get their turn: about a millisecond."""
+
+_contents = attrgetter(
+    *(one.name for one in fields(Deployment) if one.name not in ("observed_at", "name"))
+)
+"""All that a reading tells of a deployment, apart from when it was read."""
+
+_essence = attrgetter(
+    "state",
+    "state_text",
+    "min_replicas",
+    "max_replicas",
+    "desired_replicas",
+    "replica_count",
+    "pipeline",
+    "shape",
+    "schedule_floors",
+    "created_at",
+    "expires_at",
+    "deleted_at",
+    "purged_at",
+    "base_model",
+    "display_name",
+    "region",
+)
+"""What a decision depends on; the rest (messages, notes) may change without waking."""
+
+_traits = attrgetter("base_model", "display_name", "region")
+"""What policies match by, apart from the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,31 +74,40 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How reading a target's whole fleet went: what changed, or what the trouble is.
+    """How reading a target's whole fleet went: what is to be decided anew, or what the trouble is.
 
     ``view_age_seconds`` is how old the view is that remains in force; ``None``: there is none.
     """
 
     target: str
-    changed: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
+    changed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     trouble: Trouble | None = None
     retry_after_seconds: float | None = None
     view_age_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetChanges:
+    """The names whose deployment is another object now, and those that certainly exist no more."""
+
+    changed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class _View:
-    """One target's deployments as last read, and the turn at which some were read by themselves.
+    """Which deployments are one target's, and the turn at which some were read by themselves.
 
     ``expected`` are those that an earlier run knew and that were not seen yet.
     """
 
-    deployments: dict[str, Deployment] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
     put_turns: dict[str, int] = field(default_factory=dict)
     expected: set[str] = field(default_factory=set)
     read_at: float | None = None
     trouble: Trouble | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Fleet:
@@ -75,23 +120,18 @@ class Fleet:
         if len(self._views) != len(self._targets):
             names = ", ".join(sorted(target.name for target in targets))
             raise ValueError(f"every target needs a name of its own, not {names}")
-        self._merged: Mapping[str, Deployment] | None = None
+        self._deployments: dict[str, Deployment] = {}
+        self._changes: dict[str, None] = {}
         self._turn = 0  # counts what is taken in, to tell which of two readings began first
+        self.deployments: Mapping[str, Deployment] = MappingProxyType(self._deployments)
+        """Every known deployment by full name, as last read. Live: it changes between two awaits."""
+        self.roster_version = 0
+        """Rises when a deployment came, went, or may be matched by other policies than before."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets, in the order given."""
         return self._targets
-
-    @property
-    def deployments(self) -> Mapping[str, Deployment]:
-        """Every known deployment by full name, as last read. A value: later readings leave it be."""
-        if self._merged is None:
-            merged: dict[str, Deployment] = {}
-            for view in self._views.values():
-                merged.update(view.deployments)
-            self._merged = MappingProxyType(merged)
-        return self._merged
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -107,22 +147,23 @@ class Fleet:
         """Return the target through which ``deployment`` is reached."""
         return next((target for target in self._targets if target.owns(deployment)), None)
 
-    def absent(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Name those of ``names`` that certainly exist no more: their target was read and lacks them.
+    def take_changes(self) -> FleetChanges:
+        """Return what changed since the last call, each name once.
 
         What belongs to a target that was never read, or to none (its account left the settings), is
-        not known to be anything, and neither is what was expected and not looked for by name yet.
+        not known to be anything, least of all gone, and neither is what was expected and not looked
+        for by name yet.
         """
-        known = self.deployments
-        return tuple(name for name in names if name not in known and self._is_read(name))
+        known = self._deployments
+        names, self._changes = self._changes, {}
+        return FleetChanges(
+            changed=tuple(name for name in names if name in known),
+            gone=tuple(name for name in names if name not in known),
+        )
 
     def out_of_reach(self, names: Iterable[str]) -> tuple[str, ...]:
         """Name those of ``names`` that no target reaches: their account left the settings."""
         return tuple(name for name in names if self.target_of(name) is None)
-
-    def _is_read(self, name: str) -> bool:
-        view = self._view_of(name)
-        return view is not None and view.read_at is not None and name not in view.expected
 
     def expect(self, names: Iterable[str]) -> None:
         """Take in which deployments an earlier run knew, before anything is read.
@@ -132,12 +173,12 @@ class Fleet:
         """
         for name in names:
             view = self._view_of(name)
-            if view is not None and name not in view.deployments:
+            if view is not None and name not in self._deployments:
                 view.expected.add(name)
 
     def count(self, target: str) -> int:
         """Return how many deployments of ``target`` are known."""
-        return len(self._views[target].deployments)
+        return len(self._views[target].names)
 
     def read_at(self, target: str) -> float | None:
         """Return when the whole fleet of ``target`` was last read (UTC seconds)."""
@@ -150,6 +191,10 @@ class Fleet:
     async def refresh(self, target: Target) -> Reading:
         """Read the whole fleet of one target anew. A failure keeps the view and is in the answer."""
         view = self._views[target.name]
+        async with view.turn:  # taking in gives way to others: two lists must not mix
+            return await self._refresh(target, view)
+
+    async def _refresh(self, target: Target, view: _View) -> Reading:
         started_turn = self._turn
         try:
             async with asyncio.timeout(READ_SECONDS_MAX):
@@ -159,55 +204,95 @@ class Fleet:
         except TimeoutError:
             sentence = f"{target.name} did not list its deployments within {READ_SECONDS_MAX:.0f} s"
             return self._failed(target.name, view, TargetError(sentence, kind=ErrorKind.TIMEOUT))
-        fresh = dict(found)
-        await self._look_for_expected(target, view, fresh)
-        view.put_turns = {name: at for name, at in view.put_turns.items() if at > started_turn}
-        for name in view.put_turns:
+        added, lost = await self._look_for_expected(target, view, found)
+        listed = dict(found) | added if added else found
+        settled = view.put_turns
+        view.put_turns = {name: at for name, at in settled.items() if at > started_turn}
+        changed: list[str] = []
+        for number, (name, fresh) in enumerate(listed.items()):
+            if number and number % PIECE == 0:
+                await asyncio.sleep(0)
             # Read by itself after this listing began, so the listing may be older: keep what is newer.
-            if name in view.deployments:
-                fresh[name] = view.deployments[name]
-            else:
-                fresh.pop(name, None)
-        changed = frozenset(_changed(view.deployments, fresh))
-        gone = frozenset(view.deployments.keys() - fresh.keys())
-        view.deployments = fresh
+            if name not in view.put_turns and self._take_in(
+                view, name, fresh, is_news=name in settled
+            ):
+                changed.append(name)
+        gone = [name for name in view.names if name not in listed and name not in view.put_turns]
+        for name in gone:
+            self._lose(view, name)
+        for name in lost:
+            self._changes[name] = None
         view.read_at = self._clock.now()
         view.trouble = None
-        self._merged = None
-        return Reading(target=target.name, changed=changed, gone=gone, view_age_seconds=0.0)
+        return Reading(
+            target=target.name,
+            changed=tuple(changed),
+            gone=(*gone, *lost),
+            view_age_seconds=0.0,
+        )
 
     async def _look_for_expected(
-        self, target: Target, view: _View, fresh: dict[str, Deployment]
-    ) -> None:
-        view.expected -= fresh.keys()
+        self, target: Target, view: _View, listed: Mapping[str, Deployment]
+    ) -> tuple[dict[str, Deployment], list[str]]:
+        """Ask for those by name that the list lacks; return which are there, and which are not."""
+        added: dict[str, Deployment] = {}
+        lost: list[str] = []
+        view.expected -= listed.keys()
         for name in sorted(view.expected)[:LOOKS_MAX]:
             try:
                 async with asyncio.timeout(READ_SECONDS_MAX):
                     found = await target.read(name)
             except (TargetError, TimeoutError):
-                return  # the next refresh looks again; until then nothing is known of it
+                break  # the next refresh looks again; until then nothing is known of it
             view.expected.discard(name)
             if found is not None:
-                fresh[name] = found
+                added[name] = found
+            elif name not in self._deployments:
+                lost.append(name)
+        return added, lost
 
     def put(self, deployment: Deployment) -> None:
         """Take in one deployment that was just read by itself."""
         view = self._view_of(deployment.name)
         if view is not None:
-            view.deployments[deployment.name] = deployment
+            view.expected.discard(deployment.name)
+            self._take_in(view, deployment.name, deployment, is_news=True)
             self._touched(view, deployment.name)
 
     def drop(self, deployment: str) -> None:
         """Take in that one deployment was just found to be no more."""
         view = self._view_of(deployment)
         if view is not None:
-            view.deployments.pop(deployment, None)
+            view.expected.discard(deployment)
+            self._lose(view, deployment)
             self._touched(view, deployment)
+
+    def _take_in(self, view: _View, name: str, fresh: Deployment, *, is_news: bool) -> bool:
+        """Keep what is newer; say whether it differs in something that a decision depends on."""
+        known = self._deployments.get(name)
+        if known is fresh or (
+            known is not None and not is_news and _contents(known) == _contents(fresh)
+        ):
+            return False
+        self._deployments[name] = fresh
+        self._changes[name] = None
+        if known is None:
+            view.names[name] = None
+            self.roster_version += 1
+            return True
+        if _traits(known) != _traits(fresh):
+            self.roster_version += 1
+        return _essence(known) != _essence(fresh)
+
+    def _lose(self, view: _View, name: str) -> None:
+        if self._deployments.pop(name, None) is not None:
+            del view.names[name]
+            self.roster_version += 1
+        self._changes[name] = None
 
     def _touched(self, view: _View, deployment: str) -> None:
         self._turn += 1
         view.put_turns[deployment] = self._turn
-        self._merged = None
 
     def _view_of(self, deployment: str) -> _View | None:
         target = self.target_of(deployment)
@@ -223,30 +308,3 @@ class Fleet:
             retry_after_seconds=error.retry_after_seconds,
             view_age_seconds=None if view.read_at is None else now - view.read_at,
         )
-
-
-def _changed(before: Mapping[str, Deployment], after: Mapping[str, Deployment]) -> Iterable[str]:
-    """Name what is new or differs in something that a decision depends on."""
-    for name, deployment in after.items():
-        known = before.get(name)
-        if known is None or _essence(known) != _essence(deployment):
-            yield name
-
-
-def _essence(deployment: Deployment) -> tuple[object, ...]:
-    """Return what a decision depends on; the rest (time of reading, …) may change without waking."""
-    return (
-        deployment.state,
-        deployment.state_text,
-        deployment.min_replicas,
-        deployment.max_replicas,
-        deployment.desired_replicas,
-        deployment.replica_count,
-        deployment.pipeline,
-        deployment.shape,
-        deployment.schedule_floors,
-        deployment.created_at,
-        deployment.expires_at,
-        deployment.deleted_at,
-        deployment.purged_at,
-    )

@@ -44,11 +44,11 @@ class FleetReader:
         was_known = self._fleet.is_known
         reading = await self._fleet.refresh(target)
         if self._fleet.is_known and not was_known:
-            self._trigger.tick_now()  # the first evaluation, even if there is nothing to scale
+            self._trigger.look_now()  # the first evaluation, even if there is nothing to scale
         kind = "ok" if reading.trouble is None else reading.trouble.kind.value
         self._audience.target_called(target.name, "list", kind)
         self._audience.fleet_read(reading)
-        self._trigger.wake(reading.changed | reading.gone)
+        self._trigger.wake((*reading.changed, *reading.gone))
         return reading
 
     async def read_everything(self, stop: asyncio.Event) -> tuple[Reading, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, SourceError
-from trimtab.service.signals_wanted import signals_wanted
+from trimtab.service.signals_wanted import SignalsWanted
 from trimtab.sources.port import PartialAnswerError
 
 if TYPE_CHECKING:
@@ -18,59 +17,18 @@ if TYPE_CHECKING:
     from trimtab.core.engine import Engine
     from trimtab.core.signals import Sample, SignalSpec
     from trimtab.service.fleet import Fleet
+    from trimtab.service.inbox import Inbox
     from trimtab.service.trigger import Trigger
     from trimtab.sources.port import Source
-
-SAMPLES_MAX = 200_000
-"""Samples of polls that may wait for the controller; beyond it the oldest are dropped and counted."""
-
-PUSHED_MAX = 200_000
-"""Pushed samples that may wait: they were acknowledged, so beyond it none is accepted."""
 
 POLL_SECONDS_MAX = 60.0
 """In real time; sources have tighter limits of their own."""
 
+PIECE = 1_000
+"""Samples handed over before others get their turn: less than a millisecond."""
 
 FIRST_LOOK_SECONDS = 1.0
 """While some target's deployments are not known yet."""
-
-
-class Inbox:
-    """Samples on their way from the sources to the next evaluation.
-
-    What was polled gives way to what is newer; what was pushed, and acknowledged, does not.
-    """
-
-    def __init__(self, samples_max: int = SAMPLES_MAX, pushed_max: int = PUSHED_MAX) -> None:
-        self._samples: deque[Sample] = deque(maxlen=samples_max)
-        self._pushed: list[Sample] = []
-        self._pushed_max = pushed_max
-        self.dropped = 0
-
-    def add(self, samples: Sequence[Sample]) -> None:
-        """Append samples; the newest are kept."""
-        room = (self._samples.maxlen or 0) - len(self._samples)
-        self.dropped += max(0, len(samples) - room)
-        self._samples.extend(samples)
-
-    @property
-    def room(self) -> int:
-        """How many pushed samples could be accepted now."""
-        return self._pushed_max - len(self._pushed)
-
-    def accept(self, samples: Sequence[Sample]) -> bool:
-        """Take pushed samples, all or, where there is no room, none."""
-        if len(samples) > self.room:
-            return False
-        self._pushed.extend(samples)
-        return True
-
-    def drain(self) -> list[Sample]:
-        """Return everything that came in since the last time."""
-        samples = [*self._samples, *self._pushed]
-        self._samples.clear()
-        self._pushed.clear()
-        return samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +60,8 @@ class Observer:
     ) -> None:
         self._clock = clock
         self._source = source
-        self._engine = engine
         self._fleet = fleet
+        self._wanted = SignalsWanted(source, engine=engine, fleet=fleet)
         self._inbox = inbox
         self._trigger = trigger
         self._on_poll = on_poll
@@ -112,8 +70,7 @@ class Observer:
         """Poll for ever. The interval counts from start to start and is never undercut."""
         interval = self._source.interval_seconds
         while True:
-            deployments = self._fleet.deployments.values()
-            wanted = signals_wanted(self._engine, deployments, self._source)
+            wanted = await self._wanted.now()
             if not wanted:
                 # Nothing was asked, so looking again soon undercuts nothing; at the start it
                 # saves an interval of blindness.
@@ -142,8 +99,7 @@ class Observer:
         except TimeoutError:
             trouble = f"{source.endpoint} did not answer within {POLL_SECONDS_MAX:.0f} s"
             kind = ErrorKind.TIMEOUT
-        self._inbox.add(samples)
-        self._trigger.wake({sample.deployment for sample in samples})
+        await self._hand_over(samples)
         self._on_poll(
             Poll(
                 source=source.name,
@@ -156,3 +112,12 @@ class Observer:
             )
         )
         return retry_after or 0.0
+
+    async def _hand_over(self, samples: Sequence[Sample]) -> None:
+        """Leave the samples and wake whom they are about; of many, in pieces."""
+        for start in range(0, len(samples), PIECE):
+            if start:
+                await asyncio.sleep(0)
+            piece = samples[start : start + PIECE]
+            self._inbox.add(piece)
+            self._trigger.wake((one.deployment for one in piece), lane=self._source.name)

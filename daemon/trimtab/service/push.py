@@ -22,7 +22,7 @@ from trimtab.web.push import PushAnswer, PushDoor, PushLimits
 from trimtab.web.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.core.engine import Engine
@@ -256,15 +256,20 @@ LOST = tuple(SENTENCES)
 
 
 def open_desks(
-    clock: Clock, sources: Iterable[PushSource], sink: PushSink, *, engine: Engine, fleet: Fleet
+    clock: Clock,
+    sources: Iterable[PushSource],
+    sink_of: Callable[[str], PushSink],
+    *,
+    engine: Engine,
+    fleet: Fleet,
 ) -> tuple[PushDesk, ...]:
-    """Return a desk for each push source, with a directory of its own."""
+    """Return a desk for each push source, with a directory and a sink (by its name) of its own."""
     return tuple(
         PushDesk(
             clock,
             one,
-            directory=FleetDirectory(clock, one.name, engine=engine, fleet=fleet),
-            sink=sink,
+            directory=FleetDirectory(one.name, engine=engine, fleet=fleet),
+            sink=sink_of(one.name),
         )
         for one in sources
     )

@@ -9,16 +9,23 @@ if TYPE_CHECKING:
 
     from trimtab.core.signals import Sample
     from trimtab.service.fleet import Fleet
-    from trimtab.service.observer import Inbox
+    from trimtab.service.inbox import Inbox
     from trimtab.service.trigger import Trigger
 
 
 class WakingSink:
-    """The sink of every push source of a daemon."""
+    """The sink of one push source, whose name its lane of the trigger has: none waits for another."""
 
     def __init__(
-        self, inbox: Inbox, trigger: Trigger, fleet: Fleet, *, is_stopping: Callable[[], bool]
+        self,
+        source: str,
+        inbox: Inbox,
+        trigger: Trigger,
+        fleet: Fleet,
+        *,
+        is_stopping: Callable[[], bool],
     ) -> None:
+        self._source = source
         self._inbox = inbox
         self._trigger = trigger
         self._fleet = fleet
@@ -38,5 +45,5 @@ class WakingSink:
         """Take all samples, and wake the deployments they are about; false: none was taken."""
         if not self._inbox.accept(samples):
             return False
-        self._trigger.wake({sample.deployment for sample in samples})
+        self._trigger.wake((sample.deployment for sample in samples), lane=self._source)
         return True

@@ -1,9 +1,8 @@
-"""What wakes the controller: many events, few evaluations.
+"""What wakes the controller: many events, few evaluations, nobody starved.
 
-Events only leave the names of the deployments they touch and never run code themselves. The
-controller comes for them when the events pause (idle window), at the latest when the first has
-waited long enough (maximum window), and for everything when a tick is due. The two windows are
-those of Karpenter's provisioning batcher.
+Events only leave the names of the deployments they touch and never run code themselves. Each kind of
+event has a lane: what is urgent (transitions, outcomes, overrides, policies), each source, and what is
+due by the passing of time. The controller takes slices of a few dozen names, from the lanes in turn.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trimtab.service.due_times import DueTimes
+from trimtab.service.lanes import EventLane, FairLanes
 from trimtab.service.waiting import happened_within
 
 if TYPE_CHECKING:
@@ -20,29 +21,53 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
 
-IDLE_SECONDS = 0.05
-"""Events closer together than this are answered together."""
+URGENT = "urgent"
+"""The lane of what happens to a deployment itself. The lane of a source is called like the source."""
 
-WINDOW_SECONDS_MAX = 1.0
-"""No event waits longer than this, however many follow it."""
+IDLE_SECONDS = 0.002
+"""Events of one lane closer together than this are answered together.
 
-NAMES_MAX = 10_000
-"""Names that may wait; more of them are the same as all."""
+What belongs together (the shards of one remote-write, the batches of one exporter) comes within a
+millisecond or two. A decision costs a tenth of a millisecond: waiting longer for what may come would
+cost more reaction than deciding twice costs work. Karpenter's provisioning batcher, whose two windows
+these are, waits 1 s and 10 s, because what it starts are machines.
+"""
+
+WINDOW_SECONDS_MAX = 0.01
+"""No event waits longer than this for others, however many follow it.
+
+Only a source that is heard more than 500 times a second holds a window open; this is less than half
+of what a pushed sample may take until its write leaves, the other half being reads and a disk.
+"""
+
+SLICE_MAX = 32
+"""Names in a slice: at a tenth of a millisecond each, what is due next waits for 3 ms at most."""
 
 JITTER = 0.1
 """Ticks come up to this share of the interval early or late, so that a fleet of daemons spreads."""
 
+TOGETHER = 2 * JITTER
+"""Ticks due within this share of the interval fill up a slice that has room, so much too early.
+
+Deployments of one slice share their next tick, so a fleet that fits into a slice comes to tick as
+one, and a larger one in full slices that spread over the interval by their jitter.
+"""
+
 
 @dataclass(frozen=True, slots=True)
-class Woken:
-    """Why the controller woke: for ``names``, or for every deployment because a tick was due."""
+class Slice:
+    """The names to evaluate next, each once, and whether time passing is among the reasons."""
 
-    names: frozenset[str]
+    names: tuple[str, ...]
     is_tick: bool
 
 
 class Trigger:
-    """Collects the names of deployments to evaluate. ``wake`` never blocks."""
+    """Collects the names of deployments to evaluate. ``wake`` never blocks.
+
+    However full the other lanes are: the name at place p of its lane is in one of the next
+    ``ceil(p * lanes / SLICE_MAX)`` slices after its window has closed.
+    """
 
     def __init__(
         self,
@@ -58,48 +83,86 @@ class Trigger:
         self._tick_interval_seconds = tick_interval_seconds
         self._idle_seconds = idle_seconds
         self._window_seconds_max = window_seconds_max
-        self._names: set[str] = set()
+        self._due = DueTimes()
+        self._fair = FairLanes()
+        self._fair.add(self._due)
+        self._lanes: dict[str, EventLane] = {}
         self._event = asyncio.Event()
-        self._next_tick_at = clock.monotonic()
+        self._pulse_at = clock.monotonic()
 
-    def wake(self, names: Iterable[str]) -> None:
-        """Ask for an evaluation of these deployments."""
-        self._names.update(names)
-        if len(self._names) > NAMES_MAX:
-            self._names.clear()
-            self.tick_now()
-        elif self._names:
+    def wake(self, names: Iterable[str], lane: str = URGENT) -> None:
+        """Ask for an evaluation of these deployments, in the order given."""
+        events = self._lanes.get(lane)
+        if events is None:
+            events = self._lanes[lane] = EventLane(
+                idle_seconds=self._idle_seconds, window_seconds_max=self._window_seconds_max
+            )
+            self._fair.add(events)
+        if events.add(names, self._clock.monotonic()):
             self._event.set()
 
-    def tick_now(self) -> None:
-        """Let the next tick be due at once."""
-        self._next_tick_at = self._clock.monotonic()
+    def tick_now(self, names: Iterable[str] = ()) -> None:
+        """Let everything that ticks be due at once, and ``names`` as well."""
+        self._due.all_now(dict.fromkeys((*self._due.names, *names)), self._clock.monotonic())
+        self.look_now()
+
+    def look_now(self) -> None:
+        """Let the next slice come at once, even if it is empty."""
+        self._pulse_at = self._clock.monotonic()
         self._event.set()
 
-    async def wait(self) -> Woken:
-        """Return when an evaluation is due, with the names collected since the last time.
+    def foresee(self, name: str, at: float) -> None:
+        """Let ``name`` be due at ``at`` (UTC seconds) too, if it ticks and that is before its tick."""
+        now = self._clock.monotonic()
+        self._due.set_moment(name, now + (at - self._clock.now()), now)
+        self._event.set()
 
-        The first one is due at once.
+    def forget(self, name: str) -> None:
+        """Let ``name`` tick no more until it is woken again."""
+        self._due.forget(name)
+
+    async def wait(self) -> Slice:
+        """Return what is due next, when something is; the first time at once.
+
+        Comes once in a tick interval even if nothing is due, so that the controller shows it lives.
+        Whatever is in the slice has its next tick set; what may come before is for ``foresee``.
         """
         clock = self._clock
-        until_tick = self._next_tick_at - clock.monotonic()
-        if await happened_within(clock, self._event, until_tick):
-            window_ends_at = clock.monotonic() + self._window_seconds_max
-            while not self._is_tick_due():
-                rest = min(window_ends_at, self._next_tick_at) - clock.monotonic()
-                self._event.clear()
-                if not await happened_within(clock, self._event, min(self._idle_seconds, rest)):
-                    break
-        names = frozenset(self._names)
-        self._names.clear()
-        self._event.clear()
-        is_tick = self._is_tick_due()
+        while (due := self._take(clock.monotonic())) is None:
+            self._event.clear()
+            next_at = self._fair.next_at()
+            next_at = self._pulse_at if next_at is None else min(next_at, self._pulse_at)
+            await happened_within(clock, self._event, next_at - clock.monotonic())
+        return due
+
+    def _take(self, now: float) -> Slice | None:
+        names = self._fair.take(now, SLICE_MAX)
+        is_tick = any(self._is_tick_due(name, now) for name in names)
+        until = now + TOGETHER * self._tick_interval_seconds if is_tick else now
         if is_tick:
-            self._next_tick_at = clock.monotonic() + self._interval()
-        return Woken(names, is_tick)
+            while len(names) < SLICE_MAX and (name := self._due.take_tick_before(until)):
+                if name not in names:
+                    names.append(name)
+        if not names and now < self._pulse_at:
+            return None
+        self._pulse_at = now + self._tick_interval_seconds * (1 + JITTER)
+        if names:
+            self._set_ticks(names, now, until)
+        return Slice(tuple(names), is_tick or not names)
 
-    def _is_tick_due(self) -> bool:
-        return self._clock.monotonic() >= self._next_tick_at
+    def _is_tick_due(self, name: str, now: float) -> bool:
+        at = self._due.tick_of(name)
+        return at is not None and at <= now
 
-    def _interval(self) -> float:
-        return self._tick_interval_seconds * self._random.uniform(1 - JITTER, 1 + JITTER)
+    def _set_ticks(self, names: Iterable[str], now: float, until: float) -> None:
+        """Let all in a slice whose tick has come, or that had none, tick together again."""
+        due, interval = self._due, self._tick_interval_seconds
+        next_at = now + interval * self._random.uniform(1 - JITTER, 1 + JITTER)
+        first_at = now + interval * self._random.uniform(JITTER, 1 + JITTER)
+        for name in names:
+            at = due.tick_of(name)
+            if at is None:
+                at = first_at  # at any time, so that a fleet that is found at once spreads at once
+            elif at <= until:
+                at = next_at
+            due.set_tick(name, at)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,9 +9,10 @@ from scripted_world import CHAT, CODE, START, ScriptedTarget, a_deployment, a_fa
 from trimtab.clock import ManualClock
 from trimtab.core.deployment import Pipeline, State
 from trimtab.errors import ErrorKind
-from trimtab.service.fleet import Fleet
+from trimtab.service.fleet import PIECE, Fleet, FleetChanges
 
 OTHER = "accounts/other/deployments/big"
+LOST = "accounts/acme/deployments/lost"
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ async def test_a_target_that_fails_keeps_its_last_view_and_says_since_when(
     clock.advance(30)
     await fleet.refresh(target)
     assert set(fleet.deployments) == {CHAT, CODE}
-    assert reading.gone == frozenset()
+    assert reading.gone == ()
     assert reading.view_age_seconds == 60
     assert fleet.read_at(target.name) == START
     trouble = fleet.trouble(target.name)
@@ -79,7 +81,7 @@ async def test_a_deployment_that_is_no_longer_listed_is_gone(
     await fleet.refresh(target)
     del target.deployments[CODE]
     reading = await fleet.refresh(target)
-    assert reading.gone == {CODE}
+    assert reading.gone == (CODE,)
     assert set(fleet.deployments) == {CHAT}
 
 
@@ -102,7 +104,7 @@ async def test_a_transition_is_named_so_that_it_can_wake(
     await fleet.refresh(target)
     target.deployments[CHAT] = a_deployment(CHAT, **change)
     reading = await fleet.refresh(target)
-    assert reading.changed == {CHAT}
+    assert reading.changed == (CHAT,)
 
 
 async def test_a_new_time_of_reading_alone_wakes_nobody(
@@ -112,7 +114,7 @@ async def test_a_new_time_of_reading_alone_wakes_nobody(
     await fleet.refresh(target)
     target.deployments[CHAT] = a_deployment(CHAT, observed_at=START + 5, updated_at=START + 5)
     reading = await fleet.refresh(target)
-    assert reading.changed == frozenset()
+    assert reading.changed == ()
     assert fleet.deployments[CHAT].observed_at == START + 5
 
 
@@ -136,15 +138,128 @@ async def test_a_list_that_began_before_a_write_does_not_undo_what_was_read_afte
     assert CODE in fleet.deployments
 
 
-async def test_a_view_that_was_handed_out_does_not_change_any_more(
+async def test_the_mapping_is_one_and_live_and_changes_are_told_once(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    fleet = Fleet(clock, [target])
+    deployments = fleet.deployments
+    await fleet.refresh(target)
+    assert fleet.deployments is deployments
+    assert set(deployments) == {CHAT, CODE}
+    assert fleet.take_changes() == FleetChanges(changed=(CHAT, CODE))
+    assert fleet.take_changes() == FleetChanges()
+    fleet.drop(CHAT)
+    fleet.put(a_deployment(CODE, replicas=5))
+    assert CHAT not in deployments
+    assert fleet.take_changes() == FleetChanges(changed=(CODE,), gone=(CHAT,))
+
+
+async def test_what_a_listing_shows_unchanged_keeps_its_object_and_is_no_change(
     clock: ManualClock, target: ScriptedTarget
 ) -> None:
     fleet = Fleet(clock, [target])
     await fleet.refresh(target)
-    before = fleet.deployments
-    fleet.drop(CHAT)
-    assert CHAT in before
-    assert CHAT not in fleet.deployments
+    fleet.take_changes()
+    before = fleet.deployments[CHAT]
+    target.deployments[CHAT] = replace(before, observed_at=START + 15)
+    await fleet.refresh(target)
+    assert fleet.deployments[CHAT] is before
+    assert fleet.take_changes() == FleetChanges()
+
+
+async def test_the_listing_after_a_reading_by_itself_counts_as_newer_though_it_shows_the_same(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    fleet = Fleet(clock, [target])
+    await fleet.refresh(target)
+    fleet.put(replace(target.deployments[CHAT], observed_at=START + 5))
+    target.deployments[CHAT] = replace(target.deployments[CHAT], observed_at=START + 15)
+    await fleet.refresh(target)
+    assert fleet.deployments[CHAT].observed_at == START + 15, "read after the write, not before"
+
+
+async def test_a_message_that_changed_is_a_change_though_it_wakes_nobody(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    fleet = Fleet(clock, [target])
+    await fleet.refresh(target)
+    fleet.take_changes()
+    target.deployments[CHAT] = replace(target.deployments[CHAT], annotations={"a": "b"})
+    reading = await fleet.refresh(target)
+    assert reading.changed == ()
+    assert fleet.take_changes() == FleetChanges(changed=(CHAT,))
+
+
+async def test_what_an_earlier_run_knew_is_gone_only_once_it_was_asked_for_by_name(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    fleet = Fleet(clock, [target])
+    fleet.expect([CHAT, LOST])
+    target.read_failure = a_failure(ErrorKind.TIMEOUT)
+    assert (await fleet.refresh(target)).gone == ()
+    assert fleet.take_changes().gone == ()
+    target.read_failure = None
+    assert (await fleet.refresh(target)).gone == (LOST,)
+    assert fleet.take_changes().gone == (LOST,)
+    assert (await fleet.refresh(target)).gone == (), "told once"
+
+
+async def test_the_roster_changes_with_names_and_with_what_policies_match_by(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    fleet = Fleet(clock, [target])
+    await fleet.refresh(target)
+    version = fleet.roster_version
+    target.deployments[CHAT] = replace(target.deployments[CHAT], desired_replicas=9)
+    await fleet.refresh(target)
+    assert fleet.roster_version == version
+    target.deployments[CHAT] = replace(target.deployments[CHAT], display_name="other")
+    reading = await fleet.refresh(target)
+    assert reading.changed == (CHAT,), "another policy may be about it now"
+    assert fleet.roster_version > version
+    version = fleet.roster_version
+    fleet.drop(CODE)
+    assert fleet.roster_version > version
+
+
+async def test_a_large_fleet_is_taken_in_by_pieces_that_give_way_to_others(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    names = [f"accounts/acme/deployments/d{number}" for number in range(3 * PIECE)]
+    target.deployments = {name: a_deployment(name) for name in names}
+    fleet = Fleet(clock, [target])
+    seen: list[int] = []
+
+    async def look() -> None:
+        while len(seen) < 20:
+            seen.append(len(fleet.deployments))
+            if seen[-1] == PIECE:
+                fleet.put(a_deployment(names[-1], replicas=7))  # newer than the listing
+                fleet.drop(names[-2])
+            await asyncio.sleep(0)
+
+    await asyncio.gather(fleet.refresh(target), look())
+    assert {PIECE, 2 * PIECE} <= {count - count % PIECE for count in seen}
+    assert fleet.deployments[names[-1]].desired_replicas == 7
+    assert set(fleet.deployments) == set(names) - {names[-2]}
+
+
+async def test_two_readings_of_one_account_do_not_mix(
+    clock: ManualClock, target: ScriptedTarget
+) -> None:
+    fleet = Fleet(clock, [target])
+    listing, during_max = 0, 0
+
+    async def count() -> None:
+        nonlocal listing, during_max
+        listing += 1
+        during_max = max(during_max, listing)
+        await asyncio.sleep(0)
+        listing -= 1
+
+    target.during_list = count
+    await asyncio.gather(fleet.refresh(target), fleet.refresh(target))
+    assert (target.lists, during_max) == (2, 1)
 
 
 async def test_a_deployment_of_no_account_is_not_taken_in(

@@ -7,6 +7,7 @@ from typing import Self
 import pytest
 from scripted_world import (
     CHAT,
+    CODE,
     START,
     ScriptedSource,
     ScriptedTarget,
@@ -23,7 +24,8 @@ from trimtab.core.policy import Selector
 from trimtab.core.signals import Sample
 from trimtab.errors import ErrorKind
 from trimtab.service.fleet import Fleet
-from trimtab.service.observer import Inbox, Observer, Poll
+from trimtab.service.inbox import Inbox
+from trimtab.service.observer import Observer, Poll
 from trimtab.service.trigger import Trigger
 from trimtab.sources.port import PartialAnswerError
 
@@ -34,13 +36,14 @@ class Listening:
         self.source = ScriptedSource(self.clock)
         self.target = ScriptedTarget().hold(a_deployment())
         self.fleet = Fleet(self.clock, [self.target])
-        self.inbox = Inbox()
+        self.engine = Engine([a_policy(**policy)])
+        self.inbox = Inbox(self.clock)
         self.polls: list[Poll] = []
         self.trigger = Trigger(self.clock, Random(1), tick_interval_seconds=1e9)
         self.observer = Observer(
             self.clock,
             self.source,
-            engine=Engine([a_policy(**policy)]),
+            engine=self.engine,
             fleet=self.fleet,
             inbox=self.inbox,
             trigger=self.trigger,
@@ -63,9 +66,9 @@ async def test_samples_wait_for_the_controller_and_wake_their_deployments() -> N
     async with Listening() as listening:
         woken = asyncio.create_task(listening.trigger.wait())
         await pass_time(listening.clock, 1.0)
-        assert (await woken).names == {CHAT}
-        assert listening.inbox.drain() == [Sample(CHAT, "load", START, 20.0)]
-        assert listening.inbox.drain() == []
+        assert (await woken).names == (CHAT,)
+        assert listening.inbox.take([CHAT]) == [Sample(CHAT, "load", START, 20.0)]
+        assert listening.inbox.take([CHAT]) == []
 
 
 async def test_polls_come_at_the_interval_of_the_source() -> None:
@@ -111,7 +114,7 @@ async def test_the_first_poll_follows_the_first_reading_of_the_fleet_at_once() -
     listening.target.deployments.clear()
     slow = ScriptedTarget("accounts/slow")
     listening.fleet = Fleet(listening.clock, [listening.target, slow])
-    listening.observer._fleet = listening.fleet
+    listening.observer._fleet = listening.observer._wanted._fleet = listening.fleet
     async with listening:
         await pass_time(listening.clock, 5.0)
         assert listening.source.polls_at == []
@@ -121,24 +124,34 @@ async def test_the_first_poll_follows_the_first_reading_of_the_fleet_at_once() -
         assert len(listening.source.polls_at) == 1
 
 
-def test_an_inbox_that_nobody_empties_keeps_the_newest_and_counts_what_it_dropped() -> None:
-    inbox = Inbox(samples_max=3)
-    inbox.add([Sample(CHAT, "load", float(number), 1.0) for number in range(5)])
-    inbox.add([Sample(CHAT, "load", 5.0, 1.0)])
-    assert [sample.time for sample in inbox.drain()] == [3.0, 4.0, 5.0]
-    assert inbox.dropped == 3
+async def test_what_is_wanted_is_worked_out_again_only_when_policies_or_the_roster_changed() -> (
+    None
+):
+    async with Listening() as listening:
+        asked_for: list[str] = []
+        serves = listening.source.serves
+        listening.source.serves = lambda name: asked_for.append(name) or serves(name)  # type: ignore[func-returns-value]  # a note in passing
+        await pass_time(listening.clock, 60.0)
+        assert asked_for == []
+        listening.fleet.put(a_deployment(CODE))
+        await pass_time(listening.clock, 30.0)
+        assert asked_for == [CHAT, CODE]
+        listening.engine.replace_policies([a_policy(selector=Selector(display_name="nothing-*"))])
+        polls = len(listening.source.polls_at)
+        await pass_time(listening.clock, 60.0)
+        assert len(listening.source.polls_at) == polls
 
 
 async def test_what_a_source_knows_in_part_is_heard_and_what_it_does_not_is_told() -> None:
     async with Listening() as listening:
         listening.polls.clear()
-        listening.inbox.drain()
+        listening.inbox.take([CHAT])
         sample = Sample(CHAT, "load", START, 3.0)
         listening.source.failure = PartialAnswerError(
             "1 of 2 questions failed: no", kind=ErrorKind.REJECTED, samples=[sample]
         )
         await pass_time(listening.clock, listening.source.interval_seconds)
-        assert listening.inbox.drain() == [sample]
+        assert listening.inbox.take([CHAT]) == [sample]
         [poll] = listening.polls
         assert (poll.samples, poll.error_kind) == (1, ErrorKind.REJECTED)
         assert poll.trouble == "1 of 2 questions failed: no"
