@@ -22,7 +22,7 @@ from trimtab.web.push import PushAnswer, PushDoor, PushLimits
 from trimtab.web.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from trimtab.clock import Clock
     from trimtab.core.engine import Engine
@@ -168,32 +168,42 @@ class PushDesk:
         if wait_seconds is not None:
             why = f"more than {source.samples_per_second:g} samples a second"
             raise Refused(Refusal.RATE_LIMITED, why, retry_after_seconds=wait_seconds)
-        lines = sum(len(one.route.lines) for one in found)
+        if sum(len(one.route.lines) for one in found) > self._sink.room:
+            raise self._no_room()
         for start in range(0, len(found), PIECE_POINTS):
             if start:
                 await asyncio.sleep(0)
-            self._enter(found[start : start + PIECE_POINTS], lines, fates)
+            now = self._clock.now()
+            for fate, number in self._book.enter(found[start : start + PIECE_POINTS], now).items():
+                fates[fate] = fates.get(fate, 0) + number
+        await self._conclude()
         for fate, number in fates.items():
             self._samples[fate] += number
         self._tell_losses(fates)
         return fates
 
-    def _enter(self, found: Sequence[Found], lines: int, fates: dict[Fate, int]) -> None:
-        """Enter points at once, or none of them where there is no room for samples of all ``lines``.
+    async def _conclude(self) -> None:
+        """Put the samples of all signals that were changed into the inbox.
 
-        If the room is gone half way, what was entered counts once, although it is sent again.
+        If the room is gone half way, the rest follows when it is sent again, or with what comes next.
         """
-        if lines > self._sink.room:
-            why = "the inbox is full: the daemon does not keep up; send it again later"
-            raise Refused(Refusal.NO_ROOM, why, retry_after_seconds=1.0)
-        now = self._clock.now()
-        samples, entered = self._book.enter(found, now)
-        is_accepted = self._sink.accept(samples)
-        assert is_accepted  # noqa: S101  there was room, and nothing ran in between
-        for fate, number in entered.items():
-            fates[fate] = fates.get(fate, 0) + number
-        if samples:
-            self._accepted_at = now
+        while self._book.untold:
+            room = min(PIECE_POINTS, self._sink.room)
+            if room <= 0:
+                raise self._no_room()
+            now = self._clock.now()
+            samples = self._book.conclude(now, room)
+            is_accepted = self._sink.accept(samples)
+            assert is_accepted  # noqa: S101  there was room, and nothing ran in between
+            if samples:
+                self._accepted_at = now
+            if self._book.untold:
+                await asyncio.sleep(0)
+
+    @staticmethod
+    def _no_room() -> Refused:
+        why = "the inbox is full: the daemon does not keep up; send it again later"
+        return Refused(Refusal.NO_ROOM, why, retry_after_seconds=1.0)
 
     async def _find(
         self, decoder: Decoder, content: bytes

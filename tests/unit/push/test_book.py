@@ -37,9 +37,8 @@ class Scene:
                 found.append(Found(point, route))
             else:
                 self.fates[route.fate] = self.fates.get(route.fate, 0) + 1
-        samples, fates = self.book.enter(found, now)
-        self.fates |= fates
-        return samples
+        self.fates |= self.book.enter(found, now)
+        return self.book.conclude(now, self.book.untold)
 
 
 def labels_of(series: Hashable) -> Mapping[str, str]:
@@ -199,6 +198,15 @@ def test_when_more_series_come_than_can_be_remembered_each_is_still_counted_once
     points = [point(nan, pod=f"{i}") for i in range(7)]  # looked up, though none of it counts
     scene.push(*points, point(1.0, NOW, pod="0"), *points, point(2.0, NOW + 1, pod="0"))
     assert (scene.book.series, len(scene.book._pages[CHAT, "s0"].lines)) == (1, 1)
+
+
+def test_what_was_not_told_yet_is_told_with_what_comes_next() -> None:
+    scene = Scene("load", "max(load)")
+    scene.book.enter(
+        [Found(one, scene.book.route_of(one.series, labels_of)) for one in (point(1.0),)], NOW
+    )
+    assert [one.signal for one in scene.book.conclude(NOW, 1)] == ["s0"]
+    assert [one.signal for one in scene.push(point(1.0))] == ["s1"], "though this is a duplicate"
 
 
 def test_counters_become_rates_and_the_first_value_of_one_says_nothing() -> None:

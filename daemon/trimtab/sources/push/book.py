@@ -12,6 +12,7 @@ and is looked up anew when it comes again. What nobody asks for any more goes as
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -95,6 +96,7 @@ class Book:
         self._routes: dict[Hashable, Route] = {}
         self._unknown = 0
         self._pages: dict[tuple[str, str], Page] = {}
+        self._untold: dict[Page, None] = {}
         self._swept_at: float | None = None
         self._to_sweep: list[tuple[str, str]] = []
         self._label_characters = 0
@@ -120,13 +122,18 @@ class Book:
             return route
         return self._look_up(series, labels)
 
-    def enter(self, found: Iterable[Found], now: float) -> tuple[list[Sample], dict[Fate, int]]:
-        """Take in points; return the samples of all signals that they changed, and all fates.
+    @property
+    def untold(self) -> int:
+        """How many signals were changed since ``conclude`` told them."""
+        return len(self._untold)
+
+    def enter(self, found: Iterable[Found], now: float) -> dict[Fate, int]:
+        """Take in points, and return what became of them.
 
         The routes lead to somebody, and ``follow`` was not called since they were found.
         """
         fates: dict[Fate, int] = {}
-        touched: dict[Page, None] = {}
+        touched = self._untold
         newest, oldest = now + FUTURE_TOLERANCE_SECONDS, now - self._rules.age_seconds_max
         accepted = 0
         for point, route in found:
@@ -148,11 +155,27 @@ class Book:
                     continue
             fate = self._judge(point, oldest=oldest, newest=newest)
             if fate is None:
-                fate = self._enter(point, route, now, touched)
+                fate = self._enter(point, route, now)
             fates[fate] = fates.get(fate, 0) + 1
         if accepted:
             fates[Fate.ACCEPTED] = fates.get(Fate.ACCEPTED, 0) + accepted
-        return self._conclude(touched, now), fates
+        return fates
+
+    def conclude(self, now: float, signals_max: int) -> list[Sample]:
+        """Return what became of so many of the signals that were changed.
+
+        Call it once all that belongs together is entered: of half the series a signal is too small.
+        """
+        before = now - self._rules.forget_after_seconds
+        samples = []
+        for page in list(islice(self._untold, signals_max)):
+            del self._untold[page]
+            if len(page.lines) > 1 or page.is_newest_time:
+                self._drop(page, page.silent(before))
+            sample = page.sample(before)
+            if sample is not None:
+                samples.append(sample)
+        return samples
 
     # -- finding ----------------------------------------------------------------------------------
 
@@ -245,12 +268,12 @@ class Book:
             return None
         return None if 0.0 <= point.value < inf else Fate.NOT_A_LOAD
 
-    def _enter(self, point: Point, route: Route, now: float, touched: dict[Page, None]) -> Fate:
+    def _enter(self, point: Point, route: Route, now: float) -> Fate:
         """Take in a point that may count; return what became of it for the last of its signals."""
         if route.is_heartbeat:
             for line in route.lines:
                 line.page.beat_at = now if point.kind is Kind.VALUE else None
-                touched[line.page] = None
+                self._untold[line.page] = None
             return Fate.ACCEPTED
         time = now if point.time is None else point.time
         fate = Fate.UNKNOWN_SERIES
@@ -265,7 +288,7 @@ class Book:
                 seconds = self._rules.rate_window_seconds
                 fate = line.take(point, time, window_seconds=seconds)
             if fate in (Fate.ACCEPTED, Fate.STALE_MARKER, Fate.CONFLICTING):
-                touched[line.page] = None
+                self._untold[line.page] = None
         return fate
 
     def _open(self, line: Line, series: Hashable, now: float) -> bool:
@@ -292,17 +315,6 @@ class Book:
             return Fate.STALE_MARKER
         line.page.ended_at = time
         return Fate.ACCEPTED
-
-    def _conclude(self, pages: Iterable[Page], now: float) -> list[Sample]:
-        before = now - self._rules.forget_after_seconds
-        samples = []
-        for page in pages:
-            if len(page.lines) > 1 or page.is_newest_time:
-                self._drop(page, page.silent(before))
-            sample = page.sample(before)
-            if sample is not None:
-                samples.append(sample)
-        return samples
 
     # -- forgetting -------------------------------------------------------------------------------
 
@@ -334,6 +346,7 @@ class Book:
     def _remove(self, page: Page) -> None:
         """Forget a signal. Routes that lead to it are of an older version, and looked up anew."""
         self._drop(page, list(page.lines))
+        self._untold.pop(page, None)
         del self._pages[page.deployment, page.signal]
 
     def _drop(self, page: Page, series: Iterable[Hashable]) -> None:
