@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil, isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.simulation.policies import PolicyBook, PolicySpec
 from tests.simulation.trail import Trail, ViolationError, violation
@@ -66,7 +66,7 @@ class Look:
 
 @dataclass(slots=True)
 class Move:
-    """A write that was sent: when by the daemon's clock, by how much, and whether it took effect."""
+    """A write that was sent: when (``Auditor.moment``), by how much, and whether it took effect."""
 
     at: float
     change: int
@@ -74,6 +74,14 @@ class Move:
     is_applied: bool = False
     is_answered: bool = False
     was_seen: bool = False
+
+
+class Load(NamedTuple):
+    """A load that was told. ``is_certain``: in an answer without fault, so that it must be believed."""
+
+    at: float
+    value: float
+    is_certain: bool
 
 
 @dataclass(slots=True)
@@ -91,11 +99,11 @@ class Watch:
     is_open: bool = False
     was_refused: bool = False
     moves: deque[Move] = field(default_factory=lambda: deque(maxlen=400))
-    loads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
+    loads: deque[Load] = field(default_factory=lambda: deque(maxlen=200))
     busy_at: float | None = None
     gone_told_at: float | None = None
     windows_since: float = 0.0
-    """From when on the daemon must remember what it heard (its own clock)."""
+    """From which moment on the daemon must remember what it heard."""
 
     counts_sent: set[int] = field(default_factory=set)
 
@@ -112,6 +120,20 @@ class Auditor:
         self.broken: ViolationError | None = None
         self.on_next_write: Callable[[], None] | None = None
         self.counts: Counter[str] = Counter()
+        self._moment = 0.0
+        self._told_by: tuple[float, float] | None = None
+
+    def moment(self) -> float:
+        """Return seconds that passed, in the opinion of whichever clock says more.
+
+        A daemon may believe its clock when it is set forward. When it is set back between two runs, what
+        was remembered is only told anew, and the world's own clock says how much really passed.
+        """
+        if self.world.process is not None:
+            told = (self.world.now(), self.world.daemon_now())
+            before, self._told_by = self._told_by or told, told
+            self._moment += max(told[0] - before[0], told[1] - before[1])
+        return self._moment
 
     def violated(self, promise: str, subject: str, text: str) -> None:
         """Keep the first violation and stop the world."""
@@ -128,7 +150,7 @@ class Auditor:
     def forget_windows(self) -> None:
         """Expect nothing of what was heard so far: the journal could not keep it."""
         for watch in self.watches.values():
-            watch.windows_since = self.world.daemon_now()
+            watch.windows_since = self.moment()
 
     # -- what passes by --------------------------------------------------------------------------
 
@@ -149,7 +171,7 @@ class Auditor:
         spec = self.book.specs[watch.policy]
         count = 0 if watch.look is None else watch.look.count(spec)
         if not _is_repetition(watch, low, low - count):
-            watch.sent = Move(self.world.daemon_now(), low - count, low)
+            watch.sent = Move(self.moment(), low - count, low)
             watch.moves.append(watch.sent)
         watch.sender = process
         watch.is_open = True
@@ -245,19 +267,15 @@ class Auditor:
         )
 
     def _hear(self, text: str) -> None:
-        now = self.world.daemon_now()
+        now = self.moment()
+        # One value that is no number spoils the whole answer.
+        is_certain = all(_number(line.rpartition(" ")[2]) is not None for line in _data(text))
         for metric, name, value in _SERIES.findall(text):
-            watch = self.watches.get(name)
-            try:
-                number = float(value)
-            except ValueError:
-                continue
-            if watch is None or not isfinite(number) or number < 0:
+            watch, number = self.watches.get(name), _number(value)
+            if watch is None or number is None or not isfinite(number) or number < 0:
                 continue
             if metric.startswith("request_counter_total"):
-                if watch.loads and watch.loads[-1][0] > now:
-                    watch.loads.clear()  # the clock of the process before was ahead
-                watch.loads.append((now, number))
+                watch.loads.append(Load(now, number, is_certain))
             elif metric.startswith("requests_coordinator"):
                 watch.busy_at = now
 
@@ -354,10 +372,11 @@ class Auditor:
             )
         ):
             # Else bounds, the platform's floors among them, win over rates and over the load.
-            broken = self._pace(watch, spec, current, count, now, is_ordered=is_ordered)
+            moment = self.moment()
+            broken = self._pace(watch, spec, current, count, moment, is_ordered=is_ordered)
             if broken is None and not is_ordered and not look.floors:
-                broken = self._stabilization(watch, spec, current, count, now) or self._reasons(
-                    watch, spec, current, count, now
+                broken = self._stabilization(watch, spec, current, count, moment) or self._reasons(
+                    watch, spec, current, count, moment
                 )
         return broken
 
@@ -393,8 +412,6 @@ class Auditor:
         perhaps: list[int] = []
         for move in watch.moves:
             age = now - move.at
-            if age < 0:
-                continue  # told by the clock of an earlier process, which was ahead
             if move is watch.sent and _is_repetition(watch, count, count - current):
                 continue  # the same absolute numbers once more, after a look that was too old
             if move is watch.sent and not move.is_applied and not move.is_answered:
@@ -410,10 +427,11 @@ class Auditor:
             if count < limit:
                 return ("no faster down than allowed", f"{current} -> {count}, at least {limit}")
         else:
+            is_said_again = _is_repetition(watch, count, count - current)
             since = [
                 now - one.at
                 for one in watch.moves
-                if one.is_applied and one.is_answered and one.at <= now
+                if one.is_applied and one.is_answered and not (one is watch.sent and is_said_again)
             ]
             if since and min(since) < spec.cooldown - SLACK_SECONDS and not is_ordered:
                 return ("no rise before the cooldown is over", f"{min(since):.0f} s after a move")
@@ -435,7 +453,9 @@ class Auditor:
         since = max(since, watch.windows_since)
         # What came after the decision could not be known to it.
         decided_at = now - ORDER_SECONDS_MAX
-        heard = [load for at, load in watch.loads if since <= at <= decided_at]
+        heard = [
+            load for at, load, is_certain in watch.loads if is_certain and since <= at <= decided_at
+        ]
         # What is within the tolerance of a count wishes for that count.
         highest = max((ceil(load / spec.target / 1.1 - 1e-6) for load in heard), default=0)
         if count >= min(highest, current):
@@ -447,7 +467,7 @@ class Auditor:
         self, watch: Watch, spec: PolicySpec, current: int, count: int, now: float
     ) -> tuple[str, str] | None:
         oldest = now - spec.max_age - TRANSIT_SECONDS_MAX
-        wishes = [ceil(load / spec.target - 1e-6) for at, load in watch.loads if at >= oldest]
+        wishes = [ceil(load / spec.target - 1e-6) for at, load, _ in watch.loads if at >= oldest]
         has_busy = watch.busy_at is not None and watch.busy_at >= oldest
         if count < current:
             if not any(wish <= count for wish in wishes):
@@ -476,6 +496,17 @@ def _name(call: Call) -> str:
 def _bounds_of(call: Call) -> str:
     body = call.body if isinstance(call.body, dict) else {}
     return f"{body.get('minReplicaCount')}-{body.get('maxReplicaCount')}"
+
+
+def _data(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -56,8 +56,8 @@ def _wrong(world: World, one: Deployment, watch: Watch, spec: PolicySpec) -> str
         upper = min(upper, spec.accelerators // one.accelerators)
     if lower > upper:
         return None
-    now = world.daemon_now()
-    loads = [load for at, load in watch.loads if now - at < RECENT_SECONDS]
+    now = world.auditor.moment()
+    loads = [load for at, load, _ in watch.loads if now - at < RECENT_SECONDS]
     if not loads:
         return f"no load was heard of it for {RECENT_SECONDS:.0f} s"
     is_free = one.minimum != one.maximum and spec.actuation == "pin"

@@ -33,6 +33,7 @@ class Process:
         self.number = number
         self.clock = SystemClock(wall=world.machine.wall, monotonic=world.machine.monotonic)
         self.is_dead = False
+        self.is_leaving = False
         self.changed = asyncio.Event()
         self._said: dict[str, tuple[str, Reason]] = {}
         plan = world.plan

@@ -187,6 +187,7 @@ class World:
         self.trail.add("stop", "", f"process {process.number} is asked to stop")
         self.counts["restarts"] += 1
         process.daemon.stop()
+        process.is_leaving = True
         await asyncio.sleep(30.0)
         if self.disk.fault is not None:
             self.auditor.forget_windows()
@@ -343,6 +344,9 @@ class World:
         self.auditor.on_next_write = None
         await self.people.leave()
         self.trail.add("heal", "", "every fault is over")
+        if self.process is not None and self.process.is_leaving and not self.process.is_dead:
+            await asyncio.sleep(30.0)
+            self.process.die()
         if self.process is None or self.process.is_dead:
             await self.reboot(1.0)
         await asyncio.sleep(60.0)

@@ -38,3 +38,17 @@ def with_move(
         caused = memory.damped[rule]._replace(moved=change)
         memory = memory._replace(damped={**memory.damped, rule: caused})
     return memory
+
+
+def with_move_seen(
+    memory: DeploymentMemory, change: At, *, policies: Iterable[Policy]
+) -> DeploymentMemory:
+    """Remember ``change``, found on the wire after its write had seemed lost, as made just now.
+
+    It may have been made earlier, which is not known; limits and cooldowns hold the longer for it. What
+    was remembered of it as a move that may have been made is replaced.
+    """
+    if change.replicas == 0:
+        return memory
+    others = tuple(one for one in memory.doubtful_moves if one.replicas != change.replicas)
+    return with_move(memory._replace(doubtful_moves=others), change, rule="", policies=policies)

@@ -14,6 +14,8 @@ from trimtab.core.capacity import after_look
 from trimtab.core.decision import Event, EventKind
 from trimtab.core.deployment import NO_SHAPE, Shape, State
 from trimtab.core.lead_time import LeadTimes, key_of
+from trimtab.core.memory import At, Pair
+from trimtab.core.moves import with_move_seen
 from trimtab.core.pipeline import (
     WAITING_STATES,
     asked_replicas,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.core.deployment import Deployment
-    from trimtab.core.memory import DeploymentMemory, Pair
+    from trimtab.core.memory import DeploymentMemory
     from trimtab.core.policy import Policy
 
 MINIMUM_USEFUL_SECONDS = 600.0
@@ -78,11 +80,24 @@ def watch(
     watched = _capacity(look, watched, deployment)
     if (deployment.min_replicas, deployment.max_replicas) != in_flight:
         # Else it is our own write, seen before its outcome came back.
+        memory = _moved_after_all(look, memory, deployment)
         memory, event = notice(memory, deployment, look.now)
         if event is not None:
             look.events.append(event)
             watched = watched._replace(changed_at=look.now)
     return memory if watched is before else memory._replace(watched=watched)
+
+
+def _moved_after_all(
+    look: Look, memory: DeploymentMemory, deployment: Deployment
+) -> DeploymentMemory:
+    """Count the move of a write that was believed lost from when it is seen, if it was one."""
+    count, before = deployment.min_replicas, memory.counted
+    if before is None or Pair(count, deployment.max_replicas) not in memory.doubtful:
+        return memory
+    policy = look.policy_of(deployment)
+    policies = () if policy is None else (policy,)
+    return with_move_seen(memory, At(look.now, count - before), policies=policies)
 
 
 def first_look(look: Look, memory: DeploymentMemory, deployment: Deployment) -> DeploymentMemory:

@@ -234,3 +234,26 @@ def test_a_move_of_our_own_by_the_scale_verb_is_no_wish_of_somebody_else() -> No
     for _ in range(6):
         w.act(after=10.0, load=10.0)
     assert w.deployment.desired_replicas == 2
+
+
+@pytest.mark.parametrize("status", [WriteStatus.NOT_APPLIED, WriteStatus.UNKNOWN])
+def test_a_write_that_seemed_lost_and_is_seen_after_all_counts_against_the_limits(
+    status: WriteStatus,
+) -> None:
+    w = world(8, down=moves(percent(50, 300.0)))
+    w.step(load=10.0)
+    (order,) = w.orders
+    assert order.to_replicas == 4
+    before = w.deployment
+    w.apply(order, status)
+    after, w.deployment = w.deployment, before  # an old view shows it as it was
+    w.step(after=30.0, load=10.0)
+    for again in w.orders:
+        w.engine.record(
+            Outcome(order=again, at=w.now, status=WriteStatus.VOID, sentence="looked at again")
+        )
+    w.deployment = after
+    held = w.step(after=30.0, load=10.0)
+    assert held.verdict == Hold(Reason.RATE_LIMITED)
+    assert w.step(after=299.0, load=10.0).verdict == Hold(Reason.RATE_LIMITED)
+    assert w.step(after=2.0, load=10.0).verdict == ScaleDown(Reason.DEMAND)
