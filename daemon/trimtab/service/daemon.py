@@ -118,7 +118,6 @@ class Daemon:
         self._clock = self.clock = clock
         self.timing = timing or Timing()
         self._stop = asyncio.Event()
-        self._started_at: float | None = None
         self._background: asyncio.Task[None] | None = None
         self._polls = Polls()
         self.instruments = Instruments()
@@ -220,11 +219,13 @@ class Daemon:
             sources=self._sources,
             reloader=self._reloader,
             desks=self.desks,
+            is_stopping=self._stop.is_set,
         )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
-        self.instruments.show(self.status)
+        few = self._overview.status_of_few
+        self.exposition = self.instruments.show(few, self._overview.deployments)
         self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
-        self.instruments.expect_circuits(self.status().circuits)
+        self.instruments.expect_circuits(few().circuits)
         self.instruments.expect(
             targets=[target.name for target in targets],
             sources=[(source.name, source.endpoint) for source in self._sources],
@@ -234,9 +235,9 @@ class Daemon:
 
     async def run(self) -> None:
         """Run until ``stop`` is called, then let writes in flight end and close everything."""
-        if self._started_at is not None:
+        if self._overview.started_at is not None:
             raise RuntimeError("this daemon has run already; make a new one")
-        self._started_at = self._clock.now()
+        self._overview.started_at = self._clock.now()
         try:
             if not await self._recall():
                 return
@@ -382,8 +383,8 @@ class Daemon:
     # -- looking in -----------------------------------------------------------------------------
 
     def status(self) -> StatusSnapshot:
-        """Return what the daemon knows and does right now."""
-        return self._overview.status(started_at=self._started_at, is_stopping=self._stop.is_set())
+        """Return what the daemon knows and does right now. Walks the fleet."""
+        return self._overview.status()
 
     def not_ready(self) -> tuple[str, ...]:
         """Return what is still missing before the daemon does its work; empty when it does."""
