@@ -21,7 +21,7 @@ from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.overrides import Override
 from trimtab.core.signals import Sample
 from trimtab.journal.codec import UnknownWordError, decode, encode, hints_of
-from trimtab.journal.packing import FORMAT, pack, unpack
+from trimtab.journal.packing import DEFLATED_ROW, FORMAT, PLAIN_ROW, pack, pack_row, unpack
 
 KINDS: list[Any] = [
     Decision, Event, Order, Outcome, Deployment, LeadTimes, DeploymentMemory, Memory, Override, Sample,
@@ -67,6 +67,17 @@ def test_it_comes_back_equal(kind: Any, data: st.DataObject) -> None:
     assert again == value
 
 
+@pytest.mark.parametrize("kind", [DeploymentMemory, Deployment, Decision], ids=lambda k: k.__name__)
+@settings(max_examples=25)
+@given(data=st.data(), is_deflated=st.booleans())
+def test_it_comes_back_equal_by_position(
+    kind: Any, data: st.DataObject, *, is_deflated: bool
+) -> None:
+    value = data.draw(values(kind))
+    again: Any = unpack(kind, pack_row(value, is_deflated=is_deflated))
+    assert again == value
+
+
 @given(st.floats(allow_nan=False))
 def test_a_number_comes_back_bit_for_bit(number: float) -> None:
     sample = Sample("d", "s", number, number)
@@ -76,7 +87,7 @@ def test_a_number_comes_back_bit_for_bit(number: float) -> None:
 
 @given(st.binary(max_size=200))
 def test_damage_is_an_error_of_values_and_nothing_else(content: bytes) -> None:
-    for packed in (content, FORMAT + content):
+    for packed in (content, *(form + content for form in (FORMAT, PLAIN_ROW, DEFLATED_ROW))):
         with pytest.raises(ValueError, match=r"\w"):
             unpack(Order, packed)
 

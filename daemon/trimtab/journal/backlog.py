@@ -245,12 +245,22 @@ class _Fold:
         self._sum["events"] = (*self._sum["events"], *events)[-EVENTS_MAX:]
 
     def _take_changes(self, item: Evaluated | Lost) -> None:
-        gone = [name for name, one in item.fleet_changes.items() if one is None]
-        self._gone.update(gone)
-        for name in (*gone, *(item.fleet_gone if isinstance(item, Lost) else ())):
-            self._fleet.pop(name, None)
-        self._fleet |= item.fleet_changes
+        gone = {name for name, one in item.fleet_changes.items() if one is None}
+        if isinstance(item, Lost):
+            gone |= item.fleet_gone
+        self._lose(gone)
+        for name, one in item.fleet_changes.items():
+            if self._fleet.get(name) is None:
+                self._fleet.pop(name, None)  # who comes back stands last
+            self._fleet[name] = one
         self._memory |= item.memory_changes
         for name in ("fleet_order", "overrides", "lead_times"):
             if (value := getattr(item, name)) is not None:
                 self._sum[name] = value
+
+    def _lose(self, gone: set[str]) -> None:
+        self._gone |= gone
+        for name in gone:
+            self._fleet.pop(name, None)
+        if gone and (order := self._sum.get("fleet_order")) is not None:
+            self._sum["fleet_order"] = tuple(name for name in order if name not in gone)
