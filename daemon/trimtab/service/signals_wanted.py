@@ -25,17 +25,19 @@ class SignalsWanted:
         self._source = source
         self._engine = engine
         self._fleet = fleet
-        self._policies: tuple[Policy, ...] | None = None
-        self._roster_version: int | None = None
+        self._seen: tuple[tuple[Policy, ...], int, tuple[str, ...]] | None = None
         self._wanted: Mapping[str, tuple[SignalSpec, ...]] = {}
 
     async def now(self) -> Mapping[str, tuple[SignalSpec, ...]]:
-        """Return the signals by full deployment name, those that want none left out."""
-        policies, roster_version = self._engine.policies, self._fleet.roster_version
-        if policies is not self._policies or roster_version != self._roster_version:
+        """Return the signals by full deployment name, those that want none left out.
+
+        Also left out are deployments of targets that were not listed yet, though a few may be known: a
+        poll for those few would keep the others waiting for a whole interval.
+        """
+        seen = (self._engine.policies, self._fleet.roster_version, self._fleet.unread)
+        if seen != self._seen:
             self._wanted = await self._look()
-            # Of before the look: what changed during it is looked at the next time.
-            self._policies, self._roster_version = policies, roster_version
+            self._seen = seen  # of before the look: what changed during it is looked at next time
         return self._wanted
 
     async def _look(self) -> dict[str, tuple[SignalSpec, ...]]:
@@ -44,7 +46,7 @@ class SignalsWanted:
             if number and number % PIECE == 0:
                 await asyncio.sleep(0)
             deployment = self._fleet.deployments.get(name)
-            if deployment is None or not self._source.serves(name):
+            if deployment is None or not self._source.serves(name) or not self._is_listed(name):
                 continue
             specs = tuple(
                 spec
@@ -55,3 +57,7 @@ class SignalsWanted:
             if specs:
                 wanted[name] = specs
         return wanted
+
+    def _is_listed(self, name: str) -> bool:
+        target = self._fleet.target_of(name)
+        return target is not None and self._fleet.read_at(target.name) is not None

@@ -124,6 +124,24 @@ async def test_the_first_poll_follows_the_first_reading_of_the_fleet_at_once() -
         assert len(listening.source.polls_at) == 1
 
 
+async def test_one_deployment_known_before_the_list_does_not_let_the_others_wait_for_an_interval() -> (
+    None
+):
+    listening = Listening()
+    listening.target.hold(a_deployment(CODE))
+    listening.fleet.put(
+        a_deployment(CODE)
+    )  # read by itself: an earlier run's write was looked into
+    task = asyncio.create_task(listening.observer.run())
+    await pass_time(listening.clock, 3.0)
+    assert listening.source.polls_at == []
+    await listening.fleet.refresh(listening.target)
+    await pass_time(listening.clock, 2.0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert {sample.deployment for sample in listening.inbox.drain()} == {CHAT, CODE}
+
+
 async def test_what_is_wanted_is_worked_out_again_only_when_policies_or_the_roster_changed() -> (
     None
 ):
