@@ -204,7 +204,7 @@ class Engine:
         self._check_clock(now)
         events += [ended(one, now) for one in self._overrides.expire(now)]
         self._look(now, sorted(looked), fleet, absent, events)
-        self._ties.stir((*(changed or ()), *absent, *(one.deployment for one in events)))
+        self._ties.stir((*(changed or ()), *(one.deployment for one in events)))
         memories.hear(now, samples)
         if not self._is_appeal_known:
             self._hear_all_appeals(fleet)
@@ -304,15 +304,15 @@ class Engine:
             policies = self._matcher.policies_for(deployment)
             in_flight = self._in_flight.get(name)
             look_at(look, deployment, self._memories, policies, in_flight=in_flight)
-            if policies:
-                self._seen[name] = deployment
+            self._seen[name] = deployment
             if name in self._memories.stuck or name in self._ties.appeals:
                 self._hear_appeal(deployment)
         self._lead_times = look.lead_times
         for name in absent:
             lose(look, name, self._memories)
-            self._seen.pop(name, None)
             self._ties.ask(name, ())
+            if self._seen.pop(name, None) is not None:  # the first time that it is said
+                self._ties.stir([name])
         self._memories.forget_vanished(now, fleet)
 
     def _hear_appeal(self, deployment: Deployment) -> None:
