@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trimtab.emulator.ratelimit import TokenBucket
+from trimtab.emulator.roster import Roster
 
 if TYPE_CHECKING:
-    from trimtab.emulator.deployment import Deployment
     from trimtab.emulator.messages import Value
     from trimtab.emulator.quotas import Quota
     from trimtab.emulator.routers import Router
@@ -30,7 +30,7 @@ class Account:
     is_enterprise: bool = False
     is_public: bool = False
     suspend_state: str = "UNSUSPENDED"
-    deployments: dict[str, Deployment] = field(default_factory=dict)
+    deployments: Roster = field(default_factory=Roster)
     shapes: dict[str, Shape] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     routers: dict[str, Router] = field(default_factory=dict)

@@ -127,14 +127,14 @@ class _Levers:
                 self._emulation.jump(part)
             except SettingsError as error:
                 raise invalid(str(error)) from None
-            self._emulation.advance()
+            self._emulation.look()
             seconds -= part
             await asyncio.sleep(0)
-        return _answer({"now": self._emulation.advance()})
+        return _answer({"now": self._emulation.look()})
 
     async def events(self, request: web.Request) -> web.Response:
         """What happened, oldest first: ``?since=`` the last sequence number seen."""
-        self._emulation.advance()
+        self._emulation.look()
         text = request.query.get("since", "0")
         if not (text.isascii() and text.isdigit() and len(text) < 16):
             raise invalid(f"since must be a sequence number, not {text[:40]!r}")
@@ -246,7 +246,7 @@ class _Levers:
         quota_id = request.match_info["quota"]
         quota = account.quotas.setdefault(quota_id, Quota(quota_id, value, value, 0.0))
         quota.value, quota.maximum = value, _integer(body, "maxValue", max(value, quota.maximum))
-        quota.updated_at = now = self._emulation.advance()
+        quota.updated_at = now = self._emulation.look()
         for deployment in account.deployments.values():
             self._emulation.settle(deployment, now)
         return _answer({"name": f"{account.name}/quotas/{quota_id}", "value": quota.value})
@@ -254,8 +254,9 @@ class _Levers:
     # -- deployments -------------------------------------------------------------------------
 
     def _deployment(self, request: web.Request) -> Deployment:
-        self._emulation.advance()
-        return operations.find(self._account(request), request.match_info["deployment"])
+        self._emulation.look()
+        found = operations.find(self._account(request), request.match_info["deployment"])
+        return self._emulation.current(found)
 
     async def deployment(self, request: web.Request) -> web.Response:
         """Show the truth about one deployment, which the real API does not tell."""
@@ -271,7 +272,7 @@ class _Levers:
         """Crash ``replicas`` (default 1) replicas; they start anew."""
         deployment = self._deployment(request)
         wanted = _integer(await _body(request), "replicas", 1, 1)
-        now = self._emulation.advance()
+        now = self._emulation.look()
         crashed = 0
         for _ in range(min(wanted, deployment.replica_count)):
             crashed += deployment.plant.replicas.crash_one(now) is not None

@@ -8,7 +8,6 @@ body, also for unknown paths, wrong methods and bugs of ours.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from aiohttp import web
 
 from trimtab.emulator import admin, inference, messages, refusals, schema
 from trimtab.emulator.autoscaler import TICK_SECONDS
-from trimtab.emulator.calls import Call
+from trimtab.emulator.calls import Call, as_json
 from trimtab.emulator.faults import Fault, FaultKind
 from trimtab.emulator.inference import InferenceRefusal
 from trimtab.emulator.refusals import Code, Refusal
@@ -65,7 +64,7 @@ def _life(emulation: Emulation) -> Callable[[web.Application], AsyncIterator[Non
         while True:
             await emulation.clock.sleep(TICK_SECONDS)
             try:
-                emulation.advance()
+                emulation.look()
             except Exception:  # noqa: BLE001  a bug in one tick must not stop time in silence
                 _log.exception("the emulated world failed to advance")
 
@@ -152,7 +151,7 @@ def _serve(
 
 async def serve(emulation: Emulation, route: Route, request: web.Request) -> web.StreamResponse:
     """Answer one request that ``route`` matches. Raises ``Refusal``."""
-    emulation.advance()
+    emulation.look()
     call = Call(emulation, request, route.operation)
     call.key = _key(request)
     _charge(call, _opened_by(emulation, call.key))
@@ -201,8 +200,7 @@ def _charge(call: Call, account: Account) -> None:
 def _response(answer: dict[str, Any] | web.StreamResponse) -> web.StreamResponse:
     if isinstance(answer, web.StreamResponse):
         return answer
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    return web.Response(text=text, content_type="application/json")
+    return as_json(messages.encode(answer))
 
 
 # -- faults ------------------------------------------------------------------------------------
@@ -221,7 +219,7 @@ async def _serve_struck(
             call.request.read()
         )  # what has arrived whole is done, even if the caller is gone by then
         await emulation.clock.sleep(struck[FaultKind.LATENCY].seconds)
-        emulation.advance()
+        emulation.look()
     if FaultKind.RESET in struck:
         return _cut(call.request)
     if FaultKind.ERROR in struck:
@@ -256,8 +254,10 @@ def _cut(request: web.Request) -> web.Response:
 
 def _stale(call: Call) -> dict[str, Any] | None:
     """Return the deployment as it was before its latest write, if this call reads one."""
-    deployment = call.emulation.deployments.get(call.target)
-    if call.operation != "GetDeployment" or deployment is None:
+    if call.operation != "GetDeployment":
+        return None
+    deployment = call.account().deployments.get(call.id("deployment"))
+    if deployment is None:
         return None
     before = deployment.before_last_write
     if before is None:

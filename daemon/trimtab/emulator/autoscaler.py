@@ -92,6 +92,34 @@ def tick(deployment: Deployment, now: float, switches: Switches) -> bool:
     return _settle(deployment, want, now)
 
 
+def is_at_rest(deployment: Deployment, now: float, switches: Switches) -> bool:
+    """Say whether ``tick``, which has just changed nothing, will not before ``zero_at`` either.
+
+    It has seen that nobody asks, so what it observes stays; nothing waits for the end of a window.
+    """
+    memory, plant = deployment.scaler, deployment.plant
+    if not plant.is_quiet or memory.rate != 0.0 or memory.offered_seen != plant.offered:
+        return False
+    if deployment.policy.get("scalingSchedules") or plant.replicas.revocable:
+        return False
+    low, high = bounds(deployment, switches)
+    is_left_alone = low >= high or memory.is_held
+    is_waiting = memory.above_since is not None or memory.below_since is not None
+    is_due = now >= zero_at(deployment, switches)
+    return (is_left_alone or not is_waiting) and not is_due and extra_wanted(deployment) == 0
+
+
+def zero_at(deployment: Deployment, switches: Switches) -> float:
+    """Return the earliest time at which a tick may send one that nobody asks to zero, or infinity."""
+    low, high = bounds(deployment, switches)
+    is_kept = low > 0 or high == 0 or deployment.desired == 0 or deployment.scaler.is_held
+    if is_kept or not deployment.is_live:
+        return math.inf
+    quiet_since = max(deployment.plant.last_request_at or 0.0, deployment.idle_since)
+    # A second early, so that no rounding makes it late: from then on ticks look.
+    return float(quiet_since + deployment.policy["scaleToZeroWindow"] - 1.0)
+
+
 def _settle(deployment: Deployment, want: int, now: float) -> bool:
     """Move only when the wish has held for its whole window."""
     memory, policy = deployment.scaler, deployment.policy
@@ -116,7 +144,7 @@ def _settle(deployment: Deployment, want: int, now: float) -> bool:
 def _observe(deployment: Deployment, now: float) -> None:
     """Follow the arrival rate, smoothed over about a minute."""
     memory = deployment.scaler
-    offered = deployment.plant.totals.offered
+    offered = deployment.plant.offered
     if memory.observed_at is not None and now > memory.observed_at:
         elapsed = now - memory.observed_at
         rate = (offered - memory.offered_seen) / elapsed

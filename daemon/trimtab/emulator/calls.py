@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
+
 from trimtab.emulator import masks, messages
 from trimtab.emulator.fields import snake
 from trimtab.emulator.listing import ListQuery, list_page
@@ -12,8 +14,6 @@ from trimtab.emulator.refusals import Code, Refusal, invalid, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from aiohttp import web
 
     from trimtab.emulator.account import Account
     from trimtab.emulator.emulation import Emulation
@@ -157,6 +157,11 @@ class Call:
         """Return one page of a list."""
         query = self.list_query(*extra)
         return list_page(key, message, values, query, self.emulation.switches)
+
+
+def as_json(text: str) -> web.Response:
+    """Return an answer whose JSON text is there already."""
+    return web.Response(text=text, content_type="application/json")
 
 
 def update_paths(call: Call, message: Message, raw: dict[str, Any]) -> list[masks.Path]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from trimtab.emulator import messages, schema
+
 if TYPE_CHECKING:
     from trimtab.emulator.messages import Value
+    from trimtab.emulator.roster import Seat
     from trimtab.emulator.switches import Switches
     from trimtab.plant.deployment import PlantDeployment
     from trimtab.plant.serving_model import ServingModel
     from trimtab.plant.workload import Workload
+
+_BYTES_BY_VALUE = 2
+"""The newest version of marshal whose bytes depend on the value alone, not on who refers to it."""
 
 CREATING, READY, UPDATING = "CREATING", "READY", "UPDATING"
 DELETING, DELETED, FAILED = "DELETING", "DELETED", "FAILED"
@@ -25,7 +32,10 @@ POLICY_DEFAULTS: dict[str, Any] = {
 
 @dataclass(slots=True)
 class ScalerMemory:
-    """What the platform's autoscaler remembers of one deployment."""
+    """What the platform's autoscaler remembers of one deployment.
+
+    ``rests``: it has found nothing to do, and ticks pass the deployment by until it is stirred.
+    """
 
     above_since: float | None = None
     below_since: float | None = None
@@ -34,6 +44,7 @@ class ScalerMemory:
     rate: float | None = None
     observed_at: float | None = None
     offered_seen: float = 0.0
+    rests: bool = False
 
 
 @dataclass(slots=True)
@@ -50,7 +61,9 @@ class Deployment:
     """The state of one deployment. Times are UTC seconds, ``None`` is never.
 
     ``spec`` holds the writable fields in canonical form. ``desired`` is what the platform tries to
-    reach; ``granted`` the part of it that the quota allows, which the plant was asked for.
+    reach; ``granted`` the part of it that the quota allows, which the plant was asked for. Whoever
+    changes a field by hand calls ``Emulation.advance`` afterwards, which expects nothing to be as it
+    was.
     """
 
     account: str
@@ -77,6 +90,8 @@ class Deployment:
     before_last_write: Value | None = None
     ledger: list[Value] = field(default_factory=list)
     termination_message: str = ""
+    seat: Seat = (0, 0)
+    shown: tuple[bytes, Switches, str] | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +127,11 @@ class Deployment:
     def is_live(self) -> bool:
         """Whether it can have replicas."""
         return self.state in {CREATING, READY, UPDATING}
+
+    @property
+    def held(self) -> int:
+        """Accelerators that it holds or waits to be scheduled on, in the eyes of the quota."""
+        return self.granted * self.accelerators if self.is_live else 0
 
     @property
     def starved(self) -> int:
@@ -175,6 +195,21 @@ def message_value(deployment: Deployment, switches: Switches) -> Value:
     if switches.echo_policy_defaults:
         value["autoscalingPolicy"] = deployment.policy
     return value
+
+
+def message_text(deployment: Deployment, switches: Switches) -> str:
+    """Return the whole Deployment message as JSON; the text is kept until there is another to tell.
+
+    What is told is compared in every type and bit, by its bytes.
+    """
+    value = message_value(deployment, switches)
+    told = marshal.dumps(value, _BYTES_BY_VALUE)
+    shown = deployment.shown
+    if shown is not None and shown[0] == told and shown[1] is switches:
+        return shown[2]
+    text = messages.encode(messages.render(schema.DEPLOYMENT, value, switches))
+    deployment.shown = (told, switches, text)
+    return text
 
 
 def split_over_regions(deployment: Deployment) -> list[dict[str, int]]:

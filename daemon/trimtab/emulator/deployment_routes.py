@@ -6,10 +6,14 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
+
 from trimtab.emulator import deployment as states
 from trimtab.emulator import operations, schema
-from trimtab.emulator.deployment import message_value, split_over_regions
+from trimtab.emulator.calls import as_json
+from trimtab.emulator.deployment import message_text, message_value, split_over_regions
 from trimtab.emulator.fields import render_timestamp
+from trimtab.emulator.listing import list_page, list_plainly
 from trimtab.emulator.refusals import invalid
 
 if TYPE_CHECKING:
@@ -18,28 +22,45 @@ if TYPE_CHECKING:
     from trimtab.emulator.messages import Value
     from trimtab.plant.window import Window
 
-Answer = dict[str, Any]
+Answer = dict[str, Any] | web.Response
 _TIME_RANGE = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z", re.ASCII)
 
 
 def _found(call: Call) -> Deployment:
-    return operations.find(call.account(), call.id("deployment"))
+    return call.emulation.current(operations.find(call.account(), call.id("deployment")))
 
 
 def _rendered(call: Call, deployment: Deployment) -> Answer:
-    return call.rendered(schema.DEPLOYMENT, message_value(deployment, call.emulation.switches))
+    switches = call.emulation.switches
+    if not call.text("readMask"):
+        return as_json(message_text(deployment, switches))
+    return call.rendered(schema.DEPLOYMENT, message_value(deployment, switches))
 
 
 async def list_deployments(call: Call) -> Answer:
     """ListDeployments: deleted ones only with showDeleted."""
     account, switches = call.account(), call.emulation.switches
     is_showing_deleted = call.flag("showDeleted")
-    values = [
-        message_value(deployment, switches)
-        for deployment in account.deployments.values()
+    shown = [
+        deployment
+        for deployment in account.deployments.listed
         if is_showing_deleted or deployment.state != states.DELETED
     ]
-    return call.page("deployments", schema.DEPLOYMENT, values, str(is_showing_deleted))
+    query = call.list_query(str(is_showing_deleted))
+    current = call.emulation.current
+    if query.is_plain:
+
+        def text_of(deployment: Deployment) -> str:
+            return message_text(current(deployment), switches)
+
+        return as_json(list_plainly("deployments", shown, _place, text_of, query, switches))
+    values = [message_value(current(deployment), switches) for deployment in shown]
+    return list_page("deployments", schema.DEPLOYMENT, values, query, switches)
+
+
+def _place(deployment: Deployment) -> tuple[float, str]:
+    """Where it stands in the default order; message values hold the same, as createTime and name."""
+    return deployment.created_at, deployment.name
 
 
 async def create_deployment(call: Call) -> Answer:

@@ -1,21 +1,27 @@
 """The emulated platform: accounts, time, switches, faults, and what happens by itself.
 
-No HTTP here. Time is brought up to date by ``advance()``, which handlers call before they answer
-and a background task calls in between, so that an answer is never behind the clock.
+No HTTP here. Time is brought up to date by ``look()``, which handlers call before they answer and
+a background task calls in between, so that an answer is never behind the clock. A look visits whom
+the agenda names; everyone else is left behind the clock, and ``current`` lets one catch up that is
+about to be shown or changed. That comes to exactly what visiting everyone at every look would come
+to, which is what ``advance`` is for: who holds deployments in hand calls it before reading them.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from trimtab.emulator import autoscaler, construction, lifecycle, metrics, quotas
 from trimtab.emulator import deployment as states
 from trimtab.emulator.account import Account
+from trimtab.emulator.agenda import AT_ONCE, Agenda
 from trimtab.emulator.catalog import PUBLIC_ACCOUNT
 from trimtab.emulator.events import EventLog
-from trimtab.emulator.faults import FaultKind, Faults
+from trimtab.emulator.faults import CAPACITY_KINDS, FaultKind, Faults
+from trimtab.emulator.roster import Roster
 from trimtab.emulator.schedules import ScheduleBook
 from trimtab.emulator.shapes import public_shapes
 from trimtab.emulator.switches import Switches
@@ -68,6 +74,9 @@ class Emulation:
         self.started_at = clock.now()
         self._advanced_to = self.started_at
         self._ticks = 0
+        self._agenda = Agenda()
+        self._switches_seen = self.switches
+        self._was_short = False  # of accelerators, by a fault, at the last look
         self._revocations = Random(f"{seed}:revocations")  # noqa: S311  reproducible, not secret
         public = self.add_account(PUBLIC_ACCOUNT, accelerator_quota=0)
         public.is_public = True
@@ -91,6 +100,7 @@ class Emulation:
         now = self.now()
         account = Account(account_id, f"{account_id}@example.com", now, api_key)
         account.quotas = quotas.starting_quotas(accelerator_quota, now)
+        account.deployments = Roster(len(self.accounts), joined=self._joined, left=self._left)
         self.accounts[account_id] = account
         return account
 
@@ -146,11 +156,23 @@ class Emulation:
         self.clock.advance(seconds)
 
     def advance(self) -> float:
+        """Let everything happen that is due by now and everyone catch up; returns now.
+
+        Takes nothing of what was foreseen for granted: someone may have changed it by hand.
+        """
+        for deployment in self._all():
+            self._stir(deployment)
+        now = self.look()
+        for deployment in self._all():
+            self._catch_up(deployment, self._advanced_to)
+        return now
+
+    def look(self) -> float:
         """Let everything happen that is due by now; returns now."""
         now = self.now()
-        while (tick_at := self._tick_at()) <= now:
+        while (tick_at := self._tick_at(self._ticks)) <= now:
             self._live_until(tick_at)
-            for deployment in self._all():
+            for deployment in self._agenda.restless():
                 self._tick(deployment, tick_at)
             self._ticks += 1
             is_refresh = (self._ticks - 1) % int(
@@ -161,40 +183,99 @@ class Emulation:
         self._live_until(now)
         return now
 
-    def _tick_at(self) -> float:
-        return self.started_at + self._ticks * autoscaler.TICK_SECONDS
+    def current(self, deployment: Deployment) -> Deployment:
+        """Let one deployment catch up with the last look, to be read; returns it."""
+        self._catch_up(deployment, self._advanced_to)
+        return deployment
+
+    def _tick_at(self, number: int) -> float:
+        return self.started_at + number * autoscaler.TICK_SECONDS
 
     def _live_until(self, now: float) -> None:
         if now <= self._advanced_to and now != self.started_at:
             return
         self._advanced_to = max(self._advanced_to, now)
-        for account in self.accounts.values():
-            gone = [d.id for d in account.deployments.values() if self._live(d, now)]
-            for deployment_id in gone:
-                del account.deployments[deployment_id]
+        self._expect_change_of_rules(now)
+        for deployment in self._agenda.take_due(now):
+            if self._live(deployment, now):
+                del self.accounts[deployment.account].deployments[deployment.id]
 
-    def _live(self, deployment: Deployment, now: float) -> bool:
+    def _expect_change_of_rules(self, now: float) -> None:
+        """Visit everyone after the switches were turned, and while accelerators cannot be had."""
+        is_short = self.faults.may_hold(CAPACITY_KINDS, now)
+        if is_short or self._was_short or self.switches is not self._switches_seen:
+            for deployment in self._all():
+                self._stir(deployment)
+        self._was_short, self._switches_seen = is_short, self.switches
+
+    def _catch_up(self, deployment: Deployment, now: float) -> None:
+        """Live through the time in which this one was not visited because nothing could happen."""
         if deployment.state != states.DELETED:
             deployment.plant.advance(now)
+        if deployment.scaler.rests:
+            deployment.scaler.observed_at = self._tick_at(self._ticks - 1)
+
+    def _stir(self, deployment: Deployment) -> None:
+        """Foresee nothing of this one: something about it changes, or may."""
+        self._catch_up(deployment, self._advanced_to)
+        deployment.scaler.rests = False
+        self._agenda.stir(deployment)
+
+    def _live(self, deployment: Deployment, now: float) -> bool:
+        """Visit at a look: what waits for nothing but time. Returns whether the record is gone."""
+        before = _outline(deployment)
+        self._catch_up(deployment, now)
         if deployment.is_live and autoscaler.wake(deployment, now, self.switches):
             self.events.add(now, "woken", deployment.name, desired=deployment.desired)
         is_gone = lifecycle.step(deployment, now, self.switches, self.events)
-        self.settle(deployment, now)
+        self._grant(deployment, now)
+        if _outline(deployment) != before:
+            self._stir(deployment)
+        else:
+            self._foresee(deployment, now)
         return is_gone
 
+    def _foresee(self, deployment: Deployment, now: float) -> None:
+        """Say when a deployment, which a visit has just left as it was, has to be visited again."""
+        due_at = lifecycle.due_at(deployment, self.switches)
+        plant = deployment.plant
+        if deployment.starved or plant.replicas.asked != deployment.granted:
+            due_at = AT_ONCE  # somebody else may give accelerators back
+        elif deployment.state != states.DELETED:
+            due_at = min(due_at, plant.replicas.due_at)
+            hears_requests = deployment.desired == 0 or self.switches.idle_delete_time_shown
+            if hears_requests and not plant.is_quiet:
+                due_at = min(due_at, plant.next_step_at)
+        zero_at = autoscaler.zero_at(deployment, self.switches)
+        if zero_at > now:
+            due_at = min(due_at, zero_at)
+        else:
+            self._stir(deployment)
+        self._agenda.expect(deployment, due_at)
+
     def _tick(self, deployment: Deployment, now: float) -> None:
+        """Visit at a tick: what the platform looks at every few seconds."""
         if not deployment.is_live:
+            self._agenda.rest(deployment)
             return
+        self._catch_up(deployment, now)
+        before = _outline(deployment)
         deployment.schedule_floor = self.schedules.floor(
             deployment.policy.get("scalingSchedules", {}), now
         )
-        before = deployment.desired
+        count_before = deployment.desired
         if autoscaler.tick(deployment, now, self.switches):
             self.events.add(
-                now, "autoscaled", deployment.name, before=before, after=deployment.desired
+                now, "autoscaled", deployment.name, before=count_before, after=deployment.desired
             )
         self._share_revocable(deployment, now)
-        self.settle(deployment, now)
+        self._grant(deployment, now)
+        if _outline(deployment) != before:
+            self._stir(deployment)
+        elif autoscaler.is_at_rest(deployment, now, self.switches):
+            deployment.scaler.rests = True
+            self._agenda.rest(deployment)
+            self._agenda.expect(deployment, AT_ONCE)  # to be foreseen as it is now
 
     def _share_revocable(self, deployment: Deployment, now: float) -> None:
         extra, held = autoscaler.extra_wanted(deployment), deployment.plant.replicas.revocable
@@ -208,19 +289,39 @@ class Emulation:
             self.events.add(now, "revocable_revoked", deployment.name, count=held - extra)
 
     def settle(self, deployment: Deployment, now: float) -> None:
-        """Ask the plant for what is desired and covered by the quota."""
+        """After a change: ask the plant for what is desired and covered by the quota."""
+        if self.accounts[deployment.account].deployments.has(deployment):
+            self._stir(deployment)
+        self._grant(deployment, now)
+
+    def _grant(self, deployment: Deployment, now: float) -> None:
+        account = self.accounts[deployment.account]
+        deployments = account.deployments
+        is_there = deployments.has(deployment)
+        if is_there:
+            deployments.count(deployment)
+        replicas = deployment.plant.replicas
         refused = self.faults.holds(FaultKind.CAPACITY_REFUSED, deployment.name, now)
         blocked = refused or self.faults.holds(FaultKind.CAPACITY_STUCK, deployment.name, now)
         lifecycle.tell_of_capacity(deployment, is_refused=refused)
-        if deployment.plant.replicas.scheduling_blocked != blocked:
-            deployment.plant.replicas.scheduling_blocked = blocked
-        if deployment.plant.replicas.asked == deployment.granted == deployment.desired:
+        if replicas.scheduling_blocked != blocked:
+            replicas.scheduling_blocked = blocked
+        if replicas.asked == deployment.granted == deployment.desired:
             return
-        account = self.accounts[deployment.account]
-        granted = quotas.grantable(account.quotas, account.deployments.values(), deployment)
+        granted = quotas.grantable(account.quotas, deployments, deployment)
         deployment.granted = granted
-        if granted != deployment.plant.replicas.asked:
+        if is_there:
+            deployments.count(deployment)
+        if granted != replicas.asked:
             deployment.plant.ask(granted, now)
+
+    def _joined(self, deployment: Deployment) -> None:
+        deployment.plant.replicas.before_change = partial(self._stir, deployment)
+        self._agenda.stir(deployment)
+
+    def _left(self, deployment: Deployment) -> None:
+        deployment.plant.replicas.before_change = lambda: None
+        self._agenda.drop(deployment)
 
     # -- metrics -----------------------------------------------------------------------------
 
@@ -230,7 +331,7 @@ class Emulation:
         Folding a minute of histories is the dearest thing here, so an account that nobody scrapes
         is not refreshed; its first scrape after a pause is as of now.
         """
-        now = self.advance()
+        now = self.look()
         is_old = account.metrics_at is None or now - account.metrics_at >= METRICS_REFRESH_SECONDS
         account.scraped_at = now
         if is_old:
@@ -246,6 +347,21 @@ class Emulation:
     def _refresh(self, account: Account, now: float) -> None:
         account.metrics_text = metrics.exposition(account, now, self.switches, self.faults)
         account.metrics_at = now
+
+
+def _outline(deployment: Deployment) -> tuple[object, ...]:
+    """Return what a visit may change: where it changes nothing, the next would not either.
+
+    Not before time has come for something, of which the agenda is told.
+    """
+    replicas = deployment.plant.replicas
+    return (
+        *(deployment.state, deployment.desired, deployment.granted, deployment.schedule_floor),
+        *(deployment.updated_at, deployment.deleted_at, deployment.zero_since),
+        *(deployment.idle_since, id(deployment.status), id(deployment.rollout)),
+        *(replicas.asked, replicas.ready, replicas.serving_changes, replicas.scheduling_blocked),
+        replicas.revocable,
+    )
 
 
 def finite_seconds(seconds: float, limit: float) -> bool:

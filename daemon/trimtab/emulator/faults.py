@@ -65,6 +65,10 @@ ANSWER_KINDS = frozenset(
 """The kinds that change how one request is answered; the others change the world."""
 
 
+CAPACITY_KINDS = frozenset({FaultKind.CAPACITY_STUCK, FaultKind.CAPACITY_REFUSED})
+"""The kinds that keep replicas from being scheduled."""
+
+
 @dataclass(slots=True)
 class Fault:
     """One fault. ``count`` ``None``: as often as it matches. ``until`` UTC seconds or ``None``.
@@ -85,11 +89,14 @@ class Fault:
     retry_after_seconds: int | None = None
     id: int = 0
 
+    def is_due(self, now: float) -> bool:
+        """Say whether it could strike now, somewhere."""
+        return self.count != 0 and (self.until is None or now < self.until)
+
     def matches(self, operation: str, target: str, now: float) -> bool:
         """Say whether it could strike here and now."""
-        is_due = self.count != 0 and (self.until is None or now < self.until)
         return (
-            is_due
+            self.is_due(now)
             and fnmatch.fnmatchcase(operation, self.operation)
             and fnmatch.fnmatchcase(target, self.target)
         )
@@ -130,6 +137,10 @@ class Faults:
         return bool(self._armed) and any(
             fault.kind is kind and fault.matches("*", target, now) for fault in self._armed.values()
         )
+
+    def may_hold(self, kinds: frozenset[FaultKind], now: float) -> bool:
+        """Say whether a fault of one of these kinds is in force for anyone at all."""
+        return any(fault.kind in kinds and fault.is_due(now) for fault in self._armed.values())
 
     def takes(self, kind: FaultKind, target: str, now: float) -> bool:
         """Say whether a fault of the world strikes this resource once, and count it down."""

@@ -132,7 +132,7 @@ async def complete(call: Call) -> web.StreamResponse:
     emulation = call.emulation
     if deployment.maximum == 0 and emulation.switches.parked_inference == "not_found":
         raise InferenceRefusal(404, "NOT_FOUND", NOT_FOUND_TEXT, param="model")
-    now = emulation.advance()
+    now = emulation.look()
     offered = _offer(deployment, now, ask)
     if offered.status == 503:
         if autoscaler.wake(deployment, now, emulation.switches):

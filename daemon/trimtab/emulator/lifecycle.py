@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from trimtab.emulator import deployment as states
@@ -84,6 +85,24 @@ def idle_deletion_at(deployment: Deployment, switches: Switches) -> float | None
         return None
     quiet_since = max(deployment.plant.last_request_at or 0.0, deployment.created_at)
     return quiet_since + IDLE_SECONDS_MAX
+
+
+def due_at(deployment: Deployment, switches: Switches) -> float:
+    """Return when ``step`` will make the next transition that only time is missing for."""
+    dates: list[float | None] = []
+    if deployment.state == states.CREATING:
+        dates.append(deployment.fails_at)
+    elif deployment.state == states.UPDATING and deployment.rollout is not None:
+        dates.append(deployment.rollout.ends_at)
+    elif deployment.state == states.DELETING:
+        dates.append(deployment.gone_at)
+    elif deployment.state == states.DELETED:
+        dates.append(deployment.purge_at)
+    if deployment.is_live:
+        dates.append(idle_deletion_at(deployment, switches))
+        if switches.expire_time_mode == "auto_delete":
+            dates.append(deployment.spec.get("expireTime"))
+    return min((date for date in dates if date is not None), default=math.inf)
 
 
 def step(deployment: Deployment, now: float, switches: Switches, events: EventLog) -> bool:

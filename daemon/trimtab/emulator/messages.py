@@ -73,6 +73,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def encode(answer: object) -> str:
+    """Return the JSON text of an answer, as short as it can be."""
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
 class Parser:
     """Reads one body. ``text`` serves to say where in it something is wrong."""
 

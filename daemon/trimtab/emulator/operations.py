@@ -70,7 +70,7 @@ def create(
         requesting = desired * spec["acceleratorCount"]
         quotas.require(
             account.quotas,
-            account.deployments.values(),
+            account.deployments,
             account.id,
             spec["acceleratorType"],
             requesting,
@@ -146,6 +146,7 @@ def update(
 ) -> None:
     """Apply a PATCH. ``raw`` is the JSON object, ``change`` its parsed value."""
     now, switches = emulation.now(), emulation.switches
+    emulation.current(deployment)
     _check_writable(emulation, deployment)
     if switches.require_base_model_on_patch and not change.get("baseModel"):
         raise invalid("invalid deployment: base_model is required")
@@ -238,7 +239,7 @@ def _require_quota(account: Account, deployment: Deployment, spec: Value, desire
     held = deployment.desired * deployment.accelerators if is_same_type else 0
     quotas.require(
         account.quotas,
-        account.deployments.values(),
+        account.deployments,
         account.id,
         spec["acceleratorType"],
         desired * count - held,
@@ -263,6 +264,7 @@ def scale(emulation: Emulation, account: Account, deployment: Deployment, count:
         raise invalid(f"replica_count must be non-negative, got {count}")
     if count > validation.REPLICAS_MAX:
         raise invalid(f"replica_count must be at most {validation.REPLICAS_MAX}")
+    emulation.current(deployment)
     _check_writable(emulation, deployment)
     if deployment.state == states.FAILED:
         raise precondition(f"deployment {deployment.name!r} is FAILED and cannot be scaled")
@@ -294,7 +296,7 @@ def delete(
     now = emulation.now()
     if deployment.state in {states.DELETING, states.DELETED} and not is_hard:
         raise precondition(f"deployment {deployment.name!r} is already {deployment.state}")
-    last = deployment.plant.last_request_at
+    last = emulation.current(deployment).plant.last_request_at
     if last is not None and now - last < RECENT_TRAFFIC_SECONDS and not is_unchecked:
         raise precondition(
             "deployment has received inference requests in the last hour, "
@@ -320,7 +322,7 @@ def undelete(emulation: Emulation, account: Account, deployment: Deployment) -> 
     if emulation.switches.quota_check == "write":
         quotas.require(
             account.quotas,
-            account.deployments.values(),
+            account.deployments,
             account.id,
             deployment.accelerator_type,
             desired * deployment.accelerators,

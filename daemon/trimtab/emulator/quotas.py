@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from trimtab.emulator.deployment import Deployment
     from trimtab.emulator.messages import Value
+    from trimtab.emulator.roster import Roster
 
 
 @dataclass(slots=True)
@@ -47,15 +48,15 @@ def starting_quotas(accelerators: int, now: float) -> dict[str, Quota]:
 def in_use(deployments: Iterable[Deployment], accelerator_type: str) -> int:
     """Return the accelerators of this type that live deployments hold or wait to be scheduled on."""
     return sum(
-        deployment.granted * deployment.accelerators
+        deployment.held
         for deployment in deployments
-        if deployment.is_live and deployment.accelerator_type == accelerator_type
+        if deployment.accelerator_type == accelerator_type
     )
 
 
 def require(
     quotas: dict[str, Quota],
-    deployments: Iterable[Deployment],
+    deployments: Roster,
     account: str,
     accelerator_type: str,
     requesting: int,
@@ -64,7 +65,7 @@ def require(
     quota = quotas.get(quota_id(accelerator_type) or "")
     if quota is None or requesting <= 0:
         return
-    used = in_use(deployments, accelerator_type)
+    used = deployments.held(accelerator_type)
     if used + requesting > quota.value:
         raise exhausted(
             f"{quota.id} for account {account}, in use: {used}, quota: {quota.value}, "
@@ -72,15 +73,14 @@ def require(
         )
 
 
-def grantable(
-    quotas: dict[str, Quota], deployments: Iterable[Deployment], deployment: Deployment
-) -> int:
+def grantable(quotas: dict[str, Quota], deployments: Roster, deployment: Deployment) -> int:
     """Return how many replicas of ``deployment`` the quota covers now. Held ones are kept."""
     quota = quotas.get(quota_id(deployment.accelerator_type) or "")
     if quota is None:
         return deployment.desired
-    held = deployment.granted * deployment.accelerators if deployment.is_live else 0
-    used_by_others = in_use(deployments, deployment.accelerator_type) - held
+    used_by_others = deployments.held(deployment.accelerator_type)
+    if deployments.has(deployment):
+        used_by_others -= deployment.held
     room = max(0, quota.value - used_by_others) // deployment.accelerators
     return min(deployment.desired, max(room, deployment.granted))
 

@@ -7,19 +7,21 @@ same calls give the same run.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trimtab.plant.chance import lognormal, poisson
 from trimtab.plant.replicas import ReplicaSet
-from trimtab.plant.serving import FluidQueue
+from trimtab.plant.serving import FluidQueue, StepRecord
 from trimtab.plant.window import WINDOW_SECONDS, fold
+from trimtab.plant.workload import ConstantWorkload
 
 if TYPE_CHECKING:
     from random import Random
 
-    from trimtab.plant.serving import StepRecord, Totals
+    from trimtab.plant.serving import Totals
     from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.start_times import StartTimes
     from trimtab.plant.window import Window
@@ -34,6 +36,9 @@ FINE_SECONDS_MAX = 7200.0
 
 FINE_TAIL_SECONDS = 900.0
 """The end of a longer jump, taken in steps of one second: what windows and queues still show."""
+
+_EXACT_SECONDS_MAX = 2.0**51
+"""Below this a float counts whole seconds exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +81,12 @@ class PlantDeployment:
             waiting_max_per_replica=waiting_max_per_replica,
             cached_prompt_share=cached_prompt_share,
         )
-        self._records: deque[StepRecord] = deque(maxlen=int(WINDOW_SECONDS / STEP_SECONDS))
+        self._recorded: deque[StepRecord] = deque(maxlen=int(WINDOW_SECONDS / STEP_SECONDS))
+        self._skipped = (0, STEP_SECONDS)  # quiet steps not recorded yet, and the length of each
         self._stepped_to = started_at
         self._workload = workload
         self._workload_started_at = started_at
+        self._is_silent = _is_silent(workload)
         self._serving_seen = 0
         self._drained_seen = 0
         self._lost_seen = 0
@@ -95,6 +102,11 @@ class PlantDeployment:
         return self._stepped_to
 
     @property
+    def next_step_at(self) -> float:
+        """When the next step will have been lived."""
+        return self._stepped_to + STEP_SECONDS
+
+    @property
     def load_now(self) -> Load:
         """The load that the workload asks of the deployment at this moment."""
         return self._workload.load(self._stepped_to - self._workload_started_at)
@@ -108,6 +120,16 @@ class PlantDeployment:
             refused_by_code=dict(totals.refused_by_code),
             billed_replica_seconds=self.replicas.billed_replica_seconds,
         )
+
+    @property
+    def offered(self) -> float:
+        """Requests that arrived since the start: the ``offered`` of ``totals`` without its copy."""
+        return self._queue.totals.offered
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody asks anything and nothing is in flight; only replicas may still change."""
+        return self._is_silent and self._queue.is_empty
 
     @property
     def in_flight(self) -> float:
@@ -135,8 +157,11 @@ class PlantDeployment:
 
     def set_workload(self, workload: Workload) -> None:
         """Replace the load; the new workload's second 0 is this moment."""
+        self.replicas.before_change()
+        self._record_skipped()
         self._workload = workload
         self._workload_started_at = self._stepped_to
+        self._is_silent = _is_silent(workload)
 
     def advance(self, now: float) -> None:
         """Live until ``now``, in whole steps; what is left of a step waits for the next call."""
@@ -150,6 +175,7 @@ class PlantDeployment:
 
     def offer(self, now: float, prompt_tokens: float, output_tokens: float) -> Offered:
         """Send one real request; its times are drawn as the plant's state has them."""
+        self.replicas.before_change()
         self.advance(now)
         self._follow_replicas()
         self.last_request_at = now
@@ -170,6 +196,9 @@ class PlantDeployment:
     # -- how it happens ----------------------------------------------------------------------
 
     def _run(self, steps: int, seconds: float) -> None:
+        steps -= self._skip_quiet(steps, seconds)
+        if steps <= 0:
+            return
         rng = self._rng
         queue = self._queue
         replicas = self.replicas
@@ -191,8 +220,55 @@ class PlantDeployment:
             )
         self._stepped_to = at
 
+    def _skip_quiet(self, steps: int, seconds: float) -> int:
+        """Pass over steps in which nothing can happen, at once; return how many.
+
+        They come to what taking each would have come to, bit for bit, down to the records that the
+        next look at the window finds. Steps are whole seconds, so adding many at once is exact as
+        long as the sum's exponent stays: then each of the sums between would have been exact too.
+        """
+        replicas = self.replicas
+        begin = self._stepped_to
+        if not (steps > 0 and self.is_quiet and replicas.serving_changes == self._changes_seen):
+            return 0
+        if replicas.due_at <= begin + steps * seconds:
+            steps = max(0, math.ceil((replicas.due_at - begin) / seconds) - 1)
+        end = begin + steps * seconds
+        if math.frexp(begin)[1] != math.frexp(end)[1] or abs(end) >= _EXACT_SECONDS_MAX:
+            return 0
+        skipped, of_seconds = self._skipped
+        if skipped and of_seconds != seconds:
+            self._record_skipped()
+            skipped = 0
+        self._skipped = (skipped + steps, seconds)
+        self._stepped_to = end
+        return steps
+
+    def _record_skipped(self) -> None:
+        """Record the quiet steps that were passed over, as far as the window reaches back."""
+        steps, seconds = self._skipped
+        if not steps:
+            return
+        self._skipped = (0, seconds)
+        load, serving = self.load_now, self._serving_seen
+        nothing = (0.0,) * 9
+        for index in range(min(steps, self._recorded.maxlen or steps) - 1, -1, -1):
+            ended_at = self._stepped_to - index * seconds
+            self._recorded.append(
+                StepRecord(
+                    ended_at, seconds, serving, *nothing, load.prompt_tokens, load.output_tokens
+                )
+            )
+
+    @property
+    def _records(self) -> deque[StepRecord]:
+        """The steps of the last minute."""
+        self._record_skipped()
+        return self._recorded
+
     def _follow_replicas(self) -> None:
         """Move requests along with the replicas that left service since the last look."""
+        self._record_skipped()
         replicas = self.replicas
         lost = replicas.left_by_loss - self._lost_seen
         drained = replicas.left_by_drain - self._drained_seen
@@ -207,3 +283,9 @@ class PlantDeployment:
         self._drained_seen = replicas.left_by_drain
         self._serving_seen = replicas.serving
         self._changes_seen = replicas.serving_changes
+
+
+def _is_silent(workload: Workload) -> bool:
+    """Say whether a workload is known never to ask anything."""
+    is_constant = isinstance(workload, ConstantWorkload)
+    return is_constant and workload.load(0.0).requests_per_second == 0.0

@@ -23,11 +23,16 @@ from typing import TYPE_CHECKING
 from trimtab.plant.chance import lognormal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from trimtab.plant.start_times import StartTimes
 
 _NEVER = math.inf
+
+
+def _nothing() -> None:
+    pass
 
 
 class ReplicaState(StrEnum):
@@ -70,10 +75,13 @@ class ReplicaSet:
     ``drain_seconds`` is how long a serving replica drains once it is asked to go; whoever knows
     the requests in it sets it. ``left_by_drain`` and ``left_by_loss`` count serving replicas that
     stopped serving, since the start: the queue in front reads them to move or lose their requests.
+    ``before_change`` is called before anything is done to the replicas or asked of them, so that
+    who looks only now and then can catch up and look again soon.
     """
 
     def __init__(self, start_times: StartTimes, rng: Random) -> None:
         self.start_times = start_times
+        self.before_change: Callable[[], None] = _nothing
         self.drain_seconds = 30.0
         self.serving = 0
         self.serving_changes = 0
@@ -135,6 +143,11 @@ class ReplicaSet:
         )
 
     @property
+    def due_at(self) -> float:
+        """When something changes by itself, at the earliest; infinity: nothing does."""
+        return self._due_at
+
+    @property
     def billed_replica_seconds(self) -> float:
         """Replica-seconds paid up to the last ``advance``: from allocation, drains included."""
         return self._billed_seconds
@@ -146,6 +159,7 @@ class ReplicaSet:
 
     @scheduling_blocked.setter
     def scheduling_blocked(self, blocked: bool) -> None:
+        self.before_change()
         self._scheduling_blocked = blocked
         if not blocked:
             held, self._held = self._held, []
@@ -159,6 +173,7 @@ class ReplicaSet:
         """Make ``count`` the number of replicas wanted (revocable extras are beside it)."""
         if count < 0:
             raise ValueError(f"asked for {count} replicas; the least is 0")
+        self.before_change()
         self.advance(now)
         self.asked = count
         held = [
@@ -185,12 +200,14 @@ class ReplicaSet:
 
     def add_revocable(self, count: int, now: float) -> None:
         """Start ``count`` extra replicas beyond what was asked for."""
+        self.before_change()
         self.advance(now)
         for _ in range(count):
             self._start(now).is_revocable = True
 
     def revoke(self, count: int, now: float) -> int:
         """Take away up to ``count`` revocable replicas at once; return how many went."""
+        self.before_change()
         self.advance(now)
         extras = [replica for replica in self._replicas if replica.is_revocable]
         gone = extras[::-1][: max(0, count)]
@@ -204,6 +221,7 @@ class ReplicaSet:
         Its requests are lost. A revocable one that crashes does not come back. ``None`` where
         there is nothing to crash.
         """
+        self.before_change()
         self.advance(now)
         choices = [replica for replica in self._replicas if replica.is_serving] or [
             replica for replica in self._replicas if replica.state in _NOT_READY

@@ -150,6 +150,13 @@ class FluidQueue:
         """Requests accepted and not yet answered."""
         return self.waiting + self.in_service + self.draining
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether a step without arrivals would leave everything as it is and have nothing to tell."""
+        apart = self._apart
+        is_told = not (apart.offered or apart.lost_500)
+        return is_told and not (self.waiting or self.in_service or self.draining or self._cohorts)
+
     # -- one step ----------------------------------------------------------------------------
 
     def step(
