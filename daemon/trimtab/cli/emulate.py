@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 ACCELERATORS_FOR_DEMO = 64
 """Of each type; a new account's eight would not carry the demo's three deployments."""
 
+DEPLOYMENTS_MAX = 100_000
+REPLICAS_EACH_MAX = 100
+"""The maxReplicaCount of each of many deployments."""
 
-class Deployments(StrEnum):
-    """What exists when the emulator starts."""
-
-    DEMO = "demo"
-    NONE = "none"
+SHAPE_OF_MANY = "llama-8b-minimal"
+UNLIMITED_PER_MINUTE = 1e9
 
 
 def emulate(
@@ -43,9 +42,13 @@ def emulate(
     ] = None,
     account: Annotated[str, typer.Option(help="Id of the account that owns it all.")] = "demo",
     deployments: Annotated[
-        Deployments,
-        typer.Option(help="Three deployments with a day's traffic, or an empty account."),
-    ] = Deployments.DEMO,
+        str,
+        typer.Option(
+            help="Three deployments with a day's traffic, none, or so many that nobody asks: d00000, "
+            "d00001, …, with one replica, as many accelerators as they can want, no limit on requests.",
+            metavar="demo|none|NUMBER",
+        ),
+    ] = "demo",
     switch: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,17 +75,22 @@ def emulate(
         switches = turn(Switches(), parse_assignments(switch or []))
     except SettingsError as error:
         raise typer.BadParameter(str(error), param_hint="--switch") from None
-    is_demo = deployments is Deployments.DEMO
+    count = _count(deployments)
+    quota = {} if count == 0 else {"accelerator_quota": ACCELERATORS_FOR_DEMO}
+    if count:
+        quota = {"accelerator_quota": count * REPLICAS_EACH_MAX}
     emulation = Emulation(
         ScaledClock(speed=speed),
         seed=seed,
         account=account,
         api_key=api_key,
         switches=switches,
-        **({"accelerator_quota": ACCELERATORS_FOR_DEMO} if is_demo else {}),
+        **quota,
     )
-    if is_demo:
+    if count is None:
         _add_demo(emulation, seed)
+    else:
+        _add_many(emulation, count)
     raise typer.Exit(asyncio.run(_serve(emulation, host, port)))
 
 
@@ -105,6 +113,38 @@ def _address(listen: str) -> tuple[str, int]:
     if colon and host and port.isascii() and port.isdigit() and int(port) < 65536:
         return host.removeprefix("[").removesuffix("]"), int(port)
     raise typer.BadParameter(f"{listen!r} is not HOST:PORT", param_hint="--listen")
+
+
+def _count(deployments: str) -> int | None:
+    """Return how many deployments are wanted; ``None`` for the demo's."""
+    if deployments in {"demo", "none"}:
+        return None if deployments == "demo" else 0
+    if deployments.isascii() and deployments.isdigit() and int(deployments) <= DEPLOYMENTS_MAX:
+        return int(deployments)
+    raise typer.BadParameter(
+        f"{deployments!r} is not demo, none or a number up to {DEPLOYMENTS_MAX}",
+        param_hint="--deployments",
+    )
+
+
+def _add_many(emulation: Emulation, count: int) -> None:
+    """Put ``count`` deployments there that are alike, for load tests."""
+    from trimtab.emulator.ratelimit import TokenBucket
+
+    account = emulation.account
+    for number in range(count):
+        emulation.add_deployment(
+            account.id,
+            f"d{number:05d}",
+            shape=SHAPE_OF_MANY,
+            min=1,
+            max=REPLICAS_EACH_MAX,
+            replicas_ready=1,
+        )
+    if count:
+        account.requests = TokenBucket(UNLIMITED_PER_MINUTE)
+        account.scrapes = TokenBucket(UNLIMITED_PER_MINUTE)
+    emulation.advance()
 
 
 def _add_demo(emulation: Emulation, seed: int) -> None:

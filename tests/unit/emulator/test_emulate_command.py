@@ -45,7 +45,8 @@ def test_the_help_names_every_flag_and_every_switch() -> None:
         (["--speed", "0"], "--speed"),
         (["--account", "Not An Id"], "cannot be an account"),
         (["--account", "fireworks"], "cannot be an account"),
-        (["--deployments", "many"], "--deployments"),
+        (["--deployments", "many"], "is not demo, none or a number"),
+        (["--deployments", "100001"], "is not demo, none or a number"),
         (["--switch", "scale_mode=perhaps"], "choose one of clamp, reject, rebound"),
         (["--switch", "nonsense=1"], "unknown switch"),
         (["--switch", "nonsense"], "name=value"),
@@ -70,6 +71,25 @@ def test_a_taken_address_is_one_sentence_and_exit_code_1() -> None:
     assert code == 1
     assert "in use" in text
     assert "choose another --listen" in text
+
+
+def test_it_starts_with_as_many_deployments_as_are_wanted() -> None:
+    with subprocess.Popen(  # noqa: S603  our own command
+        [*COMMAND, "--listen", "127.0.0.1:0", "--account", "mine", "--deployments", "450"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2].rstrip(",") + "/v1/accounts/mine/deployments"
+        asked = urllib.request.Request(url + "?pageSize=200", headers={"X-Api-Key": "any"})  # noqa: S310  our own
+        with urllib.request.urlopen(asked, timeout=10) as response:  # noqa: S310  our own
+            listed = json.load(response)
+        process.send_signal(signal.SIGTERM)
+
+    assert listed["totalSize"] == 450
+    assert [one["displayName"] for one in listed["deployments"][:2]] == ["d00000", "d00001"]
+    assert {one["replicaStats"]["readyReplicaCount"] for one in listed["deployments"]} == {1}
 
 
 def test_it_serves_the_demo_until_it_is_told_to_stop() -> None:
