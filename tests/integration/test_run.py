@@ -15,7 +15,7 @@ from running import account_environment, trimtab_run, write_policy
 
 from trimtab.cli import run as run_command
 from trimtab.cli.exit_codes import ExitCode
-from trimtab.core import engine
+from trimtab.core import deciding
 from trimtab.errors import InvariantViolation
 from trimtab.settings import AccountSettings, Settings
 
@@ -106,7 +106,7 @@ async def test_a_bug_isolates_its_deployment_and_with_fail_fast_ends_the_process
     def broken(*_: object) -> None:
         raise InvariantViolation("99 replicas lie outside 1-8")
 
-    monkeypatch.setattr(engine, "check", broken)
+    monkeypatch.setattr(deciding, "check", broken)
     async with ControlPlane() as control_plane:
         settings = Settings(
             accounts={ACCOUNT: AccountSettings(api_key=KEY, base_url=control_plane.base_url)},  # type: ignore[arg-type]  # a plain key, as it is read
