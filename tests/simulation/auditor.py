@@ -35,6 +35,9 @@ TRANSIT_SECONDS_MAX = 240.0
 ORDER_SECONDS_MAX = 75.0
 """An order may wait a minute for its turn, and is looked at once more."""
 
+UNDECIDED_SECONDS = 1.0
+"""Longer than it takes from an answer until the decision that rests on it is on disk."""
+
 SLACK_SECONDS = 15.0
 """From hearing of a load until the evaluation that makes a wish of it."""
 
@@ -151,6 +154,14 @@ class Auditor:
         """Expect nothing of what was heard so far: the journal could not keep it."""
         for watch in self.watches.values():
             watch.windows_since = self.moment()
+
+    def forget_undecided(self) -> None:
+        """Expect nothing of what was heard at last: its process dies before a decision is kept."""
+        since = self.moment() - UNDECIDED_SECONDS
+        for watch in self.watches.values():
+            for number, load in enumerate(watch.loads):
+                if load.at >= since:
+                    watch.loads[number] = load._replace(is_certain=False)
 
     # -- what passes by --------------------------------------------------------------------------
 

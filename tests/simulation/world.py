@@ -177,6 +177,7 @@ class World:
         self.counts["kills"] += 1
         if process.journal.status.mode is not JournalMode.DURABLE:
             self.auditor.forget_windows()
+        self.auditor.forget_undecided()
         process.die()
 
     async def shut_down(self) -> None:
