@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from trimtab.clock import ManualClock
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks import FireworksAccount, FireworksClient, FireworksError, Limit
+from trimtab.targets.fireworks.answers import Answer, Call
 from trimtab.targets.fireworks.limits import TokenBucket
 from trimtab.targets.fireworks.retries import RetryBudget
 
@@ -274,6 +276,47 @@ async def test_turns_are_given_in_order_and_a_cancelled_one_is_not_handed_on() -
         await asyncio.sleep(0)
     await second
     assert order == ["second at 24"]
+
+
+async def test_the_patient_leave_half_of_the_burst_to_others_but_not_for_ever() -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(clock, name="control", per_minute=120, burst=60)
+    patient = [asyncio.create_task(bucket.acquire(is_patient=True)) for _ in range(40)]
+    await asyncio.sleep(0)
+    assert [task.done() for task in patient] == [True] * 30 + [False] * 10
+    for _ in range(30):
+        await asyncio.wait_for(bucket.acquire(), 1.0)  # at once: the clock stands still
+    clock.advance(2.0)
+    await asyncio.sleep(0)
+    other = asyncio.create_task(bucket.acquire())
+    for _ in range(12):
+        clock.advance(1.0)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert all(task.done() for task in [*patient, other])
+
+
+async def test_pages_are_patient_and_whatever_concerns_one_deployment_is_not(
+    account: Any, clock: Any
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    class Noting:
+        async def exchange(self, call: Call) -> Answer:
+            asked.append((call.operation, call.is_patient))
+            body = {"deployments": []} if call.is_patient else {"name": NAME}
+            return Answer(status=200, headers={}, text=json.dumps(body))
+
+        async def close(self) -> None:
+            pass
+
+    async with FireworksClient(account, clock, connection=Noting()) as client:
+        assert [one async for one in client.list_deployments()] == []
+        await client.get_deployment(NAME)
+        await client.scale_deployment(NAME, 1)
+
+    patience = [("list_deployments", True), ("get_deployment", False), ("scale_deployment", False)]
+    assert asked == patience
 
 
 async def test_who_waits_when_the_limit_is_closed_waits_on_to_its_end() -> None:

@@ -256,6 +256,46 @@ async def test_a_deployment_that_was_never_readable_is_not_invented(
     assert await target.read_fleet() == {}
 
 
+async def test_what_a_list_shows_as_before_is_the_same_object_with_the_time_it_was_first_seen_so(
+    target: Any, server: Any, clock: Any
+) -> None:
+    server.on(
+        "GET",
+        LIST,
+        {"deployments": [row(D1), row(D2)]},
+        {"deployments": [row(D1), row(D2, minReplicaCount=2)]},
+    )
+    first = await target.read_fleet()
+    clock.advance(30)
+    second = await target.read_fleet()
+    assert second[D1] is first[D1]
+    assert second[D2].observed_at == clock.now() == first[D2].observed_at + 30
+
+
+async def test_a_shape_that_has_changed_makes_its_deployments_new(
+    target: Any, server: Any, clock: Any
+) -> None:
+    server.on("GET", LIST, *({"deployments": [row(deploymentShape=SHAPE)]} for _ in range(2)))
+    server.on("GET", f"/v1/{SHAPE}", *({"name": SHAPE, "acceleratorCount": n} for n in (1, 2)))
+    await target.read_fleet()
+    clock.advance(601)
+    assert (await target.read_fleet())[D1].observed_at == clock.now()
+
+
+async def test_what_was_read_by_itself_is_new_at_the_next_listing_and_old_at_the_one_after(
+    target: Any, server: Any, clock: Any
+) -> None:
+    server.on("GET", LIST, *({"deployments": [row(D1)]} for _ in range(3)))
+    server.on("GET", f"/v1/{D1}", row(D1))
+    await target.read_fleet()
+    await target.read(D1)
+    clock.advance(30)
+    listed = (await target.read_fleet())[D1]
+    assert listed.observed_at == clock.now()
+    clock.advance(30)
+    assert (await target.read_fleet())[D1] is listed
+
+
 async def test_a_list_that_fails_raises_and_leaves_the_caller_its_last_view(
     target: Any, server: Any, reply: Any
 ) -> None:

@@ -74,6 +74,21 @@ async def test_a_pin_is_one_patch_of_both_bounds_and_then_a_look(known: Any, ser
     }
 
 
+async def test_what_was_seen_before_a_write_never_passes_for_what_was_seen_after_it(
+    target: Any, server: Any, clock: Any, reply: Any
+) -> None:
+    listing = {"deployments": [row(1, 1)]}
+    server.on("GET", "/v1/accounts/acct/deployments", listing, listing)
+    before = (await target.read_fleet())[D1]
+    server.on("PATCH", PATH, reply(fault="reset"))
+    server.on("GET", PATH, reply({"code": 7, "message": "no"}, status=403))
+    assert (await target.write(order(3, 3))).status is WriteStatus.UNKNOWN
+    clock.advance(30)
+    after = (await target.read_fleet())[D1]
+    assert after.min_replicas == before.min_replicas
+    assert after.observed_at == clock.now()
+
+
 async def test_a_pin_at_zero_says_zero_twice(known: Any, server: Any) -> None:
     server.on("PATCH", PATH, row(0, 0))
     server.on("GET", PATH, {"name": D1, "state": "READY"})  # zeros are left out of answers

@@ -17,6 +17,7 @@ from trimtab.targets.fireworks.client import FireworksClient
 from trimtab.targets.fireworks.errors import FireworksError
 from trimtab.targets.fireworks.shapes import ShapeCatalog
 from trimtab.targets.fireworks.translate import doubtful, translate
+from trimtab.targets.fireworks.unchanged import Translations
 from trimtab.targets.fireworks.vocabulary import DeploymentState
 from trimtab.targets.fireworks.writing import (
     applied,
@@ -47,6 +48,8 @@ SENDS_MAX = 2
 READ_BACK_PAUSES_SECONDS = (1.0, 2.0)
 """A read may be older than the write before it, so a surprising one is repeated."""
 CONFIRMATIONS_AT_ONCE = 8
+PIECE = 32
+"""Deployments that are read or translated before others get their turn: two milliseconds at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,8 @@ class FireworksTarget:
         self._annotates = annotate
         self._resources: dict[str, DeploymentResource] = {}
         self._fleet: dict[str, Deployment] = {}
+        self._translations = Translations()
+        self._prefix = f"{self.name}/deployments/"
 
     def __repr__(self) -> str:
         return f"FireworksTarget({self.name!r})"
@@ -104,7 +109,7 @@ class FireworksTarget:
 
     def owns(self, deployment: str) -> bool:
         """Whether a full name is one of this account's deployments."""
-        return deployment.startswith(f"{self.name}/deployments/")
+        return deployment.startswith(self._prefix)
 
     async def close(self) -> None:
         """Release the connections; safe to call twice."""
@@ -116,31 +121,31 @@ class FireworksTarget:
         One that cannot be read keeps its last description in state ``UNKNOWN``, so that it is held
         and seen. One that the list lacks is asked for by name before it counts as gone, because
         rows move between pages. Deleted ones are gone.
+
+        One that looks as it did at the listing before is the same object, ``observed_at`` included,
+        unless it was read by itself or written meanwhile: what was seen before a write must never
+        pass for what was seen after it.
         """
         observed_at = self._clock.now()
-        found: dict[str, DeploymentResource] = {}
+        self._translations.begin_listing()
         unreadable: dict[str, FireworksError] = {}
-        async for resource in self.client.list_deployments(on_unreadable=unreadable.__setitem__):
-            found[resource.name] = resource
-        missing = self._fleet.keys() - found.keys() - unreadable.keys()
-        found.update(await self._confirmed(missing, unreadable))
-        alive = {
-            name: resource
-            for name, resource in found.items()
-            if resource.state != DeploymentState.DELETED and self.owns(name)
-        }
-        shape_names = {resource.deployment_shape for resource in alive.values()}
+        alive, shape_names = await self._alive(unreadable)
         await self._shapes.learn(shape_names)
         self._shapes.forget_all_but(shape_names)
-        fleet = {name: self._translated(resource, observed_at) for name, resource in alive.items()}
+        fleet: dict[str, Deployment] = {}
+        for name, resource in alive.items():
+            shape = self._shapes.shape(resource.deployment_shape)
+            fleet[name] = self._translations.listed(resource, shape, observed_at)
+            if len(fleet) % PIECE == 0:
+                await asyncio.sleep(0)
         for name, error in unreadable.items():
             if name in self._fleet:
                 fleet[name] = doubtful(self._fleet[name], error)
         # What was read by itself while we listed is newer than the list.
         newer = {
             name
-            for name, known in self._fleet.items()
-            if known.observed_at is not None and known.observed_at > observed_at
+            for name in self._translations.doubted
+            if name in self._fleet and (self._fleet[name].observed_at or 0.0) > observed_at
         }
         fleet.update({name: self._fleet[name] for name in newer})
         kept = newer | unreadable.keys()
@@ -183,6 +188,7 @@ class FireworksTarget:
 
     async def _send(self, order: Order) -> _Sent:
         """Send an order once. Raises ``FireworksError`` for a failure that changed nothing."""
+        self._translations.doubt(order.deployment)
         try:
             if order.actuation is not Actuation.SCALE:
                 return _Sent(answer=await self._update(order))
@@ -234,6 +240,29 @@ class FireworksTarget:
             return applied(order, self._remembered(sent.answer, self._clock.now()), None)
         return unknown(order, sent.error, failure)
 
+    async def _alive(
+        self, unreadable: dict[str, FireworksError]
+    ) -> tuple[dict[str, DeploymentResource], set[str]]:
+        """List every deployment that is not deleted, and the shapes they name."""
+        seen: set[str] = set()
+        alive: dict[str, DeploymentResource] = {}
+        shape_names: set[str] = set()
+
+        def see(resource: DeploymentResource) -> None:
+            seen.add(resource.name)
+            if resource.state != DeploymentState.DELETED and self.owns(resource.name):
+                alive[resource.name] = resource
+                shape_names.add(resource.deployment_shape)
+
+        async for listed in self.client.list_deployments(on_unreadable=unreadable.__setitem__):
+            see(listed)
+            if len(seen) % PIECE == 0:
+                await asyncio.sleep(0)
+        missing = self._fleet.keys() - seen - unreadable.keys()
+        for confirmed in (await self._confirmed(missing, unreadable)).values():
+            see(confirmed)
+        return alive, shape_names
+
     async def _confirmed(
         self, names: Iterable[str], unreadable: dict[str, FireworksError]
     ) -> dict[str, DeploymentResource]:
@@ -255,11 +284,9 @@ class FireworksTarget:
         return there
 
     def _remembered(self, resource: DeploymentResource, observed_at: float) -> Deployment:
-        deployment = self._translated(resource, observed_at)
+        shape = self._shapes.shape(resource.deployment_shape)
+        deployment = translate(resource, shape, observed_at=observed_at)
+        self._translations.doubt(resource.name)
         self._resources[resource.name] = resource
         self._fleet[resource.name] = deployment
         return deployment
-
-    def _translated(self, resource: DeploymentResource, observed_at: float) -> Deployment:
-        shape = self._shapes.shape(resource.deployment_shape)
-        return translate(resource, shape, observed_at=observed_at)

@@ -49,7 +49,10 @@ class Bucket(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request to make. ``doing`` is a phrase such as "reading deployment …" for sentences."""
+    """One request to make. ``doing`` is a phrase such as "reading deployment …" for sentences.
+
+    ``is_patient``: part of a long reading, which others may overtake.
+    """
 
     doing: str
     operation: str
@@ -58,6 +61,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     body: object = None
     is_write: bool = False
+    is_patient: bool = False
     bucket: Bucket = Bucket.CONTROL
     account_id: str = ""
 

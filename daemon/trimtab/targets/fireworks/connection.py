@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from trimtab.targets.fireworks.account import FireworksAccount
     from trimtab.targets.fireworks.answers import Call
 
-CONNECTIONS_MAX = 16
+CONNECTIONS_MAX = 64
+"""A list takes one, looks by name eight, shapes eight: sixteen writes and their reads find one free."""
+KEEP_ALIVE_SECONDS = 60.0
+"""Longer than two listings are apart: a write after a quiet time needs no new handshake."""
 KEY_CHARACTERS_MIN = 16
 """Shorter keys (of emulators and tests) occur as words in good answers, which must stay as they are."""
 
@@ -122,7 +125,9 @@ class HttpConnection:
                     total=self.account.total_timeout_seconds,
                     connect=self.account.connect_timeout_seconds,
                 ),
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+                connector=aiohttp.TCPConnector(
+                    limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_SECONDS
+                ),
                 headers={"User-Agent": _user_agent(), "Accept": "application/json"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=self.account.trust_proxy_environment,

@@ -19,6 +19,9 @@ WAIT_SECONDS_MAX = 30.0
 WRITE_WAIT_SECONDS_MAX = 5.0
 """A write was decided on a look at the deployment; one that waits for long would act on an old look."""
 
+PATIENCE_SECONDS = 2.0
+"""How long a page of a list lets reads and writes of single deployments pass it by."""
+
 
 class TokenBucket:
     """Admit at most ``per_minute`` requests in *any* 60 seconds, the first ``burst`` of them at once.
@@ -40,12 +43,16 @@ class TokenBucket:
         self._full_at = clock.monotonic()
         self._closed_until: float | None = None
 
-    async def acquire(self, *, wait_seconds_max: float = WAIT_SECONDS_MAX) -> None:
-        """Return when it is our turn.
+    async def acquire(
+        self, *, wait_seconds_max: float = WAIT_SECONDS_MAX, is_patient: bool = False
+    ) -> None:
+        """Return when it is our turn. The patient leave half of the burst to those who are not.
 
         Raises ``FireworksError`` of kind ``rate_limited`` when that is more than ``wait_seconds_max``
         away; nothing has been sent then, and ``retry_after_seconds`` says when to come back.
         """
+        if is_patient:
+            await self._stand_back()
         while True:
             wait_seconds = self._reserve(wait_seconds_max)
             if wait_seconds > 0:
@@ -53,6 +60,17 @@ class TokenBucket:
             # A 429 may have closed the bucket while we slept: queue again behind its end.
             if not self._is_closed():
                 return
+
+    async def _stand_back(self) -> None:
+        """Wait, for a while, until more than half of the burst is left: not holding a turn meanwhile."""
+        begun_at = self._clock.monotonic()
+        while True:
+            now = self._clock.monotonic()
+            wait_seconds = self._full_at - self._tolerance_seconds / 2 - now
+            rest_seconds = PATIENCE_SECONDS - (now - begun_at)
+            if min(wait_seconds, rest_seconds) <= ROUNDING_SECONDS:
+                return
+            await self._clock.sleep(min(wait_seconds, rest_seconds))
 
     def close_for(self, seconds: float) -> None:
         """Let nobody through for ``seconds``: the other side has said so, and means all of us."""

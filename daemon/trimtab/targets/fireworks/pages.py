@@ -66,6 +66,7 @@ async def pages(transport: Transport, paging: Paging) -> AsyncIterator[Item]:
                 "pageSize": str(paging.page_size),
                 **({"pageToken": token} if token else {}),
             },
+            is_patient=True,
             account_id=account_id,
         )
         fields = Fields(await transport.fetch_object(call), f"the list of {paging.noun}")

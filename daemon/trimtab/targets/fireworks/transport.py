@@ -93,7 +93,9 @@ class Transport:
         wait_seconds_max = WRITE_WAIT_SECONDS_MAX if call.is_write else WAIT_SECONDS_MAX
 
         async def send(attempt: int) -> Answer:
-            await self._buckets[call.bucket].acquire(wait_seconds_max=wait_seconds_max)
+            await self._buckets[call.bucket].acquire(
+                wait_seconds_max=wait_seconds_max, is_patient=call.is_patient
+            )
             return await self._send(call, attempt)
 
         return await self._retries.run(send, is_write=call.is_write, attempts_max=attempts_max)
