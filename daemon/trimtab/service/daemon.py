@@ -11,7 +11,6 @@ or let ``await daemon.run()`` last until ``daemon.stop()`` is called.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -23,6 +22,7 @@ from trimtab.service.actuator import WRITES_IN_FLIGHT_MAX, Actuator
 from trimtab.service.audience import Audience, Callbacks
 from trimtab.service.circuits import guarded
 from trimtab.service.controller import Controller
+from trimtab.service.ending import end
 from trimtab.service.fleet import Fleet
 from trimtab.service.fleet_reader import FleetReader
 from trimtab.service.gate import Gate
@@ -63,9 +63,6 @@ if TYPE_CHECKING:
     from trimtab.sources.port import Source
     from trimtab.targets.port import Target
 
-
-DRAIN_SHARE = 0.9
-"""Of the shutdown's time, for writes in flight; the rest closes connections."""
 
 LOOK_SECONDS = 1.0
 """How often to look at how the journal is while it does not open; afterwards at each evaluation."""
@@ -364,21 +361,14 @@ class Daemon:
 
         ``run`` does so itself.
         """
-        drain_seconds = self.timing.shutdown_timeout_seconds * DRAIN_SHARE
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + drain_seconds
-        await self._actuator.drain(drain_seconds)
-        if self._journalled.has_recalled:
-            for withholding in self._controller.hand_back():
-                self._audience.not_handed_back(withholding)
-            await self._actuator.finish(max(0.0, ends_at - loop.time()))
-        closing = [source.close() for source in self._sources]
-        closing += [target.close() for target in self.fleet.targets]
-        with contextlib.suppress(TimeoutError):  # a connection that will not close ends with us
-            async with asyncio.timeout(self.timing.shutdown_timeout_seconds - drain_seconds):
-                await asyncio.gather(*closing, return_exceptions=True)
-        # Last, so that every end of an order is in it; it limits its own time.
-        await self._journalled.journal.close()
+        await end(
+            self.timing.shutdown_timeout_seconds,
+            actuator=self._actuator,
+            controller=self._controller,
+            journalled=self._journalled,
+            connections=[*self._sources, *self.fleet.targets],
+            on_not_handed_back=self._audience.not_handed_back,
+        )
 
     # -- looking in -----------------------------------------------------------------------------
 
