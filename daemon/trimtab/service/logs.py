@@ -1,7 +1,9 @@
 """The log: one line for each thing that happened, and none for what merely went on.
 
 Events are stable identifiers (``decision``, ``hold``, ``write``, …); everything else is a field.
-A repeated hold is logged once, when its reason changes.
+A repeated hold is logged once, when its reason changes. When more deployments change at once than anybody
+reads of, holds, events and warnings about single ones are summed up beyond the first few hundred
+(``service/line_budget.py``); moves, writes and mistakes of our own are not.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from trimtab.core.overrides import EVERY_DEPLOYMENT
 from trimtab.service.audience import Silence
 from trimtab.service.breaker import CircuitState
 from trimtab.service.gate import WRITABLE_MODES
+from trimtab.service.line_budget import LineBudget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,15 +112,18 @@ class Narrator(Silence):
         self._told: dict[str, tuple[object, ...]] = {}
         self._told_withheld: dict[str, tuple[str, str]] = {}
         self._told_trouble: dict[str, str] = {}
+        self._noticed, self._warned = LineBudget(), LineBudget()
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Log the events, and each decision that differs from the one told last."""
+        at = evaluation.tick.at
         for event in evaluation.tick.events:
-            self._tell_event(event)
+            self._tell_event(event, at)
         for decision in evaluation.tick.decisions:
             self._tell_decision(decision)
         for withholding in evaluation.withheld:
-            self._tell_withheld(withholding)
+            self._tell_withheld(withholding, at)
+        self._tell_left_out(at)
         if evaluation.took_seconds > self._slow_seconds:
             self._log.warning(
                 "slow_evaluation",
@@ -132,7 +138,7 @@ class Narrator(Silence):
 
     def not_handed_back(self, withholding: Withholding) -> None:
         """Log what stays as trimtab wrote it."""
-        self._tell_withheld(withholding)
+        self._tell_withheld(withholding, withholding.order.at)
 
     def interrupted(self, outcome: Outcome) -> None:
         """Log how a write of an earlier run ended."""
@@ -260,14 +266,15 @@ class Narrator(Silence):
             exc_info=problem,
         )
 
-    def _tell_event(self, event: Event) -> None:
-        self._log.info(
-            event.kind.value,
-            deployment=event.deployment,
-            before=event.before or None,
-            after=event.after or None,
-            sentence=event.sentence,
-        )
+    def _tell_event(self, event: Event, at: float) -> None:
+        if self._noticed.spend(at, event.kind.value):
+            self._log.info(
+                event.kind.value,
+                deployment=event.deployment,
+                before=event.before or None,
+                after=event.after or None,
+                sentence=event.sentence,
+            )
         if event.kind == "gone":
             self._told.pop(event.deployment, None)
             self._told_withheld.pop(event.deployment, None)
@@ -281,11 +288,14 @@ class Narrator(Silence):
         if self._told.get(decision.deployment) == key:
             return
         self._told[decision.deployment] = key
-        tell = self._log.info
+        tell, budget = self._log.info, self._noticed
         if verdict.reason is Reason.INVARIANT:
             tell = self._log.error
         elif verdict.reason in ALARMING:
-            tell = self._log.warning
+            tell, budget = self._log.warning, self._warned
+        is_limited = is_hold and verdict.reason is not Reason.INVARIANT
+        if is_limited and not budget.spend(decision.at, f"hold {verdict.reason.value}"):
+            return
         tell(
             "hold" if is_hold else "decision",
             deployment=decision.deployment,
@@ -300,12 +310,14 @@ class Narrator(Silence):
             sentence=decision.sentence,
         )
 
-    def _tell_withheld(self, withholding: Withholding) -> None:
+    def _tell_withheld(self, withholding: Withholding, at: float) -> None:
         order = withholding.order
         key = (withholding.reason.value, withholding.sentence)
         if self._told_withheld.get(order.deployment) == key:
             return
         self._told_withheld[order.deployment] = key
+        if not self._warned.spend(at, f"order_withheld {withholding.reason.value}"):
+            return
         self._log.warning(
             "order_withheld",
             deployment=order.deployment,
@@ -314,6 +326,17 @@ class Narrator(Silence):
             reason=withholding.reason.value,
             sentence=withholding.sentence,
         )
+
+    def _tell_left_out(self, at: float) -> None:
+        for budget, tell in ((self._noticed, self._log.info), (self._warned, self._log.warning)):
+            left_out = budget.take_left_out(at)
+            if left_out:
+                tell(
+                    "lines_left_out",
+                    count=sum(left_out.values()),
+                    of=dict(sorted(left_out.items())),
+                    sentence="more changed at once than is told one by one; `trimtab journal` has all",
+                )
 
     def _tell_trouble(
         self,

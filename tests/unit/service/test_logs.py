@@ -15,8 +15,15 @@ from trimtab.core.deployment import State
 from trimtab.core.engine import Engine
 from trimtab.core.signals import Sample
 from trimtab.errors import ErrorKind, TargetError
+from trimtab.service import line_budget
 from trimtab.service.controller import Evaluation
 from trimtab.service.fleet import Reading, Trouble
+from trimtab.service.line_budget import (
+    LINES_BURST,
+    LINES_PER_SECOND,
+    SUMMARY_SECONDS,
+    LineBudget,
+)
 from trimtab.service.logs import Narrator, configure_logs
 from trimtab.service.observer import Poll
 from trimtab.service.withholding import Withheld, Withholding
@@ -42,6 +49,14 @@ class Book:
     def events(self) -> list[str]:
         return [line["event"] for line in self.lines]
 
+    def evaluate_fleet(self, count: int, load: float | None = None, **deployment: Any) -> None:
+        self.clock.advance(1.0)
+        now = self.clock.now()
+        fleet = {f"d{one}": a_deployment(f"d{one}", **deployment) for one in range(count)}
+        samples = [] if load is None else [Sample(one, "load", now, load) for one in fleet]
+        tick = self.engine.step(now, fleet, samples)
+        self.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.001))
+
     def evaluate(self, load: float | None = None, **deployment: Any) -> None:
         self.clock.advance(1.0)
         now = self.clock.now()
@@ -51,8 +66,12 @@ class Book:
         self.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.001))
 
 
+BURST = 50
+
+
 @pytest.fixture
-def book() -> Iterator[Book]:
+def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
+    monkeypatch.setattr(line_budget, "LINES_BURST", BURST)
     yield Book()
     structlog.reset_defaults()
 
@@ -203,3 +222,53 @@ def test_the_console_form_is_for_people() -> None:
     structlog.get_logger().info("started", version="1")
     structlog.reset_defaults()
     assert stream.getvalue().startswith("2026-01-01T00:00:00.000+00:00 [info     ] started")
+
+
+def test_a_fleet_that_changes_at_once_is_told_of_in_sums(book: Book) -> None:
+    count = BURST * 2
+    book.evaluate_fleet(count, 20.0)
+    for _ in range(int(SUMMARY_SECONDS) + 1):
+        book.evaluate_fleet(count, 20.0)
+    told = [line for line in book.lines if line["event"] in {"hold", "adopted"}]
+    sums = [line for line in book.lines if line["event"] == "lines_left_out"]
+    assert len(told) == BURST
+    assert sum(line["count"] for line in sums) == 2 * count - BURST
+    assert sums[0]["of"] == {"adopted": count - BURST, "hold steady": count}
+    assert sums[0]["level"] == "info"
+
+
+def test_alarms_of_a_whole_fleet_are_summed_apart_from_what_is_merely_noticed(book: Book) -> None:
+    count = BURST + 100
+    book.evaluate_fleet(count, 20.0)
+    for _ in range(int(SUMMARY_SECONDS) + 1):
+        book.evaluate_fleet(count, 20.0, state=State.FAILED)
+    warnings = [line for line in book.lines if line["level"] == "warning"]
+    assert [line["event"] for line in warnings[:BURST]] == ["hold"] * BURST
+    assert (warnings[-1]["event"], warnings[-1]["of"]) == ("lines_left_out", {"hold failed": 100})
+
+
+def test_every_move_is_told_however_many_there_are(book: Book) -> None:
+    count = BURST * 2
+    book.evaluate_fleet(count, 20.0)
+    book.evaluate_fleet(count, 58.0)
+    assert book.events().count("decision") == count
+
+
+def test_room_for_lines_comes_back_with_time() -> None:
+    budget = LineBudget()
+
+    def lines_at(seconds: float) -> int:
+        return sum(budget.spend(START + seconds, "hold steady") for _ in range(LINES_BURST * 2))
+
+    assert [lines_at(0.0), lines_at(0.0)] == [LINES_BURST, 0]
+    assert lines_at(1.0) == LINES_PER_SECOND
+    assert lines_at(3600.0) == LINES_BURST
+
+
+def test_a_clock_that_is_set_back_takes_no_lines_away() -> None:
+    budget = LineBudget()
+    for _ in range(LINES_BURST + 1):
+        budget.spend(START, "hold steady")
+    assert not budget.spend(START - 3600.0, "hold steady")
+    assert budget.take_left_out(START - 3600.0) == {"hold steady": 2}
+    assert budget.spend(START - 3599.0, "hold steady")
