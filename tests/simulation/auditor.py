@@ -184,6 +184,8 @@ class Auditor:
         if not _is_repetition(watch, low, low - count):
             watch.sent = Move(self.moment(), low - count, low)
             watch.moves.append(watch.sent)
+        elif watch.sent is not None and not watch.sent.is_applied:
+            watch.sent.at = self.moment()  # if it takes effect at all, then this time
         watch.sender = process
         watch.is_open = True
         watch.looked_since_send = False
