@@ -48,7 +48,7 @@ SENDS_MAX = 2
 READ_BACK_PAUSES_SECONDS = (1.0, 2.0)
 """A read may be older than the write before it, so a surprising one is repeated."""
 CONFIRMATIONS_AT_ONCE = 8
-PIECE = 32
+PIECE = 16
 """Deployments that are read or translated before others get their turn: two milliseconds at most."""
 
 
