@@ -6,7 +6,6 @@ cooldown counts from the last move that this rule caused.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.memory import At, RuleMemory
@@ -54,4 +53,4 @@ def _cooldown_left(moved: At | None, seconds: float, now: float) -> float:
 
 
 def _held(wish: Wish, count: int, why: str) -> Wish:
-    return replace(wish, replicas=count, sentence=f"{wish.sentence}; {why}")
+    return wish._replace(replicas=count, sentence=f"{wish.sentence}; {why}")

@@ -103,8 +103,7 @@ class Step(NamedTuple):
     sentence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided for ``deployment`` at ``at``, why, and by which steps.
 
     ``current`` is the count asked for before, ``desired`` after; they are equal exactly when the

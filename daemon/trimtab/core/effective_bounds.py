@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.bounds import Bound, Bounds
 from trimtab.core.policy import Actuation
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import UserRange
     from trimtab.core.policy import Policy
+
+End: TypeAlias = tuple[int, str]
+"""One end of the range in the making: replicas, and what set it."""
 
 
 def effective_bounds(
@@ -35,7 +40,12 @@ def effective_bounds(
     counted = 0 if may_be_zero else max(current, int(is_emptied))
     lower = _lower(deployment, policy, user, is_user_range_counted, counted, now)
     upper = _upper(deployment, policy, user, is_user_range_counted, current)
-    return Bounds(lower, upper)
+    return _bounds(*lower, *upper)
+
+
+@lru_cache(maxsize=8192)  # the same few for ages; making them anew was a tenth of a decision
+def _bounds(least: int, least_by: str, most: int, most_by: str) -> Bounds:
+    return Bounds(Bound(least, least_by), Bound(most, most_by))
 
 
 def _lower(
@@ -45,26 +55,26 @@ def _lower(
     is_user_range_counted: bool,
     current: int,
     now: float,
-) -> Bound:
-    lower = Bound(0, "nothing asks for more")
+) -> End:
+    least, set_by = 0, "nothing asks for more"
     if is_user_range_counted:
-        lower = Bound(user.min_replicas, "the deployment's own minimum")
-    if policy.min_replicas is not None and policy.min_replicas > lower.replicas:
-        lower = Bound(policy.min_replicas, f"policy {policy.name}")
+        least, set_by = user.min_replicas, "the deployment's own minimum"
+    if policy.min_replicas is not None and policy.min_replicas > least:
+        least, set_by = policy.min_replicas, f"policy {policy.name}"
     for floor in deployment.schedule_floors:
-        if floor.replicas > lower.replicas and floor.is_active(now):
-            lower = Bound(floor.replicas, f"the platform's schedule {floor.name}")
-    if lower.replicas == 0 and current > 0 and policy.actuation is not Actuation.FLOOR:
+        if floor.replicas > least and floor.is_active(now):
+            least, set_by = floor.replicas, f"the platform's schedule {floor.name}"
+    if least == 0 and current > 0 and policy.actuation is not Actuation.FLOOR:
         # A pin at 0 is not woken by traffic, so the last replica goes only on an explicit order.
         return _last_replica(policy)
-    return lower
+    return least, set_by
 
 
-def _last_replica(policy: Policy) -> Bound:
+def _last_replica(policy: Policy) -> End:
     if policy.scale_to_zero is None:
-        return Bound(1, "scaling to zero is off")
+        return 1, "scaling to zero is off"
     seconds = policy.scale_to_zero.after_seconds
-    return Bound(1, f"the last replica goes after {seconds:.0f} s without demand")
+    return 1, f"the last replica goes after {seconds:.0f} s without demand"
 
 
 def _upper(
@@ -73,22 +83,22 @@ def _upper(
     user: UserRange,
     is_user_range_counted: bool,
     current: int,
-) -> Bound:
-    ends: list[Bound] = []
+) -> End:
+    ends: list[End] = []
     if is_user_range_counted:
-        ends.append(Bound(user.max_replicas, "the deployment's own maximum"))
+        ends.append((user.max_replicas, "the deployment's own maximum"))
     if policy.max_replicas is not None:
-        ends.append(Bound(policy.max_replicas, f"policy {policy.name}"))
+        ends.append((policy.max_replicas, f"policy {policy.name}"))
     if policy.accelerators_max is not None:
         ends.append(_accelerator_ceiling(deployment, policy.accelerators_max, current))
     if not ends:
         # Only a minimum is stated, on a deployment whose own pin says nothing of a maximum.
-        ends.append(Bound(max(current, policy.min_replicas or 0), "no maximum is stated"))
-    return min(ends, key=lambda bound: bound.replicas)
+        ends.append((max(current, policy.min_replicas or 0), "no maximum is stated"))
+    return min(ends, key=itemgetter(0))
 
 
-def _accelerator_ceiling(deployment: Deployment, accelerators_max: int, current: int) -> Bound:
+def _accelerator_ceiling(deployment: Deployment, accelerators_max: int, current: int) -> End:
     each = deployment.shape.accelerators_per_replica
     if each is None or each <= 0:
-        return Bound(current, f"{accelerators_max} accelerators, but a replica's are unknown")
-    return Bound(accelerators_max // each, f"{accelerators_max} accelerators, {each} a replica")
+        return current, (f"{accelerators_max} accelerators, but a replica's are unknown")
+    return accelerators_max // each, f"{accelerators_max} accelerators, {each} a replica"

@@ -301,9 +301,8 @@ class Engine:
             deployment = fleet.get(name)
             if deployment is None:
                 continue
-            policies = self._matcher.policies_for(deployment)
             in_flight = self._in_flight.get(name)
-            look_at(look, deployment, self._memories, policies, in_flight=in_flight)
+            look_at(look, deployment, self._memories, self.policies_for, in_flight=in_flight)
             self._seen[name] = deployment
             if name in self._memories.stuck or name in self._ties.appeals:
                 self._hear_appeal(deployment)

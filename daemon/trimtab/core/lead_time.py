@@ -108,7 +108,7 @@ class LeadTimes:
     def of(self, deployment: Deployment, stated_seconds: float | None = None) -> LeadTime:
         """Return the estimate for ``deployment``; ``stated_seconds`` is its policy's start value."""
         if not self.learned and not self.starts and stated_seconds is None:
-            return _at_start(self.default_seconds)
+            return _of_few(_NOTHING, self.default_seconds, Origin.SETTINGS)
         learned = self.learned.get(key_of(deployment), _NOTHING)
         if len(learned.seconds) >= OBSERVATIONS_FEW:
             return _estimated(learned)
@@ -217,11 +217,7 @@ def _estimated(learned: Learned) -> LeadTime:
     )
 
 
-@lru_cache(maxsize=64)
-def _at_start(start_seconds: float) -> LeadTime:
-    return _of_few(_NOTHING, start_seconds, Origin.SETTINGS)
-
-
+@lru_cache(maxsize=4096)
 def _of_few(learned: Learned, start_seconds: float, origin: Origin) -> LeadTime:
     """The start value, or the slowest of the few starts seen; twice that is late."""
     slowest = min(max(learned.seconds, default=0.0), TAIL_FACTOR * start_seconds)

@@ -11,6 +11,8 @@ from trimtab.core.orders import asked_for
 from trimtab.core.watching import first_look, watch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trimtab.core.deployment import Deployment
     from trimtab.core.memories import Memories
     from trimtab.core.memory import Pair
@@ -22,13 +24,14 @@ def look_at(
     look: Look,
     deployment: Deployment,
     memories: Memories,
-    policies: tuple[Policy, ...],
+    policies_for: Callable[[Deployment], tuple[Policy, ...]],
     *,
     in_flight: Pair | None,
 ) -> None:
     """Take in what is new of ``deployment``; begin to remember it when a policy matches."""
     memory = memories.get(deployment.name)
     if memory is None or memory.created_at != deployment.created_at:
+        policies = policies_for(deployment)
         if policies:
             _begin(look, deployment, memories, policies[0], is_known=memory is not None)
         return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,7 @@ REPLICAS_MAX = 2**31 - 1
 """The largest count a proposal may have: what the wire can carry. Beyond it is a bug, not a wish."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(NamedTuple):
     """Everything a strategy may know: the deployment, what is asked for now, and its readings.
 
     ``current`` is the count already asked for (ready and on its way), the number a proposal is
@@ -34,7 +33,7 @@ class View:
     current: int
     readings: Mapping[str, Reading]
     lead_time_seconds: float
-    fleet: Mapping[str, Deployment] = field(default_factory=dict)
+    fleet: Mapping[str, Deployment] = MappingProxyType({})
     bounds: Bounds | None = None
 
     @property
@@ -43,8 +42,7 @@ class View:
         return self.deployment.pipeline.ready
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(NamedTuple):
     """What a strategy answers: a count, or ``None`` when it cannot tell, with one sentence why.
 
     ``at_most`` caps the others' proposals as a ceiling would (an exact count caps at itself).
@@ -59,8 +57,7 @@ class Wish:
     is_abstaining: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A wish with the name and the role of the rule it came from.
 
     ``blocks`` is set by a ``hold`` rule whose condition is true: the direction it blocks.

@@ -68,8 +68,7 @@ class Freshness(StrEnum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What is known of one signal now. ``value`` is set exactly when it is usable.
 
     ``time`` is when the sample was true, in UTC seconds (``age_seconds`` is never below 0, so a
@@ -96,15 +95,9 @@ def is_believable(value: float) -> bool:
 def read(spec: SignalSpec, latest: Latest | None, now: float) -> Reading:
     """Judge the latest sample of a signal by its contract at ``now``."""
     if latest is None:
-        return Reading(spec=spec, freshness=Freshness.MISSING)
+        return Reading(spec, Freshness.MISSING)
     age = now - latest.time
     if age > spec.max_age_seconds:
-        return Reading(spec=spec, freshness=Freshness.STALE, age_seconds=age, time=latest.time)
-    return Reading(
-        spec=spec,
-        freshness=Freshness.USABLE,
-        value=latest.value,
-        age_seconds=max(0.0, age),
-        replicas=latest.replicas,
-        time=latest.time,
-    )
+        return Reading(spec, Freshness.STALE, age_seconds=age, time=latest.time)
+    age = max(0.0, age)
+    return Reading(spec, Freshness.USABLE, latest.value, age, latest.replicas, latest.time)

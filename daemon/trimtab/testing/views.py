@@ -92,9 +92,9 @@ def odd_views(strategy: Strategy) -> Iterator[View]:
             yield a_view(load, now=now, lead_time_seconds=lead_time_seconds)
     ordinary = a_view(dict.fromkeys(names, 10.0))
     for state in State:
-        yield replace(ordinary, deployment=replace(ordinary.deployment, state=state))
-    yield replace(ordinary, deployment=replace(ordinary.deployment, shape=Shape()))
-    yield replace(ordinary, fleet={}, bounds=None)
+        yield ordinary._replace(deployment=replace(ordinary.deployment, state=state))
+    yield ordinary._replace(deployment=replace(ordinary.deployment, shape=Shape()))
+    yield ordinary._replace(fleet={}, bounds=None)
     yield from views_without_data(strategy)
 
 
@@ -108,9 +108,9 @@ def views_without_data(strategy: Strategy) -> Iterator[View]:
                 view = a_view(load, current=current, ready=ready, per=per)
                 yield view
                 stale = {
-                    name: replace(one, freshness=Freshness.STALE, age_seconds=3600.0)
+                    name: one._replace(freshness=Freshness.STALE, age_seconds=3600.0)
                     if name in lacking
                     else one
                     for name, one in view.readings.items()
                 }
-                yield replace(view, readings=stale)
+                yield view._replace(readings=stale)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ def beside(**leader: Any) -> View:
     }
     view = a_view()
     other = Deployment(name=LEADER, **(fields | leader))
-    return replace(view, fleet={**view.fleet, LEADER: other})
+    return view._replace(fleet={**view.fleet, LEADER: other})
 
 
 @pytest.mark.parametrize(

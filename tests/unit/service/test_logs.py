@@ -24,7 +24,7 @@ from trimtab.service.line_budget import (
     SUMMARY_SECONDS,
     LineBudget,
 )
-from trimtab.service.logs import Narrator, configure_logs
+from trimtab.service.logs import NAMES_TOLD_MAX, Narrator, configure_logs, some_of
 from trimtab.service.observer import Poll
 from trimtab.service.withholding import Withheld, Withholding
 
@@ -122,7 +122,7 @@ def test_events_are_told_and_a_deployment_that_comes_back_is_told_anew(book: Boo
 def test_a_hold_is_as_loud_as_it_is_grave(book: Book, reason: Reason, level: str) -> None:
     tick = book.engine.step(START, {CHAT: a_deployment()}, [Sample(CHAT, "load", START, 20.0)])
     [decision] = tick.decisions
-    held = replace(decision, verdict=replace(decision.verdict, reason=reason))
+    held = decision._replace(verdict=replace(decision.verdict, reason=reason))
     tick = replace(tick, decisions=(held,), events=())
     book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.0))
     assert [line["level"] for line in book.lines] == [level]
@@ -272,3 +272,10 @@ def test_a_clock_that_is_set_back_takes_no_lines_away() -> None:
     assert not budget.spend(START - 3600.0, "hold steady")
     assert budget.take_left_out(START - 3600.0) == {"hold steady": 2}
     assert budget.spend(START - 3599.0, "hold steady")
+
+
+def test_a_line_names_a_few_and_counts_the_rest() -> None:
+    names = [f"p{number}" for number in range(NAMES_TOLD_MAX + 5)]
+    assert some_of(names[:2]) == ["p0", "p1"]
+    assert some_of(names[:NAMES_TOLD_MAX]) == names[:NAMES_TOLD_MAX]
+    assert some_of(names) == [*names[:NAMES_TOLD_MAX], "and 5 more"]

@@ -56,9 +56,9 @@ def _keep_track(case: Case, draft: Draft, *, is_known: bool, demand: Proposal | 
     unknown_since = None if is_known else memory.demand_unknown_since
     if not is_known and unknown_since is None:
         unknown_since = case.now
-    idle_since = memory.idle_since if _is_idle(case, draft, demand) else None
-    if idle_since is None and _is_idle(case, draft, demand):
-        idle_since = case.now
+    idle_since = None
+    if _is_idle(case, draft, demand):
+        idle_since = case.now if memory.idle_since is None else memory.idle_since
     if (unknown_since, idle_since) != (memory.demand_unknown_since, memory.idle_since):
         draft.memory = memory._replace(demand_unknown_since=unknown_since, idle_since=idle_since)
     to_zero = case.policy.scale_to_zero
@@ -199,7 +199,7 @@ def _demands(draft: Draft) -> list[Proposal]:
 
 
 def _is_anything_demanded(draft: Draft) -> bool:
-    return any(not one.is_abstaining for one in _demands(draft))
+    return any(not one.is_abstaining and one.role is Role.DEMAND for one in draft.proposals)
 
 
 def _why_unknown(draft: Draft) -> str:
@@ -208,5 +208,8 @@ def _why_unknown(draft: Draft) -> str:
 
 
 def _largest(proposals: tuple[Proposal, ...], role: Role) -> Proposal | None:
-    known = [one for one in proposals if one.role is role and one.replicas is not None]
-    return max(known, key=lambda one: one.replicas or 0, default=None)
+    largest, most = None, -1
+    for one in proposals:
+        if one.replicas is not None and one.replicas > most and one.role is role:
+            largest, most = one, one.replicas
+    return largest

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from trimtab.core.stages.relief import Relief
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """What a decision is about. Does not change while it is made.
 
     ``standing`` is what people have ordered. ``actual`` is the count that is really asked for where

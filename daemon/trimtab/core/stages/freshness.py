@@ -16,10 +16,9 @@ STAGE = "freshness"
 def freshness(case: Case, draft: Draft) -> None:
     """Judge the latest sample of every declared signal by its contract."""
     latest = draft.memory.latest
-    draft.readings = tuple(
-        read(spec, latest.get(spec.name), case.now) for spec in case.policy.signals
-    )
-    draft.note(STAGE, "; ".join(map(_sentence, draft.readings)) or "no signal is declared")
+    readings = [read(spec, latest.get(spec.name), case.now) for spec in case.policy.signals]
+    draft.readings = tuple(readings)
+    draft.note(STAGE, "; ".join(map(_sentence, readings)) or "no signal is declared")
 
 
 def _sentence(reading: Reading) -> str:

@@ -76,6 +76,8 @@ def _ending(deployment: Deployment) -> Block | None:
 
 def _state(deployment: Deployment) -> Block | None:
     match deployment.state:
+        case State.READY | State.UPDATING | State.DELETING | State.DELETED:
+            return None
         case State.CREATING:
             return Block(Reason.CREATING, "being created: waits for READY")
         case State.FAILED:
@@ -84,8 +86,6 @@ def _state(deployment: Deployment) -> Block | None:
         case State.UNKNOWN:
             word = deployment.state_text or "no state"
             return Block(Reason.UNKNOWN_STATE, f"in a state trimtab does not know: {word}")
-        case State.DELETING | State.DELETED | State.READY | State.UPDATING:
-            return None
         case _:
             assert_never(deployment.state)
 

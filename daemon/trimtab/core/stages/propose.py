@@ -40,36 +40,36 @@ def propose(case: Case, draft: Draft) -> None:
         fleet=case.fleet,
         bounds=draft.bounds,
     )
+    before = draft.memory
     proposals: list[Proposal] = []
     remembered: dict[str, JsonValue] = {}
     damped: dict[str, RuleMemory] = {}
     for rule in case.policy.rules:
-        wish = rule.strategy.propose(view, recalled(rule, draft.memory))
+        wish = rule.strategy.propose(view, recalled(rule, before) if before.rules else None)
         _check(wish, rule, case)
         if wish.memory is not None:
             remembered[rule.name] = [_kind(rule), wish.memory]
         if (rule.up is not NO_DAMPING or rule.down is not NO_DAMPING) and wish.replicas is not None:
             wish, damped[rule.name] = damp(
-                wish, rule, draft.memory.damped.get(rule.name), view.current, case.now
+                wish, rule, before.damped.get(rule.name), view.current, case.now
             )
-        elif rule.name in draft.memory.damped:
-            damped[rule.name] = draft.memory.damped[rule.name]
+        elif rule.name in before.damped:
+            damped[rule.name] = before.damped[rule.name]
         proposals.append(
             Proposal(
-                rule=rule.name,
-                role=rule.role,
-                replicas=wish.replicas,
-                sentence=wish.sentence,
-                at_most=wish.at_most,
-                is_abstaining=wish.is_abstaining,
+                rule.name,
+                rule.role,
+                wish.replicas,
+                wish.sentence,
+                wish.at_most,
+                wish.is_abstaining,
             )
         )
         draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")
     proposals += [_asked(hold, view, draft) for hold in case.policy.holds]
     draft.proposals = tuple(proposals)
-    memory = draft.memory
-    if remembered or memory.rules or damped or memory.damped:
-        draft.memory = memory._replace(rules=remembered, damped=damped)
+    if remembered or before.rules or damped or before.damped:
+        draft.memory = before._replace(rules=remembered, damped=damped)
 
 
 def _is_emptied(case: Case, memory: DeploymentMemory) -> bool:

@@ -6,7 +6,6 @@ It bounds a single proposal, not a speed: the next one may go as far again. Spee
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ class Stride(NamedTuple):
             return wish
         if self.up is not None and wanted > current + self.up:
             sentence = f"{wish.sentence}, at most {self.up} more at once"
-            return replace(wish, replicas=current + self.up, sentence=sentence)
+            return wish._replace(replicas=current + self.up, sentence=sentence)
         if self.down is not None and wanted < current - self.down:
             sentence = f"{wish.sentence}, at most {self.down} fewer at once"
-            return replace(wish, replicas=current - self.down, sentence=sentence)
+            return wish._replace(replicas=current - self.down, sentence=sentence)
         return wish
 
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.proposals import Wish
-from trimtab.core.signals import Freshness, Per
+from trimtab.core.signals import Per
 from trimtab.core.strategies.rounding import ROUNDING, whole_up
 from trimtab.core.strategies.stride import NO_STRIDE, Stride
 
@@ -70,7 +70,7 @@ class Target:
     def propose(self, view: View, memory: JsonValue) -> Wish:  # noqa: ARG002  the interface
         """Scale the count by the ratio of the signal to its target."""
         reading = view.readings[self.signal]
-        if reading.freshness is not Freshness.USABLE or reading.value is None:
+        if reading.value is None:
             return Wish(replicas=None, sentence=f"{self.signal} is {reading.freshness}")
         match self._basis(reading):
             case Basis.AVERAGE:

@@ -79,6 +79,6 @@ def what_if(
         (decision,) = tick.decisions
         mode = modes.get(decision.policy, decision.mode)
         following = tick.orders[0] if tick.orders and mode is Mode.ENFORCE else None
-        answer = Answer(replace(decision, mode=mode), following)
+        answer = Answer(decision._replace(mode=mode), following)
     assert answer is not None  # noqa: S101  for the type checker: there is always the last step
     return answer
