@@ -47,7 +47,10 @@ class Exposition:
         self._deployments = deployments
 
     def pieces(self, *, is_openmetrics: bool = False) -> Iterator[str]:
-        """Yield the text: the plain format 0.0.4, or OpenMetrics 1.0. Some pieces are empty."""
+        """Yield the text: the plain format 0.0.4, or OpenMetrics 1.0.
+
+        An empty piece stands for work that has no text yet.
+        """
         for family in self._few.collect():
             yield _few_series(family, is_openmetrics=is_openmetrics)
         for table in tables(self._status(), self._deployments()):

@@ -45,7 +45,7 @@ ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLI
 """Holds that somebody should look at."""
 
 NAMES_TOLD_MAX = 20
-"""Names in one line; the count beside them is of all."""
+"""Names in one line."""
 
 SLOW_SHARE = 0.5
 """An evaluation that takes more than this share of the tick interval is called slow."""
@@ -101,6 +101,13 @@ class Lines:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
     debug = info = warning = error = critical = msg
+
+
+def some_of(names: Sequence[str]) -> list[str]:
+    """Return ``names`` for one line of the log: the first of them, and how many more there are."""
+    left_out = len(names) - NAMES_TOLD_MAX
+    more = [f"and {left_out} more"] if left_out > 0 else []
+    return [*names[:NAMES_TOLD_MAX], *more]
 
 
 class Narrator(Silence):
@@ -185,9 +192,9 @@ class Narrator(Silence):
             trigger=reload.trigger.value,
             result=reload.result.value,
             policies=len(reload.policies),
-            added=reload.added,
-            changed=reload.changed,
-            removed=reload.removed,
+            added=some_of(reload.added),
+            changed=some_of(reload.changed),
+            removed=some_of(reload.removed),
             bad_files=len(reload.bad),
         )
         for bad in reload.bad:
@@ -220,13 +227,13 @@ class Narrator(Silence):
         self._log.info(
             "journal_opened",
             deployments=len(recollection.memory.deployments),
-            unfinished=[order.deployment for order in recollection.unfinished],
+            unfinished=some_of([order.deployment for order in recollection.unfinished]),
             until=None if until is None else datetime.fromtimestamp(until, tz=UTC).isoformat(),
         )
         if out_of_reach:
             self._log.warning(
                 "deployments_out_of_reach",
-                deployments=list(out_of_reach[:NAMES_TOLD_MAX]),
+                deployments=some_of(out_of_reach),
                 count=len(out_of_reach),
                 sentence="remembered, but no account in the settings reaches them; they are neither "
                 "written to nor forgotten",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from trimtab.service.garbage import keep_collecting, old_objects_left_alone
+from trimtab.service.logs import some_of
 from trimtab.service.reload_answer import reload_answer
 from trimtab.version import VERSION
 from trimtab.web.access import CLOSED
@@ -92,7 +93,7 @@ async def run_process(
             "started",
             version=VERSION,
             listen=None if address is None else f"{address[0]}:{address[1]}",
-            policies=[policy.name for policy in daemon.engine.policies],
+            policies=some_of([policy.name for policy in daemon.engine.policies]),
             targets=[target.name for target in daemon.fleet.targets],
         )
         if is_fail_fast:

@@ -171,7 +171,7 @@ class Reloader:
             result=ReloadResult.BAD_FILES if in_force.bad else result,
             policies=tuple(new),
             added=tuple(name for name in new if name not in old),
-            changed=tuple(name for name in new if name in old and new[name] != old[name]),
+            changed=tuple(name for name in new if name in old and _differ(new[name], old[name])),
             removed=tuple(name for name in old if name not in new),
             bad=in_force.bad,
         )
@@ -227,6 +227,11 @@ class Reloader:
                 sentence=f"changes are found by a scan every {self._rescan_seconds:.0f} s only",
                 error=f"{type(error).__name__}: {error}",
             )
+
+
+def _differ(one: Policy, other: Policy) -> bool:
+    """Whether they do; a file that was not read again left the same object, which says so at once."""
+    return one is not other and one != other
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
