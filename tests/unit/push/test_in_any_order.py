@@ -103,8 +103,8 @@ pushed = st.builds(
 batches = st.lists(st.tuples(st.lists(pushed, min_size=1, max_size=12), st.booleans()), max_size=12)
 
 
-# Seen to fail when an older time counts (`<` for `<=`, or no check), when the shortcut of known series forgets to
-# touch its page, and when a desk without room enters first and refuses then.
+# Seen to fail when an older time counts, when the usual way in forgets that it changed a signal, and when a desk
+# without room enters first and refuses then.
 @given(batches, st.sampled_from(sorted(HEADERS)))
 def test_the_newest_time_wins_and_what_is_acknowledged_is_in_the_inbox(
     sent: list[tuple[list[Pushed], bool]], kind: str
@@ -158,8 +158,7 @@ def reference_rate(points: Sequence[tuple[float, float]]) -> float | None:
     return counted / (last - points[begun][0]) if len(points) > 1 else None
 
 
-# Seen to fail when a reset counts as nothing, when a value of an old time is taken in, and when a point within the
-# window is dropped.
+# Seen to fail when a reset counts as nothing, and when a point within the window is dropped.
 @given(
     st.lists(st.tuples(st.integers(5, 60), st.integers(0, 500)), min_size=1, max_size=25),
     st.lists(st.integers(0, 24)),

@@ -37,7 +37,8 @@ STALE = b"\x02\x00\x00\x00\x00\x00\xf0\x7f"
 
 LABELS_MAX = 64
 
-_SERIES_TAG = 1 << 3 | BYTES
+_SERIES_TAG = _NAME_TAG = 1 << 3 | BYTES
+_VALUE_TAG = 2 << 3 | BYTES
 _USUAL = Struct("<3sd7s")
 _USUAL_HEAD = bytes((2 << 3 | BYTES, 16, 1 << 3 | FIXED64))
 """How the last field of a series begins that is one sample of a number and a time of this age."""
@@ -61,7 +62,7 @@ def points(body: bytes, known: Container[Hashable] = ()) -> Iterator[Point | Non
         if at + _USUAL.size < end and body[at] == _SERIES_TAG:
             size, start = body[at + 1], at + 2
             if size >= 0x80:
-                is_of_two = body[start] < 0x80  # a length of three bytes is not usual
+                is_of_two = body[start] < 0x80  # one of three bytes is not usual
                 size, start = size & 0x7F | body[start] << 7 if is_of_two else 0, start + 1
             stop = start + size
             cut = stop - _USUAL.size
@@ -163,6 +164,41 @@ def _sample(body: bytes, start: int, end: int, key: Hashable) -> Point:
 def labels(series: Hashable) -> Mapping[str, str]:
     """Spell out the labels of a 1.0 series."""
     assert isinstance(series, bytes)  # noqa: S101  that is what ``points`` gives
+    found = _usual_labels(series)
+    return _labels(series) if found is None else found
+
+
+def _usual_labels(series: bytes) -> dict[str, str] | None:
+    """Read labels as all senders write them, a name and a value of up to 127 bytes; else ``None``."""
+    found: dict[str, str] = {}
+    at, end, count = 0, len(series), 0
+    while at < end:
+        # Label: tag, length, name: tag, length, …, value: tag, length, …
+        try:
+            size, name_size = series[at + 1], series[at + 3]
+            middle = at + 4 + name_size
+            value_size = series[middle + 1]
+        except IndexError:
+            return None
+        is_usual = (
+            series[at] == series[at + 2] == _NAME_TAG
+            and series[middle] == _VALUE_TAG
+            and size == name_size + value_size + 4 < 0x80
+            and at + 2 + size <= end
+        )
+        if not is_usual:
+            return None
+        try:
+            name = series[at + 4 : middle].decode()
+            found[name] = series[middle + 2 : at + 2 + size].decode()
+        except UnicodeDecodeError:
+            return None
+        at += 2 + size
+        count += 1
+    return found if count == len(found) <= LABELS_MAX else None  # else one is given twice
+
+
+def _labels(series: bytes) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for label in fields(series, 0, len(series), LABELS_MAX + 1):
         name = value = ""

@@ -46,6 +46,8 @@ class Field(NamedTuple):
 
 def varint(body: bytes, at: int, end: int) -> tuple[int, int]:
     """Return the unsigned number that begins at ``at``, and where it ends."""
+    if at < end and body[at] < 0x80:  # nearly always
+        return body[at], at + 1
     result = shift = 0
     for position in range(at, min(end, at + _VARINT_BYTES_MAX)):
         byte = body[position]
