@@ -47,8 +47,11 @@ ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLI
 NAMES_TOLD_MAX = 20
 """Names in one line."""
 
+SLOW_SECONDS = 0.5
+"""An evaluation is of a few dozen deployments and takes milliseconds; one of half a second is called slow."""
+
 SLOW_SHARE = 0.5
-"""An evaluation that takes more than this share of the tick interval is called slow."""
+"""Or one that takes more than this share of the tick interval, where that is shorter."""
 
 
 def configure_logs(
@@ -115,7 +118,7 @@ class Narrator(Silence):
 
     def __init__(self, *, tick_interval_seconds: float) -> None:
         self._log = structlog.get_logger("trimtab")
-        self._slow_seconds = tick_interval_seconds * SLOW_SHARE
+        self._slow_seconds = min(SLOW_SECONDS, tick_interval_seconds * SLOW_SHARE)
         self._told: dict[str, tuple[object, ...]] = {}
         self._told_withheld: dict[str, tuple[str, str]] = {}
         self._told_trouble: dict[str, str] = {}
@@ -131,7 +134,8 @@ class Narrator(Silence):
         for withholding in evaluation.withheld:
             self._tell_withheld(withholding, at)
         self._tell_left_out(at)
-        if evaluation.took_seconds > self._slow_seconds:
+        is_slow = evaluation.took_seconds > self._slow_seconds
+        if is_slow and self._warned.spend(at, "slow_evaluation"):
             self._log.warning(
                 "slow_evaluation",
                 took_seconds=round(evaluation.took_seconds, 3),

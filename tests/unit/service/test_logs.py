@@ -200,10 +200,10 @@ def test_a_task_that_ended_is_told_with_its_traceback_for_who_mends_it(book: Boo
     assert "Traceback" in line["exception"]
 
 
-def test_an_evaluation_slower_than_half_the_interval_is_told(book: Book) -> None:
+def test_an_evaluation_slower_than_half_a_second_is_told(book: Book) -> None:
     tick = book.engine.step(START, {}, [])
-    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=7.4))
-    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=7.6))
+    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.49))
+    book.narrator.evaluated(Evaluation(tick=tick, took_seconds=0.51))
     assert book.events() == ["slow_evaluation"]
 
 
