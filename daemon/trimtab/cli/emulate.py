@@ -76,16 +76,13 @@ def emulate(
     except SettingsError as error:
         raise typer.BadParameter(str(error), param_hint="--switch") from None
     count = _count(deployments)
-    quota = {} if count == 0 else {"accelerator_quota": ACCELERATORS_FOR_DEMO}
-    if count:
-        quota = {"accelerator_quota": count * REPLICAS_EACH_MAX}
     emulation = Emulation(
         ScaledClock(speed=speed),
         seed=seed,
         account=account,
         api_key=api_key,
         switches=switches,
-        **quota,
+        accelerator_quota=_accelerators(count),
     )
     if count is None:
         _add_demo(emulation, seed)
@@ -125,6 +122,15 @@ def _count(deployments: str) -> int | None:
         f"{deployments!r} is not demo, none or a number up to {DEPLOYMENTS_MAX}",
         param_hint="--deployments",
     )
+
+
+def _accelerators(count: int | None) -> int:
+    """Return how many accelerators of each type the account has."""
+    from trimtab.emulator.emulation import ACCELERATOR_QUOTA_DEFAULT
+
+    if count is None:
+        return ACCELERATORS_FOR_DEMO
+    return count * REPLICAS_EACH_MAX or ACCELERATOR_QUOTA_DEFAULT
 
 
 def _add_many(emulation: Emulation, count: int) -> None:

@@ -92,7 +92,7 @@ def tick(deployment: Deployment, now: float, switches: Switches) -> bool:
     return _settle(deployment, want, now)
 
 
-def is_at_rest(deployment: Deployment, now: float, switches: Switches) -> bool:
+def is_at_rest(deployment: Deployment, switches: Switches) -> bool:
     """Say whether ``tick``, which has just changed nothing, will not before ``zero_at`` either.
 
     It has seen that nobody asks, so what it observes stays; nothing waits for the end of a window.
@@ -105,8 +105,7 @@ def is_at_rest(deployment: Deployment, now: float, switches: Switches) -> bool:
     low, high = bounds(deployment, switches)
     is_left_alone = low >= high or memory.is_held
     is_waiting = memory.above_since is not None or memory.below_since is not None
-    is_due = now >= zero_at(deployment, switches)
-    return (is_left_alone or not is_waiting) and not is_due and extra_wanted(deployment) == 0
+    return (is_left_alone or not is_waiting) and extra_wanted(deployment) == 0
 
 
 def zero_at(deployment: Deployment, switches: Switches) -> float:

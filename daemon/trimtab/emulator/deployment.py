@@ -10,7 +10,6 @@ from trimtab.emulator import messages, schema
 
 if TYPE_CHECKING:
     from trimtab.emulator.messages import Value
-    from trimtab.emulator.roster import Seat
     from trimtab.emulator.switches import Switches
     from trimtab.plant.deployment import PlantDeployment
     from trimtab.plant.serving_model import ServingModel
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 _BYTES_BY_VALUE = 2
 """The newest version of marshal whose bytes depend on the value alone, not on who refers to it."""
+
+Seat = tuple[int, int]
+"""Where a deployment stands among all of an emulator's: its account's number, its own in there."""
 
 CREATING, READY, UPDATING = "CREATING", "READY", "UPDATING"
 DELETING, DELETED, FAILED = "DELETING", "DELETED", "FAILED"

@@ -272,10 +272,12 @@ class Emulation:
         self._grant(deployment, now)
         if _outline(deployment) != before:
             self._stir(deployment)
-        elif autoscaler.is_at_rest(deployment, now, self.switches):
+        elif autoscaler.is_at_rest(deployment, self.switches):
             deployment.scaler.rests = True
             self._agenda.rest(deployment)
-            self._agenda.expect(deployment, AT_ONCE)  # to be foreseen as it is now
+            self._agenda.expect(
+                deployment, AT_ONCE
+            )  # to be foreseen as it is now, also when a scale to zero is near
 
     def _share_revocable(self, deployment: Deployment, now: float) -> None:
         extra, held = autoscaler.extra_wanted(deployment), deployment.plant.replicas.revocable

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
 
     from trimtab.emulator.deployment import Deployment
 
-Seat = tuple[int, int]
-"""Where a deployment stands among all of an emulator's: its account's number, its own in there."""
-
 
 def _nothing(_: Deployment) -> None:
     pass
