@@ -40,7 +40,7 @@ demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (sto
 
 .PHONY: test
 test: $(STAMP_DEVELOP) ## Run every test, on every core; warnings are errors
-	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 # How many worlds to simulate, and from which seed on. A failure prints its seed and how to repeat it.
 RUNS ?= 200
@@ -70,6 +70,18 @@ format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with sa
 .PHONY: bench
 bench: $(STAMP_DEVELOP) ## Measure what has a budget: one table, one file in build/bench (ARGS="--only NAME")
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+DAYS ?= 30
+DEPLOYMENTS ?= 1000
+MINUTES ?= 120
+
+.PHONY: soak
+soak: $(STAMP_DEVELOP) ## Let DEPLOYMENTS live DAYS of virtual time; fail if anything grows or is lost
+	@$(BIN)/python -m tests.soak --days $(DAYS) --deployments $(DEPLOYMENTS) $(ARGS)
+
+.PHONY: soak-live
+soak-live: $(STAMP_DEVELOP) ## The same over HTTP, for MINUTES of real time
+	@$(BIN)/python -m tests.soak.live --minutes $(MINUTES) --deployments $(DEPLOYMENTS) $(ARGS)
 
 TIMES ?= 200
 

@@ -151,6 +151,7 @@ class Prober:
         self._open: dict[str, Probe] = {}
         self._chance = Random(7)
         self.stray_writes = 0
+        self.acknowledged = 0
 
     def called(self, method: str, name: str, at: float) -> None:
         """Take in what the emulator tells of."""
@@ -194,6 +195,7 @@ class Prober:
                 if response.status != 202:
                     raise SystemExit(f"a probe was refused: {await response.text()}")
             probe.acknowledged_at = perf_counter()
+            self.acknowledged += 1
             await asyncio.wait({probe.written}, timeout=ANSWER_SECONDS_MAX)
             await asyncio.sleep(0.05)  # for the answer: until then the deployment is in flight
         finally:

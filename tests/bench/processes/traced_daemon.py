@@ -95,6 +95,9 @@ def profile(path: Path) -> None:
         for thread, frame in sys._current_frames().items():
             stacks[stack_of(here if thread == main_id else frame, thread == main_id)] += 1
 
+    # The loop is woken by each of them; while it is held up, they are more than it has room for.
+    tell_of_signals = signal.set_wakeup_fd
+    signal.set_wakeup_fd = lambda fd: tell_of_signals(fd, warn_on_full_buffer=False)  # type: ignore[assignment]
     signal.signal(signal.SIGPROF, look)
     signal.setitimer(signal.ITIMER_PROF, SAMPLE_SECONDS, SAMPLE_SECONDS)
 

@@ -1,0 +1,95 @@
+"""What was promised to those who push, and what the engine was told: nothing acknowledged may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trimtab.core.decision import Tick
+from trimtab.core.signals import Sample
+from trimtab.journal.entries import Entry, Evaluated
+from trimtab.journal.port import Journal, JournalStatus, Recollection
+
+GRACE_SECONDS = 900.0
+"""While a write is in flight its deployment is not evaluated; one that hangs takes minutes."""
+
+
+class Ledger:
+    """Keeps the newest time of each signal that was acknowledged, and that the engine was told."""
+
+    def __init__(self) -> None:
+        self.acknowledged = 0
+        self.told = 0
+        self._promised: dict[tuple[str, str], tuple[float, float]] = {}
+        self._told_at: dict[tuple[str, str], float] = {}
+        self._woken_at: dict[str, float] = {}
+        self._lags: list[float] = []
+
+    def acknowledge(self, deployment: str, signal: str, time: float, now: float) -> None:
+        """Take in that a sender was told that its sample of ``time`` was taken."""
+        self.acknowledged += 1
+        self._promised[deployment, signal] = (time, now)
+        self._woken_at.setdefault(deployment, now)
+
+    def tell(self, samples: Iterable[Sample]) -> None:
+        """Take in what the engine was told."""
+        for one in samples:
+            self.told += 1
+            key = (one.deployment, one.signal)
+            self._told_at[key] = max(one.time, self._told_at.get(key, one.time))
+
+    def heard(self, tick: Tick) -> None:
+        """Take in what was decided on, and how long ago it was woken."""
+        for decision in tick.decisions:
+            woken_at = self._woken_at.pop(decision.deployment, None)
+            if woken_at is not None:
+                self._lags.append(tick.at - woken_at)
+
+    def forget(self, deployment: str) -> None:
+        """Drop a deployment that is no more: nobody decides on it."""
+        self._woken_at.pop(deployment, None)
+        for book in (self._promised, self._told_at):
+            for key in [one for one in book if one[0] == deployment]:
+                del book[key]
+
+    def lost(self, now: float) -> list[str]:
+        """Name the signals whose acknowledged sample the engine was not told, long after."""
+        return [
+            f"{deployment} {signal}: the sample of {time:.0f}, acknowledged {now - at:.0f} s ago"
+            for (deployment, signal), (time, at) in self._promised.items()
+            if now - at > GRACE_SECONDS and self._told_at.get((deployment, signal), 0.0) < time
+        ]
+
+    def overdue(self, now: float) -> list[str]:
+        """Name the deployments that were woken long ago and not evaluated since."""
+        return [name for name, at in self._woken_at.items() if now - at > GRACE_SECONDS]
+
+    def take_lags(self) -> list[float]:
+        """Return the seconds from waking to deciding since the last time this was asked."""
+        lags, self._lags = self._lags, []
+        return lags
+
+
+class AuditedJournal:
+    """A journal that shows the ledger what the engine was told."""
+
+    def __init__(self, real: Journal, ledger: Ledger) -> None:
+        self._real = real
+        self._ledger = ledger
+
+    @property
+    def status(self) -> JournalStatus:
+        return self._real.status
+
+    async def open(self) -> Recollection:
+        return await self._real.open()
+
+    def note(self, entry: Entry) -> None:
+        if isinstance(entry, Evaluated):
+            self._ledger.tell(entry.samples)
+        self._real.note(entry)
+
+    async def settle(self) -> None:
+        await self._real.settle()
+
+    async def close(self) -> None:
+        await self._real.close()
