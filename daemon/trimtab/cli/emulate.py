@@ -61,16 +61,10 @@ def emulate(
     from trimtab.clock import ScaledClock
     from trimtab.emulator import Emulation, Switches
     from trimtab.emulator.switches import parse_assignments, turn
-    from trimtab.emulator.validation import is_id
     from trimtab.errors import SettingsError
 
     host, port = _address(listen)
-    if not is_id(account) or account == "fireworks":
-        raise typer.BadParameter(
-            f"{account!r} cannot be an account of its own: use letters, digits and '-', "
-            "and not 'fireworks', which owns the public shapes",
-            param_hint="--account",
-        )
+    _check_account(account)
     try:
         switches = turn(Switches(), parse_assignments(switch or []))
     except SettingsError as error:
@@ -110,6 +104,17 @@ def _address(listen: str) -> tuple[str, int]:
     if colon and host and port.isascii() and port.isdigit() and int(port) < 65536:
         return host.removeprefix("[").removesuffix("]"), int(port)
     raise typer.BadParameter(f"{listen!r} is not HOST:PORT", param_hint="--listen")
+
+
+def _check_account(account: str) -> None:
+    from trimtab.emulator.validation import is_id
+
+    if not is_id(account) or account == "fireworks":
+        raise typer.BadParameter(
+            f"{account!r} cannot be an account of its own: use letters, digits and '-', "
+            "and not 'fireworks', which owns the public shapes",
+            param_hint="--account",
+        )
 
 
 def _count(deployments: str) -> int | None:

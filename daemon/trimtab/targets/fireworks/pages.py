@@ -1,4 +1,10 @@
-"""Lists, page by page, with an end that is certain."""
+"""Lists, page by page, with an end that is certain.
+
+A list is always read whole. Asking only for what was updated since the last one would be cheaper for
+both sides, but the API documents neither that ``updateTime`` can be filtered by, nor that it moves
+when replicas come and go, and what was deleted would have to be looked for in a whole list anyway.
+What is cheap here is to recognise the rows that are as they were (``unchanged``).
+"""
 
 from __future__ import annotations
 
