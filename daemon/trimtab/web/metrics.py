@@ -30,9 +30,11 @@ SENT_BYTES = 65_536
 UNPACKED_BYTES = 4_096
 """How much is unpacked at a time, to ten or twenty times as much."""
 
-TURN_CHARACTERS = 64_000
-"""How much is written before others have their turn: one or two milliseconds of work. Much less would not
-be better, since a turn of a busy loop takes as long, and the scraper waits for all of them."""
+TURN_SECONDS_MIN = 0.0015
+TURN_SECONDS_MAX = 0.005
+"""How long the page is written until others have their turn: as long as theirs took, within these ends.
+While the loop has nothing else to do nobody waits; while it is busy, the scraper must not wait for hundreds
+of long turns of others, each for a short one of its own."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 _FASTEST = 1
@@ -43,7 +45,7 @@ class Exposition(Protocol):
     """What the page is made from."""
 
     def pieces(self, *, is_openmetrics: bool = False) -> Iterator[str]:
-        """Yield the text in pieces that are little work each; an empty one asks for a pause."""
+        """Yield the text in pieces that are little work each."""
         ...
 
 
@@ -87,15 +89,23 @@ class MetricsPage:
     async def write(self, *, is_openmetrics: bool) -> bytes:
         """Write the whole page and return it compressed; others have their turn in between."""
         squeezed = zlib.compressobj(_FASTEST, wbits=_GZIP)
-        parts, since_pause = [], 0
+        parts = []
+        now = asyncio.get_running_loop().time
+        turn_ends_at = now() + TURN_SECONDS_MIN
         for piece in self._exposition.pieces(is_openmetrics=is_openmetrics):
             parts.append(squeezed.compress(piece.encode()))
-            since_pause += len(piece)
-            if since_pause >= TURN_CHARACTERS or not piece:
-                since_pause = 0
+            paused_at = now()
+            if paused_at >= turn_ends_at:
                 await asyncio.sleep(0)
+                resumed_at = now()
+                turn_ends_at = resumed_at + turn_seconds(resumed_at - paused_at)
         parts.append(squeezed.flush())
         return b"".join(parts)
+
+
+def turn_seconds(others_seconds: float) -> float:
+    """Return how long to write after others had their turn for so long."""
+    return min(max(others_seconds, TURN_SECONDS_MIN), TURN_SECONDS_MAX)
 
 
 async def _sent(request: web.Request, page: bytes, content_type: str) -> web.StreamResponse:

@@ -123,7 +123,7 @@ async def test_a_head_request_gets_no_body() -> None:
 
 
 async def test_scrapes_that_come_while_one_is_written_are_answered_with_it() -> None:
-    exposition = Exposition(lines=2_000)
+    exposition = Exposition(lines=200_000)
     async with serving(exposition) as client:
         answers = await asyncio.gather(*(client.get("/metrics") for _ in range(8)))
         bodies = {await answer.read() for answer in answers}
@@ -135,7 +135,7 @@ async def test_scrapes_that_come_while_one_is_written_are_answered_with_it() -> 
 
 
 async def test_others_are_served_while_a_page_is_written() -> None:
-    exposition = Exposition(lines=50_000)
+    exposition = Exposition(lines=400_000)
     async with serving(exposition) as client:
         scrape = asyncio.create_task(client.get("/metrics"))
         await exposition.has_begun.wait()
@@ -144,9 +144,14 @@ async def test_others_are_served_while_a_page_is_written() -> None:
         assert (await scrape).status == 200
 
 
+def test_a_turn_is_as_long_as_that_of_the_others_but_no_more_than_a_few_milliseconds() -> None:
+    turns = [metrics.turn_seconds(others) for others in (0.0, 0.003, 1.0)]
+    assert turns == [metrics.TURN_SECONDS_MIN, 0.003, metrics.TURN_SECONDS_MAX]
+
+
 async def test_a_scrape_too_many_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "SCRAPES_MAX", 2)
-    async with serving(Exposition(lines=50_000)) as client:
+    async with serving(Exposition(lines=200_000)) as client:
         answers = await asyncio.gather(*(client.get("/metrics") for _ in range(5)))
         assert sorted(answer.status for answer in answers) == [200, 200, 503, 503, 503]
         for answer in answers:
