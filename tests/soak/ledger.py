@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from trimtab.core.decision import Tick
 from trimtab.core.signals import Sample
@@ -13,21 +14,32 @@ GRACE_SECONDS = 900.0
 """While a write is in flight its deployment is not evaluated; one that hangs takes minutes."""
 
 
+class Promise(NamedTuple):
+    """An acknowledged sample: its time, and when it was acknowledged."""
+
+    time: float
+    at: float
+
+
 class Ledger:
-    """Keeps the newest time of each signal that was acknowledged, and that the engine was told."""
+    """Keeps, of each signal, the oldest and the newest acknowledged sample that the engine was not told yet.
+
+    A newer sample of a signal stands for the older ones: the engine looks at the newest only.
+    """
 
     def __init__(self) -> None:
         self.acknowledged = 0
         self.told = 0
-        self._promised: dict[tuple[str, str], tuple[float, float]] = {}
-        self._told_at: dict[tuple[str, str], float] = {}
+        self._open: dict[tuple[str, str], tuple[Promise, Promise]] = {}
         self._woken_at: dict[str, float] = {}
         self._lags: list[float] = []
 
     def acknowledge(self, deployment: str, signal: str, time: float, now: float) -> None:
         """Take in that a sender was told that its sample of ``time`` was taken."""
         self.acknowledged += 1
-        self._promised[deployment, signal] = (time, now)
+        promise, key = Promise(time, now), (deployment, signal)
+        oldest, _ = self._open.get(key, (promise, promise))
+        self._open[key] = (oldest, promise)
         self._woken_at.setdefault(deployment, now)
 
     def tell(self, samples: Iterable[Sample]) -> None:
@@ -35,7 +47,11 @@ class Ledger:
         for one in samples:
             self.told += 1
             key = (one.deployment, one.signal)
-            self._told_at[key] = max(one.time, self._told_at.get(key, one.time))
+            oldest, newest = self._open.get(key, (None, None))
+            if newest is not None and one.time >= newest.time:
+                del self._open[key]
+            elif newest is not None and oldest is not None and one.time >= oldest.time:
+                self._open[key] = (newest, newest)
 
     def heard(self, tick: Tick) -> None:
         """Take in what was decided on, and how long ago it was woken."""
@@ -47,16 +63,16 @@ class Ledger:
     def forget(self, deployment: str) -> None:
         """Drop a deployment that is no more: nobody decides on it."""
         self._woken_at.pop(deployment, None)
-        for book in (self._promised, self._told_at):
-            for key in [one for one in book if one[0] == deployment]:
-                del book[key]
+        for key in [one for one in self._open if one[0] == deployment]:
+            del self._open[key]
 
     def lost(self, now: float) -> list[str]:
         """Name the signals whose acknowledged sample the engine was not told, long after."""
         return [
-            f"{deployment} {signal}: the sample of {time:.0f}, acknowledged {now - at:.0f} s ago"
-            for (deployment, signal), (time, at) in self._promised.items()
-            if now - at > GRACE_SECONDS and self._told_at.get((deployment, signal), 0.0) < time
+            f"{deployment} {signal}: the sample of {oldest.time:.0f}, acknowledged "
+            f"{now - oldest.at:.0f} s ago"
+            for (deployment, signal), (oldest, _) in self._open.items()
+            if now - oldest.at > GRACE_SECONDS
         ]
 
     def overdue(self, now: float) -> list[str]:

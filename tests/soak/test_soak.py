@@ -31,6 +31,7 @@ def test_a_day_of_fifty_deployments_with_faults_loses_nothing_and_grows_nothing(
         look_seconds=2 * HOURS,
         storms_per_day=12.0,
         disk_faults_per_day=6.0,
+        replaced_per_day=200.0,
     )
     day = live(plan, lambda _fleet, _look: None)
 
@@ -127,6 +128,23 @@ def test_an_acknowledged_sample_that_the_engine_never_hears_of_is_named(told: li
     ledger.tell(told)
     (sentence,) = ledger.lost(102.0 + GRACE_SECONDS)
     assert NAME in sentence
+
+
+def test_a_loss_is_named_however_many_samples_are_acknowledged_after_it() -> None:
+    ledger = Ledger()
+    for minute in range(60):
+        ledger.acknowledge(NAME, "load", 60.0 * minute, 60.0 * minute)
+    (sentence,) = ledger.lost(3600.0)
+    assert "the sample of 0, acknowledged 3600 s ago" in sentence
+
+
+def test_a_sample_between_two_acknowledged_ones_leaves_only_the_newer_open() -> None:
+    ledger = Ledger()
+    ledger.acknowledge(NAME, "load", 100.0, 101.0)
+    ledger.acknowledge(NAME, "load", 2000.0, 2001.0)
+    ledger.tell([Sample(NAME, "load", 100.0, 1.0)])
+    assert ledger.lost(102.0 + GRACE_SECONDS) == []
+    assert ledger.lost(2002.0 + GRACE_SECONDS) != []
 
 
 def test_a_deployment_that_was_woken_and_never_decided_on_is_overdue() -> None:
