@@ -383,8 +383,10 @@ class Engine:
 
     def _remember(self, name: str, policy: Policy, memory: DeploymentMemory) -> None:
         """Keep what a decision leaves behind, and whom it rests on."""
-        before = self._memories.by_name[name].watched.wanted
-        if memory.watched.wanted != before:
+        before = self._memories.by_name[name].watched
+        if memory.watched is not before and memory.watched.wanted != before.wanted:
             self._ties.stir([name])
         self._memories.keep(name, memory)
-        self._ties.follow(name, self._outlook_of(policy).follows)
+        follows = self._outlook_of(policy).follows
+        if follows:
+            self._ties.follow(name, follows)

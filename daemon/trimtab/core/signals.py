@@ -83,6 +83,8 @@ class Reading(NamedTuple):
     time: float | None = None
 
 
+_USABLE = Freshness.USABLE  # bound once: Python 3.11 looks members of an enumeration up slowly
+
 FUTURE_TOLERANCE_SECONDS = 5.0
 """A sample from further ahead than this comes from a wrong clock and is not believed."""
 
@@ -99,5 +101,5 @@ def read(spec: SignalSpec, latest: Latest | None, now: float) -> Reading:
     age = now - latest.time
     if age > spec.max_age_seconds:
         return Reading(spec, Freshness.STALE, age_seconds=age, time=latest.time)
-    age = max(0.0, age)
-    return Reading(spec, Freshness.USABLE, latest.value, age, latest.replicas, latest.time)
+    time, value, replicas = latest
+    return Reading(spec, _USABLE, value, max(0.0, age), replicas, time)

@@ -23,7 +23,7 @@ def freshness(case: Case, draft: Draft) -> None:
 
 def _sentence(reading: Reading) -> str:
     name = reading.spec.name
-    if reading.freshness is Freshness.USABLE:
+    if reading.value is not None:
         return f"{name} {reading.value:.4g}, {reading.age_seconds:.0f} s old"
     if reading.freshness is Freshness.STALE:
         return (

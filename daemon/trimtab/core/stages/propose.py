@@ -99,12 +99,15 @@ def _kind(rule: Rule) -> str:
 
 
 def _check(wish: Wish, rule: Rule, case: Case) -> None:
-    for count in (wish.replicas, wish.at_most):
-        if count is not None and not 0 <= count <= REPLICAS_MAX:
-            raise InvariantViolation(
-                f"rule {rule.name} of policy {case.policy.name} asks for {count} replicas; "
-                f"a strategy must stay within 0 and {REPLICAS_MAX}"
-            )
+    count = 0 if wish.replicas is None else wish.replicas
+    most = 0 if wish.at_most is None else wish.at_most
+    if 0 <= count <= REPLICAS_MAX and 0 <= most <= REPLICAS_MAX:
+        return
+    wrong = most if 0 <= count <= REPLICAS_MAX else count
+    raise InvariantViolation(
+        f"rule {rule.name} of policy {case.policy.name} asks for {wrong} replicas; "
+        f"a strategy must stay within 0 and {REPLICAS_MAX}"
+    )
 
 
 def _asked(hold: HoldRule, view: View, draft: Draft) -> Proposal:

@@ -72,14 +72,14 @@ class Target:
         reading = view.readings[self.signal]
         if reading.value is None:
             return Wish(replicas=None, sentence=f"{self.signal} is {reading.freshness}")
-        match self._basis(reading):
-            case Basis.AVERAGE:
-                wish = self._from_average(view, reading.value, reading.replicas)
-            case Basis.TOTAL:
-                wish = self._from_total(view, reading.value)
-            case _:
-                wish = self._from_value(view, reading.value)
-        return self.stride.shorten(wish, view.current)
+        basis = self._basis(reading)
+        if basis is Basis.AVERAGE:
+            wish = self._from_average(view, reading.value, reading.replicas)
+        elif basis is Basis.TOTAL:
+            wish = self._from_total(view, reading.value)
+        else:
+            wish = self._from_value(view, reading.value)
+        return wish if self.stride is NO_STRIDE else self.stride.shorten(wish, view.current)
 
     def _basis(self, reading: Reading) -> Basis:
         if self.target == 0:
