@@ -40,8 +40,8 @@ class Measure:
         """What its name says the numbers are."""
         words = self.name.replace(".", "_").split("_")
         each = ""
-        if "per" in words:
-            at = words.index("per")
+        at = next((at for at, word in enumerate(words[:-1]) if word in {"per", "a"}), None)
+        if at is not None:
             words, each = words[:at], f"/{words[at + 1]}"
         unit = next((UNITS[word] for word in reversed(words) if word in UNITS), "")
         return unit + each if unit or not each else each.replace("/", "1/")
@@ -72,11 +72,11 @@ def measures_of(document: Mapping[str, Any]) -> list[Measure]:
     """Return what one benchmark printed, in its order."""
     benchmark = str(document.get("benchmark", "?"))
     found: dict[str, Measure] = {}
-    limits: dict[str, float] = {}
+    limits: dict[tuple[str, int], float] = {}
     for name, size, value in _numbers(document, (), None):
         last = name.rpartition(".")[2]
         if last.startswith("budget_"):
-            limits[name.replace("budget_", "", 1)] = value
+            limits[name.replace("budget_", "", 1), size or 0] = value
             continue
         measure = found.setdefault(name, Measure(benchmark, name))
         measure.values[size or 0] = value
@@ -85,10 +85,11 @@ def measures_of(document: Mapping[str, Any]) -> list[Measure]:
     return list(found.values())
 
 
-def _judge(measure: Measure, limits: Mapping[str, float]) -> None:
+def _judge(measure: Measure, limits: Mapping[tuple[str, int], float]) -> None:
     """Find the budgets: those of the project first, then what the benchmark says of itself."""
-    own = next((limit for name, limit in limits.items() if _is_of(measure.name, name)), None)
     for size in measure.values:
+        stated = ((name, one) for (name, of_size), one in limits.items() if of_size == size)
+        own = next((one for name, one in stated if _is_of(measure.name, name)), None)
         budget = budget_for(measure.benchmark, measure.name, size or None)
         if budget is None and own is not None:
             budget = Budget(measure.benchmark, measure.name, own)
@@ -98,7 +99,8 @@ def _judge(measure: Measure, limits: Mapping[str, float]) -> None:
 
 def _is_of(name: str, limited: str) -> bool:
     """Whether ``budget_load_seconds`` is for ``load_seconds_median``: the medians are judged."""
-    return name == limited or name in {f"{limited}_median", f"median_{limited}"}
+    parent, dot, last = limited.rpartition(".")
+    return name in {limited, f"{limited}_median", f"{parent}{dot}median_{last}"}
 
 
 def _numbers(
@@ -118,7 +120,9 @@ def _numbers(
     elif isinstance(value, list):
         for one in value:
             if isinstance(one, Mapping):
-                yield from _numbers(one, path, size)
+                # A list of fleets is named for those who write it; what is in it has names of its own.
+                is_of_sizes = any(_is_size(one.get(key)) for key in SIZE_KEYS)
+                yield from _numbers(one, path[:-1] if is_of_sizes else path, size)
     elif isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         yield ".".join(path), size, float(value)
 
