@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 # Two noisy cores: a slow example is not a failed one. CI looks at more examples than a laptop, and at the
 # same ones each time: what it refuses is what was changed. Every run elsewhere looks at new ones.
@@ -32,3 +33,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="21-28",
         help="run tests/simulation on the worlds of these seeds instead of a few small ones",
     )
+
+
+SHARING_SERVERS = tuple(
+    f"tests/contract/sources/test_{name}.py"
+    for name in ("brokers", "prometheus", "from_a_source_to_a_write")
+)
+
+
+class ServersOnce(LoadScopeScheduling):
+    """Hands out tests one by one, but all that share servers to one worker, where each is started once.
+
+    xdist's own mark for it, ``xdist_group``, groups nothing under pytest 9.2
+    (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "servers" if nodeid.startswith(SHARING_SERVERS) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ServersOnce:
+    return ServersOnce(config, log)

@@ -278,7 +278,7 @@ async def test_what_is_about_nobody_is_acknowledged_and_wakes_nobody() -> None:
         status, body = await world.post("/v1/push/plain", document=item)
         assert (status, body) == (202, {"samples": {"unknown_deployment": 1}})
         await asyncio.sleep(0.2)
-        assert len(world.ticks) == ticks
+        assert [tick.decisions for tick in world.ticks[ticks:] if tick.decisions] == []
 
 
 async def test_a_push_wakes_exactly_the_deployment_it_is_about() -> None:

@@ -149,7 +149,7 @@ async def test_a_driver_that_is_missing_is_named_with_its_extra(
         (3, "", "names no deployment"),
         ({"chat": {"value": 3, "time": "now"}}, "", "neither UTC seconds nor RFC 3339"),
         ({"chat": {"value": 3, "time": "2025-12-31T23:59:50"}}, "", "with a zone"),
-        ({"chat": 3}, "chat", "no JSON pointer; begin it with a slash"),
+        ({"chat": 3}, "chat", "no JSON pointer; begin it with /"),
         ([{"deployment": "chat", "value": 1}] * 2, "", "gives 2 values"),
     ],
 )
