@@ -160,17 +160,18 @@ def _moves(now: float, prospect: Prospect, edges: list[float]) -> None:
     """When a cooldown, a window or a limit lets a move go further, if one may be wanted.
 
     The newest entry of each window is the last wish, or a stronger one of the same second: so the two
-    of them embrace it. A wish without data is in no window, and a person's pin neither.
+    of them embrace it. A wish without data is in no window, and goes up only; nor is a person's pin.
     """
     memory, policy, pin = prospect.memory, prospect.policy, prospect.standing.pin
     current, lows, highs = memory.counted, memory.lows, memory.highs
-    is_known = current is not None and memory.demand_unknown_since is None and lows and highs
-    least, most = (lows[-1].replicas, highs[-1].replicas) if is_known else (None, None)
+    is_known = memory.demand_unknown_since is None
+    least = lows[-1].replicas if is_known and lows else None
+    most = highs[-1].replicas if is_known and highs else None
     if pin is not None or current is None or most is None or most > current:
         held = leaving_at(lows, policy.up.stabilization_seconds, now, most)
         edges += () if held is None else (held,)
         _limits(policy.up, memory, edges)
-    if pin is not None or current is None or least is None or least < current:
+    if pin is not None or current is None or (least is not None and least < current):
         held = leaving_at(highs, policy.down.stabilization_seconds, now, least)
         edges += () if held is None else (held,)
         _limits(policy.down, memory, edges)

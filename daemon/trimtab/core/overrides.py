@@ -154,17 +154,24 @@ class OverrideBook:
             return NOTHING_ORDERED
         found = self._standing.get(deployment)
         if found is None:
-            found = self._standing[deployment] = standing_of(self._overrides.values(), deployment)
+            found = self._standing[deployment] = standing_of(self._about(deployment), deployment)
         return found
 
     def standing_at(self, deployment: str, now: float) -> Standing:
         """Return what is ordered for ``deployment`` at ``now``, between two decisions."""
         if now < self._next_end:
             return self.standing(deployment)
-        return standing_of((one for one in self.overrides if one.is_in_force(now)), deployment)
+        in_force = (one for one in self._about(deployment) if one.is_in_force(now))
+        return standing_of(in_force, deployment)
+
+    def _about(self, deployment: str) -> tuple[Override, ...]:
+        return (*self._by_deployment.get(None, ()), *self._by_deployment.get(deployment, ()))
 
     def _touched(self) -> None:
         self._standing.clear()
+        self._by_deployment: dict[str | None, list[Override]] = {}
+        for one in self._overrides.values():
+            self._by_deployment.setdefault(one.deployment, []).append(one)
         self._next_end = min((one.until for one in self._overrides.values()), default=float("inf"))
 
 
