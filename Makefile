@@ -40,7 +40,7 @@ demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (sto
 
 .PHONY: test
 test: $(STAMP_DEVELOP) ## Run every test, on every core; warnings are errors
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 # How many worlds to simulate, and from which seed on. A failure prints its seed and how to repeat it.
 RUNS ?= 200
