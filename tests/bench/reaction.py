@@ -49,7 +49,9 @@ async def measure(count: int, options: argparse.Namespace) -> dict[str, Any]:
         profile = None if options.profile is None else Path(f"{options.profile}.{count}")
         async with (
             EmulatedAccount(count) as account,
-            TrimtabRun(account, folder, trace=trace, profile=profile) as daemon,
+            TrimtabRun(
+                account, folder, trace=trace, profile=profile, has_journal=not options.no_journal
+            ) as daemon,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
         ):
             probes, result = await observe(http, account, daemon, count, options)
@@ -120,6 +122,7 @@ def main() -> int:
     parser.add_argument("--warm-up", type=float, default=WARM_UP_SECONDS, help="seconds")
     parser.add_argument("--breakdown", action="store_true", help="say where the time goes")
     parser.add_argument("--profile", help="write where the daemon's time goes to FILE.<count>")
+    parser.add_argument("--no-journal", action="store_true", help="to see what it costs")
     parser.add_argument("--folder", type=Path, help="where the journal is made")
     options = parser.parse_args()
     sizes = {}

@@ -47,7 +47,7 @@ spec:
 BACKGROUND_METRICS = ("rate", "queue", "busy")
 
 
-def settings(base_url: str, folder: Path) -> dict[str, Any]:
+def settings(base_url: str, folder: Path, *, has_journal: bool) -> dict[str, Any]:
     """Everything that has a default has it, but for how much one sender may send."""
     free = {"token": TOKEN, "requests_per_second": 1000, "samples_per_second": 100_000}
     return {
@@ -57,7 +57,7 @@ def settings(base_url: str, folder: Path) -> dict[str, Any]:
             "jobs": {"type": "json", **free},
             "gateway": {"type": "remote_write", **free},
         },
-        "journal": {"path": str(folder / "journal.db")},
+        "journal": {"path": str(folder / "journal.db") if has_journal else "off"},
         "listen": "127.0.0.1:0",
     }
 
@@ -172,10 +172,12 @@ class TrimtabRun(Child):
         *,
         trace: Path | None = None,
         profile: Path | None = None,
+        has_journal: bool = True,
     ) -> None:
         self._folder = folder
         self._config = folder / "settings.yaml"
-        self._config.write_text(json.dumps(settings(account.base_url, folder)))  # JSON is YAML
+        told = settings(account.base_url, folder, has_journal=has_journal)
+        self._config.write_text(json.dumps(told))  # JSON is YAML
         (folder / "policies").mkdir(exist_ok=True)
         (folder / "policies" / "bench.yaml").write_text(POLICY)
         runner: tuple[str, ...] = ("-m", "trimtab")
