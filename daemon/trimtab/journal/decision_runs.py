@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.decision import Hold
+from trimtab.journal.bulk import insert
 from trimtab.journal.columns import column
 from trimtab.journal.packing import pack_row
 
@@ -77,23 +78,22 @@ class DecisionRuns:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Bring the rows up to date. Raises ``sqlite3.Error``."""
-        if self._first:
-            connection.executemany(
-                "INSERT INTO decisions (id, deployment, policy, since, first_seq, verdict, reason, "
-                "current, desired, wanted, sentence, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                self._first,
-            )
-        if self._changed:
-            connection.executemany(
-                "INSERT INTO decision_runs (id, until, last_seq, evaluations, is_over) "
-                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET until = excluded.until, "
-                "last_seq = excluded.last_seq, evaluations = excluded.evaluations, "
-                "is_over = excluded.is_over",
-                [
-                    (run.id, run.until, run.last_seq, run.evaluations, run.is_over)
-                    for run in self._changed.values()
-                ],
-            )
+        insert(
+            connection,
+            "INSERT INTO decisions (id, deployment, policy, since, first_seq, verdict, reason, current, "
+            "desired, wanted, sentence, body)",
+            self._first,
+        )
+        insert(
+            connection,
+            "INSERT INTO decision_runs (id, until, last_seq, evaluations, is_over)",
+            [
+                (run.id, run.until, run.last_seq, run.evaluations, run.is_over)
+                for run in self._changed.values()
+            ],
+            then="ON CONFLICT (id) DO UPDATE SET until = excluded.until, last_seq = excluded.last_seq, "
+            "evaluations = excluded.evaluations, is_over = excluded.is_over",
+        )
         self._first, self._changed = [], {}
 
 

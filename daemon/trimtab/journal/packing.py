@@ -22,10 +22,17 @@ PLAIN_ROW = b"\x02"
 DEFLATED_ROW = b"\x03"
 """First byte of a value by position, deflated with the dictionary below."""
 
+LARGE = b"\x04"
+"""First byte of JSON as in ``codec.py`` that is deflated without a dictionary, as it needs none."""
+
+LARGE_BYTES_MIN = 2048
+"""So large is what needs none: words of its own come again in it."""
+
 PLAIN_BYTES_MAX = 4096
 """Larger rows are deflated."""
 
-_FORMS = (FORMAT, PLAIN_ROW, DEFLATED_ROW)
+_FORMS = (FORMAT, PLAIN_ROW, DEFLATED_ROW, LARGE)
+_ROWS = (PLAIN_ROW, DEFLATED_ROW)
 _CHECKSUM_END = 5
 
 Value = TypeVar("Value")
@@ -82,7 +89,7 @@ def unpack(kind: type[Value] | Any, packed: bytes) -> Value:
     Raises ``UnknownWordError`` for what another version wrote and ``ValueError`` for damage.
     """
     text = decompressed(packed).decode("ascii")
-    value: Value = from_text(kind, text) if packed[:1] == FORMAT else from_row(kind, text)
+    value: Value = from_row(kind, text) if packed[:1] in _ROWS else from_text(kind, text)
     return value
 
 
@@ -101,6 +108,8 @@ def from_text(kind: type[Value] | Any, text: str) -> Value:
 
 def compressed(plain: bytes, *, level: int = 1) -> bytes:
     """Deflate; a checksum comes with it."""
+    if len(plain) >= LARGE_BYTES_MIN:
+        return LARGE + zlib.compress(plain, level)
     return _deflated(FORMAT, plain, level=level)
 
 
@@ -122,7 +131,7 @@ def decompressed(packed: bytes) -> bytes:
         if zlib.crc32(plain).to_bytes(4, "big") != packed[1:_CHECKSUM_END]:
             raise ValueError("a packed value is damaged: its checksum is not that of its content")
         return plain
-    inflate = zlib.decompressobj(zdict=_DICTIONARY)
+    inflate = zlib.decompressobj() if form == LARGE else zlib.decompressobj(zdict=_DICTIONARY)
     try:
         plain = inflate.decompress(packed[1:]) + inflate.flush()
     except zlib.error as error:

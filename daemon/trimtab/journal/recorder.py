@@ -2,7 +2,8 @@
 
 A recorder lives as long as its connection's transactions succeed: how it thinks that the engine stands
 is what the file holds only then. After a failure another one begins with what is known to be kept.
-What many entries write again and again (memory, runs of decisions) waits until ``write_rows``.
+What entries mean for the sequence, the memory and the runs of decisions waits until ``write_rows``: it is
+written with few statements, and what changed again and again once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from trimtab.core.decision import Order, Outcome
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override
+from trimtab.journal.bulk import insert
 from trimtab.journal.checkpoints import BEGUN, CheckpointWriter, head_of
 from trimtab.journal.codec import encode, hints_of
 from trimtab.journal.columns import column
@@ -38,7 +40,8 @@ CHECKPOINT_TURNS = 20_000
 """Turns after which it is written sooner: some minutes of a fleet that is never quiet."""
 
 ROWS_WAITING_MAX = 512
-"""Deployments whose rows wait at most: what they take (5 ms) is added to the wait for an intention."""
+"""Deployments, and entries, whose rows wait at most: the 5 ms that they take are added to the wait for an
+intention."""
 
 _MEMORY_FIELDS = ("overrides", "lead_times")
 _MEMORY_HINTS = hints_of(Memory)
@@ -59,6 +62,7 @@ class Recorder:
         self.standing = standing
         self._seq = seq
         self._runs = DecisionRuns(connection)
+        self._entries: list[tuple[int, float, str, bytes]] = []
         self._changed: dict[str, None] = {}
         self._changed_fields: set[str] = set()
         self._checkpoint: CheckpointWriter | None = None
@@ -96,7 +100,7 @@ class Recorder:
             self._policies(item)
         else:
             assert_never(item)
-        if len(self._changed) >= ROWS_WAITING_MAX:
+        if max(len(self._changed), len(self._entries)) >= ROWS_WAITING_MAX:
             self.write_rows()
 
     # -- what the engine was told --------------------------------------------------------------
@@ -146,12 +150,11 @@ class Recorder:
             tuple(map(column, (e.deployment, e.at, e.kind, e.sentence, e.before, e.after)))
             for e in events
         ]
-        if rows:
-            self.connection.executemany(
-                "INSERT INTO events (deployment, at, kind, sentence, before, after) "
-                "VALUES (?,?,?,?,?,?)",
-                rows,
-            )
+        insert(
+            self.connection,
+            "INSERT INTO events (deployment, at, kind, sentence, before, after)",
+            rows,
+        )
 
     def _ended(self, entry: Ended) -> None:
         self._entry(entry.outcome.at, "ended", encode(Outcome, entry.outcome))
@@ -254,9 +257,7 @@ class Recorder:
                     self._runs.forget(name)
                 else:
                     kept.append((json.dumps(name), pack_row(one)))
-            self.connection.executemany(
-                "INSERT OR REPLACE INTO memory (deployment, body) VALUES (?, ?)", kept
-            )
+            insert(self.connection, "INSERT OR REPLACE INTO memory (deployment, body)", kept)
             if gone:
                 self.connection.executemany("DELETE FROM memory WHERE deployment = ?", gone)
         for name in sorted(self._changed_fields):
@@ -265,7 +266,12 @@ class Recorder:
                 (name, pack(_MEMORY_HINTS[name], getattr(self.standing, name))),
             )
         self._changed, self._changed_fields = {}, set()
+        self._write_entries()
         self._runs.write(self.connection)
+
+    def _write_entries(self) -> None:
+        insert(self.connection, "INSERT INTO entries (seq, at, kind, body)", self._entries)
+        self._entries = []
 
     # -- checkpoints ---------------------------------------------------------------------------
 
@@ -276,6 +282,7 @@ class Recorder:
 
     def write_piece(self) -> None:
         """Write one more piece of a checkpoint that is not whole."""
+        self._write_entries()  # its own may be among them
         if self._checkpoint is not None and self._checkpoint.write_piece(self.connection):
             self._checkpoint = None
 
@@ -292,8 +299,5 @@ class Recorder:
     def _entry(self, at: float, kind: str, document: dict[str, Any]) -> int:
         self._seq += 1
         body = compressed(json.dumps(document, separators=(",", ":")).encode("ascii"))
-        self.connection.execute(
-            "INSERT INTO entries (seq, at, kind, body) VALUES (?, ?, ?, ?)",
-            (self._seq, at, kind, body),
-        )
+        self._entries.append((self._seq, at, kind, body))
         return self._seq

@@ -133,6 +133,10 @@ DECISION = Decision(
 )
 
 
+def changed(value: Any, /, **others: Any) -> Any:
+    return value._replace(**others) if hasattr(value, "_replace") else replace(value, **others)
+
+
 def variants(value: Any) -> list[Any]:  # noqa: PLR0911  one answer for each kind of value
     """Each value that differs from ``value`` in one place, at any depth."""
     if isinstance(value, bool):
@@ -146,23 +150,20 @@ def variants(value: Any) -> list[Any]:  # noqa: PLR0911  one answer for each kin
     if isinstance(value, int | float):
         return [value + 1, None]
     if isinstance(value, SignalSpec):
-        return [replace(value, name="other")]
-    if is_dataclass(value):
+        return [changed(value, name="other")]
+    if is_dataclass(value) or hasattr(value, "_fields"):
         return [
-            replace(value, **{one.name: other})  # type: ignore[type-var]  # an instance
-            for one in fields(value)
-            for other in variants(getattr(value, one.name))
+            changed(value, **{name: other})
+            for name in field_names(value)
+            for other in variants(getattr(value, name))
         ]
     if isinstance(value, tuple):
-        places = enumerate(value)
         others = [
-            type(value)._make((*value[:n], o, *value[n + 1 :]))  # type: ignore[attr-defined]  # named
-            if hasattr(value, "_make")
-            else (*value[:n], o, *value[n + 1 :])
-            for n, one in places
-            for o in variants(one)
+            (*value[:place], other, *value[place + 1 :])
+            for place, one in enumerate(value)
+            for other in variants(one)
         ]
-        return others if hasattr(value, "_make") else [*others, value[:-1]]
+        return [*others, value[:-1]]
     return [] if value is None else [None]
 
 
@@ -175,7 +176,7 @@ def test_whatever_differs_in_a_decision_its_digest_differs() -> None:
 
 
 def test_texts_do_not_run_into_each_other() -> None:
-    one, other = replace(DECISION, policy="ab", rule="c"), replace(DECISION, policy="a", rule="bc")
+    one, other = changed(DECISION, policy="ab", rule="c"), changed(DECISION, policy="a", rule="bc")
     assert digest_of(Tick(at=1.0, decisions=(one,))) != digest_of(Tick(at=1.0, decisions=(other,)))
 
 
@@ -185,5 +186,5 @@ def test_orders_and_events_count_and_lone_surrogates_are_texts() -> None:
     fewer, other = replace(tick, events=tick.events[:-1]), replace(tick, events=())
     ordered = replace(tick, orders=(life.until_ordered(),))
     assert len({digest_of(one) for one in (tick, fewer, other, ordered)}) == 4
-    strange = Tick(at=1.0, decisions=(replace(DECISION, sentence="\ud800"),))
+    strange = Tick(at=1.0, decisions=(changed(DECISION, sentence="\ud800"),))
     assert is_digest_of(digest_of(strange), strange)

@@ -1,0 +1,95 @@
+"""What a replay must be told besides turns, so that it comes to the same: who was looked at, who was held."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.worlds.journal_world import START, Life, name_of
+
+from trimtab.clock import ManualClock
+from trimtab.core.decision import EventKind
+from trimtab.journal.backlog import Backlog
+from trimtab.journal.history import History
+from trimtab.journal.recorder import CHECKPOINT_SECONDS
+from trimtab.journal.sqlite import SqliteJournal
+from trimtab.journal.standing import Standing
+from trimtab.journal.worker import InlineWorker
+from trimtab.service.replay import Replayed, replay
+
+
+def replayed(path: Path) -> Replayed:
+    with History(path) as history:
+        found = replay(history.sequence())
+    assert (found.difference, found.problems) == (None, [])
+    return found
+
+
+async def test_who_was_not_looked_at_is_not_looked_at_again(path: Path, clock: ManualClock) -> None:
+    """Seen to catch: a turn that does not keep who was said to have changed."""
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note)
+    life.put_in_force()
+    soon = replace(life.fleet[name_of(0)], expires_at=START + 4000.0)
+    life.fleet = {**life.fleet, soon.name: soon}
+    life.turn(load=20.0)
+    life.now += 3900.0
+    told = [life.step_of([name_of(1)]), life.step_of([name_of(0)])]
+    kinds = [[event.kind for event in tick.events] for tick in told]
+    assert EventKind.EXPIRY_NEAR not in kinds[0]
+    assert EventKind.EXPIRY_NEAR in kinds[1], "as soon as it is looked at"
+    await journal.close()
+    assert replayed(path).turns == 3
+
+
+@pytest.mark.parametrize("is_resumed_before", [False, True])
+async def test_an_order_in_flight_at_a_gap_ends_as_what_it_was(
+    path: Path, clock: ManualClock, *, is_resumed_before: bool
+) -> None:
+    """Seen to catch: an order taken for one of an earlier run, which ends at no certain time."""
+    worker = InlineWorker()
+    journal = SqliteJournal(path, clock, worker=worker, backlog=Backlog(weight_max=12))
+    await journal.open()
+    life = Life(journal.note)
+    life.put_in_force()
+    if is_resumed_before:
+        order = life.until_ordered()
+        life.intend(order)
+        await journal.settle()
+        journal.abandon()
+        journal = SqliteJournal(path, clock, worker=worker, backlog=Backlog(weight_max=12))
+        recollection = await journal.open()
+        life = Life(journal.note, memory=recollection.memory, now=life.now)
+        life.engine.resume(order)
+        life.open_orders = [order]
+        life.put_in_force()
+        life.turn(load=60.0)
+        life.end(order)
+        life.turn(load=200.0, after=400.0)
+    order = life.until_ordered()
+    journal._is_scheduled.set()  # the thread hangs
+    for _ in range(8):
+        life.turn(load=90.0)
+    assert journal.status.dropped > 0
+    journal._is_scheduled.clear()
+    life.turn(load=90.0)
+    life.end(order)
+    life.turn(load=90.0, after=CHECKPOINT_SECONDS)
+    life.turn(load=90.0)
+    await journal.close()
+    assert replayed(path).checkpoints >= 1, "whose memory is compared"
+
+
+def test_a_deployment_is_held_by_an_earlier_run_until_that_order_ends() -> None:
+    """Seen to catch: an end after which the next order is still taken for one of an earlier run."""
+    backlog = Backlog()
+    life = Life(backlog.add)
+    order = life.until_ordered()
+    standing = Standing.of(life.engine.memory, [order])
+    assert (standing.in_flight, standing.resumed) == ({order.deployment: order}, {order.deployment})
+    backlog.take()
+    backlog.confirm()
+    life.end(order)
+    (ended,) = backlog.take().items
+    standing.take_in(ended)
+    assert (standing.in_flight, standing.resumed) == ({}, set())
