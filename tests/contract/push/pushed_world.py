@@ -65,7 +65,8 @@ class World:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             statuses = [desk.status for desk in self.daemon.desks]
-            raise AssertionError(f"still not: {what}; {statuses}; {self.decision}") from None
+            latest = self.ticks[-1] if self.ticks else None
+            raise AssertionError(f"still not: {what}; {statuses}; {latest}") from None
 
     async def post(
         self, path: str, body: bytes | None = None, *, document: Any = None, **headers: str
@@ -124,5 +125,5 @@ async def pushed(
         add_push_routes(app, [desk.door for desk in daemon.desks], clock)
         async with serving(app, "127.0.0.1", 0) as (host, port), daemon:
             world = World(plane, daemon, f"http://{host}:{port}", http, ticks)
-            await world.until(lambda: bool(ticks), "the first evaluation")
+            await world.until(lambda: any(tick.decisions for tick in ticks), "the first decision")
             yield world
