@@ -20,7 +20,7 @@ from tests.worlds.any_fleet import SIGNALS, deployments, policies
 from tests.worlds.engine_world import START
 
 from trimtab.core.calendar import Period
-from trimtab.core.decision import Order, Outcome, Tick, WriteStatus
+from trimtab.core.decision import Decision, Hold, Order, Outcome, Tick, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, ScheduleFloor, Shape, State
 from trimtab.core.edges import CERTAINTY_SECONDS
 from trimtab.core.engine import Engine
@@ -279,6 +279,16 @@ def orders_of(*ticks: Tick) -> list[tuple[object, ...]]:
     )
 
 
+def is_same(standing: Decision, now: Decision) -> bool:
+    """Whether it was decided as it would be ``now``, apart from the sentence.
+
+    A move that is only advised counts as carried out, so it is followed by holding what it came to.
+    """
+    if standing.desired != standing.current:
+        return isinstance(now.verdict, Hold) and now.desired == standing.desired
+    return (standing.verdict, standing.desired) == (now.verdict, now.desired)
+
+
 def restarted(engine: Engine, policies: list[Policy], in_flight: list[Order]) -> Engine:
     text = json.dumps(engine.memory.to_json())
     again = Engine(policies, Memory.from_json(json.loads(text)))
@@ -341,6 +351,7 @@ class Sparing:
         self.engine = Engine(policies)
         self.world = world
         self.edges: dict[str, int] = {}
+        self.decisions: dict[str, Decision] = {}
 
     def lives(self, second: int, *, is_eve: bool) -> list[Tick]:
         """Live through one second; ``is_eve``: something will happen in the next."""
@@ -350,18 +361,20 @@ class Sparing:
         ticks: list[Tick] = []
         decided: set[str] = set()
         samples, changed = list(world.samples), set(world.changed)
-        while due or changed:
+        while True:
+            if not due and (is_eve or second + 1 in self.edges.values()):
+                due = set(world.fleet) - decided
+            if not due and not changed:
+                return ticks
             tick = self.engine.step(
                 now, world.fleet, samples, due=sorted(due), changed=changed, absent=gone
             )
             ticks.append(tick)
+            self.decisions |= {one.deployment: one for one in tick.decisions}
             decided |= due
             for name in due:
                 self._look_ahead(name, second)
             samples, changed, due = [], set(), set(tick.stirred)
-            if not due and (is_eve or second + 1 in self.edges.values()):
-                due = set(world.fleet) - decided
-        return ticks
 
     def _look_ahead(self, name: str, second: int) -> None:
         self.edges.pop(name, None)
@@ -400,4 +413,11 @@ def test_deciding_only_when_something_is_heard_and_at_edges_writes_what_deciding
         for order in expected[0].orders + expected[1].orders:
             world.orders[order.deployment] = order
             ends_at[second + random.randrange(1, 5)].add(order.deployment)
+        for decision in expected[1].decisions:
+            if decision.deployment not in world.orders:
+                standing = sparing.decisions[decision.deployment]
+                assert is_same(standing, decision), (
+                    f"in second {second}: {decision.sentence}\nstands from second "
+                    f"{standing.at - START:.0f}: {standing.sentence}"
+                )
         world.goes_on()
