@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +44,9 @@ ACCOUNT = "soak"
 SHAPE = "llama-8b-minimal"
 PLENTY = 100_000_000
 BATCH = 500
+EVENTS_KEPT = 500
+"""Of the emulator's log, which would grow for days before it is full."""
+
 STORMS = ("refused", "answer_lost", "slow", "error_503", "requests_429", "aborted_409", "reset")
 LOADS = {"requests": requests, "served_total": served}
 PUSH = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
@@ -105,6 +109,7 @@ class SoakedFleet:
         self.emulation = GaugesOnly(
             self.world_clock, seed=plan.seed, account=ACCOUNT, accelerator_quota=PLENTY
         )
+        self.emulation.events._events = deque(maxlen=EVENTS_KEPT)
         self.weather = Weather(Random(f"{plan.seed}:weather"), self.emulation)
         self.network = Network(
             self.emulation, self.weather, Random(f"{plan.seed}:network"), latency_seconds=0.05
