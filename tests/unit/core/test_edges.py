@@ -25,6 +25,7 @@ from trimtab.core.policy import (
 from trimtab.core.proposals import View
 from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import Sample
+from trimtab.core.strategies.expression import Expression
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.panic_window import PanicWindow
 from trimtab.core.strategies.queue import Queue
@@ -315,6 +316,22 @@ def test_an_expression_that_reads_the_time_may_turn_when_that_changes(
     assert edge(w) == expected
 
 
+def test_a_formula_that_reads_the_time_may_come_to_another_count_when_that_changes() -> None:
+    formula = Expression(program=Clock("time.minute < 30 ? 2 : 4"))
+    w = world(2, rules=(Rule(name="r", role=Role.DEMAND, strategy=formula),))
+    w.step(after=17.5)
+    assert edge(w) == 60.0 - 17.5
+
+
+def test_a_floor_without_data_of_demand_waits_for_the_window_too() -> None:
+    floor = Rule(name="f", role=Role.FLOOR, strategy=Fixed(replicas=6))
+    w = world(2, **(FREE | {"up": MoveRules(stabilization_seconds=90.0)}))
+    w.step(load=20.0)
+    w.engine.replace_policies([replace(w.policy, rules=(DEMAND, floor), signals=(LOAD,))])
+    assert w.step(after=61.0).verdict == Hold(Reason.STABILIZING)
+    assert edge(w) == 29.0
+
+
 LEADER, HELPER = "accounts/acme/deployments/leader", "accounts/acme/deployments/helper"
 
 
@@ -355,6 +372,39 @@ def test_who_is_asked_for_help_is_stirred_when_another_gets_stuck_and_when_that_
     tick = engine.step(START + 90.0, fleet, due=(), changed=[NAME], absent=())
     assert [event.kind for event in tick.events][-1] is EventKind.UNSTUCK
     assert tick.stirred == (HELPER,)
+
+
+def test_who_is_no_longer_stuck_is_helped_no_more_though_it_misses_replicas_still() -> None:
+    engine, fleet, w = a_rescue()
+    fleet[NAME] = replace(w.deployment, desired_replicas=4, pipeline=Pipeline(ready=1, pending=3))
+    engine.step(START, fleet, [Sample(name, "load", START, 20.0) for name in fleet])
+    (_, helping) = engine.step(START + 60.0, fleet).decisions
+    assert helping.verdict == ScaleUp(Reason.RELIEF)
+    fleet[NAME] = replace(fleet[NAME], pipeline=Pipeline(ready=2, pending=2))
+    engine.step(START + 61.0, fleet, due=(), changed=[NAME], absent=())
+    engine.step(START + 61.0, fleet, due=(), changed=(), absent=())
+    tick = engine.step(START + 61.0, fleet, due=[HELPER], changed=(), absent=())
+    assert "stuck" not in tick.decisions[0].sentence
+
+
+def test_who_helps_may_be_relieved_when_a_better_helper_may_write_again() -> None:
+    better = "accounts/acme/deployments/better"
+    everyone = replace(a_policy().selector, name=None)
+    engine = Engine(
+        [
+            a_policy(
+                selector=everyone, stuck_after_seconds=60.0, fallback_to=(better, HELPER), **FREE
+            )
+        ]
+    )
+    w = world(2)
+    fleet = {name: replace(w.deployment, name=name) for name in (NAME, better, HELPER)}
+    fleet[NAME] = replace(fleet[NAME], pipeline=Pipeline(ready=1, pending=1))
+    engine.step(START, fleet, [Sample(name, "load", START, 20.0) for name in fleet])
+    fleet[better] = replace(fleet[better], max_replicas=9)
+    engine.step(START + 50.0, fleet)
+    engine.step(START + 60.0, fleet)
+    assert engine.next_edge(HELPER, START + 60.0) == pytest.approx(START + 50.0 + 120.001)
 
 
 def test_help_goes_on_after_a_restart() -> None:

@@ -100,6 +100,16 @@ def test_who_comes_back_in_time_is_not_forgotten() -> None:
     assert engine.remembered(B) is not None
 
 
+def test_who_came_back_and_is_merely_not_listed_later_is_not_forgotten() -> None:
+    fleet = a_fleet()
+    engine = an_engine(fleet)
+    partial = {name: one for name, one in fleet.items() if name != B}
+    engine.step(START + 1, partial, due=(), changed=(), absent=[B])
+    engine.step(START + 2, fleet, due=(), changed=[B], absent=())
+    engine.step(START + 2 * GONE_SECONDS, partial, due=(), changed=(), absent=())
+    assert engine.remembered(B) is not None
+
+
 def test_who_is_there_again_and_was_not_looked_at_yet_is_not_forgotten() -> None:
     fleet = a_fleet()
     engine = an_engine(fleet)
