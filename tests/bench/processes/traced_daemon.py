@@ -97,7 +97,7 @@ def profile(path: Path) -> None:
 
     # The loop is woken by each of them; while it is held up, they are more than it has room for.
     tell_of_signals = signal.set_wakeup_fd
-    signal.set_wakeup_fd = lambda fd: tell_of_signals(fd, warn_on_full_buffer=False)  # type: ignore[assignment]
+    signal.set_wakeup_fd = lambda fd: tell_of_signals(fd, warn_on_full_buffer=False)  # type: ignore[assignment]  # narrower than what it stands in for
     signal.signal(signal.SIGPROF, look)
     signal.setitimer(signal.ITIMER_PROF, SAMPLE_SECONDS, SAMPLE_SECONDS)
 
