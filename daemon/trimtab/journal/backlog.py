@@ -61,6 +61,7 @@ class Backlog:
         self._weight_max = weight_max
         self._small_max = small_max
         self._weight = 0
+        self._weight_in_hand = 0
         self._small = 0
         self._noted = 0
         self._dropped = 0
@@ -80,6 +81,11 @@ class Backlog:
         """Entries that are held."""
         return len(self._items) + len(self._taken)
 
+    @property
+    def unwritten(self) -> int:
+        """What turns weigh that came since and that are being written: about so many decisions."""
+        return self._weight + self._weight_in_hand
+
     def add(self, entry: Entry) -> None:
         """Hold ``entry``; too many let the oldest go."""
         with self._lock:
@@ -94,8 +100,13 @@ class Backlog:
             batch = Batch(items=tuple(self._items), last=self._noted)
             self._taken += batch.items
             self._items.clear()
-            self._weight = self._small = 0
+            self._weight_in_hand, self._weight = self._weight, 0
+            self._small = 0
             return batch
+
+    def written(self) -> None:
+        """Take note that what was taken is written, or that it failed."""
+        self._weight_in_hand = 0
 
     def confirm(self) -> Sequence[Item]:
         """Let go of everything that was taken, as it is kept; return it."""

@@ -165,6 +165,7 @@ class Keeper:
             batch = self._backlog.take()
             if batch.items:
                 self._write(batch)
+            self._backlog.written()
             if is_full_sync or self._is_urgent or self._is_late:
                 self._commit(is_full_sync=is_full_sync)
         except Exception as error:  # noqa: BLE001  nothing that a disk does may end the daemon
@@ -260,6 +261,7 @@ class Keeper:
     def _fail(self, error: Exception) -> None:
         fault = fault_of(error, self._path)
         self._drop_store()
+        self._backlog.written()
         self._backlog.give_back()
         self._is_urgent = self._is_sync_due = False
         self._decisions = 0

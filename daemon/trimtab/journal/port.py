@@ -70,6 +70,15 @@ class Journal(Protocol):
         """How well things are kept right now."""
         ...
 
+    @property
+    def decisions_behind(self) -> int:
+        """About how many decisions were noted and wait for their turn to be written.
+
+        Whoever notes faster than this falls lets an intention wait behind all of them. 0 where waiting
+        would not help: nothing is kept, or it cannot be kept now.
+        """
+        ...
+
     async def open(self) -> Recollection:
         """Begin, and give back what was kept. Called once, before anything is noted.
 
@@ -107,6 +116,11 @@ class VolatileJournal:
     def status(self) -> JournalStatus:
         """Always ``VOLATILE``."""
         return self._status
+
+    @property
+    def decisions_behind(self) -> int:
+        """Always 0."""
+        return 0
 
     async def open(self) -> Recollection:
         """Remember nothing."""

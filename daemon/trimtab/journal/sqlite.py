@@ -75,6 +75,11 @@ class SqliteJournal:
             self._keeper.status, dropped=self._backlog.dropped, waiting=self._backlog.waiting
         )
 
+    @property
+    def decisions_behind(self) -> int:
+        """About how many decisions wait to be written; 0 while a failure keeps everything waiting."""
+        return 0 if not self._is_open or self._keeper.is_pausing else self._backlog.unwritten
+
     async def open(self) -> Recollection:
         """Begin, and give back what was kept; waits while another process holds the journal."""
         while (recollection := await self._work(self._keeper.open)) is None:

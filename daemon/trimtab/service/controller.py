@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import EventKind, Outcome, WriteStatus
 from trimtab.service.actuator import need
+from trimtab.service.pace import Pace
 from trimtab.service.told_fleet import ToldFleet
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Controller:
         self._withheld: dict[str, Withholding] = {}
         self._next_policies: tuple[tuple[Policy, ...], Mapping[str, str]] | None = None
         self._policies_taken = asyncio.Event()
+        self._pace = Pace(lambda: journalled.journal.decisions_behind)
         self.beat_at = clock.monotonic()
         self.ticked_at: float | None = None
 
@@ -81,6 +83,7 @@ class Controller:
         """Evaluate for ever."""
         while True:
             self.beat_at = self._clock.monotonic()
+            await self._pace.keep()
             due = await self._trigger.wait()
             self.beat_at = self._clock.monotonic()
             self._take_policies()
