@@ -86,6 +86,10 @@ class WatchedJournal:
     def status(self) -> JournalStatus:
         return self._real.status
 
+    @property
+    def decisions_behind(self) -> int:
+        return self._real.decisions_behind
+
     async def open(self) -> Recollection:
         return await self._real.open()
 

@@ -239,10 +239,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "no data is no load",
         (
             "core.signals",
-            "    if latest is None:\n        return Reading(spec=spec, freshness=Freshness.MISSING)\n",
+            "    if latest is None:\n        return Reading(spec, Freshness.MISSING)\n",
             (
                 "    if latest is None or now - latest.time > spec.max_age_seconds:\n"
-                "        return Reading(spec=spec, freshness=Freshness.USABLE, value=0.0, age_seconds=0.0)\n"
+                "        return Reading(spec, Freshness.USABLE, 0.0, 0.0)\n"
             ),
         ),
     ),
@@ -330,8 +330,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "after a restart what was not read yet is taken for gone",
         (
             "service.fleet",
-            "        return tuple(name for name in names if name not in known and self._is_read(name))\n",
-            "        return tuple(name for name in names if name not in known)\n",
+            "                view.expected.add(name)\n",
+            "                self._changes[name] = None\n",
         ),
         accounts=2,
         **OFTEN_KILLED,
@@ -375,7 +375,11 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "targets.fireworks.transport",
-            "            await self._buckets[call.bucket].acquire(wait_seconds_max=wait_seconds_max)\n",
+            (
+                "            await self._buckets[call.bucket].acquire(\n"
+                "                wait_seconds_max=wait_seconds_max, is_patient=call.is_patient\n"
+                "            )\n"
+            ),
             "",
         ),
     ),

@@ -51,6 +51,7 @@ class ScriptedJournal:
     entries: list[Entry] = field(default_factory=list)
     durable: int = 0
     is_closed: bool = False
+    decisions_behind: int = 0
 
     def __post_init__(self) -> None:
         self.is_free.set()
