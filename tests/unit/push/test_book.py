@@ -228,8 +228,12 @@ def test_what_is_a_counter_by_its_type_is_a_rate_without_being_asked() -> None:
 def test_a_silent_series_is_forgotten_and_counts_no_more() -> None:
     scene = Scene("load")
     scene.push(point(1.0, pod="a"), point(3.0, pod="b"))
+    assert point(3.0, pod="b").series in scene.book.known
     (one,) = scene.push(point(1.5, NOW + 400, pod="a"), now=NOW + 400)
     assert (one.value, one.time, scene.book.series) == (1.5, NOW + 400, 1)
+    assert point(3.0, pod="b").series not in scene.book.known, "nor is the way to its signal kept"
+    (one,) = scene.push(point(2.0, NOW + 401, pod="b"), now=NOW + 401)
+    assert one.value == 3.5, "it is found again"
 
 
 def test_a_policy_that_asks_for_something_else_is_followed_at_once() -> None:

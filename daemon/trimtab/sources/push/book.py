@@ -344,17 +344,20 @@ class Book:
             self._remove(page)
 
     def _remove(self, page: Page) -> None:
-        """Forget a signal. Routes that lead to it are of an older version, and looked up anew."""
+        """Forget a signal."""
         self._drop(page, list(page.lines))
         self._untold.pop(page, None)
         del self._pages[page.deployment, page.signal]
 
     def _drop(self, page: Page, series: Iterable[Hashable]) -> None:
-        """Take series off a page. Their routes stay, and open them again when they come again."""
+        """Take series off a page. Their routes go, and are looked up anew when they come again."""
         for one in series:
             line = page.lines.pop(one, None)
             if line is not None:
                 line.clear()
+                route = self._routes.get(one)
+                if route is not None and route.fate is None:
+                    del self._routes[one]
                 self.series -= 1
                 self._label_characters -= _characters(one)
 
