@@ -365,7 +365,7 @@ class World:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Log nothing: a simulated day is a million lines."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -409,7 +409,7 @@ def run_plan(plan: Plan) -> Report:
         memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  faster, if there
         with (
             tempfile.TemporaryDirectory(prefix="trimtab-world-", dir=memory) as folder,
-            _quiet(),
+            quiet(),
             plant_steps_of(plan.seconds_per_plant_step),
         ):
             return loop.run_until_complete(_lived(plan, loop, Path(folder)))

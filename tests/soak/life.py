@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import structlog
 from tests.simulation.control_plane import plant_steps_of
 from tests.simulation.virtual_time import VirtualLoop
+from tests.simulation.world import quiet
 from tests.soak.load import DAY_SECONDS
 from tests.soak.looks import Look
 from tests.soak.world import Plan, SoakedFleet
@@ -28,7 +26,7 @@ def live(plan: Plan, on_look: OnLook) -> SoakedFleet:
     with (
         tempfile.TemporaryDirectory(prefix="trimtab-soak-", dir=memory) as folder,
         plant_steps_of(SECONDS_PER_PLANT_STEP),
-        _quiet(),
+        quiet(),
     ):
         try:
             return loop.run_until_complete(_live(plan, loop, Path(folder), on_look))
@@ -52,17 +50,3 @@ async def _live(plan: Plan, loop: VirtualLoop, folder: Path, on_look: OnLook) ->
         if isinstance(one, Exception):
             raise one
     return fleet
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Log nothing: a month is millions of lines."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-        logging.disable(level)

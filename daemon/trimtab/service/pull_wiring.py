@@ -25,7 +25,7 @@ from trimtab.sources.nats_jetstream import NatsReader
 from trimtab.sources.openmetrics import OpenMetrics
 from trimtab.sources.polled import PolledSource
 from trimtab.sources.postgresql import PostgresqlReader
-from trimtab.sources.prometheus import Prometheus
+from trimtab.sources.prometheus import PrometheusReader
 from trimtab.sources.prometheus_api import PrometheusApi
 from trimtab.sources.rabbitmq import RabbitmqReader
 from trimtab.sources.redis_lengths import RedisReader
@@ -52,16 +52,14 @@ def pull_sources(settings: Mapping[str, object], clock: Clock) -> list[Source]:
 
 
 def _prometheus(name: str, one: PrometheusSettings, clock: Clock) -> Source:
-    reader = http_reader(one, one.url)
-    return Prometheus(
-        clock,
-        name=name,
-        api=PrometheusApi(reader, timeout_seconds=one.timeout),
-        close=reader.close,
-        interval_seconds=one.interval,
+    http = http_reader(one, one.url)
+    reader = PrometheusReader(
+        PrometheusApi(http, timeout_seconds=one.timeout),
+        close=http.close,
         deployment_label=one.deployment_label,
         accepts_warnings=one.warnings == "accept",
     )
+    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
 
 
 def _openmetrics(name: str, one: OpenMetricsSettings, clock: Clock) -> Source:

@@ -14,14 +14,13 @@ import re
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, SourceError
-from trimtab.sources.asking import Row, ask_all, questions, samples_of, shown
+from trimtab.sources.asking import Row, ask_all, samples_of, shown
 from trimtab.sources.port import PartialAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from trimtab.clock import Clock
-    from trimtab.core.signals import Sample, SignalSpec
+    from trimtab.core.signals import Sample
     from trimtab.sources.asking import Question
     from trimtab.sources.prometheus_api import Points, PrometheusApi, Result
 
@@ -35,7 +34,7 @@ _SELECTOR = re.compile(
 )
 
 
-class Prometheus:
+class PrometheusReader:
     """Asks one server, however many policies name it. ``deployment_label`` tells series apart.
 
     ``accepts_warnings``: whether values count that the server itself calls incomplete (Thanos, when a
@@ -44,51 +43,29 @@ class Prometheus:
 
     def __init__(
         self,
-        clock: Clock,
-        *,
-        name: str,
         api: PrometheusApi,
+        *,
         close: Callable[[], Awaitable[None]],
-        interval_seconds: float = 15.0,
         deployment_label: str = DEPLOYMENT_LABEL,
         accepts_warnings: bool = False,
     ) -> None:
-        self._clock = clock
-        self._name = name
-        self.api = api
+        self._api = api
         self._close = close
-        self._interval_seconds = interval_seconds
         self._label = deployment_label
         self._accepts_warnings = accepts_warnings
 
     @property
-    def name(self) -> str:
-        """What the settings call it."""
-        return self._name
-
-    @property
     def endpoint(self) -> str:
         """The server's URL, without secrets."""
-        return self.api.endpoint
+        return self._api.endpoint
 
-    @property
-    def interval_seconds(self) -> float:
-        """From poll to poll."""
-        return self._interval_seconds
-
-    def serves(self, deployment: str) -> bool:
-        """Every deployment: the queries say which."""
-        del deployment
-        return True
-
-    async def poll(self, wanted: Mapping[str, Sequence[SignalSpec]]) -> Sequence[Sample]:
-        """Ask each different query once, at one instant. See ``Source.poll``."""
-        at = self._clock.now()
+    async def answer(self, asked: Sequence[Question], at: float) -> Sequence[Sample]:
+        """Ask all queries at one instant. Raises ``SourceError``, as ``Source.poll`` does."""
 
         async def ask(question: Question) -> Sequence[Sample]:
             return await self._ask(question, at)
 
-        return await ask_all(questions(wanted), ask, at_once_max=QUERIES_AT_ONCE_MAX)
+        return await ask_all(asked, ask, at_once_max=QUERIES_AT_ONCE_MAX)
 
     async def close(self) -> None:
         """Release the connections."""
@@ -98,9 +75,9 @@ class Prometheus:
         query, age_seconds = question.text, question.max_age_seconds
         if is_selector(query):
             raw = f"{query.strip()}[{math.ceil(age_seconds)}s]"
-            result = await self.api.fetch_instant(raw, at)
+            result = await self._api.fetch_instant(raw, at)
         else:
-            result = await self.api.fetch_instant(query, at, lookback_seconds=age_seconds)
+            result = await self._api.fetch_instant(query, at, lookback_seconds=age_seconds)
         if result.has_histograms and not result.series:
             raise SourceError(
                 f"the query {shown(query)} gives histograms; use histogram_quantile or histogram_count",

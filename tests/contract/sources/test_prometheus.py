@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from trimtab.clock import ManualClock
 from trimtab.core.signals import Sample, SignalSpec
 from trimtab.errors import ErrorKind, SourceError
 from trimtab.sources.http import Access, HttpReader
+from trimtab.sources.polled import PolledSource
 from trimtab.sources.port import PartialAnswerError
-from trimtab.sources.prometheus import Prometheus, is_selector
+from trimtab.sources.prometheus import PrometheusReader, is_selector
 from trimtab.sources.prometheus_api import PrometheusApi
 
-Make = Callable[..., Prometheus]
+Make = Callable[..., PolledSource]
 NOW = 1_767_225_600.0
 
 
@@ -28,7 +30,7 @@ def spec(query: str, name: str = "load", max_age: float = 300) -> SignalSpec:
 
 @pytest.fixture
 async def source() -> AsyncIterator[Make]:
-    made: list[Prometheus] = []
+    made: list[PolledSource] = []
 
     def make(
         url: str,
@@ -37,10 +39,11 @@ async def source() -> AsyncIterator[Make]:
         access: Access | None = None,
         timeout: float = 5.0,
         **more: Any,
-    ) -> Prometheus:
+    ) -> PolledSource:
         reader = HttpReader(url, access=access)
         api = PrometheusApi(reader, timeout_seconds=timeout)
-        made.append(Prometheus(ManualClock(now), name="prom", api=api, close=reader.close, **more))
+        asked = PrometheusReader(api, close=reader.close, **more)
+        made.append(PolledSource(ManualClock(now), name="prom", reader=asked, interval_seconds=15))
         return made[-1]
 
     yield make
@@ -48,18 +51,27 @@ async def source() -> AsyncIterator[Make]:
         await one.close()
 
 
+@asynccontextmanager
+async def an_api(url: str) -> AsyncIterator[PrometheusApi]:
+    reader = HttpReader(url)
+    try:
+        yield PrometheusApi(reader, timeout_seconds=5.0)
+    finally:
+        await reader.close()
+
+
 @pytest.fixture
-def real(source: Make, prometheus: PrometheusServer) -> Prometheus:
+def real(source: Make, prometheus: PrometheusServer) -> PolledSource:
     return source(prometheus.url, now=prometheus.started_at)
 
 
-async def test_one_query_serves_deployments_by_full_name_and_by_id(real: Prometheus) -> None:
+async def test_one_query_serves_deployments_by_full_name_and_by_id(real: PolledSource) -> None:
     samples = await real.poll({CHAT: [spec("queue_length")], CODE: [spec("queue_length")]})
     assert {(one.deployment, one.value) for one in samples} == {(CHAT, 7.0), (CODE, 3.0)}
 
 
 async def test_a_plain_selector_has_the_time_of_its_own_samples(
-    real: Prometheus, prometheus: PrometheusServer
+    real: PolledSource, prometheus: PrometheusServer
 ) -> None:
     [sample] = await real.poll({CHAT: [spec('stopped{deployment="chat"}')]})
     age = prometheus.started_at - sample.time
@@ -68,13 +80,13 @@ async def test_a_plain_selector_has_the_time_of_its_own_samples(
 
 
 async def test_a_selector_that_is_older_than_any_policy_allows_has_no_sample(
-    real: Prometheus,
+    real: PolledSource,
 ) -> None:
     assert await real.poll({CHAT: [spec("stopped", max_age=60)]}) == []
 
 
 async def test_a_computed_value_has_the_time_of_its_evaluation_which_hides_the_age_within(
-    real: Prometheus, prometheus: PrometheusServer
+    real: PolledSource, prometheus: PrometheusServer
 ) -> None:
     # The reason why the documentation recommends plain selectors, or rate() over a short window.
     [sample] = await real.poll({CHAT: [spec("sum by (deployment) (stopped)")]})
@@ -82,7 +94,7 @@ async def test_a_computed_value_has_the_time_of_its_evaluation_which_hides_the_a
     assert await real.poll({CHAT: [spec("sum by (deployment) (rate(stopped[1m]))")]}) == []
 
 
-async def test_rates_sums_and_quantiles_are_the_servers_business(real: Prometheus) -> None:
+async def test_rates_sums_and_quantiles_are_the_servers_business(real: PolledSource) -> None:
     [rate] = await real.poll({CHAT: [spec("sum by (deployment) (rate(work_total[2m]))")]})
     assert rate.value == pytest.approx(2.0)
     slow = "histogram_quantile(0.5, sum by (deployment, le) (rate(wait_bucket[2m])))"
@@ -90,23 +102,23 @@ async def test_rates_sums_and_quantiles_are_the_servers_business(real: Prometheu
     assert 0.5 < median.value < 1.0
 
 
-async def test_values_that_are_no_load_have_no_sample(real: Prometheus) -> None:
+async def test_values_that_are_no_load_have_no_sample(real: PolledSource) -> None:
     assert await real.poll({CHAT: [spec("odd")], CODE: [spec("odd")]}) == []
     assert await real.poll({CHAT: [spec("0 - queue_length")]}) == []
 
 
-async def test_nothing_found_is_no_sample_and_no_failure(real: Prometheus) -> None:
+async def test_nothing_found_is_no_sample_and_no_failure(real: PolledSource) -> None:
     assert await real.poll({CHAT: [spec("no_such_series")]}) == []
 
 
-async def test_two_series_of_one_deployment_are_a_mistake_that_is_told(real: Prometheus) -> None:
+async def test_two_series_of_one_deployment_are_a_mistake_that_is_told(real: PolledSource) -> None:
     with pytest.raises(
         PartialAnswerError, match="gives 2 values for accounts/acme/deployments/chat"
     ):
         await real.poll({CHAT: [spec("by_pod")]})
 
 
-async def test_a_query_for_each_deployment_may_have_no_label(real: Prometheus) -> None:
+async def test_a_query_for_each_deployment_may_have_no_label(real: PolledSource) -> None:
     wanted = [spec('scalar(queue_length{deployment="{deployment}"})')]
     [sample] = await real.poll({CHAT: wanted})
     assert sample.value == 7.0
@@ -114,12 +126,12 @@ async def test_a_query_for_each_deployment_may_have_no_label(real: Prometheus) -
     assert sample.value == 3.0
 
 
-async def test_a_value_that_names_no_deployment_is_told(real: Prometheus) -> None:
+async def test_a_value_that_names_no_deployment_is_told(real: PolledSource) -> None:
     with pytest.raises(SourceError, match="names no deployment; keep the label"):
         await real.poll({CHAT: [spec("sum(queue_length)")], CODE: [spec("sum(queue_length)")]})
 
 
-async def test_a_refused_query_takes_no_other_down(real: Prometheus) -> None:
+async def test_a_refused_query_takes_no_other_down(real: PolledSource) -> None:
     with pytest.raises(PartialAnswerError) as caught:
         await real.poll({CHAT: [spec("queue_length"), spec("rate(", "broken")]})
     assert [(one.signal, one.value) for one in caught.value.samples] == [("load", 7.0)]
@@ -129,11 +141,12 @@ async def test_a_refused_query_takes_no_other_down(real: Prometheus) -> None:
 
 
 async def test_history_is_read_in_as_many_requests_as_it_takes(
-    real: Prometheus, prometheus: PrometheusServer, monkeypatch: pytest.MonkeyPatch
+    prometheus: PrometheusServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trimtab.sources.prometheus_api.POINTS_MAX", 7)
     end = prometheus.started_at
-    [series] = await real.api.fetch_range('queue_length{deployment="code"}', end - 300, end, 15)
+    async with an_api(prometheus.url) as api:
+        [series] = await api.fetch_range('queue_length{deployment="code"}', end - 300, end, 15)
     assert series.labels["deployment"] == "code"
     assert [value for _, value in series.points] == [3.0] * 21
     steps = {round(b[0] - a[0], 3) for a, b in zip(series.points, series.points[1:], strict=False)}
@@ -183,10 +196,11 @@ async def test_an_incomplete_answer_counts_only_where_that_is_wanted_and_is_told
     assert len(caught.value.samples) == accepts
 
 
-async def test_history_that_may_have_holes_is_refused(source: Make, answering: Answering) -> None:
+async def test_history_that_may_have_holes_is_refused(answering: Answering) -> None:
     answering.text = body([], "matrix", warnings=["store 2 did not answer"])
     with pytest.raises(SourceError, match="may have left something out"):
-        await source(answering.url).api.fetch_range("x", 0, 10, 1)
+        async with an_api(answering.url) as api:
+            await api.fetch_range("x", 0, 10, 1)
 
 
 @pytest.mark.parametrize(
