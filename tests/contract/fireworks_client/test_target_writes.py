@@ -229,6 +229,18 @@ async def test_a_lost_write_is_not_resent_over_somebody_elses(
     assert (result.deployment.min_replicas, result.deployment.max_replicas) == (2, 8)
 
 
+async def test_a_lost_pin_is_not_resent_where_the_platform_has_moved_the_count_meanwhile(
+    known: Any, server: Any, reply: Any
+) -> None:
+    server.on("PATCH", PATH, reply({}, status=503))
+    server.on("GET", PATH, *(row(1, 9, desiredReplicaCount=1) for _ in range(3)))
+    eight_to_nine = order(9, 9, from_replicas=8, expected_max_replicas=9)
+    result = await known.write(eight_to_nine)
+    assert result.status is WriteStatus.NOT_APPLIED
+    assert result.deployment.desired_replicas == 1
+    assert server.calls().count(f"PATCH {PATH}") == 1
+
+
 async def test_a_lost_write_that_cannot_be_read_back_is_unknown(
     known: Any, server: Any, reply: Any
 ) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trimtab.core.orders import why_void
 from trimtab.core.policy import Actuation
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks.client import FireworksClient
@@ -22,7 +23,6 @@ from trimtab.targets.fireworks.vocabulary import DeploymentState
 from trimtab.targets.fireworks.writing import (
     applied,
     is_carried_out,
-    is_untouched,
     not_applied,
     refused,
     refuses_annotations,
@@ -173,7 +173,8 @@ class FireworksTarget:
         """Carry out one order with absolute numbers, and read back what became of it.
 
         Never raises for what the control plane does. After an ambiguous failure it reads back first
-        and sends once more only if the deployment still looks as it did before.
+        and sends once more only if the order would not be void by now: the platform may have moved the
+        count itself meanwhile, and the same number would be another move.
         """
         sends_left = SENDS_MAX
         while True:
@@ -230,7 +231,8 @@ class FireworksTarget:
         if is_carried_out(order, found):
             return applied(order, fresh, sent.error), False
         may_pass = sent.error is not None and sent.error.retryable
-        return not_applied(order, found, fresh, sent.error), may_pass and is_untouched(order, found)
+        may_resend = may_pass and why_void(order, fresh, self._clock.now()) is None
+        return not_applied(order, found, fresh, sent.error), may_resend
 
     def _unseen(self, order: Order, sent: _Sent, failure: FireworksError) -> WriteResult:
         """Say how a write ended that could not be read back; its own answer may tell."""

@@ -66,15 +66,6 @@ def is_carried_out(order: Order, found: DeploymentResource) -> bool:
             )
 
 
-def is_untouched(order: Order, found: DeploymentResource) -> bool:
-    """Whether a deployment still looks as it did when the order was given, so it may be resent."""
-    bounds = (found.min_replica_count, found.max_replica_count)
-    is_same = bounds == (order.expected_min_replicas, order.expected_max_replicas)
-    if order.actuation is Actuation.SCALE:
-        is_same = is_same and found.desired_replica_count == order.from_replicas
-    return is_same and found.state == order.expected_state
-
-
 def applied(order: Order, fresh: Deployment, error: FireworksError | None) -> WriteResult:
     """The deployment shows what was ordered; ``error`` is what got in the way of hearing so."""
     despite = "" if error is None else f", although the answer was lost ({error.kind})"
