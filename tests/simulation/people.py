@@ -156,6 +156,10 @@ class People:
             self._note("", f"a person lifts {len(ids)} orders")
         self._orders = [one.ended(self.world.now()) for one in self._orders]
 
+    def forget_orders(self) -> None:
+        """Expect of no order that it is obeyed: the file that kept them is damaged."""
+        self._orders = [replace(one, is_kept=False) for one in self._orders]
+
     def forbidding(self, name: str, count: int, look: Look) -> str | None:
         """Return the order of a person that writing ``count`` would break."""
         now = self.world.daemon_now()

@@ -306,6 +306,7 @@ class World:
         if self.disk.lose_bytes(rng):
             self.trail.add("disk", "", "the journal lost some bytes while nobody looked")
             self.auditor.forget()
+            self.people.forget_orders()
 
     async def _kill_somewhere(self, rng: Random) -> None:
         """Kill between two awaits; by preference in the middle of a write."""
