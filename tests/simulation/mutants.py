@@ -102,14 +102,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "a write rests on what the last listing said",
         (
             "service.actuator",
-            "            fresh = await self._read(order.deployment, target)\n",
-            "            fresh = self._fleet.deployments.get(order.deployment)\n",
+            "            self._read(order.deployment, target),\n",
+            "            asyncio.sleep(0, self._fleet.deployments.get(order.deployment)),\n",
         ),
     ),
     _mutant(
         "no-intention",
         "a write leaves before it is written down",
-        ("service.actuator", "            await self._gate.intend(order)\n", "            pass\n"),
+        (
+            "service.actuator",
+            "            self._gate.intend(order),\n",
+            "            asyncio.sleep(0),\n",
+        ),
     ),
     _mutant(
         "intention-not-settled",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -97,7 +97,13 @@ class Life:
         policies = read_policy_texts([("chat.yaml", text)]).policies
         self.journalled.put_in_force(policies, {"chat.yaml": text})
 
-    def turn(self, load: float | None = None, *, after: float = 15.0) -> Tick:
+    def turn(
+        self,
+        load: float | None = None,
+        *,
+        after: float = 15.0,
+        upheld_until: float | None = None,
+    ) -> Tick:
         """Let time pass, look at the fleet anew, hear of the load, and decide."""
         self.now += after
         self.fleet = {
@@ -107,7 +113,8 @@ class Life:
             Sample(name, "load", self.now, self._load() if load is None else load)
             for name in self.fleet
         )
-        return self._step(samples, due=tuple(self.fleet))
+        upheld = {} if upheld_until is None else dict.fromkeys(self.fleet, upheld_until)
+        return self._step(samples, due=tuple(self.fleet), upheld=upheld)
 
     def slice(self, *, after: float = 1.0) -> Tick:
         """Let time pass, hear of some, and decide for some; of others hear that they are there anew."""
@@ -123,7 +130,13 @@ class Life:
         """Decide for ``due``, without hearing of anything."""
         return self._step((), due=tuple(due))
 
-    def _step(self, samples: tuple[Sample, ...], *, due: tuple[str, ...]) -> Tick:
+    def _step(
+        self,
+        samples: tuple[Sample, ...],
+        *,
+        due: tuple[str, ...],
+        upheld: Mapping[str, float] | None = None,
+    ) -> Tick:
         absent = tuple(name for name in self.engine.memory.deployments if name not in self.fleet)
         changed = [
             name
@@ -138,6 +151,7 @@ class Life:
             due=due,
             changed=None if self.looks_at_all else changed,
             absent=absent,
+            upheld=upheld,
         )
         self.open_orders += tick.orders
         return tick

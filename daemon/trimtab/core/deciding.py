@@ -19,6 +19,7 @@ from trimtab.core.stages.propose import propose
 if TYPE_CHECKING:
     from trimtab.core.decision import Decision, Order
     from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.proposals import View
     from trimtab.core.stages.draft import Case
 
 STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
@@ -26,11 +27,12 @@ STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
 
 
 class Decided(NamedTuple):
-    """A decision, the write that carries it out, and what to remember; ``None``: what was, is."""
+    """A decision, the write that carries it out, what to remember (``None``: what was, is), what was seen."""
 
     decision: Decision
     order: Order | None = None
     memory: DeploymentMemory | None = None
+    view: View | None = None
 
 
 def decide(case: Case, memory: DeploymentMemory) -> Decided:
@@ -45,4 +47,5 @@ def decide(case: Case, memory: DeploymentMemory) -> Decided:
             check(order, case.deployment, case.policy, case.now)
     except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
         return Decided(isolated(case, draft, bug))
-    return Decided(decision, order, carried_out(draft.memory, decision, case.policy))
+    remembered = carried_out(draft.memory, decision, case.policy)
+    return Decided(decision, order, remembered, draft.view)

@@ -6,6 +6,7 @@ live daemon, the simulation and the replay of recorded history.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trimtab.core.conclusions import unclear
@@ -13,6 +14,7 @@ from trimtab.core.deciding import decide
 from trimtab.core.decision import Decision, Event, Tick
 from trimtab.core.edges import Outlook, Prospect, health_edges, next_edge, outlook_of
 from trimtab.core.endings import after_ending
+from trimtab.core.footing import Footing
 from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
@@ -22,11 +24,12 @@ from trimtab.core.noticing import look_at, lose
 from trimtab.core.orders import asked_for
 from trimtab.core.overrides import OverrideBook, ended, why_overridden
 from trimtab.core.policy import Mode
-from trimtab.core.set_back import set_back, set_back_seconds
+from trimtab.core.set_back import set_all_back
 from trimtab.core.shadow import life_of
 from trimtab.core.stages.draft import Case
 from trimtab.core.stages.relief import reliefs
 from trimtab.core.ties import Ties
+from trimtab.core.upheld import is_wish_told, uphold_all
 from trimtab.core.watching import Look
 
 if TYPE_CHECKING:
@@ -61,13 +64,13 @@ class Engine:
         self.recall(memory or Memory())
 
     def recall(self, memory: Memory) -> None:
-        """Begin from what an earlier run remembered, in place of everything remembered so far.
+        """Begin from what an earlier run remembered, in place of all that this one remembers so far.
 
-        For whoever learns only after the start what that was; an engine that has decided already
-        would forget it.
+        For whoever learns only after the start what that was.
         """
         self._memories = Memories(memory.deployments)
         self._seen: dict[str, Deployment] = {}
+        self._footings: dict[str, Footing] = {}
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
         self._is_recalled = True
@@ -110,6 +113,14 @@ class Engine:
         )
         return next_edge(now, prospect)
 
+    def is_moved_by(self, sample: Sample) -> bool:
+        """Whether ``sample`` might change what its deployment's rules wish (``core/footing.py``).
+
+        One that does not may wait for the next step, which must be told that it upheld the last wish.
+        """
+        footing = self._footings.get(sample.deployment)
+        return footing is None or not footing.bears(sample)
+
     def _edges_of_helpers(self, name: str) -> tuple[float, ...]:
         """Return when those who are asked for help with ``name``, or ``name`` itself, may cease to be able to."""
         appeals = self._ties.appeals
@@ -137,6 +148,7 @@ class Engine:
         """Put other policies in force; what is remembered of deployments stays."""
         self._matcher = Matcher(policies)
         self._outlooks.clear()
+        self._footings.clear()
         self._is_appeal_known = False
 
     @property
@@ -182,17 +194,17 @@ class Engine:
         due: Collection[str] | None = None,
         changed: Collection[str] | None = None,
         absent: Collection[str] | None = None,
+        upheld: Mapping[str, float] = MappingProxyType({}),
     ) -> Tick:
         """Take in what is new and decide for each due deployment that a policy matches.
 
         ``now`` is UTC seconds. ``fleet`` is every known deployment by full name. ``due`` names those
-        to decide on (``None``: all), in this order. ``changed`` names those that may differ from what
-        the step before saw (``None``: any may). With both given, only what they name is looked at, and
-        the step costs what they cost, however large the fleet is.
+        to decide on (``None``: all), in this order; ``changed`` those that may differ from what the step
+        before saw (``None``: any). With both given, a step costs what they cost, however large the fleet.
 
-        ``absent`` names those that certainly exist no more, once or again and again; ``None`` means
-        every one that ``fleet`` lacks. A caller that has not read everything yet must say, or what it
-        has not read would look deleted.
+        ``absent`` names those that certainly exist no more, once or again and again; ``None``: every
+        one that ``fleet`` lacks. Who has not read everything yet must say, or the rest looks deleted.
+        ``upheld`` says until when, in UTC seconds, samples upheld the last wish (``is_moved_by``).
         """
         events: list[Event] = []
         memories = self._memories
@@ -201,10 +213,13 @@ class Engine:
             absent = [name for name in memories.by_name if name not in fleet]
         # By name, whatever order a caller's set has: starts are learned from in the order looked at.
         looked = fleet if due is None or changed is None else {*changed, *due}
-        self._check_clock(now)
+        if self._is_recalled:  # the clock may have been set back since what is remembered was
+            self._is_recalled = False
+            set_all_back(memories, now)
         events += [ended(one, now) for one in self._overrides.expire(now)]
         self._look(now, sorted(looked), fleet, absent, events)
         self._ties.stir((*(changed or ()), *(one.deployment for one in events)))
+        uphold_all(memories, upheld, fleet, self._policy_of)
         memories.hear(now, samples)
         if not self._is_appeal_known:
             self._hear_all_appeals(fleet)
@@ -247,13 +262,11 @@ class Engine:
         orders = []
         for name, memory in self._memories.by_name.items():
             deployment = fleet.get(name)
-            if deployment is None or name in self._in_flight:
-                continue
-            policies = self.policies_for(deployment)
-            if len(policies) != 1:
+            policy = None if deployment is None else self._policy_of(deployment)
+            if deployment is None or policy is None or name in self._in_flight:
                 continue
             standing = self._overrides.standing_at(name, now)
-            order = hand_back(deployment, memory, policies[0], standing, now)
+            order = hand_back(deployment, memory, policy, standing, now)
             if order is not None:
                 orders.append(order)
                 self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
@@ -271,22 +284,10 @@ class Engine:
         self._resumed.discard(name)
         memory = self._memories.get(name)
         if memory is not None:
-            policies = self._matcher.policies
-            memory = after_ending(memory, outcome, policies, is_timed=is_timed)
+            memory = after_ending(memory, outcome, self.policies, is_timed=is_timed)
             self._memories.keep(name, memory)
 
     # -- taking in what is new ------------------------------------------------------------------
-
-    def _check_clock(self, now: float) -> None:
-        """Look once whether the clock was set back since what is remembered was remembered."""
-        if not self._is_recalled:
-            return
-        self._is_recalled = False
-        known = self._memories.by_name
-        seconds = set_back_seconds(known.values(), now)
-        if seconds > 0:
-            for name, memory in list(known.items()):
-                self._memories.keep(name, set_back(memory, seconds))
 
     def _look(
         self,
@@ -310,6 +311,7 @@ class Engine:
         for name in absent:
             lose(look, name, self._memories)
             self._ties.ask(name, ())
+            self._footings.pop(name, None)
             if self._seen.pop(name, None) is not None:  # the first time that it is said
                 self._ties.stir([name])
         self._memories.forget_vanished(now, fleet)
@@ -354,6 +356,7 @@ class Engine:
         fleet: Mapping[str, Deployment],
         helping: tuple[Relief, ...],
     ) -> tuple[Decision, Order | None]:
+        self._footings.pop(deployment.name, None)
         policies = self.policies_for(deployment)
         memory = self._memories.by_name[deployment.name]
         if len(policies) != 1:
@@ -379,6 +382,8 @@ class Engine:
         decided = decide(case, memory)
         if decided.memory is not None:
             self._remember(deployment.name, policy, decided.memory)
+        if decided.view is not None and is_wish_told(decided.memory or memory):
+            self._footings[deployment.name] = Footing(policy, decided.view)
         return decided.decision, decided.order
 
     def _remember(self, name: str, policy: Policy, memory: DeploymentMemory) -> None:

@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from trimtab.core.memories import Memories
     from trimtab.core.memory import At, DeploymentMemory, RuleMemory, Shadow
     from trimtab.core.watched import Watched
 
 TOLERANCE_SECONDS = 1.0
 """Less than this is no step of a clock."""
+
+
+def set_all_back(memories: Memories, now: float) -> None:
+    """Set every memory back by as much as the latest of their times lies ahead of ``now``, if it does."""
+    known = memories.by_name
+    seconds = set_back_seconds(known.values(), now)
+    if seconds > 0:
+        for name, memory in list(known.items()):
+            memories.keep(name, set_back(memory, seconds))
 
 
 def set_back_seconds(memories: Iterable[DeploymentMemory], now: float) -> float:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trimtab.core.signals import Sample
 
 _NOTHING: Mapping[str, None] = MappingProxyType({})
+_NO_TIMES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Evaluated:
     changed: tuple[str, ...] | None
     absent: tuple[str, ...]
     tick: Tick
+    upheld: Mapping[str, float] = field(default_factory=lambda: _NO_TIMES)
     fleet_changes: Mapping[str, Deployment | None] = field(default_factory=lambda: _NOTHING)
     fleet_order: tuple[str, ...] | None = None
     memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)

@@ -43,6 +43,7 @@ class Turn:
     changed: tuple[str, ...] | None
     absent: tuple[str, ...]
     digest: str
+    upheld: Mapping[str, float]
 
 
 def turn_as_document(entry: Evaluated, fleet_before: Mapping[str, Deployment]) -> Document:
@@ -55,6 +56,8 @@ def turn_as_document(entry: Evaluated, fleet_before: Mapping[str, Deployment]) -
         "samples": _columns(entry.samples, names),
         "digest": digest_of(entry.tick),
     }
+    if entry.upheld:
+        document["upheld"] = [_numbers(tuple(entry.upheld), names), list(entry.upheld.values())]
     if entry.absent:
         document["absent"] = entry.absent
     if entry.fleet_changes or entry.fleet_order is not None:
@@ -80,6 +83,7 @@ def read_turn(document: Document, fleet: dict[str, Deployment]) -> Turn:
         changed=None if changed is None else _named(changed, names),
         absent=tuple(document.get("absent", ())),
         digest=document["digest"],
+        upheld=_upheld(document.get("upheld"), names),
     )
 
 
@@ -93,6 +97,7 @@ def _read_first_form(document: Document, fleet: dict[str, Deployment]) -> Turn:
         changed=None,
         absent=tuple(document["absent"]),
         digest=document["digest"],
+        upheld={},
     )
 
 
@@ -109,6 +114,13 @@ def _named(numbers: list[int] | int, names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(numbers, int):
         return tuple(names[:numbers])
     return tuple(names[number] for number in numbers)
+
+
+def _upheld(columns: list[Any] | None, names: Sequence[str]) -> dict[str, float]:
+    if columns is None:
+        return {}
+    numbers, times = columns
+    return dict(zip(_named(numbers, names), times, strict=True))
 
 
 # -- samples --------------------------------------------------------------------------------------

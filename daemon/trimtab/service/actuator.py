@@ -1,8 +1,8 @@
 """Carries orders out: at most one write in flight per deployment, a bounded number over all.
 
-Before each write the deployment is read again; an order whose world has moved on is void and a new
-decision is due. Then the intention is written down, and only then the write is sent. What failed is
-left alone for a while, and says so, instead of being hammered.
+Before each write the deployment is read again, and meanwhile the intention is written down; an order whose
+world has moved on is void and a new decision is due. Only when both are done the write is sent. What failed
+is left alone for a while, and says so, instead of being hammered.
 """
 
 from __future__ import annotations
@@ -241,17 +241,21 @@ class Actuator:
         if age_seconds > ORDER_AGE_SECONDS_MAX:
             sentence = f"it waited {age_seconds:.0f} s for its turn; a new decision is due"
             return self._ended(order, WriteStatus.VOID, sentence)
-        try:
-            fresh = await self._read(order.deployment, target)
-        except TargetError as error:
-            return self._ended(
-                order,
-                WriteStatus.NOT_APPLIED,
-                f"it could not be read again before the write: {error}",
-                error.kind,
-                error.retry_after_seconds,
-            )
-        why = why_void(order, fresh, self._clock.now()) or await self._why_not_sent(order)
+        refusal = self._refused(order)
+        if refusal is not None:
+            return self._ended(order, WriteStatus.VOID, refusal)
+        # Neither waits for the other: a disk and a network, several milliseconds each.
+        fresh, kept = await asyncio.gather(
+            self._read(order.deployment, target),
+            self._gate.intend(order),
+            return_exceptions=True,
+        )
+        if isinstance(fresh, TargetError):
+            return self._unread(order, fresh)
+        if isinstance(fresh, BaseException):
+            raise fresh
+        why = why_void(order, fresh, self._clock.now()) or _why_unkept(kept)
+        why = why or self._refused(order)  # both took time
         if why is not None:
             return self._ended(order, WriteStatus.VOID, why)
         result = await self._write(begun, target)
@@ -261,16 +265,14 @@ class Actuator:
             order, result.status, result.sentence, result.error_kind, result.retry_after_seconds
         )
 
-    async def _why_not_sent(self, order: Order) -> str | None:
-        """Write the intention down, and return what stands against sending ``order``, if anything."""
-        refusal = self._refused(order)
-        if refusal is not None:
-            return refusal
-        try:
-            await self._gate.intend(order)
-        except JournalError as error:
-            return f"it was not sent: {error}"
-        return self._refused(order)  # writing down took time
+    def _unread(self, order: Order, error: TargetError) -> Outcome:
+        return self._ended(
+            order,
+            WriteStatus.NOT_APPLIED,
+            f"it could not be read again before the write: {error}",
+            error.kind,
+            error.retry_after_seconds,
+        )
 
     def _refused(self, order: Order) -> str | None:
         if self._is_closed_to(order):
@@ -340,6 +342,15 @@ class Actuator:
             sentence=sentence,
             error_kind=None if kind is None else kind.value,
         )
+
+
+def _why_unkept(kept: BaseException | None) -> str | None:
+    """Say why an order cannot be sent whose intention is not written down; raises what is a bug."""
+    if kept is None:
+        return None
+    if isinstance(kept, JournalError):
+        return f"it was not sent: {kept}"
+    raise kept
 
 
 def _because(

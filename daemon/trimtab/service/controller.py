@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Tick
     from trimtab.core.policy import Policy
+    from trimtab.core.signals import Sample
     from trimtab.service.actuator import Actuator
     from trimtab.service.fleet import Fleet
     from trimtab.service.inbox import Inbox
@@ -110,15 +111,17 @@ class Controller:
             self._next_policies = None
             self._policies_taken.set()
 
-    def evaluate(self, names: Sequence[str]) -> Evaluation:
+    def evaluate(self, names: Sequence[str]) -> None:
         """Decide for ``names`` and hand over what is to be written; notice what else changed."""
         started_at = self._clock.monotonic()
         in_flight = self._actuator.in_flight
         changes = self._told.advance(names)
+        heard = self._inbox.take(names)
         tick = self._journalled.step(
             self._clock.now(),
             self._told.deployments,
-            self._inbox.take(names),
+            heard.samples,
+            upheld=heard.upheld,
             due=[name for name in names if name not in in_flight],
             changed=(*changes.changed, *changes.gone),
             absent=changes.gone,
@@ -138,13 +141,20 @@ class Controller:
                 withheld.append(withholding)
                 self._journalled.record(_never_sent(withholding, tick.at))
         self.ticked_at = tick.at
-        evaluation = Evaluation(
-            tick=tick,
-            took_seconds=self._clock.monotonic() - started_at,
-            withheld=tuple(withheld),
+        self._on_evaluation(
+            Evaluation(
+                tick=tick,
+                took_seconds=self._clock.monotonic() - started_at,
+                withheld=tuple(withheld),
+            )
         )
-        self._on_evaluation(evaluation)
-        return evaluation
+
+    def is_moved_by(self, sample: Sample) -> bool:
+        """Whether to decide because of ``sample``: it may change a wish, or a write is to be tried again."""
+        name = sample.deployment
+        if name in self._withheld or name in self._actuator.setbacks:
+            return True
+        return self._journalled.engine.is_moved_by(sample)
 
     def _foresee(self, names: Sequence[str], tick: Tick) -> None:
         """Set the timers of those that were looked at, and wake those whom that concerns.
@@ -183,6 +193,7 @@ class Controller:
         self._decisions.pop(deployment, None)
         self._withheld.pop(deployment, None)
         self._actuator.forget(deployment)
+        self._inbox.take([deployment])
 
 
 def _never_sent(withholding: Withholding, at: float) -> Outcome:

@@ -145,9 +145,6 @@ class Daemon:
         self._trigger = Trigger(
             clock, random, tick_interval_seconds=self.timing.tick_interval_seconds
         )
-        self.desks = open_desks(
-            clock, push_sources, self._sink_of, engine=self.engine, fleet=self.fleet
-        )
         self._actuator = Actuator(
             clock,
             random,
@@ -173,6 +170,9 @@ class Daemon:
             trigger=self._trigger,
             actuator=self._actuator,
             on_evaluation=self._take_evaluation,
+        )
+        self.desks = open_desks(
+            clock, push_sources, self._sink_of, engine=self.engine, fleet=self.fleet
         )
         self._overrides = Overrides(
             clock,
@@ -317,7 +317,12 @@ class Daemon:
 
     def _sink_of(self, source: str) -> WakingSink:
         return WakingSink(
-            source, self._inbox, self._trigger, self.fleet, is_stopping=self._stop.is_set
+            source,
+            self._inbox,
+            self._trigger,
+            self.fleet,
+            is_moving=self._controller.is_moved_by,
+            is_stopping=self._stop.is_set,
         )
 
     async def read(self, target: Target) -> Reading:

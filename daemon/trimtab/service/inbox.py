@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, is_believable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.core.signals import Sample
@@ -17,56 +17,98 @@ SAMPLES_MAX = 200_000
 one is accepted: those that were, were acknowledged, and are never dropped."""
 
 
+class Accepted(NamedTuple):
+    """The deployments to wake, as samples may move them, and how many samples moved none."""
+
+    woken: Sequence[str]
+    quiet: int
+
+
+class Taken(NamedTuple):
+    """Samples for the next step, and until when others like them upheld what was wished last."""
+
+    samples: Sequence[Sample]
+    upheld: Mapping[str, float]
+
+
+def always(sample: Sample) -> bool:  # noqa: ARG001  the signature of who knows better
+    """Every sample may move something."""
+    return True
+
+
 class Inbox:
-    """The newest sample of each signal of each deployment.
+    """The newest sample of each signal of each deployment, until the deployment is looked at.
 
     The engine looks at no other: it keeps the latest of each signal, and what counts up is a rate
     before it gets here. So an older one that makes room is nothing lost, and what waits is bounded by
     how many signals there are, not by how fast they are heard. A sample that the engine would not
     believe takes no other's place.
+
+    Pushed samples that move nothing (``Engine.is_moved_by``) wait without anybody being woken; what
+    they upheld, and until when, is told as well.
     """
 
     def __init__(self, clock: Clock, samples_max: int = SAMPLES_MAX) -> None:
         self._clock = clock
         self._waiting: dict[str, dict[str, Sample]] = {}
+        self._moved: set[str] = set()
+        self._upheld: dict[str, float] = {}
         self._count = 0
         self._pushed_max = samples_max
         self._samples_max = samples_max
-        self.dropped = 0
 
     @property
     def room(self) -> int:
         """How many pushed samples could be accepted now, whatever they are about."""
         return self._pushed_max - self._count
 
-    def add(self, samples: Iterable[Sample]) -> None:
-        """Keep what was polled, as far as there is room, and count the rest."""
+    def add(self, samples: Iterable[Sample]) -> int:
+        """Keep what was polled, as far as there is room; return how many were dropped."""
+        dropped = 0
         latest_at = self._clock.now() + FUTURE_TOLERANCE_SECONDS
         for sample in samples:
             has_room = self._count < self._samples_max
             if not (has_room or sample.signal in self._waiting.get(sample.deployment, ())):
-                self.dropped += 1
+                dropped += 1
                 continue
+            self._moved.add(sample.deployment)
             self._keep(sample, latest_at)
+        return dropped
 
-    def accept(self, samples: Sequence[Sample]) -> bool:
-        """Take pushed samples, all or, where there is no room, none."""
+    def accept(
+        self, samples: Sequence[Sample], is_moving: Callable[[Sample], bool] = always
+    ) -> Accepted | None:
+        """Take pushed samples, all or, where there is no room, none (``None``)."""
         if len(samples) > self.room:
-            return False
-        latest_at = self._clock.now() + FUTURE_TOLERANCE_SECONDS
+            return None
+        now = self._clock.now()
+        woken: dict[str, None] = {}
+        quiet = 0
         for sample in samples:
-            self._keep(sample, latest_at)
-        return True
+            name = sample.deployment
+            if name in self._moved or is_moving(sample):
+                self._moved.add(name)
+                woken[name] = None
+            else:
+                self._upheld[name] = now
+                quiet += 1
+            self._keep(sample, now + FUTURE_TOLERANCE_SECONDS)
+        return Accepted(tuple(woken), quiet)
 
-    def take(self, names: Iterable[str]) -> list[Sample]:
+    def take(self, names: Iterable[str]) -> Taken:
         """Remove and return what waits for these deployments."""
-        taken: list[Sample] = []
+        samples: list[Sample] = []
+        upheld: dict[str, float] = {}
         for name in names:
             found = self._waiting.pop(name, None)
-            if found is not None:
-                taken.extend(found.values())
-        self._count -= len(taken)
-        return taken
+            if found is None:
+                continue
+            samples.extend(found.values())
+            self._moved.discard(name)
+            if name in self._upheld:
+                upheld[name] = self._upheld.pop(name)
+        self._count -= len(samples)
+        return Taken(samples, upheld)
 
     def _keep(self, sample: Sample, latest_at: float) -> None:
         if not is_believable(sample.value) or sample.time > latest_at:

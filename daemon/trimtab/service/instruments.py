@@ -69,6 +69,7 @@ class Instruments(Silence):
         self._source_polls = self._counter(names.SOURCE_POLLS)
         self._source_duration = self._histogram(names.SOURCE_DURATION)
         self._source_samples = self._counter(names.SOURCE_SAMPLES)
+        self._source_dropped = self._counter(names.SOURCE_DROPPED)
         self._reloads = self._counter(names.POLICY_RELOADS)
         self._overrides = self._counter(names.OVERRIDES)
         self._begin_at_zero()
@@ -104,6 +105,7 @@ class Instruments(Silence):
                     self._target_requests.labels(target, verb, outcome)
         for source, endpoint in sources:
             self._source_samples.labels(source, endpoint)
+            self._source_dropped.labels(source, endpoint)
             self._source_duration.labels(source, endpoint)
             for outcome in names.OUTCOMES:
                 self._source_polls.labels(source, endpoint, outcome)
@@ -148,6 +150,7 @@ class Instruments(Silence):
         kind = names.OK if poll.error_kind is None else poll.error_kind.value
         self._source_polls.labels(poll.source, poll.endpoint, kind).inc()
         self._source_samples.labels(poll.source, poll.endpoint).inc(poll.samples)
+        self._source_dropped.labels(poll.source, poll.endpoint).inc(poll.dropped)
         self._source_duration.labels(poll.source, poll.endpoint).observe(poll.took_seconds)
 
     def target_called(self, target: str, verb: str, outcome: str) -> None:

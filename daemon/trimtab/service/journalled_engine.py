@@ -76,12 +76,14 @@ class JournalledEngine:
         due: Collection[str],
         changed: Collection[str] | None = None,
         absent: Collection[str],
+        upheld: Mapping[str, float] | None = None,
     ) -> Tick:
         """Evaluate, as ``Engine.step``; ``changed`` are names that ``fleet`` may lack by now."""
         heard, asked, away = tuple(samples), tuple(due), tuple(absent)
         maybe = None if changed is None else tuple(changed)
         engine = self.engine
-        tick = engine.step(now, fleet, heard, due=asked, changed=maybe, absent=away)
+        stood = dict(upheld or {})
+        tick = engine.step(now, fleet, heard, due=asked, changed=maybe, absent=away, upheld=stood)
         fleet_changes, fleet_order = self._fleet_changes(fleet, asked, maybe)
         self.journal.note(
             Evaluated(
@@ -90,6 +92,7 @@ class JournalledEngine:
                 due=asked,
                 changed=maybe,
                 absent=away,
+                upheld=stood,
                 tick=tick,
                 fleet_changes=fleet_changes,
                 fleet_order=fleet_order,

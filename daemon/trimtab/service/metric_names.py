@@ -127,6 +127,11 @@ SOURCE_DURATION = Metric(
 SOURCE_SAMPLES = Metric(
     "trimtab_source_samples_total", "Samples that sources gave.", ("source", "endpoint")
 )
+SOURCE_DROPPED = Metric(
+    "trimtab_source_samples_dropped_total",
+    "Samples that sources gave and for which there was no room: the daemon does not keep up.",
+    ("source", "endpoint"),
+)
 SOURCE_LAST_SUCCESS = Metric(
     "trimtab_source_last_success_timestamp_seconds",
     "When the source last answered; absent before the first time.",
@@ -142,6 +147,11 @@ PUSH_SAMPLES = Metric(
     "trimtab_push_samples_total",
     "Samples of the push requests that were taken, by what became of them.",
     ("source", "outcome"),
+)
+PUSH_QUIET = Metric(
+    "trimtab_push_quiet_signals_total",
+    "Changes of signals that could change no rule's wish: they waited for the next regular decision.",
+    ("source",),
 )
 PUSH_SERIES = Metric(
     "trimtab_push_series", "Series that signals are made of and that are remembered.", ("source",)

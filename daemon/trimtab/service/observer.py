@@ -33,13 +33,17 @@ FIRST_LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """How asking a source went. ``trouble`` is ``None`` when it answered."""
+    """How asking a source went. ``trouble`` is ``None`` when it answered.
+
+    ``dropped`` of its ``samples`` found no room.
+    """
 
     source: str
     endpoint: str
     at: float
     took_seconds: float
     samples: int = 0
+    dropped: int = 0
     trouble: str | None = None
     error_kind: ErrorKind | None = None
 
@@ -99,7 +103,7 @@ class Observer:
         except TimeoutError:
             trouble = f"{source.endpoint} did not answer within {POLL_SECONDS_MAX:.0f} s"
             kind = ErrorKind.TIMEOUT
-        await self._hand_over(samples)
+        dropped = await self._hand_over(samples)
         self._on_poll(
             Poll(
                 source=source.name,
@@ -107,17 +111,20 @@ class Observer:
                 at=self._clock.now(),
                 took_seconds=self._clock.monotonic() - started_at,
                 samples=len(samples),
+                dropped=dropped,
                 trouble=trouble,
                 error_kind=kind,
             )
         )
         return retry_after or 0.0
 
-    async def _hand_over(self, samples: Sequence[Sample]) -> None:
-        """Leave the samples and wake whom they are about; of many, in pieces."""
+    async def _hand_over(self, samples: Sequence[Sample]) -> int:
+        """Leave the samples and wake whom they are about; of many, in pieces. Returns how many were dropped."""
+        dropped = 0
         for start in range(0, len(samples), PIECE):
             if start:
                 await asyncio.sleep(0)
             piece = samples[start : start + PIECE]
-            self._inbox.add(piece)
+            dropped += self._inbox.add(piece)
             self._trigger.wake((one.deployment for one in piece), lane=self._source.name)
+        return dropped

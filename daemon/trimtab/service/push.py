@@ -75,6 +75,7 @@ class PushStatus(NamedTuple):
     samples: Mapping[Fate, int]
     series: int
     accepted_at: float | None
+    quiet: int = 0
 
 
 OK = "ok"
@@ -121,6 +122,7 @@ class PushDesk:
             dict(self._samples),
             self._book.series,
             self._accepted_at,
+            self._sink.quiet,
         )
 
     @property

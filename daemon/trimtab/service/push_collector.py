@@ -31,6 +31,7 @@ class PushCollector(Collector):
         """Yield every family, those without a series too."""
         requests = _counter(names.PUSH_REQUESTS)
         samples = _counter(names.PUSH_SAMPLES)
+        quiet = _counter(names.PUSH_QUIET)
         series = GaugeMetricFamily(*names.PUSH_SERIES[:2], labels=names.PUSH_SERIES.labels)
         accepted_at = GaugeMetricFamily(
             *names.PUSH_LAST_ACCEPTED[:2], labels=names.PUSH_LAST_ACCEPTED.labels
@@ -40,10 +41,11 @@ class PushCollector(Collector):
                 requests.add_metric((status.name, outcome), status.requests.get(outcome, 0))
             for fate, count in status.samples.items():
                 samples.add_metric((status.name, fate.value), count)
+            quiet.add_metric((status.name,), status.quiet)
             series.add_metric((status.name,), status.series)
             if status.accepted_at is not None:
                 accepted_at.add_metric((status.name,), status.accepted_at)
-        yield from (requests, samples, series, accepted_at)
+        yield from (requests, samples, quiet, series, accepted_at)
 
 
 def _counter(metric: names.Metric) -> CounterMetricFamily:

@@ -1,4 +1,4 @@
-"""Where pushed samples go: into the inbox, and the deployments they are about are woken."""
+"""Where pushed samples go: into the inbox, and the deployments that they may move are woken."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ class WakingSink:
         trigger: Trigger,
         fleet: Fleet,
         *,
+        is_moving: Callable[[Sample], bool],
         is_stopping: Callable[[], bool],
     ) -> None:
         self._source = source
         self._inbox = inbox
         self._trigger = trigger
         self._fleet = fleet
+        self._is_moving = is_moving
         self._is_stopping = is_stopping
+        self.quiet = 0
 
     @property
     def is_ready(self) -> bool:
@@ -42,8 +45,10 @@ class WakingSink:
         return self._inbox.room
 
     def accept(self, samples: Sequence[Sample]) -> bool:
-        """Take all samples, and wake the deployments they are about; false: none was taken."""
-        if not self._inbox.accept(samples):
+        """Take all samples, and wake the deployments that they may move; false: none was taken."""
+        accepted = self._inbox.accept(samples, self._is_moving)
+        if accepted is None:
             return False
-        self._trigger.wake((sample.deployment for sample in samples), lane=self._source)
+        self.quiet += accepted.quiet
+        self._trigger.wake(accepted.woken, lane=self._source)
         return True

@@ -118,6 +118,7 @@ class _Replaying:
             due=turn.due,
             changed=turn.changed,
             absent=turn.absent,
+            upheld=turn.upheld,
         )
         if not is_digest_of(turn.digest, tick):
             sentence = "the engine decided otherwise than is journalled"

@@ -42,6 +42,22 @@ async def test_who_was_not_looked_at_is_not_looked_at_again(path: Path, clock: M
     assert replayed(path).turns == 3
 
 
+async def test_a_replay_is_told_which_wishes_were_upheld(path: Path, clock: ManualClock) -> None:
+    """Seen to catch: a turn that does not keep until when, which lets a window go too early."""
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note)
+    life.put_in_force()
+    life.turn(load=60.0)
+    life.act()
+    sixes_at = life.now
+    life.turn(load=20.0, after=200.0, upheld_until=sixes_at + 150.0)
+    assert not life.turn(load=20.0, after=200.0).orders, "the window of 300 s begins at 150 s"
+    assert life.turn(load=20.0, after=51.0).orders
+    await journal.close()
+    assert replayed(path).turns == 4
+
+
 @pytest.mark.parametrize("is_resumed_before", [False, True])
 async def test_an_order_in_flight_at_a_gap_ends_as_what_it_was(
     path: Path, clock: ManualClock, *, is_resumed_before: bool

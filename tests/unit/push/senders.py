@@ -104,6 +104,7 @@ class ScriptedSink:
 
     room: int = 1_000_000
     is_ready: bool = True
+    quiet: int = 0
     samples: list[Sample] = field(default_factory=list)
 
     def accept(self, samples: Sequence[Sample]) -> bool:

@@ -228,7 +228,7 @@ async def test_a_stop_lets_the_write_in_flight_end_and_drops_what_was_not_sent()
     await scene.fleet.refresh(scene.target)
     scene.target.during_write = lambda _: settle(5)
     scene.actuator.submit(an_order(CHAT))
-    await settle(3)
+    await settle(5)
     scene.actuator.submit(an_order(CODE))
     assert await scene.actuator.drain(5.0) == 0
     assert [order.deployment for order in scene.target.writes] == [CHAT]

@@ -62,7 +62,7 @@ async def test_an_account_that_is_away_does_not_hold_up_the_stop() -> None:
         await pass_time(scene.clock, 20.0)
         scene.target.read_failure = a_failure()
     assert scene.outcomes[-1].status is WriteStatus.NOT_APPLIED
-    assert len(scene.journal.of(Intended)) == 1
+    assert len(scene.target.writes) == 1
 
 
 async def test_handing_back_ends_with_the_time_that_a_stop_may_take() -> None:

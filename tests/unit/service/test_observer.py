@@ -67,8 +67,8 @@ async def test_samples_wait_for_the_controller_and_wake_their_deployments() -> N
         woken = asyncio.create_task(listening.trigger.wait())
         await pass_time(listening.clock, 1.0)
         assert (await woken).names == (CHAT,)
-        assert listening.inbox.take([CHAT]) == [Sample(CHAT, "load", START, 20.0)]
-        assert listening.inbox.take([CHAT]) == []
+        assert listening.inbox.take([CHAT]).samples == [Sample(CHAT, "load", START, 20.0)]
+        assert listening.inbox.take([CHAT]).samples == []
 
 
 async def test_polls_come_at_the_interval_of_the_source() -> None:
@@ -139,7 +139,7 @@ async def test_one_deployment_known_before_the_list_does_not_let_the_others_wait
     await pass_time(listening.clock, 2.0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    heard = listening.inbox.take([CHAT, CODE])
+    heard = listening.inbox.take([CHAT, CODE]).samples
     assert {sample.deployment for sample in heard} == {CHAT, CODE}
 
 
@@ -170,7 +170,7 @@ async def test_what_a_source_knows_in_part_is_heard_and_what_it_does_not_is_told
             "1 of 2 questions failed: no", kind=ErrorKind.REJECTED, samples=[sample]
         )
         await pass_time(listening.clock, listening.source.interval_seconds)
-        assert listening.inbox.take([CHAT]) == [sample]
+        assert listening.inbox.take([CHAT]).samples == [sample]
         [poll] = listening.polls
         assert (poll.samples, poll.error_kind) == (1, ErrorKind.REJECTED)
         assert poll.trouble == "1 of 2 questions failed: no"

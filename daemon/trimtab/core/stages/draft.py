@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Standing
     from trimtab.core.policy import Policy
-    from trimtab.core.proposals import Proposal
+    from trimtab.core.proposals import Proposal, View
     from trimtab.core.signals import Reading
     from trimtab.core.stages.relief import Relief
 
@@ -79,6 +79,7 @@ class Draft:
     down_block: Block | None = None
     bounds: Bounds | None = None
     readings: tuple[Reading, ...] = ()
+    view: View | None = None
     proposals: tuple[Proposal, ...] = ()
     sentences: list[str] = field(default_factory=list)
     trail: list[Step] = field(default_factory=list)

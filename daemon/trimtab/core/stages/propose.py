@@ -31,7 +31,7 @@ def propose(case: Case, draft: Draft) -> None:
         now=case.now,
         is_emptied=_is_emptied(case, draft.memory),
     )
-    view = View(
+    view = draft.view = View(
         now=case.now,
         deployment=case.deployment,
         current=own_count(case, draft),

@@ -21,6 +21,9 @@ class Strategy(Protocol):
     One whose answer may change by time alone, with the same readings, should have ``edges`` as well
     (``Foreseeing``); without it, such a change is seen at the next regular evaluation. One that looks at
     other deployments of ``View.fleet`` should name them in ``follows``, a tuple of full names.
+
+    One whose answer depends on nothing but the view may have ``steady_range`` (``Steady``): samples that
+    cannot change its answer are then not decided on one by one.
     """
 
     @property
@@ -41,5 +44,18 @@ class Foreseeing(Protocol):
         """Return such moments (UTC seconds) from what it remembers; those before ``now`` count for nothing.
 
         The earliest of them may be too early, never too late. Cheap: it is asked at every decision.
+        """
+        ...
+
+
+@runtime_checkable
+class Steady(Protocol):
+    """A strategy of one signal that remembers nothing and knows when a new value changes nothing."""
+
+    def steady_range(self, view: View) -> tuple[float, float] | None:
+        """Return two values of its signal, both included, between which its wish is that of ``view``.
+
+        All else being equal; sentences may differ. The reading is usable. The range may be smaller than
+        it could be, never larger; ``None`` where it is not known.
         """
         ...

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.proposals import Wish
 from trimtab.core.signals import Freshness
-from trimtab.core.strategies.rounding import whole_up
+from trimtab.core.strategies.rounding import counts_as, whole_up
 from trimtab.core.strategies.stride import NO_STRIDE, Stride
 
 if TYPE_CHECKING:
@@ -37,3 +37,8 @@ class PassThrough:
         wanted = whole_up(reading.value)
         wish = Wish(replicas=wanted, sentence=f"{self.signal} says {reading.value:.4g}")
         return self.stride.shorten(wish, view.current)
+
+    def steady_range(self, view: View) -> tuple[float, float] | None:
+        """Return the values that come to the same whole count."""
+        value = view.readings[self.signal].value
+        return None if value is None else counts_as(value, 1.0, None)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.proposals import Wish
 from trimtab.core.signals import Per
-from trimtab.core.strategies.rounding import ROUNDING, whole_up
+from trimtab.core.strategies.rounding import ROUNDING, counts_as, whole_up
 from trimtab.core.strategies.stride import NO_STRIDE, Stride
 
 if TYPE_CHECKING:
@@ -80,6 +80,24 @@ class Target:
         else:
             wish = self._from_value(view, reading.value)
         return wish if self.stride is NO_STRIDE else self.stride.shorten(wish, view.current)
+
+    def steady_range(self, view: View) -> tuple[float, float] | None:
+        """Return the values that ask for as many, unless replicas are on their way or do not report."""
+        reading = view.readings[self.signal]
+        current, ready, value = view.current, view.ready, reading.value
+        if value is None or self.target <= 0:
+            return None
+        unit = self.target
+        if self._basis(reading) is not Basis.TOTAL:
+            is_settled = 0 < current == ready and reading.replicas in (None, ready)
+            if not is_settled:
+                return None
+            unit = self.target / current
+        if current == 0:
+            return counts_as(value, unit, None)
+        on_target = self.tolerance
+        kept = (unit * current * (1 - on_target.down), unit * current * (1 + on_target.up))
+        return counts_as(value, unit, kept)
 
     def _basis(self, reading: Reading) -> Basis:
         if self.target == 0:

@@ -45,5 +45,10 @@ class PushSink(Protocol):
         ...
 
     def accept(self, samples: Sequence[Sample]) -> bool:
-        """Take all samples, and wake the deployments they are about; false: none was taken."""
+        """Take all samples, and wake the deployments that they may move; false: none was taken."""
+        ...
+
+    @property
+    def quiet(self) -> int:
+        """How many accepted samples moved nothing, so that nobody was woken."""
         ...
