@@ -3,9 +3,10 @@
 
 Three processes, as in production: the emulated account, ``trimtab run`` with its defaults and its journal on
 disk, and this one, which pushes. In the background 5,000 samples a second come in by remote-write; each
-differs from the one before, is wanted by a policy, wakes its deployment and costs a decision. The probes
-are JSON pushes that ask for one replica more; on the way to the write there is everything: the answer,
-the trigger, the decision, the deployment read again, the intention on disk. Ticks and listings go on.
+differs from the one before and is wanted by a policy, and some (``--restless``) ask for another count than
+the one before, which costs a decision. The probes are JSON pushes that ask for one replica more; on the way to the
+write there is everything: the answer, the trigger, the decision, the deployment read again, the intention
+on disk. Ticks and listings go on.
 
 Prints one JSON object; a table goes to stderr. All three processes share the machine with whatever else
 runs on it: the processor's time beside each number says how much of a core the daemon needed.
@@ -34,6 +35,9 @@ from tests.bench.processes.running import EmulatedAccount, TrimtabRun
 from tests.bench.processes.summary import percentile
 
 BACKGROUND_PER_SECOND = 5_000.0
+RESTLESS_SHARE = 0.05
+"""So that one sample in ten crosses from one count to another; 0.5 is the worst there is."""
+
 PROBES_PER_SECOND = 10.0
 """A probe is a read and a write; the control plane allows 100 requests a second, listings included."""
 
@@ -68,7 +72,7 @@ async def observe(
     options: argparse.Namespace,
 ) -> tuple[list[Probe], dict[str, Any]]:
     """Let the load come, and time the probes."""
-    background = Background(http, daemon.url, count, options.background)
+    background = Background(http, daemon.url, count, options.background, options.restless)
     prober = Prober(http, daemon.url, count)
     account.on_call = prober.called
     noise = asyncio.create_task(background.run())
@@ -119,6 +123,9 @@ def main() -> int:
     parser.add_argument("--deployments", type=int, nargs="+", default=[1, 1_000, 10_000])
     parser.add_argument("--probes", type=int, default=400, help="pushes that are timed")
     parser.add_argument("--background", type=float, default=BACKGROUND_PER_SECOND)
+    parser.add_argument(
+        "--restless", type=float, default=RESTLESS_SHARE, help="share of it that asks for more"
+    )
     parser.add_argument("--warm-up", type=float, default=WARM_UP_SECONDS, help="seconds")
     parser.add_argument("--breakdown", action="store_true", help="say where the time goes")
     parser.add_argument("--profile", help="write where the daemon's time goes to FILE.<count>")

@@ -25,6 +25,9 @@ from trimtab.emulator.app import build_app
 
 ACCOUNT = "bench"
 SHAPE = "llama-8b-minimal"
+REPLICAS = 3
+"""Of each deployment at the start."""
+
 PLENTY = 1_000_000_000
 
 
@@ -34,16 +37,16 @@ def name_of(number: int) -> str:
 
 
 def emulation_of(count: int) -> Emulation:
-    """Return an account with ``count`` deployments that have one replica each, and no traffic."""
+    """Return an account with ``count`` deployments that have a few replicas each, and no traffic."""
     emulation = Emulation(ScaledClock(), seed=1, account=ACCOUNT, accelerator_quota=PLENTY)
     for number in range(count):
         emulation.add_deployment(
             ACCOUNT,
             f"d{number}",
             shape=SHAPE,
-            min=1,
-            max=1,
-            replicas_ready=1,
+            min=REPLICAS,
+            max=REPLICAS,
+            replicas_ready=REPLICAS,
             display_name=f"bench-{number}",
         )
     return emulation

@@ -15,10 +15,13 @@ from time import time as utc_seconds  # noqa: TID251  another process, real time
 
 import aiohttp
 import cramjam
-from tests.bench.processes.emulated_account import name_of
-from tests.bench.processes.running import BACKGROUND_METRICS, TOKEN
+from tests.bench.processes.emulated_account import REPLICAS, name_of
+from tests.bench.processes.running import BACKGROUND_METRICS, ONE_REPLICA, TOKEN
 
 BATCH = 500
+CALM, RESTLESS = (0.80, 0.85), (1.20, 1.25)
+"""What a signal shows, in replicas."""
+
 ANSWER_SECONDS_MAX = 30.0
 """A probe that led to no write for so long counts as unanswered."""
 
@@ -72,13 +75,16 @@ def remote_write(labels: Sequence[bytes], values: Sequence[float], time: float) 
 class Background:
     """Sends ``per_second`` samples in batches of 500 series of as many deployments as there are.
 
-    Every value differs from the one before. ``acknowledged`` counts samples, ``refused`` requests.
+    Every value differs from the one before, by a few per cent of what one replica carries. A share of
+    ``restless`` of them asks for a second replica, so that about twice that share crosses from one
+    count to another and must be decided on. ``acknowledged`` counts samples, ``refused`` requests.
     """
 
     http: aiohttp.ClientSession
     url: str
     deployments: int
     per_second: float
+    restless: float
     sent: int = 0
     acknowledged: int = 0
     refused: dict[int, int] = field(default_factory=dict)
@@ -93,12 +99,21 @@ class Background:
             while True:
                 batches = series[number % len(series)]
                 labels = batches[number // len(series) % len(batches)]
-                values = [chance.random() * 1000 for _ in labels]
+                values = self._values(chance, len(labels))
                 group.create_task(self._send(remote_write(labels, values, utc_seconds())))
                 number += 1
                 next_at += BATCH / self.per_second
                 self.late_seconds_max = max(self.late_seconds_max, perf_counter() - next_at)
                 await asyncio.sleep(max(0.0, next_at - perf_counter()))
+
+    def _values(self, chance: Random, count: int) -> list[float]:
+        """Return a value for each series of a batch; of one deployment's instances, alike."""
+        instances = max(1, BATCH // self.deployments)
+        values: list[float] = []
+        while len(values) < count:
+            level = RESTLESS if chance.random() < self.restless else CALM
+            values += [ONE_REPLICA * chance.uniform(*level) / instances] * instances
+        return values[:count]
 
     def _series(self, metric: str) -> list[list[bytes]]:
         """Return the labels of all series of a metric, in batches; a few instances each if need be."""
@@ -147,7 +162,7 @@ class Prober:
         self._http = http
         self._url = f"{url}/v1/push/jobs"
         self._count = deployments
-        self._wanted = [1] * deployments
+        self._wanted = [REPLICAS] * deployments
         self._open: dict[str, Probe] = {}
         self._chance = Random(7)
         self.stray_writes = 0

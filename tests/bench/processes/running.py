@@ -36,13 +36,16 @@ spec:
     busy: {source: gateway, query: sum(busy), maxAge: 10m}
   rules:
     - {name: jobs, role: demand, strategy: {type: target, signal: load, target: 1, tolerance: 0}}
-    - {name: rate, role: demand, strategy: {type: target, signal: rate, target: 1000000}}
-    - {name: queue, role: demand, strategy: {type: target, signal: queue, target: 1000000}}
-    - {name: busy, role: demand, strategy: {type: target, signal: busy, target: 1000000}}
+    - {name: rate, role: demand, strategy: {type: target, signal: rate, target: 1000}}
+    - {name: queue, role: demand, strategy: {type: target, signal: queue, target: 1000}}
+    - {name: busy, role: demand, strategy: {type: target, signal: busy, target: 1000}}
   behavior:
     scaleUp: {stabilization: 0s, limits: [{replicas: 1000, period: 60s}]}
 """
-"""What is pushed to ``jobs`` is the count that is wanted; the others vary and ask for one replica."""
+"""What is pushed to ``jobs`` is the count that is wanted; the others ask for one replica or two, fewer than run."""
+
+ONE_REPLICA = 1000.0
+"""Of each of the others, what one replica carries."""
 
 BACKGROUND_METRICS = ("rate", "queue", "busy")
 
