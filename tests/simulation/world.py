@@ -178,7 +178,7 @@ class World:
         if process.journal.status.mode is not JournalMode.DURABLE:
             self.auditor.forget_windows()
         self.auditor.forget_undecided()
-        process.die()
+        self._bury(process)
 
     async def shut_down(self) -> None:
         """End the present process politely."""
@@ -193,7 +193,11 @@ class World:
         if self.disk.fault is not None:
             self.auditor.forget_windows()
         if not process.is_dead:
-            process.die()
+            self._bury(process)
+
+    def _bury(self, process: Process) -> None:
+        self.people.a_process_ends(process.clock.now())
+        process.die()
 
     async def reboot(self, after_seconds: float) -> None:
         """Start a new process a while later; people mend what keeps it from starting."""
