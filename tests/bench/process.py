@@ -63,7 +63,9 @@ async def measure_process(count: int, settle_seconds: float) -> dict[str, Any]:
         ):
             decided_seconds = daemon.ready_seconds + await _until_decided(daemon, count)
             start = daemon.usage
-            noise = asyncio.create_task(Background(http, daemon.url, count, PER_SECOND, restless=0.05).run())
+            noise = asyncio.create_task(
+                Background(http, daemon.url, count, PER_SECOND, restless=0.05).run()
+            )
             await asyncio.sleep(settle_seconds)
             noise.cancel()
             await asyncio.gather(noise, return_exceptions=True)

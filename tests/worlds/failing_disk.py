@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,42 @@ def damage(path: Path) -> None:
             file.seek(at)
             file.write(b"\xa5" * 512)
     Path(f"{path}-wal").unlink(missing_ok=True)
+
+
+def damage_at(path: Path, share: float) -> None:
+    """Overwrite the page that lies so far into the file (0 to 1)."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(int(share * size) // 4096 * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+def damage_a_page_of(path: Path, table: str) -> None:
+    """Overwrite a page that holds rows of ``table`` and nothing that the other tables' names need."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        others = [name for (name,) in connection.execute(names) if name != table]
+    whole = path.read_bytes()
+    for at in range(len(whole) - page_bytes, 0, -page_bytes):
+        path.write_bytes(whole[:at] + b"\xa5" * page_bytes + whole[at + page_bytes :])
+        is_root = not _count(path, table, "LIMIT 1")
+        if (
+            not is_root
+            and not _count(path, table, "")
+            and all(_count(path, one, "") for one in others)
+        ):
+            return
+    raise AssertionError(f"no page of {path} holds rows of {table} alone")
+
+
+def _count(path: Path, table: str, limit: str) -> bool:
+    """Whether all rows can be read, or with a limit the first."""
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            query = f"SELECT * FROM {table} {limit}"  # noqa: S608  names from the file's own schema
+            connection.execute(query).fetchall()
+        except sqlite3.Error:
+            return False
+    return True

@@ -19,6 +19,7 @@ from trimtab.journal.entries import Evaluated, Intended, Overridden, PoliciesInF
 from trimtab.journal.faults import Fault, fault_of
 from trimtab.journal.lock import WriterLock
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
+from trimtab.journal.salvage import salvage
 from trimtab.journal.standing import Standing
 from trimtab.journal.store import Carried, Store, recollect_from_copy
 
@@ -123,11 +124,13 @@ class Keeper:
                 raise
             store.close()
             aside = self._put_aside()
-            sentence = (
-                f"{fault.sentence}; it was put aside as {aside.name} and a new one begun: windows and "
-                "cooldowns from before are forgotten, unless trimtab was running"
-            )
-            return store.open(), sentence
+            store.open()
+            sentence = f"{fault.sentence}; it was put aside as {aside.name} and a new one begun"
+            if self._carried is not None:
+                return Recollection(), f"{sentence} with all that this process knows"
+            found = salvage(aside, now=self._clock.now(), connect=self._connect)
+            self._carried = _carried(found)
+            return found, f"{sentence}: {_in_words(found)}"
 
     def _begin(self, recollection: Recollection) -> None:
         if self._carried is None:
@@ -316,6 +319,20 @@ def _carried(recollection: Recollection) -> Carried:
     standing = Standing.of(recollection.memory, recollection.unfinished)
     intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
     return Carried(standing, intended)
+
+
+def _in_words(salvaged: Recollection) -> str:
+    """Say what people must see to after a file was found damaged."""
+    if salvaged.until is None:
+        return (
+            "nothing of it can be read, so windows, cooldowns and people's orders from before are "
+            "forgotten; give orders that are to hold once more"
+        )
+    known, orders = len(salvaged.memory.deployments), len(salvaged.memory.overrides)
+    return (
+        f"{known} deployments and {orders} orders of people could be read from it and are kept; see "
+        "whether any is missing (trimtab overrides)"
+    )
 
 
 def _with_outlook(fault: Fault) -> str:

@@ -208,8 +208,56 @@ async def test_a_file_found_damaged_is_put_aside_and_a_new_one_begun(
     again = make()
     assert await again.open() == Recollection()
     assert again.status.mode is JournalMode.DURABLE
-    assert "windows and cooldowns from before are forgotten" in again.status.sentence
+    assert "orders from before are forgotten" in again.status.sentence
     assert [one.name for one in damaged_files(path)] == ["journal.db.corrupt-20260101T000000Z"]
+    await again.close()
+
+
+@pytest.mark.parametrize("page", range(1, 12))
+async def test_what_can_be_read_of_a_damaged_file_is_kept_and_what_cannot_is_never_invented(
+    make: MakeJournal, path: Path, page: int
+) -> None:
+    journal = make()
+    await journal.open()
+    life = Life(journal.note, deployments=60)
+    for _ in range(5):
+        life.turn()
+    pause = life.pause(0, seconds=7200.0)
+    open_order = life.intend(life.until_ordered()).order
+    await journal.settle()
+    known = life.engine.memory
+    await journal.close()
+    failing_disk.damage_at(path, page / 12)
+    again = make()
+    found = await again.open()
+    assert again.status.mode is JournalMode.DURABLE
+    assert found.memory.overrides in {(), (pause,)}
+    assert found.unfinished in {(), (open_order,)}
+    for name, memory in found.memory.deployments.items():
+        assert memory == known.deployments[name]
+    await again.close()
+    recollected = await (once_more := make()).open()
+    assert recollected.memory == found.memory, "what was kept of it is in the new file"
+    assert recollected.unfinished == found.unfinished
+    await once_more.close()
+
+
+async def test_orders_of_people_outlive_damage_elsewhere_in_the_file(
+    make: MakeJournal, path: Path
+) -> None:
+    journal = make()
+    await journal.open()
+    life = Life(journal.note, deployments=60)
+    pause = life.pause(0, seconds=7200.0)
+    for _ in range(5):
+        life.turn()
+    await journal.close()
+    failing_disk.damage_a_page_of(path, "memory")
+    again = make()
+    found = await again.open()
+    assert found.memory.overrides == (pause,)
+    assert 0 < len(found.memory.deployments) < 60
+    assert "1 orders of people could be read" in again.status.sentence
     await again.close()
 
 
