@@ -72,27 +72,26 @@ def test_a_single_window_is_open_once() -> None:
     assert schedule(launch).propose(a_view(now=utc("2027-01-12T12:00")), None).is_abstaining
 
 
-def test_the_next_change_is_the_next_edge_of_any_window() -> None:
+def test_the_first_edge_is_the_next_start_or_end_of_any_window() -> None:
     both = schedule(window(4), window(9, cron="0 15 * * *", hours=1))
     edges, now = [], utc("2026-01-12T00:00")
     for _ in range(5):
-        now = both.next_change(now) or 0.0
+        now = min(both.edges(now, None))
         edges.append(f"{datetime.fromtimestamp(now, tz=UTC):%d %H:%M}")
     assert edges == ["12 07:00", "12 14:00", "12 15:00", "12 17:00", "13 07:00"]
 
 
-def test_what_is_over_never_changes_again() -> None:
+def test_what_is_over_has_no_edge_any_more() -> None:
     over = Window(opening=Period(start=0.0, end=1.0), replicas=1, label="the first second")
-    assert schedule(over).next_change(MONDAY_NOON) is None
-    assert schedule(over).next_change(0.5) == 1.0
+    assert schedule(over).edges(MONDAY_NOON, None) == ()
+    assert schedule(over).edges(0.5, None) == (1.0,)
 
 
-def test_between_two_changes_the_answer_is_the_same() -> None:
+def test_between_two_edges_the_answer_is_the_same() -> None:
     several = schedule(window(4), window(9, cron="30 2 * * *", hours=1), window(2, priority=-1))
     now = utc("2026-03-28T00:00")
     while now < utc("2026-03-31T00:00"):
-        change = several.next_change(now)
-        assert change is not None
+        change = min(several.edges(now, None))
         assert change > now
         answer = several.propose(a_view(now=now), None).replicas
         assert several.propose(a_view(now=(now + change) / 2), None).replicas == answer

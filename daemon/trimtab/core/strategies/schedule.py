@@ -67,15 +67,6 @@ class Schedule:
             sentence=f"{best.label} is open until {self._local(until)}: {exactly}{best.replicas}",
         )
 
-    def next_change(self, now: float) -> float | None:
-        """UTC seconds after ``now`` until which the answer is certainly the same.
-
-        ``None`` if it never changes again.
-        """
-        edges = [window.opening.open_until(now) for window in self.windows]
-        edges += [window.opening.next_start(now) for window in self.windows]
-        return min((edge for edge in edges if edge is not None), default=None)
-
     def edges(self, now: float, memory: JsonValue) -> tuple[float, ...]:  # noqa: ARG002  the interface
         """When a window opens or closes next, looking a day ahead."""
         edges = (window.opening.next_edge(now) for window in self.windows)
