@@ -1,7 +1,7 @@
 """The loop: wait for the trigger, let the engine decide, hand its orders to the actuator.
 
 It never waits for the world, only for the trigger, so that its heartbeat tells whether it is stuck. It
-decides for a few dozen deployments at a time and gives way to everybody else in between: a tick of ten
+decides for a few deployments at a time and gives way to everybody else in between: a tick of ten
 thousand holds up a push by no more than one slice.
 """
 

@@ -48,7 +48,7 @@ NAMES_TOLD_MAX = 20
 """Names in one line."""
 
 SLOW_SECONDS = 0.5
-"""An evaluation is of a few dozen deployments and takes milliseconds; one of half a second is called slow."""
+"""An evaluation is of a few deployments and takes milliseconds; one of half a second is called slow."""
 
 SLOW_SHARE = 0.5
 """Or one that takes more than this share of the tick interval, where that is shorter."""

@@ -38,10 +38,11 @@ BEATS_MISSED_MAX = 4
 BEAT_AGE_SECONDS_MIN = 60.0
 """The loop is called stuck after four tick intervals, but never before a minute."""
 
-THREAD_TURN_SECONDS = 0.001
+THREAD_TURN_SECONDS = 0.00005
 """How long another thread (the journal's, a reading of policies) may keep the interpreter while the loop
-waits for it. The default of 5 ms comes upon every event that is heard meanwhile: a fifth of what a push may
-take in all."""
+waits for it, and the loop while the journal does. The default is 5 ms, for each of the dozen statements of
+a transaction that an intention waits for. With a twentieth of a millisecond the 99th percentile of that
+wait was 28 ms where it was 62 with one, at 2 % of a core more."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

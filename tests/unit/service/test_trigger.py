@@ -268,7 +268,7 @@ def test_whatever_the_other_lanes_do_a_wake_is_answered_within_a_bounded_number_
     async def scenario() -> None:
         clock = ManualClock(START)
         trigger = Trigger(clock, Random(1), tick_interval_seconds=0.001)  # all are due, always
-        trigger.wake([f"ticking{number}" for number in range(200)])
+        trigger.wake([f"ticking{number}" for number in range(25 * SLICE_MAX + 1)])
         clock.advance(1.0)
         while len((await trigger.wait()).names) == SLICE_MAX:
             pass
