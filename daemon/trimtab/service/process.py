@@ -38,11 +38,11 @@ BEATS_MISSED_MAX = 4
 BEAT_AGE_SECONDS_MIN = 60.0
 """The loop is called stuck after four tick intervals, but never before a minute."""
 
-THREAD_TURN_SECONDS = 0.00005
+THREAD_TURN_SECONDS = 0.0002
 """How long another thread (the journal's, a reading of policies) may keep the interpreter while the loop
 waits for it, and the loop while the journal does. The default is 5 ms, for each of the dozen statements of
-a transaction that an intention waits for. With a twentieth of a millisecond the 99th percentile of that
-wait was 28 ms where it was 62 with one, at 2 % of a core more."""
+a transaction that an intention waits for. The 99th percentile of that wait, with 10,000 deployments, was
+275 ms at 1 ms and 80 ms at this; at a quarter of this the threads hinder each other and it is 122 ms."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
