@@ -40,7 +40,7 @@ def test_a_day_of_fifty_deployments_with_faults_loses_nothing_and_grows_nothing(
 
     # It was a day worth living.
     assert day.ledger.acknowledged > 50 * 90 * 1.5  # one signal of two is a rate: unknown at first
-    assert day.evaluated > 50 * (90 + 45 + 45)  # pushes, polls, ticks
+    assert day.evaluated > 50 * (15 + 45 + 45)  # pushes that may move something, polls, ticks
     assert day.writes > 100
     assert day.next_number > 50, "deployments are replaced"
     assert day.disk.counts, "the disk fails"
