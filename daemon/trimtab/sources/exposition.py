@@ -12,6 +12,7 @@ parser (``prometheus_client``) is laxer than they are, so are we not; the differ
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.errors import ErrorKind, SourceError, excerpt
@@ -87,11 +88,14 @@ def read_series(
         name, labels, value, time = found.groups()
         if name not in wanted:
             continue
+        at = None if time is None else float(time) / milliseconds
+        if at is not None and not isfinite(at):  # more digits than any time has
+            raise _no_line(text, start)
         yield Series(
             name,
             _labels(labels, text, start, heads) if labels else {},
             float(value),
-            None if time is None else float(time) / milliseconds,
+            at,
         )
     if end != whole:
         raise _no_line(text, end)

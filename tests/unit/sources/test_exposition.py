@@ -39,6 +39,12 @@ def test_every_spelling_of_a_number_is_read(text: str, value: float) -> None:
     assert read(f"{RATE} {text}\n")[0].value == value
 
 
+@pytest.mark.parametrize("timestamp", ["9" * 400, "-" + "9" * 400])
+def test_a_timestamp_that_no_clock_shows_makes_the_text_unreadable(timestamp: str) -> None:
+    with pytest.raises(SourceError, match="line 1"):
+        list(read_series(f"a 1 {timestamp}\n", {"a"}))
+
+
 def test_nan_is_read_as_it_is() -> None:
     assert math.isnan(read(f"{RATE} NaN\n")[0].value)
 
