@@ -50,12 +50,9 @@ class Footing:
         if reading is None or reading.replicas != sample.replicas:
             return False
         steady = self._ranges.get(sample.signal)
-        if (
-            steady is None
-        ):  # worked out for the first that asks: a poll comes once for each decision
-            steady = self._ranges[sample.signal] = steady_range(
-                self._policy, self._view, sample.signal
-            )
+        if steady is None:  # worked out for the first that asks: often nobody does
+            steady = steady_range(self._policy, self._view, sample.signal)
+            self._ranges[sample.signal] = steady
         return steady.low <= sample.value <= steady.high
 
 

@@ -71,8 +71,9 @@ class Inbox:
             if not (has_room or sample.signal in self._waiting.get(sample.deployment, ())):
                 dropped += 1
                 continue
-            self._moved.add(sample.deployment)
-            self._keep(sample, latest_at)
+            if _is_believed(sample, latest_at):
+                self._moved.add(sample.deployment)
+                self._keep(sample)
         return dropped
 
     def accept(
@@ -82,17 +83,20 @@ class Inbox:
         if len(samples) > self.room:
             return None
         now = self._clock.now()
+        latest_at = now + FUTURE_TOLERANCE_SECONDS
         woken: dict[str, None] = {}
         quiet = 0
         for sample in samples:
             name = sample.deployment
+            if not _is_believed(sample, latest_at):
+                continue
             if name in self._moved or is_moving(sample):
                 self._moved.add(name)
                 woken[name] = None
             else:
                 self._upheld[name] = now
                 quiet += 1
-            self._keep(sample, now + FUTURE_TOLERANCE_SECONDS)
+            self._keep(sample)
         return Accepted(tuple(woken), quiet)
 
     def take(self, names: Iterable[str]) -> Taken:
@@ -100,19 +104,14 @@ class Inbox:
         samples: list[Sample] = []
         upheld: dict[str, float] = {}
         for name in names:
-            found = self._waiting.pop(name, None)
-            if found is None:
-                continue
-            samples.extend(found.values())
+            samples.extend(self._waiting.pop(name, {}).values())
             self._moved.discard(name)
             if name in self._upheld:
                 upheld[name] = self._upheld.pop(name)
         self._count -= len(samples)
         return Taken(samples, upheld)
 
-    def _keep(self, sample: Sample, latest_at: float) -> None:
-        if not is_believable(sample.value) or sample.time > latest_at:
-            return
+    def _keep(self, sample: Sample) -> None:
         of_deployment = self._waiting.setdefault(sample.deployment, {})
         before = of_deployment.get(sample.signal)
         if before is None:
@@ -120,3 +119,8 @@ class Inbox:
         elif sample.time < before.time:
             return
         of_deployment[sample.signal] = sample
+
+
+def _is_believed(sample: Sample, latest_at: float) -> bool:
+    """As the engine judges it: what is no load, or ahead of time, counts for nothing here either."""
+    return is_believable(sample.value) and sample.time <= latest_at

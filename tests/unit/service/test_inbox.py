@@ -97,6 +97,14 @@ def test_what_moves_nothing_waits_and_is_told_with_the_time_until_which_it_uphel
     assert inbox.take([CHAT]).upheld == {CHAT: START + 6.0}
 
 
+def test_what_the_engine_would_not_believe_wakes_nobody_and_upholds_nothing() -> None:
+    inbox = an_inbox()
+    ahead = a_sample(1.0, at=START + FUTURE_TOLERANCE_SECONDS + 1)
+    assert inbox.accept([a_sample(nan), ahead], is_above_five) == Accepted(woken=(), quiet=0)
+    assert inbox.take([CHAT]) == ([], {})
+    assert inbox.accept([a_sample(1.0)], is_above_five) == Accepted(woken=(), quiet=1)
+
+
 def test_a_polled_sample_is_to_be_decided_on_whatever_it_moves() -> None:
     inbox = an_inbox()
     inbox.add([a_sample(1.0)])
