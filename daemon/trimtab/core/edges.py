@@ -22,7 +22,7 @@ from trimtab.core.strategies.interface import Foreseeing
 from trimtab.core.windows import leaving_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from trimtab.core.deployment import Deployment
     from trimtab.core.expressions import Program
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Standing
     from trimtab.core.policy import MoveRules, Policy, Rule
+    from trimtab.core.stages.relief import Appeals
     from trimtab.core.watched import Watched
 
 CERTAINTY_SECONDS = 1e-3
@@ -108,7 +109,25 @@ def earliest(now: float, edges: Iterable[float]) -> float | None:
     return min(ahead) + CERTAINTY_SECONDS if ahead else None
 
 
-def health_edges(deployment: Deployment, policy: Policy, watched: Watched) -> tuple[float, ...]:
+def edges_of_helpers(
+    appeals: Appeals,
+    name: str,
+    seen: Mapping[str, Deployment],
+    memories: Mapping[str, DeploymentMemory],
+    policy_of: Callable[[Deployment], Policy | None],
+) -> tuple[float, ...]:
+    """Return when those who are asked for help beside ``name``, or it itself, may cease to be able to."""
+    asked = {helper for stuck in appeals.to(name) for helper in appeals.of(stuck)}
+    edges: list[float] = []
+    for helper in asked:
+        deployment, memory = seen.get(helper), memories.get(helper)
+        policy = None if deployment is None else policy_of(deployment)
+        if deployment is not None and memory is not None and policy is not None:
+            edges += _health(deployment, policy, memory.watched)
+    return tuple(edges)
+
+
+def _health(deployment: Deployment, policy: Policy, watched: Watched) -> tuple[float, ...]:
     """Return when a deployment may begin or cease to be able to help others."""
     expires, changed = deployment.expires_at, watched.changed_at
     return (

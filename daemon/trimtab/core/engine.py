@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.conclusions import unclear
 from trimtab.core.deciding import decide
 from trimtab.core.decision import Decision, Event, Tick
-from trimtab.core.edges import Outlook, Prospect, health_edges, next_edge, outlook_of
+from trimtab.core.edges import Outlook, Prospect, edges_of_helpers, next_edge, outlook_of
 from trimtab.core.endings import after_ending
 from trimtab.core.footing import Footing
 from trimtab.core.hand_back import hand_back
@@ -33,7 +33,7 @@ from trimtab.core.upheld import is_wish_told, uphold_all
 from trimtab.core.watching import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
@@ -109,7 +109,9 @@ class Engine:
             memory=memory,
             standing=self._overrides.standing(name),
             lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
-            others=self._edges_of_helpers(name),
+            others=edges_of_helpers(
+                self._ties.appeals, name, self._seen, self._memories.by_name, self._policy_of
+            ),
         )
         return next_edge(now, prospect)
 
@@ -120,18 +122,6 @@ class Engine:
         """
         footing = self._footings.get(sample.deployment)
         return footing is None or not footing.bears(sample)
-
-    def _edges_of_helpers(self, name: str) -> tuple[float, ...]:
-        """Return when those who are asked for help with ``name``, or ``name`` itself, may cease to be able to."""
-        appeals = self._ties.appeals
-        asked = {helper for stuck in appeals.to(name) for helper in appeals.of(stuck)}
-        edges: list[float] = []
-        for helper in asked:
-            deployment, memory = self._seen.get(helper), self._memories.get(helper)
-            policy = None if deployment is None else self._policy_of(deployment)
-            if deployment is not None and memory is not None and policy is not None:
-                edges += health_edges(deployment, policy, memory.watched)
-        return tuple(edges)
 
     def _outlook_of(self, policy: Policy) -> Outlook:
         outlook = self._outlooks.get(id(policy))  # in force, and so alive: its id is its own
@@ -199,8 +189,8 @@ class Engine:
         """Take in what is new and decide for each due deployment that a policy matches.
 
         ``now`` is UTC seconds. ``fleet`` is every known deployment by full name. ``due`` names those
-        to decide on (``None``: all), in this order; ``changed`` those that may differ from what the step
-        before saw (``None``: any). With both given, a step costs what they cost, however large the fleet.
+        to decide on (``None``: all), in this order but the stuck first; ``changed`` those that may
+        differ from what the step before saw (``None``: any). With both, it costs what they cost.
 
         ``absent`` names those that certainly exist no more, once or again and again; ``None``: every
         one that ``fleet`` lacks. Who has not read everything yet must say, or the rest looks deleted.
@@ -223,25 +213,20 @@ class Engine:
         memories.hear(now, samples)
         if not self._is_appeal_known:
             self._hear_all_appeals(fleet)
-        helping = self._helping(now, due, fleet)
-        decisions: list[Decision] = []
-        orders: list[Order] = []
-        for name in fleet if due is None else due:
-            deployment = fleet.get(name)
-            if deployment is None or name not in memories:
-                continue
-            decision, order = self._decide(now, deployment, fleet, helping.get(name, ()))
-            decisions.append(decision)
-            if order is not None:
-                orders.append(order)
-                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
+        due = fleet if due is None else due
+        appeals = self._ties.appeals
+        stuck = [name for name in due if name in appeals]
+        decided = [*self._decide_each(now, stuck, fleet, {})]
+        self._ties.settle(due)  # those who help learn here what is missed now, not what was
+        others = [name for name in due if name not in appeals] if stuck else due
+        decided += self._decide_each(now, others, fleet, self._helping(now, others, fleet))
         return Tick(
             at=now,
-            decisions=tuple(decisions),
-            orders=tuple(orders),
+            decisions=tuple(decision for decision, _ in decided),
+            orders=tuple(order for _, order in decided if order is not None),
             events=tuple(events),
             touched=memories.take_touched(),
-            stirred=self._ties.take_stirred([one.deployment for one in decisions]),
+            stirred=self._ties.take_stirred(),
         )
 
     def resume(self, order: Order, *, is_timed: bool = False) -> None:
@@ -336,18 +321,36 @@ class Engine:
                 self._hear_appeal(fleet[name])
 
     def _helping(
-        self, now: float, due: Collection[str] | None, fleet: Mapping[str, Deployment]
+        self, now: float, due: Collection[str], fleet: Mapping[str, Deployment]
     ) -> dict[str, tuple[Relief, ...]]:
-        """Return whom those that are due make up for, as it stands before any of them is decided on."""
-        helpers = self._ties.appeals.helpers
-        if helpers and due is not None:
-            helpers = [name for name in due if name in helpers]
+        """Return whom those that are due make up for, as it stands before any of them is decided on.
+
+        Those who are stuck themselves have been: they help nobody.
+        """
+        asked = self._ties.appeals.helpers
+        helpers = [name for name in due if name in asked] if asked else ()
         if not helpers:
             return {}
         known = self._memories.by_name
         return reliefs(self._ties.appeals, helpers, now, fleet, known, self._policy_of)
 
     # -- deciding -------------------------------------------------------------------------------
+
+    def _decide_each(
+        self,
+        now: float,
+        names: Iterable[str],
+        fleet: Mapping[str, Deployment],
+        helping: Mapping[str, tuple[Relief, ...]],
+    ) -> Iterator[tuple[Decision, Order | None]]:
+        for name in names:
+            deployment = fleet.get(name)
+            if deployment is None or name not in self._memories:
+                continue
+            decision, order = self._decide(now, deployment, fleet, helping.get(name, ()))
+            if order is not None:
+                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
+            yield decision, order
 
     def _decide(
         self,

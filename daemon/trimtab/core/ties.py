@@ -46,9 +46,13 @@ class Ties:
                 for stuck in appeals.to(name):
                     self._stirred.update(appeals.of(stuck))
 
-    def take_stirred(self, decided: Collection[str]) -> tuple[str, ...]:
-        """Return who has been stirred since the last call and is not among ``decided``, by name."""
+    def settle(self, due: Collection[str]) -> None:
+        """Take in that ``due`` are about to be decided on, knowing all that has stirred them so far."""
+        self._stirred.difference_update(due)
+
+    def take_stirred(self) -> tuple[str, ...]:
+        """Return who has been stirred since the last call and was not settled since, by name."""
         if not self._stirred:
             return ()
         stirred, self._stirred = self._stirred, set()
-        return tuple(sorted(stirred.difference(decided)))
+        return tuple(sorted(stirred))

@@ -374,6 +374,18 @@ def test_who_is_asked_for_help_is_stirred_when_another_gets_stuck_and_when_that_
     assert tick.stirred == (HELPER,)
 
 
+def test_who_helps_is_decided_on_after_the_stuck_one_so_that_it_knows_what_is_missed_now() -> None:
+    engine, fleet, _ = a_rescue()
+    engine.step(START, fleet, [Sample(name, "load", START, 20.0) for name in fleet])
+    engine.step(START + 60.0, fleet)
+    samples = [Sample(name, "load", START + 61.0, 40.0) for name in fleet]
+    both = [HELPER, NAME]
+    tick = engine.step(START + 61.0, fleet, samples, due=both, changed=(), absent=())
+    assert [one.deployment for one in tick.decisions] == [NAME, HELPER]
+    assert "3 for" in tick.decisions[1].sentence
+    assert tick.stirred == ()
+
+
 def test_who_is_no_longer_stuck_is_helped_no_more_though_it_misses_replicas_still() -> None:
     engine, fleet, w = a_rescue()
     fleet[NAME] = replace(w.deployment, desired_replicas=4, pipeline=Pipeline(ready=1, pending=3))
