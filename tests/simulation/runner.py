@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from tests.simulation.world import Report, run_seed
 
@@ -97,12 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
     reports: list[Report] = []
     failures = 0
-    with ProcessPoolExecutor(
-        options.processes,
-        mp_context=multiprocessing.get_context("forkserver"),
-        max_tasks_per_child=WORLDS_PER_PROCESS,
-    ) as pool:
-        for report, text, seconds in _results(pool, options, started):
+    with closing(_results(options, started)) as results:
+        for report, text, seconds in results:
             if report is not None:
                 reports.append(report)
             if text:
@@ -114,22 +110,30 @@ def main(arguments: list[str] | None = None) -> int:
                     f"{report.deployment_hours:.0f} deployment-hours, {seconds:.2f} s",
                 )
             if failures and not options.keep_going:
-                pool.shutdown(cancel_futures=True)
                 break
     say(summary(reports, failures, time.perf_counter() - started, options.seeds))
     return 1 if failures else 0
 
 
 def _results(
-    pool: ProcessPoolExecutor, options: argparse.Namespace, started: float
+    options: argparse.Namespace, started: float
 ) -> Iterator[tuple[Report | None, str, float]]:
-    """Hand out seeds in small batches, so that an end by time is near the time."""
+    """Hand out seeds in small batches, so that an end by time is near the time.
+
+    A pool is given up as a whole: one that lets each process retire by itself (``max_tasks_per_child``)
+    hangs for ever where the last of them retire together (CPython issue 115634).
+    """
     batch = options.processes * (12 if options.seconds is None else 3)
     seeds = list(options.seeds)
-    for begin in range(0, len(seeds), batch):
-        if options.seconds is not None and time.perf_counter() - started > options.seconds:
-            return
-        yield from pool.map(run_one, seeds[begin : begin + batch])
+    while seeds:
+        with ProcessPoolExecutor(
+            options.processes, mp_context=multiprocessing.get_context("forkserver")
+        ) as pool:
+            for _ in range(0, WORLDS_PER_PROCESS * options.processes, batch):
+                if options.seconds is not None and time.perf_counter() - started > options.seconds:
+                    return
+                yield from pool.map(run_one, seeds[:batch])
+                del seeds[:batch]
 
 
 if __name__ == "__main__":
