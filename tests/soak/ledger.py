@@ -24,10 +24,12 @@ class Promise(NamedTuple):
 class Ledger:
     """Keeps, of each signal, the oldest and the newest acknowledged sample that the engine was not told yet.
 
-    A newer sample of a signal stands for the older ones: the engine looks at the newest only.
+    A newer sample of a signal stands for the older ones: the engine looks at the newest only. A sample
+    that moves nothing wakes nobody, and is told at the next regular look, ``look_seconds`` later at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look_seconds: float = 0.0) -> None:
+        self._told_within = look_seconds + GRACE_SECONDS
         self.acknowledged = 0
         self.told = 0
         self._open: dict[tuple[str, str], tuple[Promise, Promise]] = {}
@@ -40,7 +42,11 @@ class Ledger:
         promise, key = Promise(time, now), (deployment, signal)
         oldest, _ = self._open.get(key, (promise, promise))
         self._open[key] = (oldest, promise)
-        self._woken_at.setdefault(deployment, now)
+
+    def wake(self, deployments: Iterable[str], now: float) -> None:
+        """Take in that samples came which may move these."""
+        for deployment in deployments:
+            self._woken_at.setdefault(deployment, now)
 
     def tell(self, samples: Iterable[Sample]) -> None:
         """Take in what the engine was told."""
@@ -72,7 +78,7 @@ class Ledger:
             f"{deployment} {signal}: the sample of {oldest.time:.0f}, acknowledged "
             f"{now - oldest.at:.0f} s ago"
             for (deployment, signal), (oldest, _) in self._open.items()
-            if now - oldest.at > GRACE_SECONDS
+            if now - oldest.at > self._told_within
         ]
 
     def overdue(self, now: float) -> list[str]:

@@ -149,14 +149,23 @@ def test_a_sample_between_two_acknowledged_ones_leaves_only_the_newer_open() -> 
 
 def test_a_deployment_that_was_woken_and_never_decided_on_is_overdue() -> None:
     ledger = Ledger()
-    ledger.acknowledge(NAME, "load", 100.0, 101.0)
+    ledger.wake([NAME], 101.0)
     assert ledger.overdue(102.0) == []
     assert ledger.overdue(102.0 + GRACE_SECONDS) == [NAME]
+
+
+def test_a_sample_that_moves_nothing_may_wait_for_the_next_regular_look_but_no_longer() -> None:
+    ledger = Ledger(look_seconds=600.0)
+    ledger.acknowledge(NAME, "load", 100.0, 101.0)
+    assert ledger.lost(101.0 + 600.0 + GRACE_SECONDS) == []
+    assert ledger.lost(102.0 + 600.0 + GRACE_SECONDS) != []
+    assert ledger.overdue(1e6) == [], "nobody was woken"
 
 
 def test_what_is_gone_is_neither_lost_nor_overdue() -> None:
     ledger = Ledger()
     ledger.acknowledge(NAME, "load", 100.0, 101.0)
+    ledger.wake([NAME], 101.0)
     ledger.forget(NAME)
     later = 102.0 + GRACE_SECONDS
     assert (ledger.lost(later), ledger.overdue(later)) == ([], [])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +37,7 @@ from trimtab.journal.worker import InlineWorker
 from trimtab.policy import read_policy_texts
 from trimtab.service.daemon import Daemon, Timing
 from trimtab.service.push_wiring import push_sources
+from trimtab.service.trigger import URGENT, Trigger
 from trimtab.settings_push import RemoteWriteSettings
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
 
@@ -50,6 +52,9 @@ EVENTS_KEPT = 500
 STORMS = ("refused", "answer_lost", "slow", "error_503", "requests_429", "aborted_409", "reset")
 LOADS = {"requests": requests, "served_total": served}
 PUSH = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+
+PUSHED = "gateway"
+"""The source that is pushed, and so the lane of the trigger in which its samples wake."""
 
 POLICY = """\
 apiVersion: trimtab.dev/v1
@@ -115,7 +120,7 @@ class SoakedFleet:
             self.emulation, self.weather, Random(f"{plan.seed}:network"), latency_seconds=0.05
         )
         self.disk = Disk(folder)
-        self.ledger = Ledger()
+        self.ledger = Ledger(plan.tick_seconds)
         self.numbers: list[int] = []
         self.born_at: dict[int, float] = {}
         self.next_number = 0
@@ -130,7 +135,7 @@ class SoakedFleet:
         plan = self.plan
         account = FireworksAccount(account_id=ACCOUNT, api_key=KEY, base_url="http://control.plane")
         chance = Random(f"{plan.seed}:daemon")
-        report = read_policy_texts([("soak.yaml", POLICY)], sources={"gateway", "gauges"})
+        report = read_policy_texts([("soak.yaml", POLICY)], sources={PUSHED, "gauges"})
         if not report.is_valid:
             raise ValueError(f"the soak's own policy is bad: {report.diagnostics}")
         journal = SqliteJournal(
@@ -144,11 +149,11 @@ class SoakedFleet:
         gateway = RemoteWriteSettings.model_validate(
             {"type": "remote_write", "token": KEY * 3, "rate_window": "1h", "forget_after": "1h"}
         )
-        return Daemon(
+        daemon = Daemon(
             clock=self.clock,
             targets=[FireworksTarget(account, self.clock, rng=chance, connection=connection)],
             sources=[Gauges(self.clock, interval_seconds=plan.poll_seconds)],
-            push_sources=push_sources({"gateway": gateway}),
+            push_sources=push_sources({PUSHED: gateway}),
             policies=report.policies,
             timing=Timing(
                 tick_interval_seconds=plan.tick_seconds,
@@ -159,6 +164,20 @@ class SoakedFleet:
             on_tick=self._heard_tick,
             on_outcome=self._heard_outcome,
         )
+        self._listen(daemon._trigger)
+        return daemon
+
+    def _listen(self, trigger: Trigger) -> None:
+        """Let the ledger know whom a push wakes."""
+        wake = trigger.wake
+
+        def heard(names: Iterable[str], lane: str = URGENT) -> None:
+            names = tuple(names)
+            if lane == PUSHED:
+                self.ledger.wake(names, self.world_clock.now())
+            wake(names, lane)
+
+        trigger.wake = heard  # type: ignore[method-assign]  # what it does stays; it is only listened to
 
     def _heard_tick(self, tick: Tick) -> None:
         self.evaluated += len(tick.decisions)
