@@ -95,6 +95,9 @@ class Watch:
     ranges: list[tuple[float, tuple[int, int]]]
     """The ranges that people meant, with when (seconds of the world) they said so."""
 
+    is_range_seen: bool = True
+    """Whether any process was shown the last of them."""
+
     look: Look | None = None
     looked_since_send: bool = True
     sent: Move | None = None
@@ -109,6 +112,15 @@ class Watch:
     """From which moment on the daemon must remember what it heard."""
 
     counts_sent: set[int] = field(default_factory=set)
+
+    def mean(self, at: float, span: tuple[int, int]) -> None:
+        """Take in that a person has set this range."""
+        self.ranges.append((at, span))
+        self.is_range_seen = False
+
+    def show(self, look: Look) -> None:
+        """Take in what a process was shown."""
+        self.is_range_seen |= (look.minimum, look.maximum) == self.ranges[-1][1]
 
 
 class Auditor:
@@ -204,6 +216,10 @@ class Auditor:
             watch = self.watches.get(name)
             if watch is not None and watch.sent is not None and self.world.shows(name, call):
                 watch.sent.is_applied = True
+                if not watch.is_range_seen:
+                    # Set between a process's look and its write, and written over: nobody can know of it.
+                    watch.ranges.pop()
+                    watch.is_range_seen = True
             return
         said = reply.text if reply is not None and reply.status == 429 else ""
         if "metrics rate limit" in said and not self.world.has_just_restarted(90.0):
@@ -239,9 +255,9 @@ class Auditor:
             self.trail.add("read", name, f"process {process} is told 404")
         message = _json(answer.text) if answer.status == 200 else None
         if message is not None and message.get("name") == name:
-            watch.look = self._look(process, message)
+            look = watch.look = self._look(process, message)
             watch.looked_since_send = True
-            look = watch.look
+            watch.show(look)
             if watch.sent is not None and look.minimum == watch.sent.count:
                 watch.sent.was_seen = True
             self.trail.add(
@@ -257,8 +273,12 @@ class Auditor:
         for row in rows if isinstance(rows, list) else []:
             name = row.get("name") if isinstance(row, dict) else None
             watch = self.watches.get(name) if isinstance(name, str) else None
-            if watch is not None and watch.look is None:
-                watch.look = self._look(process, row)
+            if watch is None:
+                continue
+            look = self._look(process, row)
+            watch.show(look)
+            if watch.look is None:
+                watch.look = look
 
     def _look(self, process: int, message: dict[str, Any]) -> Look:
         expires = message.get("expireTime")

@@ -252,7 +252,7 @@ class People:
         body = {"minReplicaCount": low, "maxReplicaCount": high}
         if not await self._patch(one, body, "min_replica_count,max_replica_count"):
             return False
-        self.world.auditor.watches[one.name].ranges.append((self.world.now(), (low, high)))
+        self.world.auditor.watches[one.name].mean(self.world.now(), (low, high))
         self._note(one.name, f"a person sets the range {low}-{high}")
         return True
 
