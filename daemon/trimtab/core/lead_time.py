@@ -198,9 +198,9 @@ def _of_this_world(seconds: tuple[float, ...]) -> tuple[float, ...]:
     return newest if is_slower or is_faster else seconds
 
 
-@lru_cache(
-    maxsize=4096
-)  # the same observations give the same estimate; a decision has 100 µs in all
+# The same observations give the same estimate, and a decision has 100 µs in all. One for each key is
+# enough: what was estimated before the last start is asked for no more.
+@lru_cache(maxsize=KEYS_MAX)
 def _estimated(learned: Learned) -> LeadTime:
     seconds = learned.seconds
     fit = _fit(seconds)
@@ -217,7 +217,7 @@ def _estimated(learned: Learned) -> LeadTime:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEYS_MAX)
 def _of_few(learned: Learned, start_seconds: float, origin: Origin) -> LeadTime:
     """The start value, or the slowest of the few starts seen; twice that is late."""
     slowest = min(max(learned.seconds, default=0.0), TAIL_FACTOR * start_seconds)
