@@ -14,6 +14,7 @@ import itertools
 import math
 import zlib
 from array import array
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -168,8 +169,12 @@ def _workload(
     )  # fmt: skip
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line numbers and fields of the rows after the header; blank lines are skipped."""
+@contextmanager
+def opened_text(path: Path, kind: str = "CSV") -> Iterator[io.TextIOWrapper]:
+    """Open a text file, plain or gzip (told by content), and say in a sentence if that fails.
+
+    ``kind`` is what the file should be, in a word. Raises ``TraceError`` for what goes wrong here or while it is read within the block.
+    """
     try:
         with path.open("rb") as raw:
             is_gzip = raw.read(2) == _GZIP_MAGIC
@@ -177,21 +182,27 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             if path.suffix == ".gz" and not is_gzip:
                 raise TraceError(f"{path} is named .gz but is not gzip; compress it or rename it")
             stream = gzip.GzipFile(fileobj=raw) if is_gzip else raw
-            reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
-            header = tuple(name.strip() for name in next(reader, ()))
-            if header != COLUMNS:
-                found = ",".join(header)[:80] or "nothing"
-                raise TraceError(
-                    f"{path} line 1: the header must be {','.join(COLUMNS)}, not {found}"
-                )
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
+            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise TraceError(f"{path} cannot be read: {reason}; give a CSV or gzip file") from error
+        raise TraceError(f"{path} cannot be read: {reason}; give a {kind} or gzip file") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise TraceError(f"{path} is not CSV text: {error}; give a CSV or gzip file") from error
+        raise TraceError(
+            f"{path} is not {kind} text: {error}; give a {kind} or gzip file"
+        ) from error
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield line numbers and fields of the rows after the header; blank lines are skipped."""
+    with opened_text(path) as text:
+        reader = csv.reader(text)
+        header = tuple(name.strip() for name in next(reader, ()))
+        if header != COLUMNS:
+            found = ",".join(header)[:80] or "nothing"
+            raise TraceError(f"{path} line 1: the header must be {','.join(COLUMNS)}, not {found}")
+        for row in reader:
+            if row:
+                yield reader.line_num, row
 
 
 def _numbers(path: Path, line: int, row: list[str]) -> tuple[float, float, float, float]:
