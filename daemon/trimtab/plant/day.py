@@ -92,6 +92,10 @@ class DayWorkload:
             self._held = self._at(self._start + slot * _HOLD_SECONDS)
         return self._held
 
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return when the five seconds end."""
+        return (math.floor(elapsed_seconds / _HOLD_SECONDS) + 1) * _HOLD_SECONDS
+
     def _at(self, week_seconds: float) -> Load:
         wander = math.fsum(
             amplitude * math.sin(math.tau * week_seconds / period + phase)

@@ -30,7 +30,7 @@ TOO_MANY_REQUESTS = 429
 UNAVAILABLE = 503
 INTERNAL_ERROR = 500
 
-_REMNANT = 1e-6
+REMNANT = 1e-6
 """Less than this of a request is numerical dust and counts as finished."""
 
 _DRAIN_SECONDS_MAX = 300.0
@@ -199,7 +199,7 @@ class FluidQueue:
         and requests refused for want of room.
         """
         before = self.in_service
-        if before > _REMNANT:
+        if before > REMNANT:
             prompt = self._prompt_tokens / before
             output = self._output_tokens / before
             pace = self._pace
@@ -227,7 +227,7 @@ class FluidQueue:
         else:
             admitted = arrivals
             in_time = arrivals * ttft_share(self.slo.ttft_seconds, 0.0, ttft_ms)
-        if after < _REMNANT:
+        if after < REMNANT:
             after = 0.0
         finished = before + admitted - after
         self._settle(decay, gain, admitted, in_time, finished, load)
@@ -270,7 +270,7 @@ class FluidQueue:
         """
         cohorts = self._cohorts
         admitted = in_time = waited = 0.0
-        while cohorts and room - admitted > _REMNANT:
+        while cohorts and room - admitted > REMNANT:
             cohort = cohorts[0]
             count = cohort.count
             take = min(count, room - admitted)
@@ -319,7 +319,7 @@ class FluidQueue:
         decay = 0.0
         if draining:
             decay = math.exp(-seconds * 1000.0 / (self._draining_output_tokens * self._tpot_ms))
-        self.draining = before * decay if before * decay > _REMNANT else 0.0
+        self.draining = before * decay if before * decay > REMNANT else 0.0
         left = self.draining / before
         in_time = self._draining_in_time * (1.0 - left)
         self._draining_in_time -= in_time
@@ -392,7 +392,7 @@ class FluidQueue:
 
     def drain_seconds(self) -> float:
         """How long a replica that stops now needs until nearly all its requests have finished."""
-        if self.in_service <= _REMNANT:
+        if self.in_service <= REMNANT:
             return 0.0
         stay = self._output_tokens / self.in_service * self._pace[0] / 1000.0
         return min(_DRAIN_SECONDS_MAX, _DRAIN_TAUS * stay)

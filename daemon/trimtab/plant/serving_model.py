@@ -38,7 +38,7 @@ TPOT_TAIL = 0.9
 Capped by an iteration that is full of prompt tokens."""
 
 _LOGISTIC_P95 = math.log(19.0)
-_PREFILL_BUSY_MAX = 0.97
+PREFILL_BUSY_MAX = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class ServingModel:
         chunks = prefill_tokens / room
         service = chunks * full
         busy = needed / room * full / mean
-        if busy > _PREFILL_BUSY_MAX:
-            busy = _PREFILL_BUSY_MAX
+        if busy > PREFILL_BUSY_MAX:
+            busy = PREFILL_BUSY_MAX
         prefill = (fixed + loaded) * (chunks if chunks > 1.0 else 1.0)
         wait = 0.5 * mean + busy / (1.0 - busy) * service * 0.5 * PROMPT_SPREAD
         return mean, (tail / _LOGISTIC_P95 if tail > 0.0 else 0.0), prefill, wait, service

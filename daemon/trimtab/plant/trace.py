@@ -84,6 +84,14 @@ class TraceWorkload:
             self._load = Load(self._rates[index], self._prompts[index], self._outputs[index])
         return self._load
 
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return when the bin ends that this time falls into."""
+        within = wrap_seconds(elapsed_seconds + self._from, self._span, self._past)
+        if within is None:
+            return math.inf
+        self.load(elapsed_seconds)
+        return elapsed_seconds + (self._bin_until - within)
+
     @property
     def mean_requests_per_second(self) -> float:
         """The mean rate over the whole recording."""

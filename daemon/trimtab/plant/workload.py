@@ -10,7 +10,7 @@ import bisect
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,15 @@ class Workload(Protocol):
         ...
 
 
+@runtime_checkable
+class Holding(Protocol):
+    """A workload that knows how long a load holds; whoever asks second by second asks it less often."""
+
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return a later time before which the load is certainly that of now."""
+        ...
+
+
 class PastTheEnd(StrEnum):
     """What a workload does once its span is over."""
 
@@ -81,6 +90,10 @@ class ConstantWorkload:
     def load(self, elapsed_seconds: float) -> Load:  # noqa: ARG002  the protocol's signature
         """Return the one load."""
         return self.constant
+
+    def holds_until(self, elapsed_seconds: float) -> float:  # noqa: ARG002  likewise
+        """For ever."""
+        return math.inf
 
 
 class SteppedWorkload:
@@ -118,3 +131,11 @@ class SteppedWorkload:
         if within is None:
             return self._silence
         return self._loads[bisect.bisect_right(self._ends, within)]
+
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return when the step ends that this time falls into."""
+        within = wrap_seconds(elapsed_seconds, self._ends[-1], self._past)
+        if within is None:
+            return math.inf
+        end = self._ends[bisect.bisect_right(self._ends, within)]
+        return elapsed_seconds + (end - within)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.plant.serving_model import capacity_requests_per_second
-from trimtab.plant.workload import Load
+from trimtab.plant.workload import Holding, Load
 
 if TYPE_CHECKING:
     from trimtab.plant.serving_model import ServingModel, Slo
@@ -138,3 +138,9 @@ class FittedWorkload:
                 max(1.0, load.output_tokens * fitted.output_factor),
             )
         return self._scaled
+
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return until when the recording's load is that of now, as far as the recording knows."""
+        if not isinstance(self._inner, Holding):
+            return elapsed_seconds
+        return self._inner.holds_until(elapsed_seconds + self._from) - self._from

@@ -1,0 +1,82 @@
+"""The capacity of one replica for many mixes of lengths at once: the formulas of ``serving_model``, on arrays.
+
+A workload of weeks has thousands of mixes, and each capacity is a bisection. The arrays give what
+``capacity_requests_per_second`` gives for each mix alone; a test holds them together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trimtab.plant.serving_model import (
+    KV_PACKING,
+    OUTPUT_SPREAD,
+    PREFILL_BUSY_MAX,
+    PROMPT_SPREAD,
+    TPOT_TAIL,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trimtab.plant.serving_model import ServingModel, Slo
+
+    Floats = NDArray[np.float64]
+
+_BISECTIONS = 50
+
+
+def capacities(model: ServingModel, prompts: Floats, outputs: Floats, slo: Slo) -> Floats:
+    """Return ``capacity_requests_per_second`` of each pair of mean lengths; 0 where none is within the SLO."""
+    mixes, places = np.unique(np.stack([prompts, outputs]), axis=1, return_inverse=True)
+    prompt, output = mixes
+    low = np.zeros_like(prompt)
+    high = _batch_max(model, prompt, output)
+    for _ in range(_BISECTIONS):
+        batch = (low + high) / 2.0
+        mean, tail, ttft = _pace(model, batch, prompt, output)
+        is_within = (ttft * math.log(20.0) <= slo.ttft_seconds * 1000.0) & (
+            mean + tail <= slo.tpot_seconds * 1000.0
+        )
+        low = np.where(is_within, batch, low)
+        high = np.where(is_within, high, batch)
+    mean, _, _ = _pace(model, low, prompt, output)
+    found: Floats = low * 1000.0 / (output * mean)
+    return found[places.reshape(-1)]
+
+
+def _batch_max(model: ServingModel, prompt: Floats, output: Floats) -> Floats:
+    by_cache = model.kv_capacity_tokens * KV_PACKING / (prompt + OUTPUT_SPREAD * output)
+    by_prefill = model.prefill_chunk_tokens / (1.0 + prompt / output)
+    return np.clip(np.minimum(by_cache, by_prefill), 1.0, float(model.sequences_max))
+
+
+def _pace(
+    model: ServingModel, batch: Floats, prompt: Floats, output: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return mean time per output token, how far its 95th percentile lies above, and mean time to first token."""
+    weight_read, per_token = model.weight_read_ms, model.ms_per_token
+    room = model.prefill_chunk_tokens - batch
+    piece = np.minimum(prompt, room)
+    needed = batch * prompt / output
+    fixed = (
+        model.overhead_ms
+        + model.ms_per_thousand_kv_tokens * batch * (prompt + 0.5 * OUTPUT_SPREAD * output) / 1000.0
+    )
+    decode = np.maximum(per_token * batch, weight_read)
+    loaded = np.maximum(
+        per_token * (batch + np.where(needed < piece, piece, np.minimum(needed, room))), weight_read
+    )
+    mean = np.where(
+        needed < piece, fixed + decode + needed / piece * (loaded - decode), fixed + loaded
+    )
+    full = fixed + max(per_token * model.prefill_chunk_tokens, weight_read)
+    tail = np.minimum(TPOT_TAIL * (mean - model.overhead_ms - weight_read), full - mean)
+    chunks = prompt / room
+    busy = np.minimum(needed / room * full / mean, PREFILL_BUSY_MAX)
+    prefill = (fixed + loaded) * np.maximum(chunks, 1.0)
+    wait = 0.5 * mean + busy / (1.0 - busy) * chunks * full * 0.5 * PROMPT_SPREAD
+    return mean, np.maximum(tail, 0.0), prefill + wait
