@@ -5,6 +5,7 @@ Between the borders of a bin the rate is constant, because nothing finer was rec
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,6 +76,25 @@ class Bins:
         """How much of the span was filled."""
         return sum(end - begin for begin, end in self.unknown)
 
+    def part(self, from_seconds: float, to_seconds: float) -> Bins:
+        """Return what lies between two moments of the span; a bin that is cut keeps its rate."""
+        edges = self.edges_seconds
+        first = int(np.searchsorted(edges, from_seconds, side="right")) - 1
+        last = int(np.searchsorted(edges, to_seconds, side="left"))
+        inner = np.clip(edges[first : last + 1], from_seconds, to_seconds)
+        return Bins(
+            edges_seconds=inner - from_seconds,
+            requests_per_second=self.requests_per_second[first:last],
+            prompt_tokens=self.prompt_tokens[first:last],
+            output_tokens=self.output_tokens[first:last],
+            started_at=None if self.started_at is None else self.started_at + from_seconds,
+            unknown=tuple(
+                (max(begin, from_seconds) - from_seconds, min(end, to_seconds) - from_seconds)
+                for begin, end in self.unknown
+                if begin < to_seconds and end > from_seconds
+            ),
+        )
+
 
 class Cumulated:
     """Sums since the beginning of bins that repeat for ever: requests and tokens up to any second.
@@ -132,3 +152,13 @@ class RecordedWorkload:
                 float(bins.output_tokens[index]),
             )
         return self._load
+
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return when the bin ends that this time falls into."""
+        bins = self.bins
+        within = wrap_seconds(elapsed_seconds, bins.span_seconds, self.past_the_end)
+        if within is None:
+            return math.inf
+        if not self._from <= within < self._until:
+            self.load(elapsed_seconds)
+        return elapsed_seconds + (self._until - within)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from trimtab.plant.fast_capacity import capacities
 from trimtab.plant.workload import Load
 from trimtab.simulation.inputs.bins import Cumulated, RecordedWorkload
 from trimtab.simulation.inputs.input_error import InputError
 from trimtab.simulation.inputs.sampling import Sampled, sampled
+from trimtab.simulation.inputs.splicing import holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.workload import Workload
     from trimtab.simulation.inputs.bins import Bins, Floats
+
+    Capacity: TypeAlias = Callable[[Floats, Floats], Floats]
 
 SMOOTHING_SECONDS = 60.0
 """The counts of bins are a draw already; a moving mean of this length is taken for the rate that they
@@ -71,6 +76,10 @@ class SmoothedWorkload:
             self._loads = [Load(*one) for one in zip(*means.tolist(), strict=True)]
             self._block = block
         return self._loads[slot]
+
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return when the five seconds end that this time falls into."""
+        return (int(elapsed_seconds / HOLD_SECONDS) + 1) * HOLD_SECONDS
 
     def sampled(self, step_seconds: float) -> Sampled:
         """Look at the whole span in even steps, as ``sampling.sampled`` does."""
@@ -130,14 +139,23 @@ class ScaledWorkload:
             )
         return self._scaled
 
+    def holds_until(self, elapsed_seconds: float) -> float:
+        """Return what the workload within says, or nothing beyond this moment."""
+        return holding(self.inner, elapsed_seconds)
+
+
+def capacity_of(model: ServingModel, slo: Slo) -> Capacity:
+    """Return what one replica serves within the SLO, requests/s by mean prompt and output tokens."""
+    return lambda prompts, outputs: capacities(model, prompts, outputs, slo)
+
 
 def scaled_to_mean(
-    workload: Workload, capacity: Callable[[float, float], float], replicas: float
+    workload: Workload, capacity: Capacity, replicas: float
 ) -> ScaledWorkload | SmoothedWorkload:
     """Multiply the rate by one factor so that on average ``replicas`` are needed.
 
-    ``capacity`` says how many requests per second one replica serves within the SLO, by prompt and
-    output tokens: as the mix shifts, so does what is needed for the same rate. A recording is
+    ``capacity`` says how many requests per second one replica serves within the SLO (``capacity_of``):
+    as the mix shifts, so does what is needed for the same rate. A recording is
     smoothed over a minute first (``SMOOTHING_SECONDS``); of a load without end the first 14 days
     count. Raises ``InputError`` for a load without requests, or one that no replica can serve.
     """
@@ -152,7 +170,7 @@ def scaled_to_mean(
     return SmoothedWorkload(smoothed.bins, factor=replicas / mean)
 
 
-def mean_need(workload: Workload, capacity: Callable[[float, float], float]) -> float:
+def mean_need(workload: Workload, capacity: Capacity) -> float:
     """Return how many replicas the load needs on average over its span: offered work at the SLO.
 
     Of a load without end the first 14 days count. Raises ``InputError`` where no replica can serve
@@ -167,7 +185,7 @@ def mean_need(workload: Workload, capacity: Callable[[float, float], float]) -> 
     return float(np.mean(needs(seen, capacity)))
 
 
-def needs(seen: Sampled, capacity: Callable[[float, float], float]) -> Floats:
+def needs(seen: Sampled, capacity: Capacity) -> Floats:
     """Return how many replicas each sample needs, a fraction: its rate over what one can serve.
 
     A mix that takes more than ``HEAVY_FACTOR`` times as much as the mean one (or that no replica
@@ -178,21 +196,20 @@ def needs(seen: Sampled, capacity: Callable[[float, float], float]) -> Floats:
     total = float(rates.sum())
     if total <= 0.0:
         return np.zeros(rates.size)
-    lengths = np.stack([seen.prompt_tokens, seen.output_tokens])
-    usual = capacity(*(lengths @ rates / total).tolist())
-    # To a thousandth: mixes that differ by rounding alone are one.
-    mixes, which = np.unique(np.round(np.log(lengths), 3), axis=1, return_inverse=True)
-    has_requests = np.bincount(which, weights=rates) > 0.0
-    served = np.full(mixes.shape[1], np.inf)
-    for index in np.flatnonzero(has_requests):
-        served[index] = capacity(*np.exp(mixes[:, index]).tolist())
+    mean = np.stack([seen.prompt_tokens, seen.output_tokens]) @ rates / total
+    usual = float(capacity(mean[:1], mean[1:])[0])
+    served = capacity(_rounded(seen.prompt_tokens), _rounded(seen.output_tokens))
     least = usual / HEAVY_FACTOR
-    is_heavy = (served < least) | (served <= 0.0)
-    share = float(rates[is_heavy[which]].sum()) / total
+    share = float(rates[(served < least) | (served <= 0.0)].sum()) / total
     if usual <= 0.0 or share > HEAVY_SHARE_MAX:
-        prompt, output = (lengths @ rates / total).tolist()
+        what = f"{share:.0%} of the requests" if usual > 0.0 else "the mean request"
         raise InputError(
-            f"{share:.0%} of the requests (the mean one has {prompt:.0f} + {output:.0f} tokens) cannot "
-            "be served within the SLO; give a looser SLO, faster hardware or shorter requests"
+            f"no replica serves {what} within the SLO (the mean one has {mean[0]:.0f} + {mean[1]:.0f} "
+            "tokens); give a looser SLO, faster hardware or shorter requests"
         )
-    return np.asarray(rates / np.maximum(served, least)[which])
+    return np.asarray(rates / np.maximum(served, least))
+
+
+def _rounded(tokens: Floats) -> Floats:
+    """Round to a thousandth: mixes that differ by less are one, and each is worked out once."""
+    return np.asarray(np.maximum(1.0, np.exp(np.round(np.log(tokens), 3))))
