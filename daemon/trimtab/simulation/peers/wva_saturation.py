@@ -12,10 +12,10 @@ Missing data: they keep their replicas.
 from __future__ import annotations
 
 from collections import deque
-from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from trimtab.core.policy import Limit, MoveRules
+from trimtab.core.strategies.rounding import whole_down, whole_up
 from trimtab.simulation.peers.behaviour import Behaviour
 from trimtab.simulation.peers.recent import Beat, Lengths, Recent
 
@@ -39,7 +39,6 @@ UP_THRESHOLD = 0.85
 DOWN_BOUNDARY = 0.7
 
 _OBSERVED_MAX = 10
-_ROUNDING = 1e-9
 
 
 def actuator(stabilization_seconds: float = STABILIZATION_SECONDS) -> Behaviour:
@@ -166,9 +165,9 @@ class SaturationV2:
         demand = ready * (in_use + queue * self._lengths.prompt)
         required = demand / self._up_threshold - asked * capacity
         if required > 0.0:
-            return asked + ceil(required / capacity - _ROUNDING)
+            return asked + whole_up(required / capacity)
         spare = ready * capacity - demand / self._down_boundary
-        return asked - floor(spare / capacity + _ROUNDING) if spare > 0.0 else asked
+        return asked - whole_down(spare / capacity) if spare > 0.0 else asked
 
     def _compute_bound(self, in_use: float, queue: float) -> float:
         """Return the tokens in use at which a replica has no more compute to give."""
