@@ -76,9 +76,9 @@ class _Each(FleetScaler):
 
 def _as_fleet(scenario: Scenario, scaler: AnyScaler) -> FleetScaler:
     if FleetScaler in type(scaler).__mro__:
-        return scaler  # type: ignore[return-value]  # by inheritance, which a protocol cannot narrow
+        return scaler  # type: ignore[return-value]  # by inheritance
     if not hasattr(scaler, "wanted"):
-        scalers: Mapping[str, Scaler] = scaler  # type: ignore[assignment]  # what is left
+        scalers: Mapping[str, Scaler] = scaler
     elif len(scenario.cases) == 1:
         scalers = {scenario.cases[0].name: scaler}  # type: ignore[dict-item]  # likewise
     else:
