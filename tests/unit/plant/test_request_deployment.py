@@ -24,7 +24,7 @@ from trimtab.plant import (
     start_times_for,
 )
 from trimtab.plant.requests import Arrival, RecordedArrivals, Request, RequestDeployment
-from trimtab.plant.requests.arrivals import DrawnArrivals
+from trimtab.plant.requests.arrivals import DrawnArrivals, Lengths
 
 START = 1_767_225_600.0
 SURE = StartTimes(10.0, 60.0, 30.0, cv=0.0, failure_probability=0.0)
@@ -404,7 +404,9 @@ def test_short_answers_are_judged_by_their_first_token_alone() -> None:
 
 def test_arrivals_follow_the_rate_and_lengths_have_the_mean_and_spread_asked_for() -> None:
     steps = SteppedWorkload([(1000.0, Load(20.0, 400.0, 80.0)), (1000.0, SILENCE)])
-    drawn = DrawnArrivals(steps, random.Random(2), prompt_cv=0.5, output_cv=1.0)
+    drawn = DrawnArrivals(
+        steps, random.Random(2), Lengths(random.Random(3), prompt_cv=0.5, output_cv=1.0)
+    )
     came: list[Arrival] = []
     while (arrival := drawn.next_by(2000.0)) is not None:
         came.append(arrival)

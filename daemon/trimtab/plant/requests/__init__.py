@@ -4,8 +4,16 @@ Slower than the fluid, and what the fluid is held against: here nothing is a mea
 models, same replicas, same workloads.
 """
 
-from trimtab.plant.requests.arrivals import Arrival, Arrivals, DrawnArrivals, RecordedArrivals
+from trimtab.plant.requests.arrivals import (
+    Arrival,
+    Arrivals,
+    CountedArrivals,
+    DrawnArrivals,
+    Lengths,
+    RecordedArrivals,
+)
 from trimtab.plant.requests.batching import BatchingReplica
+from trimtab.plant.requests.by_second import RequestsBySecond
 from trimtab.plant.requests.deployment import RequestDeployment
 from trimtab.plant.requests.ledger import Ledger, Means
 from trimtab.plant.requests.request import Request
@@ -15,11 +23,14 @@ __all__ = [
     "Arrival",
     "Arrivals",
     "BatchingReplica",
+    "CountedArrivals",
     "DrawnArrivals",
     "Ledger",
+    "Lengths",
     "Means",
     "RecordedArrivals",
     "Request",
     "RequestDeployment",
+    "RequestsBySecond",
     "Router",
 ]

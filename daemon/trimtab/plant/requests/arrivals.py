@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trimtab.plant.requests.request import OUTPUT_CV, PROMPT_CV
@@ -39,22 +40,12 @@ class DrawnArrivals:
     """A Poisson process with the workload's rate, and lognormal lengths with its means.
 
     The process is drawn by its cumulated rate: gaps are exponential in it, whatever the rate does.
-    Lengths spread as those of recorded conversations do (``PROMPT_SPREAD``, ``OUTPUT_SPREAD``).
-    ``prompt_cv`` and ``output_cv`` are their coefficients of variation; 0 makes all alike.
     """
 
-    def __init__(
-        self,
-        workload: Workload,
-        rng: Random,
-        *,
-        prompt_cv: float = PROMPT_CV,
-        output_cv: float = OUTPUT_CV,
-    ) -> None:
+    def __init__(self, workload: Workload, rng: Random, lengths: Lengths | None = None) -> None:
         self._workload = workload
         self._rng = rng
-        self._prompt = _lognormal_of_mean_one(prompt_cv)
-        self._output = _lognormal_of_mean_one(output_cv)
+        self._lengths = lengths or Lengths(rng)
         self._rate_since = 0.0
         self._rate_until = HOLD_SECONDS
         self._load = workload.load(0.0)
@@ -74,7 +65,8 @@ class DrawnArrivals:
             self._next_at = self._foresee()
         self._rate_since = self._next_at
         self._to_come = self._rng.expovariate(1.0)
-        arrival = self._arrival()
+        load = self._load
+        arrival = self._lengths.arrival(self._next_at, load.prompt_tokens, load.output_tokens)
         self._next_at = self._foresee()
         return arrival
 
@@ -86,12 +78,27 @@ class DrawnArrivals:
         at = self._rate_since + self._to_come / rate
         return at if at < self._rate_until else NEVER
 
-    def _arrival(self) -> Arrival:
-        load, gauss = self._load, self._rng.gauss
+
+class Lengths:
+    """Draws lengths of requests: lognormal around a mean, 1 token at least.
+
+    ``prompt_cv`` and ``output_cv`` are the coefficients of variation; 0 makes all alike. By default
+    lengths spread as those of recorded conversations do (``PROMPT_SPREAD``, ``OUTPUT_SPREAD``).
+    """
+
+    def __init__(
+        self, rng: Random, *, prompt_cv: float = PROMPT_CV, output_cv: float = OUTPUT_CV
+    ) -> None:
+        self._gauss = rng.gauss
+        self._prompt = _lognormal_of_mean_one(prompt_cv)
+        self._output = _lognormal_of_mean_one(output_cv)
+
+    def arrival(self, at_seconds: float, prompt_tokens: float, output_tokens: float) -> Arrival:
+        """Return a request whose lengths are drawn around these means."""
         (log_prompt, prompt_sigma), (log_output, output_sigma) = self._prompt, self._output
-        prompt = load.prompt_tokens * math.exp(log_prompt + prompt_sigma * gauss())
-        output = load.output_tokens * math.exp(log_output + output_sigma * gauss())
-        return Arrival(self._next_at, int(prompt + 0.5) or 1, int(output + 0.5) or 1)
+        prompt = prompt_tokens * math.exp(log_prompt + prompt_sigma * self._gauss())
+        output = output_tokens * math.exp(log_output + output_sigma * self._gauss())
+        return Arrival(at_seconds, int(prompt + 0.5) or 1, int(output + 0.5) or 1)
 
 
 def _lognormal_of_mean_one(cv: float) -> tuple[float, float]:
@@ -131,3 +138,32 @@ class RecordedArrivals:
             return None
         self._next = index + 1
         return Arrival(self._seconds[index], self._prompts[index], self._outputs[index])
+
+
+class CountedArrivals:
+    """Requests by the second: so many in this one, spread evenly at random, with drawn lengths."""
+
+    def __init__(self, rng: Random, lengths: Lengths | None = None) -> None:
+        self._rng = rng
+        self._lengths = lengths or Lengths(rng)
+        self._coming: deque[Arrival] = deque()
+        self._owed = 0.0
+
+    def add(
+        self, from_seconds: float, count: float, prompt_tokens: float, output_tokens: float
+    ) -> None:
+        """Let ``count`` requests come within a second; a fraction is carried to the next."""
+        self._owed += count
+        whole = int(self._owed)
+        if whole:
+            self._owed -= whole
+            places = sorted([self._rng.random() for _ in range(whole)])
+            arrival = self._lengths.arrival
+            self._coming += [
+                arrival(from_seconds + place, prompt_tokens, output_tokens) for place in places
+            ]
+
+    def next_by(self, until_seconds: float) -> Arrival | None:
+        """Return the next arrival if it comes by then."""
+        coming = self._coming
+        return coming.popleft() if coming and coming[0].at_seconds <= until_seconds else None

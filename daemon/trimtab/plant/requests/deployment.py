@@ -7,10 +7,12 @@ two generators, so the same seed sends the same requests whatever is asked of th
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from trimtab.plant.fast_deployment import Lived
 from trimtab.plant.replicas import ReplicaSet
 from trimtab.plant.requests.arrivals import DrawnArrivals
 from trimtab.plant.requests.ledger import Ledger
@@ -33,7 +35,8 @@ class RoutedReplicas(ReplicaSet):
     """Replicas whose changes reach the router in the instant they happen.
 
     ``live`` lets requests come and be served until a time (UTC seconds); it is called before each
-    change, so that everything before it has happened.
+    change, so that everything before it has happened. What ends in ``_seconds`` are integrals over
+    time: replicas asked for, serving, draining, and neither (booting).
     """
 
     def __init__(
@@ -44,13 +47,32 @@ class RoutedReplicas(ReplicaSet):
         live: Callable[[float], None],
     ) -> None:
         super().__init__(start_times, rng)
+        self.asked_seconds = 0.0
+        self.serving_seconds = 0.0
+        self.booting_seconds = 0.0
+        self.draining_seconds = 0.0
         self._router = router
         self._live = live
+
+    @property
+    def existing(self) -> int:
+        """How many replicas there are, in whatever state."""
+        return len(self._replicas)
 
     def advance(self, now: float) -> None:
         """Let everything happen that is due by ``now``, and requests be served up to it."""
         super().advance(now)
         self._live(now)
+
+    def _accrue(self, until: float) -> None:
+        seconds = until - self._now
+        if 0.0 < seconds < math.inf:
+            served, draining = self.serving, self.draining
+            self.asked_seconds += seconds * self.asked
+            self.serving_seconds += seconds * served
+            self.draining_seconds += seconds * draining
+            self.booting_seconds += seconds * (self.existing - served - draining)
+        super()._accrue(until)
 
     def _change(self, replica: Replica, at: float) -> None:
         self._live(at)
@@ -157,6 +179,26 @@ class RequestDeployment:
     def waiting(self) -> float:
         """Requests accepted whose prompt has not begun: in the queue or inside a replica."""
         return float(self._ledger.waiting)
+
+    @property
+    def lived(self) -> Lived:
+        """What it has come to so far, as the fluid tells it too.
+
+        A request is admitted when its first token comes; in service is whoever is being answered.
+        """
+        ledger, replicas, totals = self._ledger, self.replicas, self._ledger.totals
+        sums = ledger.sums((self._lived_to - self.started_at) * 1000.0)
+        spread = math.sqrt(ledger.tpot_variance_now * 3.0) / math.pi  # of the like logistic
+        return Lived(
+            self._lived_to, totals.offered, totals.finished, totals.met_slo, totals.refused,
+            float(sums.first_tokens), sums.ttft_ms / 1000.0, sums.waiting_ms / 1000.0,
+            float(sums.prompt_tokens), float(sums.output_tokens),
+            (sums.in_flight_ms - sums.ttft_ms) / 1000.0, sums.waiting_ms / 1000.0,
+            replicas.asked_seconds, replicas.serving_seconds, replicas.booting_seconds,
+            replicas.draining_seconds, replicas.billed_replica_seconds,
+            self.waiting, ledger.tpot_now_ms / 1000.0, spread / 1000.0,
+            self._router.kv_share or 0.0,
+        )  # fmt: skip
 
     def take_means(self, now: float) -> Means:
         """Return what was measured between the last call (or the start) and ``now``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.plant.requests.request import JUDGED_TOKENS_MIN
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from trimtab.plant.requests.request import Request
     from trimtab.plant.serving_model import Slo
+
+TPOT_WEIGHT = 0.05
+"""Of one request in the mean of the last ones: it remembers about twenty."""
 
 
 class Means(NamedTuple):
@@ -33,17 +37,38 @@ class Means(NamedTuple):
     tpot_seconds: float | None
 
 
+class Sums(NamedTuple):
+    """Running sums since the start, up to ``at_ms``; times in milliseconds.
+
+    ``ttft_ms`` is summed over ``first_tokens`` requests, ``tpot_ms`` over ``paced`` ones (finished,
+    with more than one token). ``in_flight_ms`` and ``waiting_ms`` are integrals over time.
+    """
+
+    at_ms: float
+    offered: float
+    prompt_tokens: int
+    output_tokens: int
+    first_tokens: int
+    ttft_ms: float
+    paced: int
+    tpot_ms: float
+    in_flight_ms: float
+    waiting_ms: float
+
+
 class Ledger:
     """The books of one deployment; times in milliseconds since it began.
 
     ``told`` is called with each request once its fate is known: finished or refused. ``waiting``
     counts accepted requests whose prompt has not begun: in front of the replicas or inside one.
+    ``tpot_now_ms`` and ``tpot_variance_now`` are of the requests that finished last.
     """
 
     __slots__ = (
-        "_first_tokens", "_in_flight_ms", "_offered", "_output_tokens", "_paced", "_prompt_tokens",
-        "_seen_to_ms", "_since_ms", "_slo_tpot_ms", "_slo_ttft_ms", "_tpot_ms", "_ttft_ms",
-        "_waiting_ms", "in_flight", "told", "totals", "waiting",
+        "_first_tokens", "_in_flight_ms", "_output_tokens", "_paced", "_prompt_tokens",
+        "_seen_to_ms", "_slo_tpot_ms", "_slo_ttft_ms", "_taken", "_tpot_ms", "_ttft_ms",
+        "_waiting_ms", "in_flight", "told", "totals", "tpot_now_ms", "tpot_variance_now",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, slo: Slo, told: Callable[[Request], None] | None = None) -> None:
@@ -51,10 +76,14 @@ class Ledger:
         self.in_flight = 0
         self.waiting = 0
         self.told = told
+        self.tpot_now_ms = 0.0
+        self.tpot_variance_now = 0.0
         self._slo_ttft_ms = slo.ttft_seconds * 1000.0
         self._slo_tpot_ms = slo.tpot_seconds * 1000.0
         self._seen_to_ms = 0.0
-        self._begin(0.0)
+        self._prompt_tokens = self._output_tokens = self._first_tokens = self._paced = 0
+        self._ttft_ms = self._tpot_ms = self._in_flight_ms = self._waiting_ms = 0.0
+        self._taken = self.sums(0.0)
 
     # -- what happens ------------------------------------------------------------------------
 
@@ -64,7 +93,6 @@ class Ledger:
         self.totals.offered += 1.0
         self.in_flight += 1
         self.waiting += 1
-        self._offered += 1
         self._prompt_tokens += request.prompt_tokens
 
     def prompts_began(self, count: int, began_ms: float, now_ms: float) -> None:
@@ -90,8 +118,7 @@ class Ledger:
         self._output_tokens += request.output_tokens
         totals.met_slo += self.meets_slo(request)
         if request.output_tokens > 1:
-            self._tpot_ms += (finished_ms - first_ms) / (request.output_tokens - 1)
-            self._paced += 1
+            self._pace((finished_ms - first_ms) / (request.output_tokens - 1))
         if self.told is not None:
             self.told(request)
 
@@ -119,30 +146,41 @@ class Ledger:
 
     # -- what is measured --------------------------------------------------------------------
 
+    def sums(self, now_ms: float) -> Sums:
+        """Return the running sums as of now."""
+        self._accrue(now_ms)
+        return Sums(
+            now_ms, self.totals.offered, self._prompt_tokens, self._output_tokens,
+            self._first_tokens, self._ttft_ms, self._paced, self._tpot_ms,
+            self._in_flight_ms, self._waiting_ms,
+        )  # fmt: skip
+
     def take_means(self, now_ms: float, kv_share: float | None) -> Means:
         """Return the means since this was called last, and begin anew."""
-        self._accrue(now_ms)
-        lasted_ms = now_ms - self._since_ms
+        sums = self.sums(now_ms)
+        lasted_ms = now_ms - self._taken.at_ms
         if lasted_ms <= 0.0:
             raise ValueError("means over no time at all; let time pass between two looks")
-        means = Means(
-            self._offered * 1000.0 / lasted_ms,
-            self._prompt_tokens * 1000.0 / lasted_ms,
-            self._output_tokens * 1000.0 / lasted_ms,
-            self._in_flight_ms / lasted_ms,
-            max(0.0, self._waiting_ms / lasted_ms),
+        since = Sums(*map(sub, sums, self._taken))
+        self._taken = sums
+        return Means(
+            since.offered * 1000.0 / lasted_ms,
+            since.prompt_tokens * 1000.0 / lasted_ms,
+            since.output_tokens * 1000.0 / lasted_ms,
+            since.in_flight_ms / lasted_ms,
+            max(0.0, since.waiting_ms / lasted_ms),
             kv_share,
-            self._ttft_ms / 1000.0 / self._first_tokens if self._first_tokens else None,
-            self._tpot_ms / 1000.0 / self._paced if self._paced else None,
+            since.ttft_ms / 1000.0 / since.first_tokens if since.first_tokens else None,
+            since.tpot_ms / 1000.0 / since.paced if since.paced else None,
         )
-        self._begin(now_ms)
-        return means
 
-    def _begin(self, now_ms: float) -> None:
-        self._since_ms = now_ms
-        self._offered = self._prompt_tokens = self._output_tokens = 0
-        self._first_tokens = self._paced = 0
-        self._in_flight_ms = self._waiting_ms = self._ttft_ms = self._tpot_ms = 0.0
+    def _pace(self, tpot_ms: float) -> None:
+        self._paced += 1
+        self._tpot_ms += tpot_ms
+        off = tpot_ms - self.tpot_now_ms
+        weight = max(1.0 / self._paced, TPOT_WEIGHT)
+        self.tpot_now_ms += weight * off
+        self.tpot_variance_now += weight * ((1.0 - weight) * off * off - self.tpot_variance_now)
 
     def _accrue(self, until_ms: float) -> None:
         lasted_ms = until_ms - self._seen_to_ms
