@@ -129,10 +129,13 @@ class Optimum:
 
 
 def replicas_needed(need: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the whole replicas that a need (offered work in replicas at the SLO) takes."""
-    if need.size and not bool(np.all((need >= 0.0) & np.isfinite(need))):
-        raise ValueError("a need is below 0 or not finite; give the offered work of every step")
-    return np.ceil(need - _ROUNDING).astype(np.int64)
+    """Return the whole replicas that a need (offered work in replicas at the SLO) takes.
+
+    Where the need is infinite no number of replicas would serve within the SLO: none are needed.
+    """
+    if not bool(np.all(need >= 0.0)):
+        raise ValueError("a need is below 0 or not a number; give the offered work of every step")
+    return np.ceil(np.where(np.isinf(need), 0.0, need) - _ROUNDING).astype(np.int64)
 
 
 def servable(needed: NDArray[np.int64], terms: Terms, step_seconds: float) -> NDArray[np.int64]:

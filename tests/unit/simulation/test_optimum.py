@@ -111,9 +111,13 @@ def test_a_need_takes_whole_replicas_and_noise_of_sums_takes_none() -> None:
     assert replicas_needed(need).tolist() == [0, 1, 1, 1, 2]
 
 
-@pytest.mark.parametrize("odd", [-0.1, math.nan, math.inf])
+def test_requests_that_no_replica_serves_in_time_need_none() -> None:
+    assert replicas_needed(np.array([1.5, math.inf])).tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("odd", [-0.1, math.nan])
 def test_a_need_that_is_no_need_is_refused(odd: float) -> None:
-    with pytest.raises(ValueError, match="not finite; give the offered work"):
+    with pytest.raises(ValueError, match="below 0 or not a number; give the offered work"):
         replicas_needed(np.array([1.0, odd]))
 
 
