@@ -27,7 +27,9 @@ from trimtab.simulation.timeline import Timeline
 
 START = 1_000_000.0
 TERMS = Terms(lead_seconds=60.0)
-COLUMNS = tuple("offered met refused need asked ready booting draining billed waiting".split())
+COLUMNS = (
+    "offered", "met", "refused", "need", "asked", "ready", "booting", "draining", "billed", "waiting",
+)  # fmt: skip
 
 
 def lived(steps: int = 4, *, step_seconds: float = 15.0, **columns: Sequence[float]) -> Timeline:

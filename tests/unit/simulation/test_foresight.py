@@ -1,0 +1,102 @@
+"""The perfect forecast knows what is needed until an order serves, and nothing of what comes later.
+
+Seen to catch: a window one step short; the window looking back; the end of the need wrapping around.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trimtab.plant import SERVING_MODELS, ConstantWorkload, Load, Slo, SteppedWorkload
+from trimtab.plant.serving_model import capacity_requests_per_second
+from trimtab.simulation.foresight import PerfectForecast, need_by_second
+from trimtab.simulation.observation import Observation
+
+START = 1_000_000.0
+MODEL = SERVING_MODELS["8b-h100"]
+SLO = Slo(ttft_seconds=1.0, tpot_seconds=0.05)
+
+
+def foreseen(need: list[float], at: float, **settings: float) -> int:
+    scaler = PerfectForecast(
+        np.array(need),
+        step_seconds=1.0,
+        started_at=START,
+        lead_seconds=settings.pop("lead_seconds", 0.0),
+        **settings,  # type: ignore[arg-type]
+    )
+    return scaler.wanted(Observation(START + at, 0, 0, None, None))
+
+
+def test_a_rise_is_ordered_for_a_lead_and_a_quarter_and_half_a_minute_ahead() -> None:
+    need = [1.0] * 500 + [4.2] * 100
+    until = 500 - (1.25 * 180 + 30)
+    assert foreseen(need, until - 1.0, lead_seconds=180.0) == 1
+    assert foreseen(need, until, lead_seconds=180.0) == 5
+
+
+def test_what_is_needed_no_more_is_let_go_at_once_unless_it_is_needed_again_within_the_time() -> (
+    None
+):
+    need = [3.0] * 100 + [0.0] * 400
+    assert foreseen(need, 99.0) == 3
+    assert foreseen(need, 100.0) == 0
+    again = [*need[:130], 3.0, *need[131:]]
+    assert foreseen(again, 100.0) == 3
+
+
+def test_it_keeps_within_its_bounds_and_goes_on_after_the_end() -> None:
+    assert foreseen([9.0], 0.0, replicas_max=4) == 4
+    assert foreseen([0.0], 0.0, replicas_min=1) == 1
+    assert foreseen([1.0, 2.0], 99.0) == 2
+
+
+def test_it_is_asked_every_fifteen_seconds_unless_told_otherwise() -> None:
+    scaler = PerfectForecast(np.ones(1), step_seconds=1.0, started_at=START, lead_seconds=0.0)
+    assert scaler.interval_seconds == 15.0
+
+
+def test_a_time_before_the_need_that_it_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="5 s before the need"):
+        foreseen([1.0], -5.0)
+    with pytest.raises(ValueError, match="forecast of nothing"):
+        foreseen([], 0.0)
+
+
+@given(seed=st.integers(0, 10**6), at=st.integers(0, 80), lead_seconds=st.floats(0.0, 20.0))
+def test_it_asks_for_the_most_that_is_needed_until_an_order_serves_and_sees_no_farther(
+    seed: int, at: int, lead_seconds: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    known = int(at + 1.25 * lead_seconds + 30.0) + 1
+    need = rng.uniform(0.0, 30.0, known)
+    most = int(np.ceil(need[at:].max()))
+    assert foreseen(need.tolist(), at, lead_seconds=lead_seconds) == most
+    another = [*need, *rng.uniform(0.0, 60.0, 50)]
+    assert foreseen(another, at, lead_seconds=lead_seconds) == most
+
+
+def test_the_need_of_a_workload_is_its_rate_over_what_a_replica_carries() -> None:
+    capacity = capacity_requests_per_second(MODEL, 1155.0, 211.0, SLO)
+    workload = SteppedWorkload(
+        [(3.0, Load(2.0 * capacity, 1155.0, 211.0)), (2.0, Load(0.0, 1155.0, 211.0))]
+    )
+    need = need_by_second(workload, model=MODEL, slo=SLO, span_seconds=5.0, requests_factor=1.5)
+    assert need == pytest.approx([3.0, 3.0, 3.0, 0.0, 0.0])
+
+
+def test_longer_answers_need_more_at_the_same_rate() -> None:
+    def needed(output_tokens: float) -> float:
+        workload = ConstantWorkload(Load(5.0, 1155.0, output_tokens))
+        return float(need_by_second(workload, model=MODEL, slo=SLO, span_seconds=1.0)[0])
+
+    assert needed(422.0) > 1.5 * needed(211.0)
+
+
+def test_requests_that_no_replica_serves_in_time_are_nobodys_need() -> None:
+    workload = ConstantWorkload(Load(5.0, 1155.0, 211.0))
+    hopeless = Slo(ttft_seconds=0.001, tpot_seconds=0.001)
+    need = need_by_second(workload, model=MODEL, slo=hopeless, span_seconds=2.0)
+    assert np.isinf(need).all()
+    assert foreseen(need.tolist(), 0.0) == 0
