@@ -93,10 +93,11 @@ class StartPhases(Part):
 
     @model_validator(mode="after")
     def _is_told_once(self) -> Self:
-        phases = (self.pending, self.downloading, self.initializing, self.ready_lag)
-        if self.lead_time is not None and any(phase is not None for phase in phases):
+        phases = ("pending", "downloading", "initializing", "ready_lag")
+        given = [phase for phase in phases if getattr(self, phase) is not None]
+        if self.lead_time is not None and given:
             message = "{count} of {names} is needed"
-            names = ["leadTime", "the phases"]
+            names = ["leadTime", given[0].replace("ready_lag", "readyLag")]
             context = {"count": "exactly one", "names": names, "given": 2}
             raise PydanticCustomError("one_of", message, context)
         return self

@@ -30,8 +30,8 @@ were drawn from, so that arrivals are not drawn twice."""
 HOLD_SECONDS = 5.0
 """A smoothed load is constant for this long: far below what the moving mean resolves."""
 
-LOOKS_MAX = 100_000
-"""How often a load is looked at to find its mean need."""
+LOOKS_MAX = 50_000
+"""How often a made-up load is looked at to find its mean need."""
 
 DAYS_LOOKED_AT = 14.0
 """How much of a load without end counts for its mean."""
@@ -176,11 +176,14 @@ def mean_need(workload: Workload, capacity: Capacity) -> float:
     Of a load without end the first 14 days count. Raises ``InputError`` where no replica can serve
     the mean request, or many of them, within the SLO.
     """
-    span = workload.span_seconds or DAYS_LOOKED_AT * 86_400.0
-    step = max(HOLD_SECONDS, math.ceil(span / LOOKS_MAX))
     if isinstance(workload, SmoothedWorkload):
-        seen = workload.sampled(step)
+        # Between looks it is nearly a straight line, whose middle is its mean.
+        seen = workload.sampled(
+            max(HOLD_SECONDS, min(SMOOTHING_SECONDS, workload.bins.width_seconds))
+        )
     else:
+        span = workload.span_seconds or DAYS_LOOKED_AT * 86_400.0
+        step = max(HOLD_SECONDS, math.ceil(span / LOOKS_MAX))
         seen = sampled(workload, span, step_seconds=step)
     return float(np.mean(needs(seen, capacity)))
 
