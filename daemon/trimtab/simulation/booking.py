@@ -45,7 +45,7 @@ def timeline(
     steps = dict(zip(Lived._fields, each.T, strict=True))
     offered = steps["offered"]
     met, refused = by_arrival(
-        np.vstack([sums, ended]).T[Lived._fields.index("offered")][:-1],
+        sums[:, Lived._fields.index("offered")],
         _column(sums, ended, "finished"),
         _column(sums, ended, "met"),
         _column(sums, ended, "refused"),
@@ -84,13 +84,12 @@ def by_arrival(
     All four are running sums: ``offered`` at each look; the others also once everybody is answered,
     after the last step.
     """
+    finished, met = np.maximum.accumulate(finished), np.maximum.accumulate(met)  # but for rounding
     accepted = offered - refused[:-1]
     accepted[-1] = offered[-1] - refused[-1]
     # Who is refused came last: nobody before counts as accepted beyond what ever was.
     accepted = np.minimum.accumulate(accepted[::-1])[::-1]
-    answered, place = np.unique(finished, return_index=True)
-    # Equal sums of those finished: the last of them, as nothing met is lost in between.
-    places = np.append(place[1:] - 1, len(finished) - 1)
+    answered, places = np.unique(finished, return_index=True)
     met_until = np.interp(accepted, answered, met[places])
     refused_each = np.diff(offered) - np.diff(accepted)
     return np.diff(met_until), np.maximum(refused_each, 0.0)
