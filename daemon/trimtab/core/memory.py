@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from trimtab.core.deployment import State
+from trimtab.core.encoded import plain
 from trimtab.core.lead_time import Learned
 from trimtab.core.overrides import override_from_json, override_to_json
 from trimtab.core.proposals import JsonValue
@@ -204,7 +205,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "doubtful_moves": [list(at) for at in one.doubtful_moves],
         "superseded": [list(pair) for pair in one.superseded],
         "counted": one.counted,
-        "rules": dict(one.rules),
+        "rules": {rule: plain(memory) for rule, memory in one.rules.items()},
         "damped": {
             rule: {
                 "lows": [list(at) for at in damped.lows],

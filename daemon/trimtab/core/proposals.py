@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
+    from trimtab.core.encoded import Encoded
     from trimtab.core.roles import Blocks, Role
     from trimtab.core.signals import Reading
 
-JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+JsonValue: TypeAlias = (
+    "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | Encoded | None"
+)
+"""What JSON can say, and ``Encoded`` values, which become that when they are written down."""
 
 REPLICAS_MAX = 2**31 - 1
 """The largest count a proposal may have: what the wire can carry. Beyond it is a bug, not a wish."""
@@ -47,7 +51,8 @@ class Wish(NamedTuple):
 
     ``at_most`` caps the others' proposals as a ceiling would (an exact count caps at itself).
     ``is_abstaining`` tells "nothing to say at this time" from "cannot tell": who abstains is not
-    missing data. ``memory`` replaces what the strategy remembers for this rule; JSON values only.
+    missing data. ``memory`` replaces what the strategy remembers for this rule; JSON values only, or an
+    ``Encoded`` (``core/encoded.py``) where making them at every decision would take too long.
     """
 
     replicas: int | None

@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias, get_args, get_origin
 
 from trimtab.core.decision import Verdict
+from trimtab.core.encoded import Encoded
 from trimtab.journal.codec import UnknownWordError, hints_of, refusing_unknown_words
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -74,6 +75,8 @@ def _plain(value: Any) -> Any:
 
 
 def _fields_of(kind: type) -> Callable[[Any], Any]:
+    if issubclass(kind, Encoded):
+        return kind.as_json
     if issubclass(kind, Mapping):
         return dict
     if not is_dataclass(kind):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -20,11 +20,12 @@ from trimtab.policy.parts import (
     SignalName,
     Text,
     Word,
+    contradiction,
     exactly_one,
     require,
     within,
 )
-from trimtab.policy.rules import AnyRule, HoldDocument, RuleDocument
+from trimtab.policy.rules import AnyRule, HoldDocument, RuleDocument, default_rule
 from trimtab.policy.trouble import OutOfBand, Stuck
 
 if TYPE_CHECKING:
@@ -160,7 +161,10 @@ class Spec(Part):
         default_factory=dict, description="What it listens to, by the names that rules use."
     )
     rules: Annotated[tuple[AnyRule, ...], Field(min_length=1)] = Field(
-        description="What it reasons; the order does not matter."
+        default=(),
+        validate_default=False,
+        description="What it reasons; the order does not matter. Left out: one rule with the strategy "
+        "`capacity`, which needs the signals `requests_per_second` and `in_flight`.",
     )
     behavior: Behavior = Field(default_factory=Behavior, description="How fast it moves.")
     fallback: Fallback | None = Field(
@@ -192,6 +196,25 @@ class Spec(Part):
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=100, description="Who is served first when accelerators are short; higher first."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reasons_by_default(cls, data: Any) -> Any:
+        """Give a policy that names no rule the one that needs no tuning, if it hears what that needs."""
+        if not isinstance(data, dict) or "rules" in data:
+            return data
+        signals = data.get("signals")
+        rule = default_rule(signals if isinstance(signals, dict) else ())
+        return data if rule is None else data | {"rules": (rule,)}
+
+    @model_validator(mode="after")
+    def _has_rules(self) -> Self:
+        if not self.rules:
+            raise contradiction(
+                "`spec.rules` is missing, and the signals are not those of the default rule",
+                "give rules, or declare the signals `requests_per_second` and `in_flight`",
+            )
+        return self
 
     def strategy_rules(self) -> Iterator[tuple[int, RuleDocument]]:
         """The rules that ask for a count, each with its position in the list."""

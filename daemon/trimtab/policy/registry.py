@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from trimtab.policy.strategies.capacity import CapacityConfig
 from trimtab.policy.strategies.expression import ExpressionConfig
 from trimtab.policy.strategies.fixed import FixedConfig
 from trimtab.policy.strategies.panic_window import PanicWindowConfig
@@ -35,6 +36,11 @@ class StrategyKind:
 
 BUILT_IN: Mapping[str, StrategyKind] = MappingProxyType(
     {
+        "capacity": StrategyKind(
+            config=CapacityConfig,
+            build=CapacityConfig.build,
+            summary="orders ahead: what its own past says will be needed when a replica serves",
+        ),
         "target": StrategyKind(
             config=TargetConfig,
             build=TargetConfig.build,

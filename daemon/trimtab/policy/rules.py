@@ -14,6 +14,8 @@ from trimtab.policy.registry import BUILT_IN
 from trimtab.policy.times import TimeZone
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from trimtab.policy.strategies.interface import StrategyConfig
 
     AnyStrategy: TypeAlias = StrategyConfig
@@ -76,3 +78,23 @@ AnyRule: TypeAlias = Annotated[
     Annotated[RuleDocument, Tag("rule")] | Annotated[HoldDocument, Tag("hold")],
     Discriminator(_tag),
 ]
+
+
+CONVENTIONAL_SIGNALS = {
+    "requests": "requests_per_second",
+    "inFlight": "in_flight",
+    "waiting": "waiting",
+}
+"""What the strategy ``capacity`` reads in the rule of a policy that names none, by its own words."""
+
+
+def default_rule(signals: Collection[str]) -> dict[str, Any] | None:
+    """Return the rule of a policy that names none and has these signals, as in a file.
+
+    ``None`` where the signals do not tell it of load and of what a replica carries.
+    """
+    if not {"requests_per_second", "in_flight"} <= set(signals):
+        return None
+    read = {key: name for key, name in CONVENTIONAL_SIGNALS.items() if name in signals}
+    strategy = {"type": "capacity", **read}
+    return {"name": "capacity", "role": "demand", "strategy": strategy}

@@ -10,6 +10,7 @@ import copy
 import json
 from typing import TYPE_CHECKING, ClassVar
 
+from trimtab.core.encoded import Encoded, as_plain
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.testing.views import NOW, VALUES, a_view, odd_views, views_without_data
 
@@ -215,7 +216,7 @@ def _restart(strategy: Strategy) -> Iterator[str]:
             yield _told(strategy, view, f"answers {again!r} after a restart, and else {wish!r}")
         memory = wish.memory
         try:
-            restored = json.loads(json.dumps(memory, allow_nan=False))
+            restored = json.loads(json.dumps(memory, allow_nan=False, default=as_plain))
         except (TypeError, ValueError) as error:
             yield _told(strategy, view, f"remembers {memory!r}, which is not JSON ({error})")
             return
@@ -230,12 +231,16 @@ def _memory_size(strategy: Strategy, bytes_max: int) -> Iterator[str]:
         if not isinstance(wish, Wish):
             return  # another test says so
         memory = wish.memory
-    size = len(json.dumps(memory, default=str))
+    size = len(json.dumps(memory, default=_weighable))
     if size > bytes_max:
         yield (
             f"{strategy!r} remembers {size} bytes after {EVALUATIONS} evaluations; "
             f"{bytes_max} are allowed"
         )
+
+
+def _weighable(value: object) -> object:
+    return value.as_json() if isinstance(value, Encoded) else str(value)
 
 
 def _some_minutes(strategy: Strategy, seconds: int) -> Iterator[View]:

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from trimtab.policy.registry import STRATEGIES, build_strategy
+from trimtab.policy.strategies.capacity import CapacityConfig
 from trimtab.policy.strategies.expression import ExpressionConfig
 from trimtab.policy.strategies.fixed import FixedConfig
 from trimtab.policy.strategies.panic_window import PanicWindowConfig
@@ -19,6 +20,9 @@ from trimtab.policy.strategies.target import TargetConfig
 from trimtab.policy.strategies.threshold import ThresholdConfig
 
 EXAMPLES = {
+    "capacity": CapacityConfig.model_validate(
+        {"type": "capacity", "requests": "requests", "capacity": {"requestsPerSecond": 8}}
+    ),
     "target": TargetConfig(type="target", signal="requests", target=5),
     "step": StepConfig(
         type="step", signal="requests", steps=(StepDocument.model_validate({"above": 8, "add": 1}),)

@@ -1,0 +1,188 @@
+"""What a deployment's own past has taught: one frozen value, cheap to continue and exact to restore.
+
+Two flat arrays hold it all; names are views into them. Continuing copies the arrays (some ten
+kilobytes, a few microseconds) and changes the copy before anybody else sees it.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
+
+import numpy as np
+
+from trimtab.core.encoded import Encoded
+from trimtab.core.forecast.settings import BLOCK_TICKS, BLOCKS, RULES, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trimtab.core.proposals import JsonValue
+
+FORM: Final = 1
+"""Version of the JSON form. Another one is not read: learning begins anew."""
+
+TICK_SECONDS: Final = 15.0
+"""The grid on which settings are replayed. Cells begin at whole multiples of it, in UTC."""
+
+LEVELS: Final = 5
+FORECASTS: Final = 16
+"""Levels alone, moved by the daily curve, by the weekly curve, by the minute of the hour: 5 + 5 + 3 + 3."""
+
+MADE: Final = FORECASTS + 2
+"""What is kept of each tick until its time has come: the forecasts, what they came to, the level."""
+
+DAY_BINS: Final = 288
+WEEK_BINS: Final = 672
+HOUR_BINS: Final = 240
+LEAD_TICKS_MAX: Final = 160
+"""Forty minutes: lead times beyond are planned for as this."""
+
+
+class Tally(NamedTuple):
+    """The single numbers: where time stands, what was measured, what was booked, what was chosen.
+
+    ``at`` is the end of the last cell (UTC seconds), ``ticks`` how many there were. ``bin`` and the two
+    after it collect the running bin of the daily curve. ``weighed``, ``offered`` and ``missed`` are
+    replica-seconds in ticks, faded as the books of the settings are; ``missed`` by what really served.
+    ``chosen`` is the setting in force, ``wanted`` what it holds.
+    """
+
+    at: float = 0.0
+    ticks: int = 0
+    load: float = 0.0
+    smooth: float = 0.0
+    variance: float = 0.09
+    bin: int = -1
+    bin_total: float = 0.0
+    bin_ticks: int = 0
+    weighed: float = 0.0
+    offered: float = 0.0
+    missed: float = 0.0
+    price_log: float = 0.0
+    chosen: int = 0
+    wanted: float = 0.0
+    forecast: float = 0.0
+    spread: float = 0.0
+    seasonal: float = 0.0
+
+
+def _sizes(lead_ticks: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return (
+        ("levels", (LEVELS,)),
+        ("losses", (FORECASTS,)),
+        ("made", (lead_ticks, MADE)),
+        ("day", (DAY_BINS,)),
+        ("day_seen", (DAY_BINS,)),
+        ("week", (WEEK_BINS,)),
+        ("week_seen", (WEEK_BINS,)),
+        ("hour", (HOUR_BINS,)),
+        ("hour_seen", (HOUR_BINS,)),
+        ("cost", (SETTINGS,)),
+        ("missed", (SETTINGS,)),
+        ("backlog", (SETTINGS,)),
+    )
+
+
+_COUNT_ROWS: Final = BLOCK_TICKS + 1 + BLOCKS + 1
+
+
+def numbers_size(lead_ticks: int) -> int:
+    """How many 64-bit numbers there are for this lead time."""
+    return sum(int(np.prod(shape)) for _, shape in _sizes(lead_ticks))
+
+
+def counts_size(lead_ticks: int) -> int:
+    """How many replica counts, as 32-bit numbers (whole ones, exact up to 16 million)."""
+    return _COUNT_ROWS * RULES + lead_ticks * SETTINGS
+
+
+class Arrays:
+    """Names for the parts of the two arrays. ``made`` and ``held`` are rings of ``lead_ticks`` rows.
+
+    ``levels``: the load, smoothed over five spans. ``losses``: mean squared error of each forecast.
+    ``day``, ``week``, ``hour``: curves by the time of day and week and the minute of the hour, with how
+    often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks.
+    ``recent``: what each rule asked for in the last ticks; ``blocks``: the largest of each block of
+    ticks. ``held``: what each setting would have asked for in all, over the last lead time.
+    """
+
+    __slots__ = (
+        "backlog", "blocks", "cost", "counts", "day", "day_seen", "held", "hour", "hour_seen",
+        "lead_ticks", "levels", "losses", "made", "missed", "numbers", "recent", "week", "week_seen",
+    )  # fmt: skip
+
+    def __init__(self, numbers: np.ndarray, counts: np.ndarray, lead_ticks: int) -> None:
+        self.numbers, self.counts, self.lead_ticks = numbers, counts, lead_ticks
+        self.levels = numbers[:5]
+        self.losses = numbers[5:21]
+        end = 21 + lead_ticks * MADE
+        self.made = numbers[21:end].reshape(lead_ticks, MADE)
+        self.day = numbers[end : end + 288]
+        self.day_seen = numbers[end + 288 : end + 576]
+        self.week = numbers[end + 576 : end + 1248]
+        self.week_seen = numbers[end + 1248 : end + 1920]
+        self.hour = numbers[end + 1920 : end + 2160]
+        self.hour_seen = numbers[end + 2160 : end + 2400]
+        end += 2400
+        self.cost = numbers[end : end + SETTINGS]
+        self.missed = numbers[end + SETTINGS : end + 2 * SETTINGS]
+        self.backlog = numbers[end + 2 * SETTINGS : end + 3 * SETTINGS]
+        rows = counts[: _COUNT_ROWS * RULES].reshape(_COUNT_ROWS, RULES)
+        self.recent = rows[: BLOCK_TICKS + 1]
+        self.blocks = rows[BLOCK_TICKS + 1 :]
+        self.held = counts[_COUNT_ROWS * RULES :].reshape(lead_ticks, SETTINGS)
+
+    def copy(self) -> Arrays:
+        """Return a copy that may be changed."""
+        return Arrays(self.numbers.copy(), self.counts.copy(), self.lead_ticks)
+
+
+class Experience(Encoded):
+    """A tally with its arrays, and the cell that is not full yet. Nothing in it changes any more."""
+
+    __slots__ = ("arrays", "tally")
+
+    def __init__(self, tally: Tally, arrays: Arrays) -> None:
+        self.tally = tally
+        self.arrays = arrays
+        arrays.numbers.flags.writeable = False
+        arrays.counts.flags.writeable = False
+
+    def _encode(self) -> JsonValue:
+        return {
+            "form": FORM,
+            "lead_ticks": self.arrays.lead_ticks,
+            "tally": list(self.tally),
+            "numbers": _packed(self.arrays.numbers),
+            "counts": _packed(self.arrays.counts),
+        }
+
+    @classmethod
+    def restored(cls, form: JsonValue) -> Self | None:
+        """Return what ``as_json`` gave the form of; ``None`` where it is of something else."""
+        if not isinstance(form, dict) or form.get("form") != FORM:
+            return None
+        try:
+            lead_ticks, tally = form["lead_ticks"], form["tally"]
+            if not isinstance(lead_ticks, int) or not 1 <= lead_ticks <= LEAD_TICKS_MAX:
+                return None
+            numbers = _unpacked(form, "numbers", np.float64, numbers_size(lead_ticks))
+            counts = _unpacked(form, "counts", np.float32, counts_size(lead_ticks))
+            return cls(Tally(*cast("list[float]", tally)), Arrays(numbers, counts, lead_ticks))
+        except (KeyError, TypeError, ValueError, zlib.error):
+            return None
+
+
+def _packed(array: np.ndarray) -> str:
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return base64.b64encode(zlib.compress(little.tobytes(), 1)).decode("ascii")
+
+
+def _unpacked(form: Mapping[str, JsonValue], name: str, kind: type, size: int) -> np.ndarray:
+    plain = zlib.decompress(base64.b64decode(cast("str", form[name]), validate=True))
+    array = np.frombuffer(plain, dtype=np.dtype(kind).newbyteorder("<")).astype(kind)
+    if array.size != size:
+        raise ValueError(f"{name} has {array.size} elements, not {size}")
+    return array

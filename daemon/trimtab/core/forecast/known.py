@@ -1,0 +1,96 @@
+"""Everything that the strategy ``capacity`` remembers of one deployment, as one value."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import TYPE_CHECKING, Self, cast
+
+from trimtab.core.encoded import Encoded
+from trimtab.core.forecast.cells import Heard
+from trimtab.core.forecast.experience import Experience
+from trimtab.core.forecast.occupancy import Line, Trim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trimtab.core.proposals import JsonValue
+
+
+class Known(Encoded):
+    """What was heard of the running cell, what was learned, and what was learned of one replica.
+
+    ``at_first`` is how many replicas were asked for when learning began. ``experience`` is ``None``
+    before the first cell is full, ``heard`` before the first sample.
+    """
+
+    __slots__ = ("at_first", "experience", "heard", "line", "trim")
+
+    def __init__(
+        self,
+        at_first: int,
+        heard: Heard | None = None,
+        experience: Experience | None = None,
+        line: Line | None = None,
+        trim: Trim | None = None,
+    ) -> None:
+        self.at_first = at_first
+        self.heard = heard
+        self.experience = experience
+        self.line = line or Line()
+        self.trim = trim or Trim()
+
+    def _encode(self) -> JsonValue:
+        return {
+            "at_first": self.at_first,
+            "heard": None if self.heard is None else list(self.heard),
+            "experience": None if self.experience is None else self.experience.as_json(),
+            "line": list(self.line),
+            "trim": list(self.trim),
+        }
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """What people watch, by name: everything in replicas, but the price in replica-seconds a second.
+
+        ``capacity_factor`` is what the capacity that was given turned out to be, as a share of it;
+        ``learned_requests_per_second`` what one replica carries, where that had to be learned.
+        """
+        facts = {"capacity_factor": 1.0 / self.trim.factor}
+        capacity = self.line.capacity
+        if capacity is not None:
+            facts["learned_requests_per_second"] = capacity
+        if self.experience is not None:
+            tally = self.experience.tally
+            facts |= {
+                "load": tally.load,
+                "forecast": tally.forecast,
+                "spread": tally.spread,
+                "price": exp(tally.price_log),
+                "missed_share": tally.missed / tally.offered if tally.offered > 0.0 else 0.0,
+            }
+        return facts
+
+    @classmethod
+    def recalled(cls, memory: JsonValue) -> Self | None:
+        """Return what is remembered; ``None`` where it is nothing, or of something else."""
+        if isinstance(memory, cls):
+            return memory
+        if not isinstance(memory, dict) or memory.keys() != _KEYS:
+            return None
+        heard, experience = memory["heard"], memory["experience"]
+        restored = Experience.restored(experience)
+        if restored is None and experience is not None:
+            return None  # of another form: what was heard of load in replicas may be, too
+        try:
+            return cls(
+                cast("int", memory["at_first"]),
+                None if heard is None else Heard(*cast("list[float]", heard)),
+                restored,
+                Line(*cast("list[float]", memory["line"])),
+                Trim(*cast("tuple[float, int, float]", memory["trim"])),
+            )
+        except TypeError:
+            return None
+
+
+_KEYS = {"at_first", "heard", "experience", "line", "trim"}

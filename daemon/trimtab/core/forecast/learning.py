@@ -1,0 +1,157 @@
+"""One tick: what was learned so far and the load of one cell give what is known then."""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from trimtab.core.forecast import prediction, price, replay, seasons
+from trimtab.core.forecast.experience import (
+    LEAD_TICKS_MAX,
+    Arrays,
+    Experience,
+    Tally,
+    counts_size,
+    numbers_size,
+)
+from trimtab.core.forecast.settings import wanted
+from trimtab.core.forecast.start_values import COST, MISSED, WEIGHT_TICKS
+
+SMOOTHING: Final = 0.6
+"""How much of a tick's load the requests in service feel within it."""
+
+EARLY_TICKS: Final = 60
+"""Fifteen minutes, in which nothing is let go."""
+
+LOAD_MIN: Final = 0.25
+"""Replicas: start values weigh as if there had been this much load at least."""
+
+
+class Terms(NamedTuple):
+    """Under what terms a tick is replayed. ``lower`` and ``upper`` bound what may be asked for.
+
+    ``lead_ticks``: from an order until it serves, the age of the data included. ``serving`` is how many
+    serve now, ``at_first`` how many were asked for when learning began. ``ceiling`` is the price's.
+    """
+
+    lead_ticks: int
+    serving: int
+    at_first: int
+    lower: float
+    upper: float
+    attainment: float
+    ceiling: float
+
+
+def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
+    """Return what is known after a cell that ended at ``at`` (UTC seconds) with ``load`` replicas of work."""
+    if before is None:
+        arrays, tally = _new(terms.lead_ticks), Tally(price_log=log(min(30.0, terms.ceiling)))
+        prediction.begin(arrays, load)
+    else:
+        tally = before.tally
+        arrays = _stretched(before.arrays, tally.ticks, terms.lead_ticks)
+    tally = _seasons(arrays, tally, load, at)
+    outlook, variance, season = prediction.predict(arrays, tally, load, at)
+    seasons.learn_hour(arrays, at, load)
+    counts = wanted(outlook, terms.lower, terms.upper)
+    ticks = tally.ticks
+    smooth = load if before is None else tally.smooth + SMOOTHING * (load - tally.smooth)
+    if before is None:
+        replay.begin(arrays, counts)
+        _price_in(arrays, load)
+        tally = tally._replace(weighed=WEIGHT_TICKS * max(LOAD_MIN, load))
+    held = replay.hold(arrays, ticks, counts, terms.at_first if ticks < EARLY_TICKS else 0.0)
+    replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
+    missed = 0.0
+    if terms.serving < terms.upper:
+        missed = load * replay.miss_share(smooth, terms.serving)
+    tally = tally._replace(
+        at=at,
+        load=load,
+        smooth=smooth,
+        variance=variance,
+        weighed=price.FADE * tally.weighed + load,
+        offered=price.FADE * tally.offered + load,
+        missed=price.FADE * tally.missed + missed,
+        forecast=outlook.forecast,
+        spread=outlook.spread,
+        seasonal=season,
+    )
+    if ticks % price.SEARCH_TICKS == 0:
+        tally = _chosen(arrays, tally, terms)
+    tally = tally._replace(wanted=float(held[tally.chosen]), ticks=ticks + 1)
+    return Experience(tally, arrays)
+
+
+def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> Tally:
+    """Look for the price, and choose the setting that is best at what is paid."""
+    days = tally.ticks / price.TICKS_A_DAY
+    ceiling = price.highest(terms.ceiling, days)
+    allowed = price.budget(tally, terms.attainment, days) * tally.weighed
+    asked = price.found(arrays, allowed, ceiling)
+    paid_log = min(price.smoothed(tally.price_log, asked, tally.ticks), log(ceiling))
+    return tally._replace(price_log=paid_log, chosen=price.best(arrays, exp(paid_log)))
+
+
+def _seasons(arrays: Arrays, tally: Tally, load: float, at: float) -> Tally:
+    """Collect the load for the curves; a bin is learned when the next one begins."""
+    position = seasons.day_bin(at)
+    if position == tally.bin:
+        return tally._replace(bin_total=tally.bin_total + load, bin_ticks=tally.bin_ticks + 1)
+    if tally.bin_ticks:
+        mean = tally.bin_total / tally.bin_ticks
+        seasons.learn_bin(arrays.day, arrays.day_seen, tally.bin, mean, seasons.DAY_SHARE)
+        week = seasons.week_bin(tally.at)
+        share = seasons.WEEK_SHARE / 3.0  # three bins of the day fall into one of the week
+        seasons.learn_bin(arrays.week, arrays.week_seen, week, mean, share)
+    return tally._replace(bin=position, bin_total=load, bin_ticks=1)
+
+
+def _new(lead_ticks: int) -> Arrays:
+    numbers = np.zeros(numbers_size(lead_ticks))
+    counts = np.zeros(counts_size(lead_ticks), dtype=np.float32)
+    return Arrays(numbers, counts, lead_ticks)
+
+
+def _price_in(arrays: Arrays, load: float) -> None:
+    """Begin the books with what deployments have come to elsewhere."""
+    weight = WEIGHT_TICKS * max(LOAD_MIN, load)
+    np.multiply(COST, weight, out=arrays.cost)
+    np.multiply(MISSED, weight, out=arrays.missed)
+
+
+def _stretched(before: Arrays, ticks: int, lead_ticks: int) -> Arrays:
+    """Return a copy that may be changed, with rings as long as the lead time is now.
+
+    Of a ring that becomes longer, the oldest row is taken to have been there before, too.
+    """
+    if lead_ticks == before.lead_ticks:
+        return before.copy()
+    arrays = _new(lead_ticks)
+    for name in _KEPT:
+        getattr(arrays, name)[:] = getattr(before, name)
+    for age in range(1, lead_ticks + 1):
+        source = (ticks - min(age, before.lead_ticks)) % before.lead_ticks
+        arrays.made[(ticks - age) % lead_ticks] = before.made[source]
+        arrays.held[(ticks - age) % lead_ticks] = before.held[source]
+    return arrays
+
+
+_KEPT: Final = (
+    *("levels", "losses", "day", "day_seen", "week", "week_seen", "hour", "hour_seen"),
+    *("cost", "missed", "backlog", "recent", "blocks"),
+)
+
+
+def lead_ticks_of(seconds: float, before: int | None) -> int:
+    """Return a lead time in ticks, rounded up, and one for the wait until the next tick.
+
+    ``before`` stays as long as it is one more at most: what was learned rests on it.
+    """
+    ticks = min(LEAD_TICKS_MAX, max(1, int(-(-seconds // 15.0)) + 1))
+    if before is not None and ticks <= before <= ticks + 1:
+        return before
+    return ticks

@@ -1,0 +1,89 @@
+"""The price of a miss: as low as it may be for the misses to stay inside the error budget.
+
+At a price ``v`` the best setting is the one with the lowest bill plus ``v`` times its misses, and the
+higher the price, the fewer its misses. So there is a lowest price at which the misses of the last days
+would have stayed inside the budget; that is paid. ``ceiling`` is the most that a replica-second of missed
+requests may cost, in replica-seconds: for load that nobody can foresee, no price buys the rest.
+"""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from trimtab.core.forecast.experience import Arrays, Tally
+
+TICKS_A_DAY: Final = 5760.0
+
+MEMORY_DAYS: Final = 5.0
+"""Books fade by 1/e in this time."""
+
+FADE: Final = 1.0 - 1.0 / (MEMORY_DAYS * TICKS_A_DAY)
+
+SEARCH_TICKS: Final = 4
+"""The price is looked for once a minute."""
+
+PRICE_MIN: Final = 0.3
+PRICE_EARLY: Final = 30.0
+"""The most paid at the beginning; the ceiling counts after a day."""
+
+SMOOTH_DAYS: Final = 2.0
+"""The price follows what was found so slowly, in its logarithm: costs are convex in it, swings are dear."""
+
+BISECTIONS: Final = 13
+
+BUDGET_SHARE: Final = 0.9
+"""Of the error budget, what the replay may spend: it picks the luckiest setting of many."""
+
+SPENDING_DAYS: Final = 1.0
+"""What is left of the budget, or lacking, is spent or saved over the next day."""
+
+BUDGET_BOUNDS: Final = (0.15, 1.5)
+CAREFUL_SHARE: Final = 0.3
+"""Of the budget, what may be spent at first; all of it after a day: early misses cannot be undone."""
+
+
+def budget(tally: Tally, attainment: float, days: float) -> float:
+    """Return the share of requests that may be missed from now on, ``days`` after the beginning."""
+    share = BUDGET_SHARE * (1.0 - attainment)
+    seen = min(tally.ticks + 1.0, MEMORY_DAYS * TICKS_A_DAY)
+    a_day = SPENDING_DAYS * TICKS_A_DAY * max(0.2, tally.offered / seen)
+    paced = share + (share * tally.offered - tally.missed) / a_day
+    low, high = BUDGET_BOUNDS
+    careful = min(1.0, CAREFUL_SHARE + (1.0 - CAREFUL_SHARE) * days)
+    return min(max(paced, low * share), high * share) * careful
+
+
+def highest(ceiling: float, days: float) -> float:
+    """Return the most that is paid ``days`` after the beginning."""
+    early = min(PRICE_EARLY, ceiling)
+    return early + (ceiling - early) * min(1.0, days)
+
+
+def best(arrays: Arrays, price: float) -> int:
+    """Return the setting with the lowest bill at this price."""
+    bill = arrays.missed * price
+    bill += arrays.cost
+    return int(bill.argmin())
+
+
+def found(arrays: Arrays, allowed: float, ceiling: float) -> float:
+    """Return the lowest price whose best setting missed no more than ``allowed``; at most ``ceiling``."""
+    missed = arrays.missed
+    if missed[best(arrays, ceiling)] > allowed:
+        return ceiling
+    low, high = log(min(PRICE_MIN, ceiling)), log(ceiling)
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        if missed[best(arrays, exp(middle))] <= allowed:
+            high = middle
+        else:
+            low = middle
+    return exp(high)
+
+
+def smoothed(before_log: float, price: float, ticks: int) -> float:
+    """Return the logarithm of the price that is paid, after this one was found."""
+    share = max(SEARCH_TICKS / (ticks + SEARCH_TICKS), SEARCH_TICKS / (SMOOTH_DAYS * TICKS_A_DAY))
+    return before_log + share * (log(price) - before_log)

@@ -1,0 +1,117 @@
+"""Every setting, replayed against the load as it comes: what it would have been billed, what missed.
+
+Load does not depend on how many replicas there are, so that what any setting would have had is known
+exactly but for the lead time: at each tick it serves with the fewest that it held over the last lead
+time, since replicas asked for later are not there yet, and those let go are gone at once. What it holds
+is billed from the asking on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from trimtab.core.forecast.settings import BLOCK_TICKS, BLOCKS, HOLD_TICKS, RULES
+
+if TYPE_CHECKING:
+    from trimtab.core.forecast.experience import Arrays
+
+MISS_AT_CAPACITY: Final = 0.05
+"""At its capacity a replica serves 95 of 100 requests within the SLO: that is what capacity means."""
+
+MISS_LOAD_MAX: Final = 1.2
+"""Beyond this share of the capacity everything is missed."""
+
+OVERFLOW: Final = 1.07
+"""So much of its capacity a replica gets through at most; what is beyond waits."""
+
+BACKLOG_MISSED_TICKS: Final = 0.25
+BACKLOG_TICKS_MAX: Final = 0.8
+"""A queue of 4 s of work misses the SLO, and one of 12 s is full: the rest is refused."""
+
+
+def begin(arrays: Arrays, counts: np.ndarray) -> None:
+    """Let every setting have held from the beginning what its rule asks for at first."""
+    arrays.recent[:] = counts
+    arrays.blocks[:] = counts
+    arrays.held[:] = np.tile(counts, len(HOLD_TICKS))
+
+
+def hold(arrays: Arrays, ticks: int, counts: np.ndarray, least: float) -> np.ndarray:
+    """Take in what each rule asks for at tick ``ticks``; return what each setting holds.
+
+    ``least`` is held by all of them: at the beginning nothing is known that would justify fewer.
+    """
+    recent, blocks = arrays.recent, arrays.blocks
+    recent[ticks % (BLOCK_TICKS + 1)] = counts
+    row = ticks // BLOCK_TICKS % (BLOCKS + 1)
+    if ticks % BLOCK_TICKS == 0:
+        blocks[row] = counts
+    else:
+        np.maximum(blocks[row], counts, out=blocks[row])
+    held = arrays.held[ticks % arrays.lead_ticks]
+    high = np.maximum.reduce(recent, axis=0)
+    held[:RULES] = high
+    done = 0
+    for place, window in enumerate(HOLD_TICKS[1:], start=1):
+        reach = window // BLOCK_TICKS
+        for step in _rows(row, done, reach):
+            np.maximum(high, np.maximum.reduce(blocks[step], axis=0), out=high)
+        held[place * RULES : (place + 1) * RULES] = high
+        done = reach + 1
+    if least > 1.0:
+        np.maximum(held, np.float32(least), out=held)
+    return held
+
+
+def _rows(row: int, done: int, reach: int) -> tuple[slice, ...]:
+    """The blocks from ``done`` to ``reach`` back, as one slice of the ring or two."""
+    size = BLOCKS + 1
+    first, last = (row - reach) % size, (row - done) % size
+    if first <= last:
+        return (slice(first, last + 1),)
+    return (slice(0, last + 1), slice(first, size))
+
+
+def miss_share(load: float, serving: float) -> float:
+    """Return what share of the requests misses the SLO at this load of so many replicas, both in replicas."""
+    if serving <= 0.0:
+        return 1.0
+    share = load / serving
+    if share >= MISS_LOAD_MAX:
+        return 1.0
+    power = share * share
+    power *= power
+    power *= power
+    return min(1.0, MISS_AT_CAPACITY * power * power * power)
+
+
+def book(
+    arrays: Arrays, held: np.ndarray, load: float, smooth: float, *, fade: float, upper: float
+) -> None:
+    """Book one tick for every setting. ``smooth`` is the load that requests in service feel.
+
+    With ``upper`` replicas serving, no setting could have done better: nothing is booked as missed.
+    """
+    serving = np.minimum.reduce(arrays.held, axis=0).astype(np.float64)
+    backlog = arrays.backlog
+    backlog += load
+    backlog -= OVERFLOW * serving
+    np.maximum(backlog, 0.0, out=backlog)
+    np.minimum(backlog, BACKLOG_TICKS_MAX * serving, out=backlog)
+    share = smooth / serving
+    np.minimum(share, MISS_LOAD_MAX, out=share)
+    share *= share
+    share *= share
+    share *= share
+    share *= share * share  # to the 24th power
+    share *= MISS_AT_CAPACITY
+    np.minimum(share, 1.0, out=share)
+    share[backlog > BACKLOG_MISSED_TICKS * serving] = 1.0
+    share[serving >= upper] = 0.0
+    share *= load
+    arrays.cost *= fade
+    arrays.cost += held
+    arrays.missed *= fade
+    arrays.missed += share

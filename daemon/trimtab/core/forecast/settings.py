@@ -1,0 +1,94 @@
+"""The scaling settings that are replayed against the load: rules for how many, times for how long.
+
+Every rule says from what is known at a tick how many replicas to have once an order placed now serves.
+The load is told in replicas: offered work over what one replica carries at its SLO. ``SPARE``: the
+forecast and so many standard deviations of its error. ``SHARE``: the load of the last tick and so much
+on top: target tracking on the request rate, as the peers do it. ``GROWTH``: the smoothed load, continued
+as it has grown over the last lead time. A rule's count is then held for a time: the largest of that
+window is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+SPARE: Final = (
+    *(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0),
+    *(2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 11.0, 15.0),
+)
+"""Standard deviations of the forecast's error on top of the forecast."""
+
+SHARE: Final = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0, 7.0)
+"""Shares of the load on top of it: target tracking at 1 / (1 + share)."""
+
+GROWTH: Final = tuple(
+    (times, share) for times in (1.0, 2.0) for share in (0.03, 0.1, 0.2, 0.4, 0.8)
+)
+"""How often the growth over the last lead time is added, and the share on top."""
+
+HOLD_TICKS: Final = (8, 24, 80, 240)
+"""How long counts are held: 2, 6, 20 and 60 minutes. Multiples of ``BLOCK_TICKS``."""
+
+BLOCK_TICKS: Final = 8
+"""Longer windows are kept in blocks of this, so that they are up to one block longer than said."""
+
+RULES: Final = len(SPARE) + len(SHARE) + len(GROWTH)
+SETTINGS: Final = RULES * len(HOLD_TICKS)
+BLOCKS: Final = HOLD_TICKS[-1] // BLOCK_TICKS
+
+_SPARE = np.array(SPARE)
+_SHARE = 1.0 + np.array(SHARE)
+_GROWTH_TIMES = np.array([times for times, _ in GROWTH])
+_GROWTH_SHARE = 1.0 + np.array([share for _, share in GROWTH])
+_AFTER_SPARE = len(SPARE)
+_AFTER_SHARE = len(SPARE) + len(SHARE)
+
+ROUNDING: Final = 1e-9
+"""Less than this above a whole number is that number."""
+
+
+class Outlook(NamedTuple):
+    """What rules look at: all in replicas. ``spread`` is the forecast's standard deviation.
+
+    ``forecast`` is for when an order placed now serves; ``level`` is the load, smoothed over about a
+    minute, ``growth`` by how much that rose over the last lead time, 0 or more.
+    """
+
+    load: float
+    forecast: float
+    spread: float
+    level: float
+    growth: float
+
+
+def wanted(seen: Outlook, lower: float, upper: float) -> np.ndarray:
+    """Return what each rule asks for, within ``lower`` and ``upper``: whole numbers as float32."""
+    counts = np.empty(RULES)
+    np.multiply(_SPARE, seen.spread, out=counts[:_AFTER_SPARE])
+    counts[:_AFTER_SPARE] += seen.forecast
+    np.multiply(_SHARE, seen.load, out=counts[_AFTER_SPARE:_AFTER_SHARE])
+    growing = counts[_AFTER_SHARE:]
+    np.multiply(_GROWTH_TIMES, seen.growth, out=growing)
+    growing += seen.level
+    growing *= _GROWTH_SHARE
+    counts -= ROUNDING
+    np.ceil(counts, out=counts)
+    np.minimum(counts, upper, out=counts)
+    np.maximum(counts, lower, out=counts)
+    return counts.astype(np.float32)
+
+
+def in_words(setting: int) -> str:
+    """Say what a setting is: its rule and for how long it holds."""
+    hold, rule = divmod(setting, RULES)
+    minutes = HOLD_TICKS[hold] // 4
+    if rule < _AFTER_SPARE:
+        text = f"forecast + {SPARE[rule]:g} deviations"
+    elif rule < _AFTER_SHARE:
+        text = f"load + {SHARE[rule - _AFTER_SPARE]:.0%}"
+    else:
+        times, share = GROWTH[rule - _AFTER_SHARE]
+        text = f"load + {times:g} x its growth + {share:.0%}"
+    return f"{text}, held {minutes} min"

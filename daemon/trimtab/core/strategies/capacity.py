@@ -1,0 +1,312 @@
+"""``capacity``: as many replicas as will be needed when an order placed now serves, learned by replay.
+
+Load is told as offered work: requests or tokens a second over what one replica carries at its SLO. That
+is linear, where requests in flight are not (``core/forecast/occupancy.py``). Every 15 s each of many
+simple settings (a forecast and some spare, the load and some per cent, each held for a while) is replayed
+against the load just seen, with the real lead time: what it would have been billed, which requests it
+would have missed. The one with the lowest ``bill + price x misses`` decides, and the price is the lowest
+that keeps the misses inside the error budget (``core/forecast/price.py``). So it comes to what people
+would tune by hand, for each deployment, in hindsight, all the time.
+
+Replicas on their way are asked for already and count. While data is missing it says so, which holds;
+nothing is learned and no error budget is spent. Load that cannot be foreseen costs at most
+``price_ceiling``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.core.proposals import REPLICAS_MAX, Wish
+from trimtab.core.signals import Per
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trimtab.core.forecast.known import Known
+    from trimtab.core.forecast.learning import Terms
+    from trimtab.core.proposals import JsonValue, View
+    from trimtab.core.signals import Reading
+
+TICK_SECONDS = 15.0
+AGE_SHARE = 0.1
+"""How much of the newest sample's age counts for how old data is when it comes."""
+
+IDLE_LOAD = 0.005
+"""Replicas, smoothed over twenty minutes: less than this, and nothing at all now, is no demand."""
+
+LOAD_MAX = 1e6
+"""Replicas: whatever tells of more is broken, and must not break what was learned."""
+
+COUNT_MAX = 2**24
+"""Counts are kept as 32-bit numbers, which are whole up to here."""
+
+
+class Work(NamedTuple):
+    """A load in replicas, when it was true, and how to say where it comes from."""
+
+    time: float
+    load: float
+    hold_seconds: float
+    text: str
+
+
+class Sighting(NamedTuple):
+    """Requests a second and in flight over the replicas that serve, where both are told."""
+
+    rate: float | None
+    in_flight: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """Replicas for the load that is coming, at ``attainment`` of the requests within the SLO.
+
+    ``requests``, ``prompt_tokens`` and ``output_tokens`` name signals a second, ``in_flight`` and
+    ``waiting`` name signals that count requests; the first that can be used with what is known of one
+    replica decides. What one carries at its SLO: ``requests_per_second``, or the two token rates (work
+    adds up), or ``in_flight_at_slo``; where none is given it is learned from requests and in flight.
+    ``price_ceiling``: the most that a second of missed requests may cost, in replica-seconds for each
+    replica that they would have kept busy.
+    """
+
+    requests: str | None = None
+    prompt_tokens: str | None = None
+    output_tokens: str | None = None
+    in_flight: str | None = None
+    waiting: str | None = None
+    requests_per_second: float | None = None
+    prompt_tokens_per_second: float | None = None
+    output_tokens_per_second: float | None = None
+    in_flight_at_slo: float | None = None
+    attainment: float = 0.99
+    price_ceiling: float = 100.0
+
+    forgets_with_hardware = True
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Those that are named, each once."""
+        named = (
+            self.requests, self.prompt_tokens, self.output_tokens, self.in_flight, self.waiting
+        )  # fmt: skip
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def propose(self, view: View, memory: JsonValue) -> Wish:
+        """Take in the newest sample, learn from each cell that it fills, and ask for what is best now."""
+        from trimtab.core.forecast.known import Known
+
+        known = Known.recalled(memory) or Known(view.current)
+        work = self._work(view, known)
+        if isinstance(work, str):
+            return Wish(None, work, known)
+        known = self._learned(view, known, work._replace(load=min(work.load, LOAD_MAX)))
+        if known.experience is None:
+            return Wish(None, f"{work.text}: listens until the first 15 s are over", known)
+        return self._wish(view, known, work)
+
+    def edges(self, now: float, memory: JsonValue) -> Iterable[float]:  # noqa: ARG002  the interface
+        """When the next cell may be full."""
+        return ((now // TICK_SECONDS + 1.0) * TICK_SECONDS,)
+
+    def primed(self, samples: Iterable[tuple[float, float]], view: View) -> JsonValue:
+        """Return a memory that has lived through ``samples``: (UTC seconds, load in replicas), in order.
+
+        Settings are replayed as they would have been; nothing is known of what really served then, so
+        the error budget begins whole. ``view`` gives lead time and bounds.
+        """
+        from trimtab.core.forecast.cells import hear
+        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.learning import learned
+
+        heard, experience = None, None
+        terms = self._terms(view, None, 0.0, COUNT_MAX, view.current)
+        for time, load in samples:
+            heard, cells = hear(heard, time, load, 300.0)
+            for cell in cells:
+                experience = learned(experience, cell.end, cell.load, terms)
+        return Known(view.current, None, experience)
+
+    # -- from readings to work -----------------------------------------------------------------
+
+    def _work(self, view: View, known: Known) -> Work | str:
+        """Return the load now, or why it cannot be told."""
+        why: list[str] = []
+        prompt, output = self.prompt_tokens_per_second, self.output_tokens_per_second
+        if prompt is not None or output is not None:
+            work = self._token_work(view, why)
+            if work is not None:
+                return _trimmed(work, known)
+        if self.requests is not None:
+            capacity = self.requests_per_second or known.line.capacity
+            seen = _value(view, self.requests, why)
+            if seen is not None and capacity is not None:
+                each = "" if self.requests_per_second is not None else "learned "
+                text = f"{self.requests} {seen[1]:.4g}, {each}capacity {capacity:.4g} a replica"
+                work = Work(seen[0].time or view.now, seen[1] / capacity, _hold(seen[0]), text)
+                return _trimmed(work, known)
+            if seen is not None and self.in_flight_at_slo is None:
+                why.append("what one replica carries is not learned yet")
+        if self.in_flight is not None and self.in_flight_at_slo is not None:
+            from trimtab.core.forecast.occupancy import load_of
+
+            seen = _value(view, self.in_flight, why)
+            if seen is not None:
+                load = load_of(seen[1], view.ready, self.in_flight_at_slo)
+                text = (
+                    f"{self.in_flight} {seen[1]:.4g}, {self.in_flight_at_slo:.4g} a replica at SLO"
+                )
+                return Work(seen[0].time or view.now, load, _hold(seen[0]), text)
+        return "; ".join(why) or "no signal is named that tells of load"
+
+    def _token_work(self, view: View, why: list[str]) -> Work | None:
+        load, times, holds, texts = 0.0, [], [], []
+        for name, capacity in (
+            (self.prompt_tokens, self.prompt_tokens_per_second),
+            (self.output_tokens, self.output_tokens_per_second),
+        ):
+            if name is None or capacity is None:
+                continue
+            seen = _value(view, name, why)
+            if seen is None:
+                return None
+            load += seen[1] / capacity
+            times.append(seen[0].time or view.now)
+            holds.append(_hold(seen[0]))
+            texts.append(f"{name} {seen[1]:.4g} of {capacity:.4g} a replica")
+        return Work(min(times), load, min(holds), " and ".join(texts)) if times else None
+
+    def _sighting(self, view: View) -> Sighting:
+        """What is told of requests and of those in flight, over all replicas, if it can be used."""
+        ignored: list[str] = []
+        rate = None if self.requests is None else _value(view, self.requests, ignored)
+        in_flight = None if self.in_flight is None else _value(view, self.in_flight, ignored)
+        return Sighting(
+            None if rate is None else rate[1], None if in_flight is None else in_flight[1]
+        )
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def _learned(self, view: View, known: Known, work: Work) -> Known:
+        """Live through the cells that the sample fills."""
+        from trimtab.core.forecast.cells import hear
+        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.learning import learned
+
+        heard, cells = hear(known.heard, work.time, work.load, work.hold_seconds)
+        if heard is known.heard:
+            return known
+        age = max(0.0, view.now - work.time)
+        before = age if known.heard is None else heard.age_seconds
+        heard = heard._replace(age_seconds=before + AGE_SHARE * (age - before))
+        experience, line, trim = known.experience, known.line, known.trim
+        if cells:
+            bounds = view.bounds
+            lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
+            upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
+            terms = self._terms(
+                view, experience, heard.age_seconds, max(upper, lower), known.at_first
+            )
+            terms = terms._replace(lower=lower)
+            sighting = self._sighting(view)
+        for cell in cells:
+            experience = learned(experience, cell.end, cell.load, terms)
+            if sighting.in_flight is None:
+                continue
+            if sighting.rate is not None and self.requests_per_second is None:
+                line = line.seeing(sighting.rate, sighting.in_flight, view.ready)
+            if self.in_flight_at_slo is not None:
+                is_over = sighting.in_flight > view.ready * self.in_flight_at_slo
+                trim = trim.seeing(
+                    cell.load / trim.factor, is_over=is_over, serving=view.ready
+                )  # cells are trimmed already
+        return Known(known.at_first, heard, experience, line, trim)
+
+    def _terms(
+        self, view: View, experience: object, age: float, upper: float, at_first: int
+    ) -> Terms:
+        from trimtab.core.forecast.experience import Experience
+        from trimtab.core.forecast.learning import Terms, lead_ticks_of
+
+        before = experience.arrays.lead_ticks if isinstance(experience, Experience) else None
+        return Terms(
+            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before),
+            serving=view.ready,
+            at_first=at_first,
+            lower=1.0,
+            upper=float(upper),
+            attainment=self.attainment,
+            ceiling=self.price_ceiling,
+        )
+
+    # -- answering -----------------------------------------------------------------------------
+
+    def _wish(self, view: View, known: Known, work: Work) -> Wish:
+        experience = known.experience
+        assert experience is not None  # noqa: S101  the caller has looked
+        tally = experience.tally
+        count = int(tally.wanted)
+        queued = self._queued(view, known, experience.arrays.lead_ticks * TICK_SECONDS)
+        count += queued
+        if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
+            return Wish(0, f"{work.text}: no load, wants none", known)
+        return Wish(min(count, REPLICAS_MAX), self._sentence(view, known, count, queued), known)
+
+    def _queued(self, view: View, known: Known, lead_seconds: float) -> int:
+        """Replicas more for what waits: as many as would clear it within a lead time.
+
+        A queue is no lasting load: its requests are served once. One that will be gone before
+        another replica could serve rounds to none.
+        """
+        capacity = self.requests_per_second or known.line.capacity
+        if self.waiting is None or capacity is None:
+            return 0
+        seen = _value(view, self.waiting, [])
+        if seen is None:
+            return 0
+        work_seconds = seen[1] / capacity * known.trim.factor
+        return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
+
+    def _sentence(self, view: View, known: Known, count: int, queued: int) -> str:
+        from trimtab.core.forecast.settings import in_words
+
+        experience = known.experience
+        assert experience is not None  # noqa: S101  the caller has looked
+        tally = experience.tally
+        minutes = experience.arrays.lead_ticks * TICK_SECONDS / 60.0
+        need = tally.forecast
+        usual = f"usual change {tally.seasonal:+.2f}, " if abs(tally.seasonal) >= 0.05 else ""
+        way = max(0, view.current - view.ready)
+        more = f", {queued} of them for what waits" if queued else ""
+        facts = known.facts
+        return (
+            f"need {need:.2f} in {minutes:.0f} min: {tally.load:.2f} now, {usual}"
+            f"spare {max(0.0, count - queued - need):.2f} (error {tally.spread:.2f}); "
+            f"{view.ready} ready, {way} on the way: ask for {count}{more} "
+            f"({in_words(tally.chosen)}; price {facts['price']:.3g}, "
+            f"missed {facts['missed_share']:.2%} of {1.0 - self.attainment:.2%})"
+        )
+
+
+def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | None:
+    """Return a reading and its value over all replicas; ``None``, and why, where there is none."""
+    reading = view.readings[name]
+    if reading.value is None:
+        why.append(f"{name} is {reading.freshness}")
+        return None
+    if reading.spec.per is not Per.REPLICA:
+        return reading, reading.value
+    if view.ready == 0:
+        why.append(f"no replica serves, so {name} per replica says nothing")
+        return None
+    return reading, reading.value * view.ready
+
+
+def _hold(reading: Reading) -> float:
+    return reading.spec.max_age_seconds
+
+
+def _trimmed(work: Work, known: Known) -> Work:
+    return work._replace(load=work.load * known.trim.factor)
