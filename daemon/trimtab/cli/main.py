@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "Show what a policy would decide, and every step to it.",
     "policies": "List the policies and where each of their values comes from.",
     "schema": "Print the JSON Schema of policy files, for editors.",
+    "simulate": "Run policies and other autoscalers on a load, and hold them side by side.",
     "emulate": "Serve a Fireworks-compatible control plane of emulated deployments.",
     "demo": "Watch the daemon scale three emulated deployments.",
 }

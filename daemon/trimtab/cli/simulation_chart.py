@@ -61,7 +61,7 @@ def _replicas(
     ready: Sequence[float], started: Sequence[float], need: Sequence[float]
 ) -> Iterator[Text]:
     """Draw replicas as columns; what the need lacks stands on top of what there is."""
-    top = nice_top([*started, *need])
+    top = nice_top([one for one in (*started, *need) if math.isfinite(one)])
     height = HEIGHT if top >= HEIGHT else max(2, math.ceil(top))
     for row in range(height, 0, -1):
         level = (row - 0.5) * top / height

@@ -8,14 +8,15 @@ and every value of the timeline lies within what is drawn for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from trimtab.simulation.measures import WORST_SECONDS, worst_stretches
+from trimtab.simulation.timeline import Timeline
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from trimtab.simulation.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +52,10 @@ def envelope(values: NDArray[np.float64], step_seconds: float, bins_max: int) ->
     )
 
 
-def misses(timeline: Timeline) -> NDArray[np.float64]:
-    """Return the requests of each step that did not meet the SLO, whatever the reason.
-
-    Never below 0: bookings of a fluid may differ by rounding, and a plot has no use for that.
-    """
-    return np.maximum(0.0, timeline.offered - timeline.met)
-
-
 def part(timeline: Timeline, begin: int, end: int) -> Timeline:
     """Return the steps ``begin`` (included) to ``end`` (not included) as a timeline of their own."""
     cut = slice(begin, end)
-    from trimtab.simulation.timeline import Timeline as Made
-
-    return Made(
+    return Timeline(
         started_at=timeline.started_at + begin * timeline.step_seconds,
         step_seconds=timeline.step_seconds,
         offered=timeline.offered[cut],
@@ -81,8 +72,7 @@ def part(timeline: Timeline, begin: int, end: int) -> Timeline:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Worst:
+class Worst(NamedTuple):
     """The stretch with the most misses: steps ``begin`` to ``end``, and what it came to."""
 
     begin: int
@@ -90,33 +80,19 @@ class Worst:
     offered: float
     missed: float
 
-    @property
-    def attainment(self) -> float | None:
-        """Share of the stretch's requests that met the SLO; ``None`` if there were none."""
-        return 1.0 - self.missed / self.offered if self.offered > 0.0 else None
 
+def worst_stretch(timeline: Timeline) -> Worst | None:
+    """Return the five minutes with the most missed requests; ``None`` if not one was missed.
 
-WORST_SECONDS = 300.0
-"""Five minutes: what a pager shows, and what users remember of a day."""
-
-
-def worst_stretch(timeline: Timeline, seconds: float = WORST_SECONDS) -> Worst | None:
-    """Return the stretch of this length with the most missed requests, the earliest of equals.
-
-    ``None`` when not a single request was missed, or the timeline is shorter than the stretch.
+    By number, not by share: a plot should show where users were hurt, not where two of three were.
     """
-    steps = max(1, round(seconds / timeline.step_seconds))
-    missed = misses(timeline)
-    if len(missed) < steps:
+    _, most = worst_stretches(timeline)
+    # A fluid misses parts of requests; less than half of one in five minutes is none.
+    if most is None or most.missed < _ONE_MISS:
         return None
-    sums = np.cumsum(np.concatenate(([0.0], missed)))
-    windows = sums[steps:] - sums[:-steps]
-    begin = int(np.argmax(windows))
-    if windows[begin] < _ONE_MISS:
-        return None
-    end = begin + steps
-    return Worst(begin, end, float(timeline.offered[begin:end].sum()), float(windows[begin]))
+    begin = round((most.at - timeline.started_at) / timeline.step_seconds)
+    steps = max(1, round(WORST_SECONDS / timeline.step_seconds))
+    return Worst(begin, min(begin + steps, len(timeline.offered)), most.offered, most.missed)
 
 
 _ONE_MISS = 0.5
-"""A fluid misses parts of requests; less than half of one in five minutes is none."""

@@ -66,6 +66,9 @@ FIGURES: tuple[Shown, ...] = (
           "replica-hours more than the clairvoyant optimum", is_main=False),
     Shown("wasted_replica_hours", "wasted h", Form.HOURS,
           "replica-hours of ready replicas beyond the need", is_main=False),
+    Shown("refused", "refused", Form.COUNT,
+          "requests answered with an error, because nobody served or the queue was full",
+          is_main=False),
     Shown("minutes_in_violation", "bad min", Form.COUNT,
           "minutes in which less than the asked share met the SLO", is_main=False),
     Shown("scale_ups", "ups", Form.COUNT, "times that more replicas were asked for"),
@@ -74,6 +77,13 @@ FIGURES: tuple[Shown, ...] = (
           "times an hour that a replica was asked for and given up again within one lead time"),
     Shown("actions_per_hour", "actions/h", Form.RATIO,
           "changes of the replica count an hour", is_main=False),
+    Shown("under_provisioned_percent_against_need", "under %", Form.RATIO,
+          "how much of the needed replicas was lacking, percent of the need, on average over time "
+          "(SPEC elasticity, theta_U)", is_main=False),
+    Shown("over_provisioned_percent_against_need", "over %", Form.RATIO,
+          "how many ready replicas stood beyond the need, percent of the need, on average over time "
+          "(SPEC elasticity, theta_O); what is ahead of the need by one lead counts too",
+          is_main=False),
     Shown("ttft_p95_seconds", "TTFT p95", Form.MILLISECONDS,
           "time to first token that 95 % of the answered requests stay below", is_main=False),
     Shown("ttft_p99_seconds", "TTFT p99", Form.MILLISECONDS,
@@ -102,7 +112,7 @@ def _percent(share: float) -> str:
     percent = share * 100.0
     text = f"{percent:.2f}"
     if text == "100.00" and share < 1.0:
-        return "99.99+"
+        return ">99.99"
     return text
 
 

@@ -189,35 +189,31 @@ def _run(one: _Drawn, shared: Tops, key: str) -> Iterator[str]:
     yield timeline_plot(
         one.envelopes,
         title=f"{policy} over time",
-        description=f"{told}. {_worst_sentence(one)}",
+        description=f"{told}. {worst_sentence(one.timeline)}",
         key=key,
         shared=shared,
         worst=worst,
     )
     yield '<p class="read">Point at the plot to read its values.</p>'
     yield _values(one.envelopes, 0.0)
-    yield f"<figcaption>{escape(_worst_sentence(one))}</figcaption></figure>"
+    yield f"<figcaption>{escape(worst_sentence(one.timeline))}</figcaption></figure>"
     if one.worst is not None:
         yield "<details><summary>The worst five minutes, closer</summary>"
         yield from _closer(one, one.worst, f"{key}-w")
         yield "</details>"
 
 
-def _worst_sentence(one: _Drawn) -> str:
-    worst = one.worst
+def worst_sentence(timeline: Timeline) -> str:
+    """Say when a run was at its worst, and how bad that was."""
+    worst = worst_stretch(timeline)
     if worst is None:
         return "Not one request was missed within any five minutes."
-    step = one.timeline.step_seconds
-    share = worst.attainment
-    met = "" if share is None else f" ({_percent_met(share)} met the SLO)"
+    met = max(0.0, 1.0 - worst.missed / worst.offered) * 100.0
     return (
-        f"Worst five minutes: from {elapsed(worst.begin * step)} on, "
-        f"{worst.missed:,.0f} of {worst.offered:,.0f} requests missed{met}."
+        f"Worst five minutes: from {elapsed(worst.begin * timeline.step_seconds)} on, "
+        f"{worst.missed:,.0f} of {worst.offered:,.0f} requests missed "
+        f"({met:.1f} % met the SLO)."
     )
-
-
-def _percent_met(share: float) -> str:
-    return f"{max(0.0, share) * 100.0:.1f} %"
 
 
 def _closer(one: _Drawn, worst: Worst, key: str) -> Iterator[str]:
@@ -232,7 +228,7 @@ def _closer(one: _Drawn, worst: Worst, key: str) -> Iterator[str]:
     yield timeline_plot(
         near,
         title=f"{one.group.policy}, the worst five minutes",
-        description=_worst_sentence(one),
+        description=worst_sentence(one.timeline),
         key=key,
         worst=marked,
         from_seconds=from_seconds,

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trimtab.simulation.measures import misses
 from trimtab.simulation.report import svg
-from trimtab.simulation.report.envelope import Envelope, envelope, misses
+from trimtab.simulation.report.envelope import Envelope, envelope
 from trimtab.simulation.report.scales import Axis, elapsed, round_steps, time_ticks
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def envelopes(timeline: Timeline, bins_max: int = BINS_MAX) -> Envelopes:
     started = timeline.ready + timeline.booting
     return Envelopes(
         load=envelope(timeline.offered / step, step, bins_max),
-        need=envelope(timeline.need, step, bins_max),
+        # Infinite where no number of replicas would serve in time: nothing that could be drawn.
+        need=envelope(np.where(np.isfinite(timeline.need), timeline.need, np.nan), step, bins_max),
         ready=envelope(timeline.ready, step, bins_max),
         starting=envelope(started, step, bins_max),
         leaving=envelope(started + timeline.draining, step, bins_max),

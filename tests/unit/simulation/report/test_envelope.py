@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.simulation.report.envelope import envelope, misses, part, worst_stretch
+from trimtab.simulation.report.envelope import envelope, part, worst_stretch
 
 VALUES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=200)
 
@@ -57,11 +57,6 @@ def test_every_value_lies_within_what_is_drawn_of_its_stretch_and_both_ends_occu
         assert (low, high) == (min(stretch), max(stretch))
 
 
-def test_misses_are_what_was_offered_and_not_met_and_never_below_none(make_timeline: Any) -> None:
-    run = make_timeline(offered=[10.0, 10.0], met=[7.0, 10.000001])
-    assert misses(run).tolist() == [3.0, 0.0]
-
-
 def test_the_worst_five_minutes_are_those_with_the_most_misses(make_timeline: Any) -> None:
     offered = [10.0] * 60
     met = [10.0] * 60
@@ -71,15 +66,16 @@ def test_the_worst_five_minutes_are_those_with_the_most_misses(make_timeline: An
     assert worst is not None
     assert (worst.begin, worst.end) == (30, 50)
     assert (worst.offered, worst.missed) == (200.0, 20.0)
-    assert worst.attainment == pytest.approx(0.9)
 
 
 def test_a_run_without_a_miss_has_no_worst_five_minutes(make_timeline: Any) -> None:
     assert worst_stretch(make_timeline(offered=[10.0] * 60)) is None
 
 
-def test_a_run_shorter_than_five_minutes_has_none_either(make_timeline: Any) -> None:
-    assert worst_stretch(make_timeline(offered=[10.0] * 19, met=[0.0] * 19)) is None
+def test_a_run_shorter_than_five_minutes_is_its_own_worst(make_timeline: Any) -> None:
+    worst = worst_stretch(make_timeline(offered=[10.0] * 19, met=[0.0] * 19))
+    assert worst is not None
+    assert (worst.begin, worst.end, worst.missed) == (0, 19, 190.0)
 
 
 def test_a_part_of_a_timeline_says_when_it_begins(make_timeline: Any) -> None:

@@ -19,7 +19,7 @@ from trimtab.simulation.report.table import plain_table, rich_table
     [
         (0.9912, Form.PERCENT, "99.12"),
         (1.0, Form.PERCENT, "100.00"),
-        (0.999_996, Form.PERCENT, "99.99+"),
+        (0.999_996, Form.PERCENT, ">99.99"),
         (1234.56, Form.HOURS, "1,234.6"),
         (12.5, Form.MONEY, "12.50"),
         (1250.4, Form.MONEY, "1,250"),
