@@ -20,14 +20,13 @@ from trimtab.simulation.peers.aibrix import TICK_SECONDS, AibrixApa
 from trimtab.simulation.peers.concurrency import Modal, baseten, fireworks
 from trimtab.simulation.peers.dynamo import LOAD_SECONDS, PREDICTORS, Dynamo
 from trimtab.simulation.peers.inferno import Inferno
+from trimtab.simulation.peers.knative import KnativeKpa
 from trimtab.simulation.peers.policies import (
     HPA_SYNC_SECONDS,
-    KNATIVE_TICK_SECONDS,
     hpa_in_flight,
     hpa_kv_cache,
     hpa_request_rate,
     keda_waiting,
-    knative_kpa,
 )
 from trimtab.simulation.peers.rate_tracking import RateTracking
 from trimtab.simulation.peers.ray_serve import METRICS_SECONDS, RayServe
@@ -197,10 +196,10 @@ _PEERS = (
         title="Knative pod autoscaler",
         source="Knative Serving config-autoscaler: stable 60 s, panic 10 % at 200 %, tick 2 s",
         knob="target utilization of the requests in flight at the SLO",
-        interval_seconds=KNATIVE_TICK_SECONDS,
-        default=knative_kpa,
+        interval_seconds=KnativeKpa.interval_seconds,
+        default=KnativeKpa,
         grid=_over(
-            knative_kpa, "utilization", tuple(one for one in TARGETS if one <= 1.0), "target"
+            KnativeKpa, "utilization", tuple(one for one in TARGETS if one <= 1.0), "target"
         ),
     ),
     Peer(

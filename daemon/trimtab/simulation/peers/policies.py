@@ -34,7 +34,6 @@ AT_ONCE = MoveRules(stabilization_seconds=0.0)
 """No window and no limit."""
 
 HPA_SYNC_SECONDS = 15.0
-KNATIVE_TICK_SECONDS = 2.0
 
 CONCURRENCY_TARGET = 0.7
 """Of the requests in flight at the SLO: where concurrency targets are usually put (Knative's and

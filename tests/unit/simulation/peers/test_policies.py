@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from tests.unit.simulation.peers.looks import look, rates, sizing
 from tests.worlds.engine_world import World, a_deployment
 
+from trimtab.core.deployment import Pipeline
 from trimtab.core.policy import MoveRules, Policy
+from trimtab.core.proposals import View
+from trimtab.core.signals import Freshness, Reading, SignalSpec
+from trimtab.simulation.peers.knative import KnativeKpa
 from trimtab.simulation.peers.policies import (
     hpa_in_flight,
     hpa_kv_cache,
@@ -112,3 +116,32 @@ def test_rate_tracking_is_the_strategy_target_with_a_window(
             continue
         asked = tracking.wanted(look(at, asked=asked, **heard))
         assert world.act(15.0, **heard).desired == asked
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.floats(0.0, 3000.0), st.integers(0, 5)), min_size=1, max_size=80),
+)
+def test_knative_is_the_strategy_panic_window(loads: list[tuple[float, int]]) -> None:
+    """Seen to catch: windows exchanged, and a panic that begins anew at every tick."""
+    known = sizing()
+    strategy = knative_kpa(known).rules[0].strategy
+    spec = SignalSpec(name="in_flight", source="s", query="q", max_age_seconds=15.0)
+    ours, memory = KnativeKpa(known), None
+    asked, history = 4, [4]
+    for turn, (load, lag) in enumerate(loads):
+        ready = min(history[-1 - lag :])
+        seen = look(2.0 * turn, asked=asked, ready=ready, in_flight=load)
+        view = View(
+            now=seen.at,
+            deployment=a_deployment(asked, pipeline=Pipeline(ready=ready)),
+            current=asked,
+            readings={"in_flight": Reading(spec, Freshness.USABLE, load, 0.0)},
+            lead_time_seconds=0.0,
+        )
+        wish = strategy.propose(view, memory)
+        memory = wish.memory
+        assert wish.replicas is not None
+        asked = ours.wanted(seen)
+        assert asked == known.within(wish.replicas)
+        history.append(asked)
