@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,34 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trimtab.plant.requests.request import Request
+
     Floats = NDArray[np.float64]
 
 _BISECTIONS = 60
+
+
+class Times:
+    """The times of every request that was answered."""
+
+    def __init__(self) -> None:
+        self._ttft, self._tpot = array("f"), array("f")
+
+    def take(self, request: Request) -> None:
+        """Take in a request whose fate is known; one that was refused has no times."""
+        if request.finished_ms is None or request.ttft_seconds is None:
+            return
+        self._ttft.append(request.ttft_seconds)
+        if request.tpot_seconds is not None:
+            self._tpot.append(request.tpot_seconds)
+
+    def quantiles(self) -> tuple[Floats | None, Floats | None]:
+        """Return the quantiles of the times to the first token and per token; ``None`` if there are none."""
+        return _quantiles_of(self._ttft), _quantiles_of(self._tpot)
+
+
+def _quantiles_of(times: array[float]) -> Floats | None:
+    return np.quantile(np.array(times, np.float64), QUANTILES) if times else None
 
 
 def timeline(
@@ -28,12 +54,13 @@ def timeline(
     starved: Floats,
     step_seconds: float,
     accelerators_per_replica: int,
+    times: Times | None = None,
 ) -> Timeline:
     """Return the timeline of a run.
 
     ``looks`` are the sums at the start and at the end of each step, ``ended`` those once everybody has
     been answered after it. ``starved`` are the replicas of each step that were asked for beyond the
-    quota.
+    quota. ``times`` are those of each request, where requests are known one by one.
 
     Requests are booked where they arrived, as first come, first served has it: answers are counted
     to those who have waited longest, refusals to those who came last. The fluid does not know its
@@ -50,7 +77,7 @@ def timeline(
         _column(sums, ended, "met"),
         _column(sums, ended, "refused"),
     )
-    ttft, tpot = _quantiles(sums, steps)
+    ttft, tpot = _quantiles(sums, steps) if times is None else times.quantiles()
     return Timeline(
         started_at=float(sums[0, 0]),
         step_seconds=step_seconds,

@@ -13,17 +13,19 @@ import numpy as np
 
 from trimtab.plant.fast_deployment import FastDeployment
 from trimtab.plant.fast_queue import Arrivals
-from trimtab.simulation.booking import timeline
+from trimtab.simulation.booking import Times, timeline
 from trimtab.simulation.feed import Feed, seed_of
 from trimtab.simulation.hearing import Hearing
 from trimtab.simulation.observation import Observation
 from trimtab.simulation.quota import Grants
 from trimtab.simulation.scaler import FleetScaler, Scaler
+from trimtab.simulation.scenario import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from trimtab.plant.fast_deployment import Lived
+    from trimtab.plant.requests.by_second import RequestsBySecond
     from trimtab.simulation.scenario import Case, Scenario
     from trimtab.simulation.timeline import Timeline
 
@@ -100,15 +102,8 @@ class _Place:
     def __init__(self, scenario: Scenario, case: Case, interval_seconds: float) -> None:
         self.case = case
         self.second = 0
-        self.plant = FastDeployment(
-            model=case.model,
-            slo=case.slo,
-            start_times=case.start_times,
-            rng=Random(seed_of(scenario.seed, case.name, "replicas")),  # noqa: S311  not secret
-            started_at=scenario.started_at,
-            replicas=case.replicas_at_start,
-            waiting_max_per_replica=case.waiting_max_per_replica,
-        )
+        self.times = Times() if scenario.resolution is Resolution.REQUESTS else None
+        self.plant = _plant(scenario, case, self.times)
         self.feed = Feed(
             case.workload,
             seed=scenario.seed,
@@ -157,6 +152,34 @@ class _Place:
                 break
             self.plant.live(silence, 0, 1)
         return self.plant.lived
+
+
+def _plant(
+    scenario: Scenario, case: Case, times: Times | None
+) -> FastDeployment | RequestsBySecond:
+    rng = Random(seed_of(scenario.seed, case.name, "replicas"))  # noqa: S311  not secret
+    if times is None:
+        return FastDeployment(
+            model=case.model,
+            slo=case.slo,
+            start_times=case.start_times,
+            rng=rng,
+            started_at=scenario.started_at,
+            replicas=case.replicas_at_start,
+            waiting_max_per_replica=case.waiting_max_per_replica,
+        )
+    from trimtab.plant.requests.by_second import RequestsBySecond
+
+    return RequestsBySecond(
+        model=case.model,
+        slo=case.slo,
+        start_times=case.start_times,
+        rng=rng,
+        started_at=scenario.started_at,
+        replicas=case.replicas_at_start,
+        waiting_max_per_replica=case.waiting_max_per_replica,
+        told=times.take,
+    )
 
 
 class _World:
@@ -230,6 +253,7 @@ class _World:
                 starved=np.diff(np.array([0.0, *place.starved])) / scenario.tick_seconds,
                 step_seconds=float(scenario.tick_seconds),
                 accelerators_per_replica=place.case.accelerators_per_replica,
+                times=place.times,
             )
             for name, place in self._places.items()
         }

@@ -15,7 +15,7 @@ from trimtab.plant import SERVING_MODELS, Load, Slo, StartTimes, SteppedWorkload
 from trimtab.simulation.feed import Feed, seed_of
 from trimtab.simulation.observation import Observation
 from trimtab.simulation.scaler import FleetScaler
-from trimtab.simulation.scenario import STARTED_AT, Case, Scenario
+from trimtab.simulation.scenario import STARTED_AT, Case, Resolution, Scenario
 from trimtab.simulation.timeline import Timeline
 from trimtab.simulation.world import run
 
@@ -340,6 +340,24 @@ def test_little_of_a_batch_is_in_flight_and_the_times_are_told() -> None:
     assert line.tpot_seconds is not None
     assert (np.diff(line.ttft_seconds) > 0.0).all()
     assert line.tpot_seconds[0] == pytest.approx(told.tpot_seconds, rel=0.2)
+
+
+# -- request by request -------------------------------------------------------------------------
+
+
+def test_request_by_request_the_same_scenario_comes_to_about_the_same() -> None:
+    case = a_case(workload=workload((600.0, 12.0), (600.0, 30.0)), start_times=SURE)
+    fluid = a_scenario(case)
+
+    script = {0: 2, 600: 3}
+    flows = run(fluid, Scripted(script))[NAME]
+    single = run(replace(fluid, resolution=Resolution.REQUESTS), Scripted(script))[NAME]
+
+    assert single.offered.tolist() == flows.offered.tolist()
+    assert single.billed.sum() == pytest.approx(flows.billed.sum(), rel=0.03)
+    attainment = single.met.sum() / single.offered.sum()
+    assert attainment == pytest.approx(flows.met.sum() / flows.offered.sum(), abs=0.01)
+    assert single.tpot_seconds == pytest.approx(flows.tpot_seconds, rel=0.5)
 
 
 # -- a quota ------------------------------------------------------------------------------------
