@@ -47,7 +47,9 @@ class RateTracking:
 
     def wanted(self, seen: Observation) -> int:
         """Return the count for the rate just measured."""
-        current, measured = seen.asked, seen.measured
+        current, measured, wishes = seen.asked, seen.measured, self._wishes
+        if not wishes:  # the count found is a wish, as with the HPA after a restart
+            self._wish(current, seen.at)
         if measured is None:
             return self._sizing.within(current)
         worth = measured.requests_per_second / self._per_replica
@@ -55,9 +57,6 @@ class RateTracking:
             wanted = current
         else:
             wanted = whole_up(worth)
-        wishes = self._wishes
-        if not wishes:
-            self._wish(current, seen.at)
         self._wish(wanted, seen.at)
         if wanted < current:
             while seen.at - wishes[0][0] >= self._window_seconds and len(wishes) > 1:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 
 import pytest
 
+from trimtab.core.policy import Policy
 from trimtab.plant import SERVING_MODELS, Load, Slo, StartTimes, SteppedWorkload
-from trimtab.simulation.peers import CATALOGUE, Entry, Sizing, size
+from trimtab.simulation.engine_scaler import EngineScaler
+from trimtab.simulation.peers import CATALOGUE, size
 from trimtab.simulation.scenario import Case, Scenario
+from trimtab.simulation.timeline import Timeline
 from trimtab.simulation.world import run
 
 MODEL, SLO = SERVING_MODELS["8b-h100"], Slo(ttft_seconds=1.0, tpot_seconds=0.05)
@@ -41,46 +43,33 @@ def case(name: str = "accounts/acme/deployments/chat", **changes: object) -> Cas
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def sizings(scenario: Scenario) -> dict[str, Sizing]:
-    return dict.fromkeys(scenario.names, KNOWN)
-
-
 HALF_AN_HOUR = Scenario(cases=(case(),), span_seconds=1800)
+
+
+def ran(name: str, scenario: Scenario = HALF_AN_HOUR) -> Timeline:
+    """Run a peer by default on a scenario of one deployment."""
+    built = CATALOGUE[name].default(KNOWN)
+    if isinstance(built, Policy):
+        seconds = CATALOGUE[name].interval_seconds
+        (timeline,) = run(
+            scenario, EngineScaler([built], scenario, interval_seconds=seconds)
+        ).values()
+    else:
+        (timeline,) = run(scenario, built).values()
+    return timeline
 
 
 @pytest.mark.parametrize("name", [one for one, peer in CATALOGUE.items() if not peer.is_hindsight])
 def test_each_peer_asks_for_more_when_the_load_trebles(name: str) -> None:
-    entry = pickle.loads(pickle.dumps(Entry(name, sizings(HALF_AN_HOUR))))  # noqa: S301  our own
-    (timeline,) = run(HALF_AN_HOUR, entry(HALF_AN_HOUR)).values()
+    timeline = ran(name)
     before, after = timeline.asked[60:80], timeline.asked[100:120]
     assert after.max() > before.mean()
     assert 1 <= timeline.asked.min() <= timeline.asked.max() <= 40
 
 
-def test_several_deployments_each_have_their_own() -> None:
-    names = ("accounts/acme/deployments/a", "accounts/acme/deployments/b")
-    scenario = Scenario(
-        cases=(case(names[0]), case(names[1], requests_factor=0.25)), span_seconds=600
-    )
-    for peer in ("hpa-request-rate", "hpa-rps"):
-        timelines = run(scenario, Entry(peer, sizings(scenario))(scenario))
-        assert timelines[names[0]].asked[-1] > timelines[names[1]].asked[-1]
-
-
 def test_the_shipped_rule_and_its_fast_form_come_to_the_same_run() -> None:
     """Where no move is longer than the HPA's limits, which the fast form does not have."""
     scenario = Scenario(cases=(case(requests_factor=0.5),), span_seconds=1800)
-    runs = [
-        run(scenario, Entry(name, sizings(scenario))(scenario))
-        for name in ("hpa-request-rate", "hpa-rps")
-    ]
-    first, second = (one["accounts/acme/deployments/chat"] for one in runs)
-    assert first.asked.tolist() == second.asked.tolist()
-    assert first.met.sum() == second.met.sum()
-
-
-def test_a_value_outside_the_grid_and_a_deployment_without_a_sizing_are_named() -> None:
-    with pytest.raises(ValueError, match="fireworks is not tuned to target=2; its values are"):
-        Entry("fireworks", sizings(HALF_AN_HOUR), "target=2")(HALF_AN_HOUR)
-    with pytest.raises(ValueError, match="hpa-rps has no sizing for accounts/acme"):
-        Entry("hpa-rps", {})(HALF_AN_HOUR)
+    shipped, fast = (ran(name, scenario) for name in ("hpa-request-rate", "hpa-rps"))
+    assert shipped.asked.tolist() == fast.asked.tolist()
+    assert shipped.met.sum() == fast.met.sum()
