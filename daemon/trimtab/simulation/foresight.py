@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.workload import Workload
     from trimtab.simulation.observation import Observation
+    from trimtab.simulation.scenario import Case, Scenario
 
 LEADS_AHEAD = 1.25
 SECONDS_AHEAD = 30.0
@@ -48,6 +49,42 @@ def need_by_second(
     with np.errstate(divide="ignore"):
         np.divide(rates, capacity, out=need, where=rates > 0.0)
     return np.repeat(need, seconds)
+
+
+NEED_FACTORS = (0.9, 0.95, 1.0, 1.03, 1.06, 1.1, 1.15, 1.25)
+"""Needs to run the perfect forecast at, for its own curve of cost over attainment."""
+
+
+def perfect_forecast(
+    scenario: Scenario, case: Case, *, need_factor: float = 1.0
+) -> PerfectForecast:
+    """Return the perfect forecast for one deployment of a scenario, asked once a tick.
+
+    It knows the load and the usual lead time; how long each start will take it does not.
+
+    ``need_factor`` multiplies the need that it orders for. Need is counted in replicas whose 95th
+    percentiles are just within the SLO, so a replica that is exactly full meets it for about 95 of
+    100 requests, and knowing the future does not change that: to be compared at a higher attainment
+    the forecast is run at some factors and read off its curve, as every other scaler is.
+    """
+    if not 0.0 < need_factor < math.inf:
+        raise ValueError(f"a need multiplied by {need_factor}; give a finite number above 0")
+    return PerfectForecast(
+        need_factor
+        * need_by_second(
+            case.workload,
+            model=case.model,
+            slo=case.slo,
+            span_seconds=scenario.span_seconds,
+            requests_factor=case.requests_factor,
+        ),
+        step_seconds=1.0,
+        started_at=scenario.started_at,
+        lead_seconds=case.start_times.lead_time_seconds,
+        interval_seconds=scenario.tick_seconds,
+        replicas_min=case.replicas_min,
+        replicas_max=case.replicas_max,
+    )
 
 
 class PerfectForecast:

@@ -20,6 +20,7 @@ from trimtab.simulation.timeline import QUANTILES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from trimtab.simulation.scenario import Case
     from trimtab.simulation.timeline import Timeline
 
     Floats = NDArray[np.float64]
@@ -112,6 +113,16 @@ class Measures:
             else:
                 found[one.name] = value
         return {key: value if _is_known(value) else None for key, value in found.items()}
+
+
+def terms_of(case: Case) -> Terms:
+    """Return the terms on which a deployment's replicas are to be had: what every run is held to."""
+    return Terms.of(
+        case.start_times,
+        replicas_min=case.replicas_min,
+        replicas_max=case.replicas_max,
+        replicas_at_start=case.replicas_at_start,
+    )
 
 
 def measure(

@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.plant import SERVING_MODELS, ConstantWorkload, Load, Slo, SteppedWorkload
+from trimtab.plant import (
+    SERVING_MODELS,
+    ConstantWorkload,
+    Load,
+    Slo,
+    StartTimes,
+    SteppedWorkload,
+)
 from trimtab.plant.serving_model import capacity_requests_per_second
-from trimtab.simulation.foresight import PerfectForecast, need_by_second
+from trimtab.simulation.foresight import PerfectForecast, need_by_second, perfect_forecast
+from trimtab.simulation.measures import Measures, measure, terms_of
 from trimtab.simulation.observation import Observation
+from trimtab.simulation.scenario import Case, Scenario
+from trimtab.simulation.world import run
 
 START = 1_000_000.0
 MODEL = SERVING_MODELS["8b-h100"]
@@ -100,3 +110,42 @@ def test_requests_that_no_replica_serves_in_time_are_nobodys_need() -> None:
     need = need_by_second(workload, model=MODEL, slo=hopeless, span_seconds=2.0)
     assert np.isinf(need).all()
     assert foreseen(need.tolist(), 0.0) == 0
+
+
+def played_through(need_factor: float) -> Measures:
+    capacity = capacity_requests_per_second(MODEL, 1155.0, 211.0, SLO)
+    levels = [3.0, 7.5, 2.0, 5.0, 4.0, 8.0]
+    case = Case(
+        name="accounts/acme/deployments/steps",
+        model=MODEL,
+        slo=SLO,
+        workload=SteppedWorkload([(1800.0, Load(n * capacity, 1155.0, 211.0)) for n in levels]),
+        start_times=StartTimes(20.0, 100.0, 60.0, cv=0.1, failure_probability=0.0),
+        replicas_at_start=4,
+    )
+    scenario = Scenario(cases=(case,), span_seconds=10_800)
+    scaler = perfect_forecast(scenario, case, need_factor=need_factor)
+    (lived_through,) = run(scenario, scaler).values()
+    return measure(lived_through, terms=terms_of(case))
+
+
+def test_played_through_it_pays_about_what_the_optimum_pays_and_never_turns_round() -> None:
+    found = played_through(1.0)
+    assert found.ratio_to_optimum is not None
+    assert 1.0 < found.ratio_to_optimum < 1.05
+    assert found.flips == 0
+    assert found.against_need is not None
+    assert found.against_need.under_time_percent == 0.0
+
+
+def test_full_replicas_meet_the_slo_for_nineteen_of_twenty_and_emptier_ones_for_more() -> None:
+    full, emptier = played_through(1.0), played_through(1.1)
+    assert full.attainment is not None
+    assert emptier.attainment is not None
+    assert 0.93 < full.attainment < 0.97 < emptier.attainment
+    assert emptier.replica_hours > full.replica_hours
+
+
+def test_a_need_of_no_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="a need multiplied by 0"):
+        played_through(0.0)
