@@ -22,9 +22,9 @@ from trimtab.cli.simulation_plan import (
     PlanError,
     PolicyMistakesError,
     bounds,
-    default_policy,
     jobs_of,
     meant,
+    own_contenders,
     peer_contenders,
     policy_contenders,
     policy_of,
@@ -178,12 +178,10 @@ def _preset(asked: Asked) -> Preset:
 
 def _contenders(asked: Asked) -> tuple[tuple[Contender, ...], tuple[Contender, ...]]:
     """Return who is compared, and with a quota the policies whose deployments share it."""
-    policies = policy_contenders(asked.policies) if asked.policies else default_policy()
+    policies = policy_contenders(asked.policies) if asked.policies else own_contenders()
     peers = peer_contenders(PEERS_DEFAULT if asked.peers is None else asked.peers)
     if asked.quota is None:
         return (*policies, *peers, Contender(FORESIGHT, Role.REFERENCE)), ()
-    if not policies:
-        raise PlanError("--quota is shared by the deployments of policies; name one policy or more")
     return (Contender(TOGETHER, Role.POLICY), *peers), policies
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from trimtab.cli.simulation_default import default_policy
 from trimtab.errors import AuthorError
-from trimtab.policy import as_text, read_policies, read_policy_texts
-from trimtab.policy.registry import STRATEGIES
+from trimtab.policy import as_text, read_policies
 from trimtab.simulation.inputs import (
     SYNTHETIC,
     Input,
@@ -184,27 +184,25 @@ def policy_contenders(paths: Sequence[Path]) -> tuple[Contender, ...]:
     )
 
 
-DEFAULT_POLICY = """\
-apiVersion: trimtab.dev/v1
-kind: ScalingPolicy
-metadata: {name: capacity}
-spec:
-  deployments: {match: {displayName: "*"}}
-"""
-"""No rule named: the strategy that is the default, as it comes."""
+CAPACITY, LEARNING = "capacity", "capacity-learning"
+"""Our own policy: told what a replica carries, as the peers are, and left to find that out."""
 
 
-def default_policy() -> tuple[Contender, ...]:
-    """Return the policy that is run when none is named; none where its strategy is not there."""
-    return (Contender("capacity", Role.POLICY),) if "capacity" in STRATEGIES else ()
+def own_contenders(
+    attainments: Sequence[float] = (), *, learns: bool = False
+) -> tuple[Contender, ...]:
+    """Return our own policy, once for each attainment to ask for; none: the one of the job."""
+    name = LEARNING if learns else CAPACITY
+    if not attainments:
+        return (Contender(name, Role.POLICY),)
+    return tuple(
+        Contender(f"{name}@{share:g}", Role.POLICY, setting=f"{share!r}") for share in attainments
+    )
 
 
 @lru_cache(maxsize=32)
 def _read(path: str) -> tuple[Policy, ...]:
-    if not path:
-        report = read_policy_texts([("the default policy", DEFAULT_POLICY)])
-    else:
-        report = read_policies(Path(path))
+    report = read_policies(Path(path))
     if not report.is_valid:
         raise PolicyMistakesError(as_text(report.diagnostics).rstrip())
     if not report.policies:
@@ -212,8 +210,18 @@ def _read(path: str) -> tuple[Policy, ...]:
     return report.policies
 
 
-def policy_of(contender: Contender) -> Policy:
-    """Return the policy that a contender stands for."""
+def policy_of(
+    contender: Contender, asked: float = 0.99, capacity: tuple[float, float] = (1.0, 1.0)
+) -> Policy:
+    """Return the policy that a contender stands for.
+
+    Our own is for ``asked`` unless it has a setting, and for replicas of this ``capacity``: requests a
+    second and requests in flight.
+    """
+    if not contender.source:
+        learns = contender.name.startswith(LEARNING)
+        share = float(contender.setting) if contender.setting else asked
+        return default_policy(share, None if learns else capacity)
     name = contender.name.partition(" (")[0]
     return next(one for one in _read(contender.source) if one.name == name)
 

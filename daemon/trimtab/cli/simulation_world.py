@@ -106,13 +106,16 @@ def _decider(job: Job, scenario: Scenario, load: Load, need: NDArray[np.float64]
     """Return who decides in this run: an engine with policies, peers, or somebody who knows the load."""
     if job.contender.name == FORESIGHT:
         return {case.name: _foresight(job, scenario, need) for case in scenario.cases}
+    sizing = _sizing(job, load)
     if job.contender.role is Role.POLICY:
+        capacity = (sizing.capacity_requests_per_second, sizing.in_flight)
         policies = [
-            replace(policy_of(member), selector=Selector(name=case.name))
+            replace(
+                policy_of(member, job.asked_attainment, capacity), selector=Selector(name=case.name)
+            )
             for case, member in zip(scenario.cases, _members(job), strict=True)
         ]
         return EngineScaler(policies, scenario, meanings=meant(job.meanings))
-    sizing = _sizing(job, load)
     built = [build_of(job.contender)(sizing) for _ in scenario.cases]
     policies = [
         replace(one, selector=Selector(name=case.name))
