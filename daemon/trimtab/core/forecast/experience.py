@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trimtab.core.proposals import JsonValue
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 FORM: Final = 1
 """Version of the JSON form. Another one is not read: learning begins anew."""
@@ -113,7 +115,7 @@ class Arrays:
         "lead_ticks", "levels", "losses", "made", "missed", "numbers", "recent", "week", "week_seen",
     )  # fmt: skip
 
-    def __init__(self, numbers: np.ndarray, counts: np.ndarray, lead_ticks: int) -> None:
+    def __init__(self, numbers: Array, counts: Array, lead_ticks: int) -> None:
         self.numbers, self.counts, self.lead_ticks = numbers, counts, lead_ticks
         self.levels = numbers[:5]
         self.losses = numbers[5:21]
@@ -170,19 +172,19 @@ class Experience(Encoded):
                 return None
             numbers = _unpacked(form, "numbers", np.float64, numbers_size(lead_ticks))
             counts = _unpacked(form, "counts", np.float32, counts_size(lead_ticks))
-            return cls(Tally(*cast("list[float]", tally)), Arrays(numbers, counts, lead_ticks))
+            return cls(Tally(*cast("list[Any]", tally)), Arrays(numbers, counts, lead_ticks))
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
 
 
-def _packed(array: np.ndarray) -> str:
+def _packed(array: Array) -> str:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(zlib.compress(little.tobytes(), 1)).decode("ascii")
 
 
-def _unpacked(form: Mapping[str, JsonValue], name: str, kind: type, size: int) -> np.ndarray:
+def _unpacked(form: Mapping[str, JsonValue], name: str, kind: type[np.generic], size: int) -> Array:
     plain = zlib.decompress(base64.b64decode(cast("str", form[name]), validate=True))
-    array = np.frombuffer(plain, dtype=np.dtype(kind).newbyteorder("<")).astype(kind)
+    array: Array = np.frombuffer(plain, dtype=np.dtype(kind).newbyteorder("<")).astype(kind)
     if array.size != size:
         raise ValueError(f"{name} has {array.size} elements, not {size}")
     return array

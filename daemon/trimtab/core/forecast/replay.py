@@ -50,7 +50,7 @@ def hold(arrays: Arrays, ticks: int, counts: np.ndarray, least: float) -> np.nda
         blocks[row] = counts
     else:
         np.maximum(blocks[row], counts, out=blocks[row])
-    held = arrays.held[ticks % arrays.lead_ticks]
+    held: np.ndarray = arrays.held[ticks % arrays.lead_ticks]
     high = np.maximum.reduce(recent, axis=0)
     held[:RULES] = high
     done = 0

@@ -25,6 +25,7 @@ from trimtab.core.signals import Per
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
     from trimtab.core.forecast.learning import Terms
     from trimtab.core.proposals import JsonValue, View
@@ -122,7 +123,7 @@ class Capacity:
         from trimtab.core.forecast.learning import learned
 
         heard, experience = None, None
-        terms = self._terms(view, None, 0.0, COUNT_MAX, view.current)
+        terms = self._terms(view, None, 0.0, view.current)
         for time, load in samples:
             heard, cells = hear(heard, time, load, 300.0)
             for cell in cells:
@@ -202,41 +203,35 @@ class Capacity:
         before = age if known.heard is None else heard.age_seconds
         heard = heard._replace(age_seconds=before + AGE_SHARE * (age - before))
         experience, line, trim = known.experience, known.line, known.trim
-        if cells:
-            bounds = view.bounds
-            lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
-            upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
-            terms = self._terms(
-                view, experience, heard.age_seconds, max(upper, lower), known.at_first
-            )
-            terms = terms._replace(lower=lower)
-            sighting = self._sighting(view)
+        if not cells:
+            return Known(known.at_first, heard, experience, line, trim)
+        terms = self._terms(view, experience, heard.age_seconds, known.at_first)
+        rate, in_flight = self._sighting(view)
         for cell in cells:
             experience = learned(experience, cell.end, cell.load, terms)
-            if sighting.in_flight is None:
+            if in_flight is None:
                 continue
-            if sighting.rate is not None and self.requests_per_second is None:
-                line = line.seeing(sighting.rate, sighting.in_flight, view.ready)
+            if rate is not None and self.requests_per_second is None:
+                line = line.seeing(rate, in_flight, view.ready)
             if self.in_flight_at_slo is not None:
-                is_over = sighting.in_flight > view.ready * self.in_flight_at_slo
-                trim = trim.seeing(
-                    cell.load / trim.factor, is_over=is_over, serving=view.ready
-                )  # cells are trimmed already
+                is_over = in_flight > view.ready * self.in_flight_at_slo
+                load = cell.load / trim.factor  # cells are trimmed already
+                trim = trim.seeing(load, is_over=is_over, serving=view.ready)
         return Known(known.at_first, heard, experience, line, trim)
 
-    def _terms(
-        self, view: View, experience: object, age: float, upper: float, at_first: int
-    ) -> Terms:
-        from trimtab.core.forecast.experience import Experience
+    def _terms(self, view: View, before: Experience | None, age: float, at_first: int) -> Terms:
         from trimtab.core.forecast.learning import Terms, lead_ticks_of
 
-        before = experience.arrays.lead_ticks if isinstance(experience, Experience) else None
+        bounds = view.bounds
+        lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
+        upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
+        ticks = None if before is None else before.arrays.lead_ticks
         return Terms(
-            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before),
+            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, ticks),
             serving=view.ready,
             at_first=at_first,
-            lower=1.0,
-            upper=float(upper),
+            lower=lower,
+            upper=max(lower, float(upper)),
             attainment=self.attainment,
             ceiling=self.price_ceiling,
         )
