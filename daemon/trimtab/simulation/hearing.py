@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from typing import TYPE_CHECKING
 
 from trimtab.simulation.observation import Measured
@@ -22,49 +22,51 @@ class Hearing:
     """
 
     def __init__(self, case: Case, lived: Lived, interval_seconds: float) -> None:
-        self._case = case
         self._started_at = lived.at
-        self._interval = interval_seconds
-        self._looks: dict[int, Lived] = {0: lived}
-        self._readings = 0  # the number of the reading that the next look is for
+        self._interval = int(interval_seconds)
+        self._age = int(case.metric_age_seconds)
+        refresh = case.metric_refresh_seconds
+        self._refresh = None if refresh is None else int(refresh)
+        self._gaps = case.metric_gaps
+        self._looks: deque[tuple[int, Lived]] = deque([(0, lived)])
         self._until = lived
         self._told: Measured | None = None
-        self._begin_next()
-
-    @property
-    def next_look(self) -> int:
+        self._readings = 0  # the number of the reading that the next look is for
+        self.next_look = 0
         """When the plant has to be looked at next, in seconds since the start."""
-        return self._next_look
+        self._go_on()
 
-    def _end_of(self, reading_at: float) -> int:
+    def _end_of(self, reading_at: int) -> int:
         """Until when a reading tells, in seconds since the start; below 0 where it tells nothing yet."""
-        end = reading_at - self._case.metric_age_seconds
-        refresh = self._case.metric_refresh_seconds
-        return int(end if refresh is None else math.floor(end / refresh) * refresh)
+        end = reading_at - self._age
+        return end if self._refresh is None else end // self._refresh * self._refresh
 
-    def _begin_next(self) -> None:
-        newest = max(self._looks)
-        while (end := self._end_of(self._readings * self._interval)) <= newest:
+    def _go_on(self) -> None:
+        """Find the next reading that tells of more than the one before, and when it tells until."""
+        end = before = self.next_look
+        while end <= before:
             self._readings += 1
-        self._next_look = end
+            end = self._end_of(self._readings * self._interval)
+        self.next_look = end
 
     def note(self, lived: Lived) -> None:
         """Look at the plant at ``next_look``, which has come."""
-        self._looks[self._next_look] = lived
-        self._begin_next()
+        self._looks.append((self.next_look, lived))
+        self._go_on()
 
-    def heard(self, at: float) -> tuple[Measured | None, float | None]:
+    def heard(self, at: int) -> tuple[Measured | None, float | None]:
         """Read at ``at`` seconds since the start: what was measured, and until when (UTC seconds)."""
         end = self._end_of(at)
         if end <= 0:
             return None, None
-        lived = self._looks[end]
+        looks = self._looks
+        while looks[0][0] < end:
+            looks.popleft()
+        lived = looks[0][1]
         if lived is not self._until:
             self._told = measured(self._until, lived)
             self._until = lived
-            for look in [look for look in self._looks if look < end]:
-                del self._looks[look]
-        if any(begin <= at < over for begin, over in self._case.metric_gaps):
+        if self._gaps and any(begin <= at < over for begin, over in self._gaps):
             return None, None
         return self._told, self._started_at + end
 

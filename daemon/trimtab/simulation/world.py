@@ -139,10 +139,14 @@ class _Place:
         plant = self.plant
         return Observation(plant.now, self.asked, plant.replicas.ready, measured, measured_at)
 
-    def book(self, lived: Lived) -> None:
-        """Close a step."""
-        self.looks.append(lived)
-        self.starved.append(self._starved_seconds)
+    def look(self, *, is_step: bool, is_look: bool) -> None:
+        """Take down the running sums, to close a step or for a later reading of the metrics."""
+        lived = self.plant.lived
+        if is_look:
+            self.hearing.note(lived)
+        if is_step:
+            self.looks.append(lived)
+            self.starved.append(self._starved_seconds)
 
     def run_out(self) -> Lived:
         """Let the last requests be answered, with nobody coming any more; no cost is booked for it."""
@@ -211,16 +215,14 @@ class _World:
             until = min(next_ask, next_tick)
             for place in places:
                 until = min(until, place.hearing.next_look)
+            is_step = until == next_tick
             for place in places:
                 place.live_until(until)
-                if until in (next_tick, place.hearing.next_look):
-                    lived = place.plant.lived
-                    if until == place.hearing.next_look:
-                        place.hearing.note(lived)
-                    if until == next_tick:
-                        place.book(lived)
+                is_look = until == place.hearing.next_look
+                if is_step or is_look:
+                    place.look(is_step=is_step, is_look=is_look)
             second = until
-            if second == next_tick:
+            if is_step:
                 next_tick += tick
             if on_progress is not None and second >= next_told:
                 on_progress(second / span)
@@ -230,10 +232,14 @@ class _World:
         """Ask the scaler, and carry out what it answers."""
         places = self._places
         wanted = self._scaler.wanted({name: place.seen() for name, place in places.items()})
+        is_changed = False
         for name, count in wanted.items():
             place = places[name]
-            case = place.case
-            place.asked = min(max(count, case.replicas_min), case.replicas_max)
+            asked = min(max(count, place.case.replicas_min), place.case.replicas_max)
+            is_changed = is_changed or asked != place.asked
+            place.asked = asked
+        if not is_changed:
+            return
         for name, granted in self._grants.share({n: p.asked for n, p in places.items()}).items():
             places[name].plant.ask(granted)
 
