@@ -130,7 +130,7 @@ _DYNAMO_GRID: Mapping[str, Build] = MappingProxyType(
     {
         f"predictor={name},sla={share:g}": partial(Dynamo, forecast=name, sla_share=share)
         for name in PREDICTORS
-        for share in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+        for share in (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
     }
 )
 
