@@ -7,7 +7,7 @@ nothing else of ours and reads no clock: whoever drives it says what time it is.
 from trimtab.plant.day import DayWorkload
 from trimtab.plant.deployment import Offered, PlantDeployment
 from trimtab.plant.replicas import Replica, ReplicaSet, ReplicaState
-from trimtab.plant.serving import FluidQueue, StepRecord, Totals
+from trimtab.plant.serving import FluidQueue
 from trimtab.plant.serving_model import (
     SERVING_MODELS,
     ServingModel,
@@ -15,6 +15,7 @@ from trimtab.plant.serving_model import (
     capacity_requests_per_second,
 )
 from trimtab.plant.start_times import StartTimes, start_times_for
+from trimtab.plant.totals import StepRecord, Totals
 from trimtab.plant.trace import TraceError, TraceWorkload, read_trace
 from trimtab.plant.window import Histogram, Window
 from trimtab.plant.workload import (

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING
 
 from trimtab.plant.chance import lognormal, poisson
 from trimtab.plant.replicas import ReplicaSet
-from trimtab.plant.serving import FluidQueue, StepRecord
+from trimtab.plant.serving import FluidQueue
+from trimtab.plant.totals import StepRecord
 from trimtab.plant.window import WINDOW_SECONDS, fold
 from trimtab.plant.workload import ConstantWorkload
 
 if TYPE_CHECKING:
     from random import Random
 
-    from trimtab.plant.serving import Totals
     from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.start_times import StartTimes
+    from trimtab.plant.totals import Totals
     from trimtab.plant.window import Window
     from trimtab.plant.workload import Load, Workload
 

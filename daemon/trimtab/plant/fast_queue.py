@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from trimtab.plant.serving import REMNANT, FluidQueue
+from trimtab.plant.serving import FLOW_SECONDS, REMNANT, FluidQueue
 from trimtab.plant.workload import Load
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class FastQueue(FluidQueue):
         pace = self._pace
         mean, scale, prefill, wait, service = pace
         prompt_sum, output_sum = self._prompt_tokens, self._output_tokens
+        stage, flow, weight = self._first_stage, self._prompt_flow, 1.0 / (1.0 + FLOW_SECONDS)
         in_time_sum, tpot = self._in_time, self._tpot_ms
         finished_sum, met_sum, offered = self.totals.finished, self.totals.met_slo, 0.0
         prompts_sum = ttft_sum = generated = present = 0.0
@@ -140,16 +141,20 @@ class FastQueue(FluidQueue):
             prompt = prompt_sum / count
             output = output_sum / count
             stay = output * mean / 1000.0
-            decay = exp(-1.0 / stay)
+            ratio = 2.0 / stay
+            fade = exp(-ratio)
+            moved = ratio * fade
+            decay = fade + moved * stage / count
             left = 1.0 - decay
-            gain = left * stay
+            gain = (1.0 - fade - 0.5 * moved) * stay
             after = count * decay + arrived * gain
             if after > limit or arrived > budget / service:
                 break
             ttft = prefill + wait
             in_time = arrived if ttft_slo >= 40.0 * ttft else arrived * -expm1(-ttft_slo / ttft)
+            stage = stage * fade + arrived * (1.0 - fade) * 0.5 * stay
             if after < REMNANT:
-                after = 0.0
+                after = stage = 0.0
             finished = count + arrived - after
             joined = arrived * gain
             prompt_sum = prompt_sum * decay + joined * prompts[index]
@@ -172,11 +177,14 @@ class FastQueue(FluidQueue):
             generated += finished * output
             present += after
             count = after
-            pace = pace_of(after / serving, prompt, output, cached)
+            flow += (arrived * prompts[index] - flow) * weight
+            begun = flow * mean / 1000.0 / serving / prompt
+            pace = pace_of(after / serving, prompt, output, cached, begun)
             mean, scale, prefill, wait, service = pace
         else:
             index = last
         self.in_service, self._pace, self._tpot_ms = count, pace, tpot
+        self._first_stage, self._prompt_flow = stage, flow
         self._prompt_tokens, self._output_tokens, self._in_time = (
             prompt_sum,
             output_sum,

@@ -5,9 +5,16 @@ Every request is in exactly one place, always:
     offered = finished + refused + waiting + in service + draining
 
 Waiting is first come, first served, in front of all replicas; in service is spread evenly over
-them (what a least-loaded router does). Within a step the pace of the batch is constant, so the
-requests in service follow dS/dt = admitted - S / tau with tau = output tokens * time per token,
+them (what a least-loaded router does). Within a step the pace of the batch is constant. A request
+passes through two stages of tau / 2 each, tau = output tokens * time per token, so its time in
+service has a squared coefficient of variation of 1/2, near that of answers (``OUTPUT_SPREAD`` - 1):
+
+    dS1/dt = admitted - 2 S1 / tau        dS2/dt = 2 (S1 - S2) / tau
+
 which has an exact solution: a step may be long or an answer short without the flows running off.
+With one stage alone, whoever comes would begin to leave at once, and a surge would be too easy to
+bear. For the same reason the pace counts the prompts that do come, not those that would keep the batch
+as it is. (Held against the model of single requests in ``tests/validation``.)
 
 A request meets the SLO if its first token came in time (known when it is admitted) and its tokens
 were fast enough (known when it finishes). It is counted when it finishes.
@@ -17,46 +24,31 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from trimtab.plant.serving_model import tpot_share, ttft_share
+from trimtab.plant.totals import (
+    INTERNAL_ERROR,
+    TOO_MANY_REQUESTS,
+    UNAVAILABLE,
+    StepRecord,
+    Totals,
+)
 
 if TYPE_CHECKING:
     from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.workload import Load
 
-TOO_MANY_REQUESTS = 429
-UNAVAILABLE = 503
-INTERNAL_ERROR = 500
-
 REMNANT = 1e-6
 """Less than this of a request is numerical dust and counts as finished."""
+
+FLOW_SECONDS = 4.0
+"""About this long the rate of prompts is averaged that an iteration has to compute."""
 
 _DRAIN_SECONDS_MAX = 300.0
 _DRAIN_TAUS = 4.6
 """After 4.6 time constants 99 % of a replica's requests have finished."""
-
-
-class StepRecord(NamedTuple):
-    """What one step did; the metrics window is made of these."""
-
-    ended_at: float
-    seconds: float
-    serving: int
-    offered: float
-    refused_429: float
-    refused_503: float
-    lost_500: float
-    admitted: float
-    finished: float
-    wait_seconds: float
-    """Mean wait for admission of those admitted."""
-    batch: float
-    """Sequences in service on one replica."""
-    waiting: float
-    prompt_tokens: float
-    output_tokens: float
 
 
 @dataclass(slots=True)
@@ -77,37 +69,6 @@ class _Apart:
     refused_429: float = 0.0
     refused_503: float = 0.0
     lost_500: float = 0.0
-
-
-@dataclass(slots=True)
-class Totals:
-    """What became of the requests and what it cost, since the start.
-
-    ``refused`` counts everything answered with an error: 429 (full), 503 (no replica serves) and
-    500 (lost in a crash); ``refused_by_code`` tells them apart. Counts are fluid: not whole.
-    """
-
-    offered: float = 0.0
-    finished: float = 0.0
-    met_slo: float = 0.0
-    refused_by_code: dict[int, float] = field(
-        default_factory=lambda: {TOO_MANY_REQUESTS: 0.0, UNAVAILABLE: 0.0, INTERNAL_ERROR: 0.0}
-    )
-    billed_replica_seconds: float = 0.0
-
-    @property
-    def refused(self) -> float:
-        """Requests answered with an error."""
-        return sum(self.refused_by_code.values())
-
-    @property
-    def attainment(self) -> float | None:
-        """Share of all answered requests that met the SLO, refused ones being misses.
-
-        Requests still waiting or in service are not judged yet. ``None`` when none was answered.
-        """
-        answered = self.finished + self.refused
-        return min(1.0, self.met_slo / answered) if answered > 0.0 else None
 
 
 class FluidQueue:
@@ -136,6 +97,8 @@ class FluidQueue:
         self.in_service = 0.0
         self.draining = 0.0
         self._cohorts: deque[_Cohort] = deque()  # oldest first
+        self._first_stage = 0.0  # of those in service, how many are in the first half of their time
+        self._prompt_flow = 0.0  # prompt tokens admitted a second, of late
         self._in_time = 0.0  # of those in service, how many got their first token in time
         self._draining_in_time = 0.0
         self._prompt_tokens = 0.0  # of those in service, summed
@@ -208,8 +171,11 @@ class FluidQueue:
             output = load.output_tokens
             pace = self.model.pace(0.0, prompt, output, self.cached_prompt_share)
         stay = output * pace[0] / 1000.0
-        decay = math.exp(-seconds / stay)
-        gain = (1.0 - decay) * stay / seconds
+        ratio = 2.0 * seconds / stay
+        fade = math.exp(-ratio)
+        moved = ratio * fade
+        decay = fade + (moved * self._first_stage / before if before > REMNANT else 0.0)
+        gain = (1.0 - fade - 0.5 * moved) * stay / seconds
         limit = serving * self.model.batch_max(prompt, output, self.cached_prompt_share)
         ttft_ms = pace[2] + pace[3]
         after = before * decay + arrivals * gain
@@ -227,13 +193,19 @@ class FluidQueue:
         else:
             admitted = arrivals
             in_time = arrivals * ttft_share(self.slo.ttft_seconds, 0.0, ttft_ms)
+        first = self._first_stage * fade + admitted * (1.0 - fade) * 0.5 * stay / seconds
         if after < REMNANT:
-            after = 0.0
+            after = first = 0.0
+        self._first_stage = first
         finished = before + admitted - after
         self._settle(decay, gain, admitted, in_time, finished, load)
         self.in_service = after
         batch = after / serving
-        self._pace = self.model.pace(batch, prompt, output, self.cached_prompt_share)
+        self._prompt_flow += (admitted * load.prompt_tokens / seconds - self._prompt_flow) * (
+            seconds / (seconds + FLOW_SECONDS)
+        )
+        prompts = self._prompt_flow * pace[0] / 1000.0 / serving / prompt
+        self._pace = self.model.pace(batch, prompt, output, self.cached_prompt_share, prompts)
         return admitted, finished, wait, refused, batch, prompt, output
 
     def _settle(
@@ -350,6 +322,7 @@ class FluidQueue:
         )
         if self.waiting == 0.0 and self.in_service + 1.0 <= limit:
             self.in_service += 1.0
+            self._first_stage += 1.0
             apart.admitted += 1.0
             self._prompt_tokens += prompt_tokens
             self._output_tokens += output_tokens
@@ -386,6 +359,7 @@ class FluidQueue:
 
     def _keep(self, share: float) -> None:
         self.in_service *= share
+        self._first_stage *= share
         self._in_time *= share
         self._prompt_tokens *= share
         self._output_tokens *= share

@@ -118,7 +118,12 @@ class ServingModel:
         return batch if batch > 1.0 else 1.0
 
     def pace(
-        self, batch: float, prompt_tokens: float, output_tokens: float, cached_share: float = 0.0
+        self,
+        batch: float,
+        prompt_tokens: float,
+        output_tokens: float,
+        cached_share: float = 0.0,
+        prompts: float | None = None,
     ) -> tuple[float, float, float, float, float]:
         """Return what a batch of this size means for its requests, in milliseconds.
 
@@ -126,6 +131,9 @@ class ServingModel:
         spread over requests, mean prefill time, mean wait for other prompts' prefill, and how long
         a mean prompt takes up the prefill budget (its inverse is the rate at which a burst can be
         admitted). A tuple of floats because the fluid model asks once a step.
+
+        ``prompts`` is how many begin with an iteration, on average; ``None``: as many as answers end,
+        so that the batch stays as it is.
 
         Prompts come one or more chunks at a time, so most iterations below saturation carry none
         and some carry a full one; averaging the tokens instead would hide them under
@@ -137,7 +145,9 @@ class ServingModel:
         per_token = self.ms_per_token
         room = self.prefill_chunk_tokens - batch
         piece = prefill_tokens if prefill_tokens < room else room
-        needed = batch * prefill_tokens / output_tokens
+        if prompts is None:
+            prompts = batch / output_tokens
+        needed = prompts * prefill_tokens
         fixed = (
             self.overhead_ms
             + self.ms_per_thousand_kv_tokens

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.plant.chance import lognormal_cdf
-from trimtab.plant.serving import INTERNAL_ERROR, TOO_MANY_REQUESTS, UNAVAILABLE
 from trimtab.plant.serving_model import OUTPUT_SPREAD, PROMPT_SPREAD, tpot_share
+from trimtab.plant.totals import INTERNAL_ERROR, TOO_MANY_REQUESTS, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from trimtab.plant.serving import StepRecord
     from trimtab.plant.serving_model import ServingModel
+    from trimtab.plant.totals import StepRecord
 
 WINDOW_SECONDS = 60.0
 

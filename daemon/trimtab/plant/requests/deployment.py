@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from trimtab.plant.replicas import Replica
     from trimtab.plant.requests.arrivals import Arrivals
     from trimtab.plant.requests.ledger import Means
-    from trimtab.plant.serving import Totals
     from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.start_times import StartTimes
+    from trimtab.plant.totals import Totals
     from trimtab.plant.workload import Load, Workload
 
 

@@ -6,7 +6,7 @@ from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.plant.requests.request import JUDGED_TOKENS_MIN
-from trimtab.plant.serving import Totals
+from trimtab.plant.totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

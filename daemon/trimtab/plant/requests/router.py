@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from trimtab.plant.requests.batching import NEVER, BatchingReplica
-from trimtab.plant.serving import INTERNAL_ERROR, TOO_MANY_REQUESTS, UNAVAILABLE
+from trimtab.plant.totals import INTERNAL_ERROR, TOO_MANY_REQUESTS, UNAVAILABLE
 
 if TYPE_CHECKING:
     from trimtab.plant.requests.ledger import Ledger
