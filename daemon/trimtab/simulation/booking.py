@@ -47,7 +47,7 @@ def _quantiles_of(times: array[float]) -> Floats | None:
 
 
 def timeline(
-    looks: Sequence[Lived],
+    looks: Sequence[float],
     ended: Lived,
     *,
     need: Floats,
@@ -58,8 +58,8 @@ def timeline(
 ) -> Timeline:
     """Return the timeline of a run.
 
-    ``looks`` are the sums at the start and at the end of each step, ``ended`` those once everybody has
-    been answered after it. ``starved`` are the replicas of each step that were asked for beyond the
+    ``looks`` are the sums at the start and at the end of each step, one after the other; ``ended`` those
+    once everybody has been answered after it. ``starved`` are the replicas of each step that were asked for beyond the
     quota. ``times`` are those of each request, where requests are known one by one.
 
     Requests are booked where they arrived, as first come, first served has it: answers are counted
@@ -67,7 +67,7 @@ def timeline(
     requests one by one; within the seconds that an answer takes, this is as much as can be said. Whoever
     has no answer even then is a miss.
     """
-    sums = np.array(looks)
+    sums = np.array(looks).reshape(-1, len(Lived._fields))
     each = np.diff(sums, axis=0)
     steps = dict(zip(Lived._fields, each.T, strict=True))
     offered = steps["offered"]
