@@ -71,6 +71,13 @@ format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with sa
 bench: $(STAMP_DEVELOP) ## Measure what has a budget: one table, one file in build/bench (ARGS="--only NAME")
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+# Where recorded loads lie (CSV, plain or gzip); without it made-up loads are compared.
+TRACES ?=
+
+.PHONY: compare
+compare: $(STAMP_RUNTIME) ## Run every peer on every load of TRACES=DIR; write docs/comparison.md
+	@$(BIN)/trimtab compare $(if $(TRACES),--traces "$(TRACES)") --page docs/comparison.md $(ARGS)
+
 DAYS ?= 30
 DEPLOYMENTS ?= 1000
 MINUTES ?= 120

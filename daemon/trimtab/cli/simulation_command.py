@@ -103,7 +103,7 @@ def simulate_as(asked: Asked) -> bool:
     processes = asked.processes or os.cpu_count() or 1
     ran = runs.run_jobs(jobs, processes=processes, plugins=asked.plugins or ())
     if ran.results:
-        show(runs.study_of(jobs, ran.results, command=_command()), asked)
+        show(runs.study_of(jobs, ran.results, command=command_line()), asked)
     for sentence in ran.failures:
         typer.echo(f"trimtab simulate: {sentence}", err=True)
     return bool(ran.failures)
@@ -280,7 +280,7 @@ def _refuse(command: str, sentence: str, code: ExitCode) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _command() -> str:
+def command_line() -> str:
     """Return the command line as it was typed, quoted for a shell."""
     import shlex
 
