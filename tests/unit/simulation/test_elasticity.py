@@ -1,9 +1,4 @@
-"""The elasticity measures, by hand on a supply that lags, and what must hold of any supply.
-
-Seen to catch, the property tests: lacking and idle supply swapped; shares over all steps in place of those
-with demand; a mean over demand in place of one over time; moves of demand and supply compared one
-step apart.
-"""
+"""The elasticity measures, by hand on a supply that lags, and what must hold of any supply."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,6 @@
 """A peer is read off its own curve, in its favour, where the other one landed.
 
-Seen to catch, the property test: the front left out, so that a setting that is worse in both counts;
-interpolation over cost instead of attainment; the dearest in place of the cheapest of equals.
+Seen to catch, the property test: settings counted that another beats in both.
 """
 
 import math

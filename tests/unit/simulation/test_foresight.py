@@ -1,7 +1,4 @@
-"""The perfect forecast knows what is needed until an order serves, and nothing of what comes later.
-
-Seen to catch: a window one step short; the window looking back; the end of the need wrapping around.
-"""
+"""The perfect forecast knows what is needed until an order serves, and nothing of what comes later."""
 
 import numpy as np
 import pytest

@@ -1,9 +1,4 @@
-"""What a run came to, worked out by hand on runs of a few steps.
-
-Seen to catch, the property tests: refused requests left out of what was offered; a stretch one step
-short; a minute begun anew at each step; waste of means instead of steps; hours of the last step left
-out; a flip counted for every scale-down after a scale-up.
-"""
+"""What a run came to, worked out by hand on runs of a few steps."""
 
 import dataclasses
 import json

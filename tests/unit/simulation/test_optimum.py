@@ -1,9 +1,11 @@
 """The clairvoyant optimum is the cheapest schedule there is, and nothing but a schedule.
 
-Seen to catch: a gap one step too long or too short filled; the lead in place of what is paid of it; a
-fraction of a start not paid, or paid in the wrong step; the replicas of the start forgotten, or charged
-for; a start paid before the run; need of the first lead asked of nobody but counted; the last need
-held on to; the minimum or the maximum left out.
+Each of these changes to the code was seen to fail this file: a gap one step too long or too short filled;
+the lead in place of what is paid of it; a fraction of a start not paid, or paid in the wrong step;
+the replicas of the start forgotten, or charged for; need of the first lead asked for; the last
+need held on to; the minimum or the maximum left out. Of these the property tests catch by themselves, peeling:
+gaps, the lead of a start that is not paid, the replicas of the start; dynamic programming: gaps too
+long; that it could be ordered: gaps too short, the replicas of the start.
 """
 
 import math

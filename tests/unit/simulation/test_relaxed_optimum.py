@@ -1,9 +1,6 @@
 """Who may miss a share of the requests pays less, and nobody can pay less than the bound.
 
-Held against all schedules of small instances. Seen to catch, by these: a start that costs a step less or
-more; gaps not paid; the replicas of the start charged for, or held on to; requests of the first lead
-taken for servable; misses of a level forgotten when it begins or is let go; a search that stops at the
-first price that is allowed.
+Held against all schedules of small instances.
 """
 
 import itertools
