@@ -17,8 +17,11 @@ GAP_WIDTHS = 1.5
 BINS_MAX = 5_000_000
 """Sixty days second by second; more comes from a wrong time in the file."""
 
-_COMMON_SHARE = 0.3
-"""A step that so many rows share is the width of a bin; with less in common, times jitter."""
+_COMMON_SHARE = 0.1
+_FITTING_SHARE = 0.9
+_OFF_GRID_MAX = 0.05
+"""The width of a bin is a step that so many rows share, and of which so many steps are multiples,
+within this part of a step. One row too early does not make narrow bins of all others."""
 
 _SHORT_SHARE_MAX = 0.1
 """Of rows that follow within half a width: more than these are no bins (of requests that come at
@@ -28,8 +31,7 @@ random, 29 % do)."""
 def bins_between(times: Floats, source: str, *, until_next: bool = False) -> tuple[Floats, Floats]:
     """Return the edges of all bins, from 0, and for each row the number of its bin.
 
-    A bin is as wide as rows are most often apart (the median, where no step is common). Where the
-    next row is later than that, the time between is made of bins without a row; with ``until_next`` a
+    A bin is as wide as rows are apart where none is missing. Where the next row is later than that, the time between is made of bins without a row; with ``until_next`` a
     bin lasts until the next row begins, however late. Raises ``InputError``, beginning with
     ``source``, where rows are too irregular to be bins.
     """
@@ -60,8 +62,15 @@ def bins_between(times: Floats, source: str, *, until_next: bool = False) -> tup
 
 
 def _usual(steps: Floats) -> float:
-    """Return the step that most rows are apart."""
+    """Return how far rows are apart where none is missing: the least step that fits the others.
+
+    A step that is shared by enough rows, and of which nearly all steps are multiples. Where times
+    jitter there is none, and the median stands for it.
+    """
     lengths, counts = np.unique(np.round(steps, 3), return_counts=True)
-    most = int(np.argmax(counts))
-    is_common = counts[most] >= _COMMON_SHARE * steps.size and lengths[most] > 0.0
-    return float(lengths[most] if is_common else np.median(steps))
+    for length in lengths[(counts >= _COMMON_SHARE * steps.size) & (lengths > 0.0)]:
+        multiples = steps / length
+        fits = np.abs(multiples - np.round(multiples)) < _OFF_GRID_MAX
+        if np.mean(fits & (multiples > _OFF_GRID_MAX)) >= _FITTING_SHARE:
+            return float(length)
+    return float(np.median(steps))

@@ -177,10 +177,9 @@ def mean_need(workload: Workload, capacity: Capacity) -> float:
     the mean request, or many of them, within the SLO.
     """
     if isinstance(workload, SmoothedWorkload):
-        # Between looks it is nearly a straight line, whose middle is its mean.
-        seen = workload.sampled(
-            max(HOLD_SECONDS, min(SMOOTHING_SECONDS, workload.bins.width_seconds))
-        )
+        # Between looks it is a straight line, whose middle is its mean; no bin is passed over.
+        least = float(workload.bins.widths_seconds.min())
+        seen = workload.sampled(max(HOLD_SECONDS, min(SMOOTHING_SECONDS, least)))
     else:
         span = workload.span_seconds or DAYS_LOOKED_AT * 86_400.0
         step = max(HOLD_SECONDS, math.ceil(span / LOOKS_MAX))

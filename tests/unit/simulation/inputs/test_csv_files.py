@@ -153,6 +153,25 @@ def test_times_that_jitter_are_bins_all_the_same(tmp_path: Path) -> None:
     assert raw.requests_per_second.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
+def test_a_row_that_came_too_early_does_not_make_narrow_bins_of_all_others(tmp_path: Path) -> None:
+    times = [0, 60, 120, 180, 181, 241, *range(301, 2000, 60)]
+    text = "t,rps\n" + "".join(f"{at},1\n" for at in times)
+    raw = raw_bins(tmp_path, text, "time=t,rate=rps")
+
+    assert raw.edges_seconds[:-1].tolist() == times
+
+
+def test_with_every_other_row_missing_bins_are_as_wide_as_the_few_that_are_not(
+    tmp_path: Path,
+) -> None:
+    times = [0, 60, 120, 240, 360, 480, 600]
+    text = "t,rps\n" + "".join(f"{at},1\n" for at in times)
+    raw = raw_bins(tmp_path, text, "time=t,rate=rps")
+
+    assert raw.edges_seconds.tolist() == list(range(0, 720, 60))
+    assert np.isnan(raw.requests_per_second).sum() == 4
+
+
 def test_without_a_column_of_requests_each_row_is_one(tmp_path: Path) -> None:
     text = (
         "TIMESTAMP,ContextTokens,GeneratedTokens\n"
