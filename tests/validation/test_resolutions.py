@@ -115,7 +115,7 @@ def test_below_capacity_attainment_and_hours_agree(
 def test_in_a_surge_beyond_capacity_both_miss_about_as_much(
     config: str, slo: Slo, workload: Workload
 ) -> None:
-    """A fifth of all is missed; with one stage of service the fluid missed 3.5 points less than there were."""
+    """A fifth of all is missed; with one stage of service the fluid saw four to six points less of it."""
     fluid, requests = both(config, slo, workload, replicas=3, seconds=560)
 
     assert 0.6 < attainment(requests) < 0.9
