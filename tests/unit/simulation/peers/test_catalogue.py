@@ -23,8 +23,8 @@ SCALERS = [
 ]
 
 
-def scaler_of(peer: Peer) -> Scaler:
-    built = peer.default(sizing())
+def scaler_of(peer: Peer, **changes: int) -> Scaler:
+    built = peer.default(sizing(**changes))
     assert not isinstance(built, Policy)
     return built
 
@@ -92,9 +92,10 @@ def test_a_scaler_stays_in_its_range_and_is_the_same_each_time(
 ) -> None:
     """Whatever is measured, however late replicas start and however often it is asked.
 
-    Seen to catch: a clamp left out, and state shared between two scalers of one peer.
+    Seen to catch: the clamp of Modal left out. (AIBrix's was not: its mean moves too slowly here.)
     """
-    one, other = scaler_of(CATALOGUE[name]), scaler_of(CATALOGUE[name])
+    narrow = {"replicas_min": 2, "replicas_max": 6}  # so that every peer runs into both ends
+    one, other = (scaler_of(CATALOGUE[name], **narrow) for _ in range(2))
     asked, history = 3, [3]
     for turn, load in enumerate(loads):
         at = turn * every * one.interval_seconds
@@ -102,7 +103,7 @@ def test_a_scaler_stays_in_its_range_and_is_the_same_each_time(
         seen = look(at, asked=asked, ready=ready, **load)
         asked = one.wanted(seen)
         assert asked == other.wanted(seen)
-        assert 1 <= asked <= 50
+        assert 2 <= asked <= 6
         history.append(asked)
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.simulation.peers.looks import look, rates, sizing
 from tests.worlds.engine_world import World, a_deployment
@@ -118,17 +118,18 @@ def test_rate_tracking_is_the_strategy_target_with_a_window(
         assert world.act(15.0, **heard).desired == asked
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
-    st.lists(st.tuples(st.floats(0.0, 3000.0), st.integers(0, 5)), min_size=1, max_size=80),
+    st.lists(st.tuples(st.floats(0.0, 200.0), st.integers(0, 5)), min_size=1, max_size=60),
 )
+@example([(130.0, 0)] * 40 + [(60.0, 0)] * 40)  # a panic that ends, and a load that falls
 def test_knative_is_the_strategy_panic_window(loads: list[tuple[float, int]]) -> None:
     """Seen to catch: windows exchanged, and a panic that begins anew at every tick."""
     known = sizing()
     strategy = knative_kpa(known).rules[0].strategy
     spec = SignalSpec(name="in_flight", source="s", query="q", max_age_seconds=15.0)
     ours, memory = KnativeKpa(known), None
-    asked, history = 4, [4]
+    asked, history = 1, [1]  # so that it does not begin in panic, where the windows hardly matter
     for turn, (load, lag) in enumerate(loads):
         ready = min(history[-1 - lag :])
         seen = look(2.0 * turn, asked=asked, ready=ready, in_flight=load)

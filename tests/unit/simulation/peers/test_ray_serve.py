@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.conformance.cases import DIRECTORY, Vector, read_vectors
 from tests.unit.simulation.peers.looks import constant, look, obeyed, sizing
@@ -94,6 +94,7 @@ class TurningLoop:
     st.sampled_from([0, 50, 600]),
     st.sampled_from([0, 20, 900]),
 )
+@example([(100, 20, 3), (100, 0, 3), (250, 20, 3)], 300, 600, 900)
 def test_many_turns_at_once_are_as_many_turns(
     stretches: list[tuple[int, int, int]], up: int, down: int, to_zero: int
 ) -> None:
