@@ -1,8 +1,8 @@
 """What must hold for any input: no request lost or invented on the way from a file to a workload.
 
-Seen to be caught, one mutation each: a gap filled with zeros, a smoothing that divides by the whole
-minute from the first second on, one that looks to both sides, a part that shifts by a bin, a request
-booked into the bin after its own, an answer's series that counts as 0 where it is NaN.
+Seen to be caught, one mutation each: a gap filled with zeros, a smoothing that looks to both sides, one
+that divides its tokens by a request too many, a part that begins a bin late, requests booked into the bin
+after their own, and a hole in a series of Prometheus that counts as 0.
 """
 
 from __future__ import annotations
