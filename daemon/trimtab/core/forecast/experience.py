@@ -48,7 +48,7 @@ class Tally(NamedTuple):
     ``at`` is the end of the last cell (UTC seconds), ``ticks`` how many there were. ``bin`` and the two
     after it collect the running bin of the daily curve. ``weighed``, ``offered`` and ``missed`` are
     replica-seconds in ticks, faded as the books of the settings are; ``missed`` by what really served.
-    ``chosen`` is the setting in force, ``wanted`` what it holds.
+    ``chosen`` is the best setting, ``wanted`` what the good ones hold.
     """
 
     at: float = 0.0
@@ -84,6 +84,7 @@ def _sizes(lead_ticks: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
         ("cost", (SETTINGS,)),
         ("missed", (SETTINGS,)),
         ("backlog", (SETTINGS,)),
+        ("weights", (SETTINGS,)),
     )
 
 
@@ -105,7 +106,7 @@ class Arrays:
 
     ``levels``: the load, smoothed over five spans. ``losses``: mean squared error of each forecast.
     ``day``, ``week``, ``hour``: curves by the time of day and week and the minute of the hour, with how
-    often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks.
+    often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks; ``weights``: its say.
     ``recent``: what each rule asked for in the last ticks; ``blocks``: the largest of each block of
     ticks. ``held``: what each setting would have asked for in all, over the last lead time.
     """
@@ -113,6 +114,7 @@ class Arrays:
     __slots__ = (
         "backlog", "blocks", "cost", "counts", "day", "day_seen", "held", "hour", "hour_seen",
         "lead_ticks", "levels", "losses", "made", "missed", "numbers", "recent", "week", "week_seen",
+        "weights",
     )  # fmt: skip
 
     def __init__(self, numbers: Array, counts: Array, lead_ticks: int) -> None:
@@ -131,10 +133,17 @@ class Arrays:
         self.cost = numbers[end : end + SETTINGS]
         self.missed = numbers[end + SETTINGS : end + 2 * SETTINGS]
         self.backlog = numbers[end + 2 * SETTINGS : end + 3 * SETTINGS]
+        self.weights = numbers[end + 3 * SETTINGS : end + 4 * SETTINGS]
         rows = counts[: _COUNT_ROWS * RULES].reshape(_COUNT_ROWS, RULES)
         self.recent = rows[: BLOCK_TICKS + 1]
         self.blocks = rows[BLOCK_TICKS + 1 :]
         self.held = counts[_COUNT_ROWS * RULES :].reshape(lead_ticks, SETTINGS)
+
+    def freeze(self) -> None:
+        """Let nobody change anything any more, through whichever name."""
+        for name in self.__slots__:
+            if name != "lead_ticks":
+                getattr(self, name).flags.writeable = False
 
     def copy(self) -> Arrays:
         """Return a copy that may be changed."""
@@ -149,8 +158,7 @@ class Experience(Encoded):
     def __init__(self, tally: Tally, arrays: Arrays) -> None:
         self.tally = tally
         self.arrays = arrays
-        arrays.numbers.flags.writeable = False
-        arrays.counts.flags.writeable = False
+        arrays.freeze()
 
     def _encode(self) -> JsonValue:
         return {

@@ -82,7 +82,7 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     )
     if ticks % price.SEARCH_TICKS == 0:
         tally = _chosen(arrays, tally, terms)
-    tally = tally._replace(wanted=float(held[tally.chosen]), ticks=ticks + 1)
+    tally = tally._replace(wanted=price.mean_held(arrays, held), ticks=ticks + 1)
     return Experience(tally, arrays)
 
 
@@ -93,7 +93,7 @@ def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> Tally:
     allowed = price.budget(tally, terms.attainment, days) * tally.weighed
     asked = price.found(arrays, allowed, ceiling)
     paid_log = min(price.smoothed(tally.price_log, asked, tally.ticks), log(ceiling))
-    return tally._replace(price_log=paid_log, chosen=price.best(arrays, exp(paid_log)))
+    return tally._replace(price_log=paid_log, chosen=price.weigh(arrays, exp(paid_log)))
 
 
 def _seasons(arrays: Arrays, tally: Tally, load: float, at: float) -> Tally:
@@ -142,7 +142,7 @@ def _stretched(before: Arrays, ticks: int, lead_ticks: int) -> Arrays:
 
 _KEPT: Final = (
     *("levels", "losses", "day", "day_seen", "week", "week_seen", "hour", "hour_seen"),
-    *("cost", "missed", "backlog", "recent", "blocks"),
+    *("cost", "missed", "backlog", "weights", "recent", "blocks"),
 )
 
 

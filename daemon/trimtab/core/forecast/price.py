@@ -8,8 +8,10 @@ requests may cost, in replica-seconds: for load that nobody can foresee, no pric
 
 from __future__ import annotations
 
-from math import exp, log
+from math import ceil, exp, fsum, log
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 if TYPE_CHECKING:
     from trimtab.core.forecast.experience import Arrays, Tally
@@ -31,6 +33,16 @@ PRICE_EARLY: Final = 30.0
 SMOOTH_DAYS: Final = 2.0
 """The price follows what was found so slowly, in its logarithm: costs are convex in it, swings are dear."""
 
+SMOOTH_EARLY: Final = 3.0
+"""Before, it is a mean of what was found since the beginning, the last third of the time weighing most."""
+
+CLOSE_SHARE: Final = 0.6
+CLOSE_SHARE_MIN: Final = 0.0005
+"""A setting has a say whose bill is not higher than the best one's by much more than this share of what
+the best one pays for misses: by so much, luck may have ordered them otherwise."""
+
+CLOSE_REACH: Final = 4.0
+
 BISECTIONS: Final = 13
 
 BUDGET_SHARE: Final = 0.9
@@ -39,7 +51,7 @@ BUDGET_SHARE: Final = 0.9
 SPENDING_DAYS: Final = 1.0
 """What is left of the budget, or lacking, is spent or saved over the next day."""
 
-BUDGET_BOUNDS: Final = (0.15, 1.5)
+BUDGET_BOUNDS: Final = (0.15, 2.5)
 CAREFUL_SHARE: Final = 0.3
 """Of the budget, what may be spent at first; all of it after a day: early misses cannot be undone."""
 
@@ -83,7 +95,38 @@ def found(arrays: Arrays, allowed: float, ceiling: float) -> float:
     return exp(high)
 
 
+def weigh(arrays: Arrays, price: float) -> int:
+    """Set how much of a say each setting has at this price; return the best one.
+
+    Misses are rare, so which of several settings is best is mostly luck: taking the one that had most of it
+    is dear later. The weight falls as ``(1 - x / 4) ** 4``, which is nearly ``exp(-x)`` and ends at 4.
+    """
+    bill = arrays.missed * price
+    missed_bill = bill
+    bill = bill + arrays.cost
+    first = int(bill.argmin())
+    least = float(bill[first])
+    scale = CLOSE_SHARE * float(missed_bill[first]) + CLOSE_SHARE_MIN * least
+    bill -= least
+    bill /= -CLOSE_REACH * scale
+    bill += 1.0
+    np.maximum(bill, 0.0, out=bill)
+    bill *= bill
+    np.multiply(bill, bill, out=arrays.weights)
+    return first
+
+
+def mean_held(arrays: Arrays, held: np.ndarray) -> float:
+    """Return what the settings hold, in the mean of those that have a say, to the nearest replica."""
+    voters = arrays.weights.nonzero()[0]
+    weights = arrays.weights[voters].tolist()
+    counts = held[voters].tolist()
+    total = fsum(weight * count for weight, count in zip(weights, counts, strict=True))
+    return float(max(1, ceil(total / fsum(weights) - 0.5)))
+
+
 def smoothed(before_log: float, price: float, ticks: int) -> float:
     """Return the logarithm of the price that is paid, after this one was found."""
-    share = max(SEARCH_TICKS / (ticks + SEARCH_TICKS), SEARCH_TICKS / (SMOOTH_DAYS * TICKS_A_DAY))
+    early = min(1.0, SMOOTH_EARLY * SEARCH_TICKS / (ticks + SEARCH_TICKS))
+    share = max(early, SEARCH_TICKS / (SMOOTH_DAYS * TICKS_A_DAY))
     return before_log + share * (log(price) - before_log)

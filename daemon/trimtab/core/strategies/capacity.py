@@ -4,7 +4,7 @@ Load is told as offered work: requests or tokens a second over what one replica 
 is linear, where requests in flight are not (``core/forecast/occupancy.py``). Every 15 s each of many
 simple settings (a forecast and some spare, the load and some per cent, each held for a while) is replayed
 against the load just seen, with the real lead time: what it would have been billed, which requests it
-would have missed. The one with the lowest ``bill + price x misses`` decides, and the price is the lowest
+would have missed. Those with the lowest ``bill + price x misses`` decide, and the price is the lowest
 that keeps the misses inside the error budget (``core/forecast/price.py``). So it comes to what people
 would tune by hand, for each deployment, in hindsight, all the time.
 
@@ -280,7 +280,7 @@ class Capacity:
             f"need {need:.2f} in {minutes:.0f} min: {tally.load:.2f} now, {usual}"
             f"spare {max(0.0, count - queued - need):.2f} (error {tally.spread:.2f}); "
             f"{view.ready} ready, {way} on the way: ask for {count}{more} "
-            f"({in_words(tally.chosen)}; price {facts['price']:.3g}, "
+            f"(as {in_words(tally.chosen)}; price {facts['price']:.3g}, "
             f"missed {facts['missed_share']:.2%} of {1.0 - self.attainment:.2%})"
         )
 
