@@ -32,10 +32,10 @@ class _Stretch(NamedTuple):
 class Recent:
     """The last ``seconds`` of one quantity, up to its newest measurement."""
 
-    __slots__ = ("_seconds", "_stretches")
+    __slots__ = ("_stretches", "seconds")
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._stretches: deque[_Stretch] = deque()
 
     def add(self, end: float, value: float) -> None:
@@ -47,7 +47,7 @@ class Recent:
             if end <= start:
                 return
         stretches.append(_Stretch(start, end, value))
-        oldest = end - self._seconds + _SLACK_SECONDS
+        oldest = end - self.seconds + _SLACK_SECONDS
         while stretches[0].end <= oldest:
             stretches.popleft()
 
@@ -55,7 +55,7 @@ class Recent:
         """Return the mean over what was measured; ``None`` where nothing was."""
         if not self._stretches:
             return None
-        since = self._stretches[-1].end - self._seconds
+        since = self._stretches[-1].end - self.seconds
         total = weight = 0.0
         for start, end, value in self._stretches:
             seconds = end - max(start, since)
@@ -110,8 +110,9 @@ class Lengths:
 
 
 def _ratio(tokens: Recent, requests: Recent, otherwise: float) -> float:
+    """Return tokens a request; ``otherwise`` while the window holds less than one request to speak of."""
     total, count = tokens.mean(), requests.mean()
-    if not total or not count:
+    if not total or count is None or count * requests.seconds < 1.0:
         return otherwise
     return max(1.0, total / count)
 

@@ -107,6 +107,8 @@ def test_rate_tracking_is_the_strategy_target_with_a_window(
     world = World(unlimited, a_deployment(5, max_replicas=50))
     tracking = RateTracking(known, share=share, tolerance=tolerance, window_seconds=window_seconds)
     asked = 5
+    # Both find five replicas before anything is measured, as in a world that has just begun.
+    assert world.act().desired == tracking.wanted(look(0.0, asked=asked)) == asked
     for turn, rate in enumerate(loads):
         at = 15.0 * (turn + 1)
         heard = {} if rate is None else {"requests_per_second": rate}

@@ -50,6 +50,13 @@ def test_lengths_are_tokens_over_requests_and_the_operators_before_any_came() ->
     assert lengths.output == pytest.approx(30.0)
 
 
+def test_less_than_one_request_says_nothing_of_lengths() -> None:
+    lengths = Lengths(60.0, prompt=1000.0, output=200.0)
+    load = {"prompt_tokens_per_second": 600.0, "output_tokens_per_second": 90.0}
+    lengths.hear(look(0.0, asked=1, requests_per_second=0.01, **load))
+    assert (lengths.prompt, lengths.output) == (1000.0, 200.0)
+
+
 def test_answers_held_up_by_a_queue_do_not_look_shorter() -> None:
     lengths = Lengths(60.0, prompt=1000.0, output=200.0)
     for turn in range(6):
