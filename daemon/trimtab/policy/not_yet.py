@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from trimtab.policy.yaml_nodes import Path
 
 KINDS = frozenset({"Fleet"})
-STRATEGIES = frozenset({"capacity", "spend"})
+STRATEGIES = frozenset({"spend"})
 KEYS = frozenset({"spec.rules.*.signals"})
 
 

@@ -84,7 +84,7 @@ def test_nothing_is_refused_as_unsupported_that_is_supported() -> None:
 def test_what_follows_from_an_unsupported_rule_is_not_reported_as_well(
     diagnose: Callable[..., LoadReport], fewest_keys: str
 ) -> None:
-    rule = "{name: more, role: demand, strategy: {type: capacity}, signals: [requests]}"
+    rule = "{name: more, role: demand, strategy: {type: spend}, signals: [requests]}"
     text = fewest_keys.replace("rules: [", f"rules: [{rule}, ")
     codes = [one.code.id for one in diagnose(text).diagnostics]
     assert codes == ["POL103"]  # and not another one for `signals`

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, cast
 from trimtab.core.encoded import Encoded
 from trimtab.core.forecast.cells import Heard
 from trimtab.core.forecast.experience import Experience
-from trimtab.core.forecast.occupancy import Line, Trim
+from trimtab.core.forecast.occupancy import Line, Mix, Trim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Known(Encoded):
     before the first cell is full, ``heard`` before the first sample.
     """
 
-    __slots__ = ("at_first", "experience", "heard", "line", "trim")
+    __slots__ = ("at_first", "experience", "heard", "line", "mix", "trim")
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class Known(Encoded):
         experience: Experience | None = None,
         line: Line | None = None,
         trim: Trim | None = None,
+        mix: Mix | None = None,
     ) -> None:
         self.at_first = at_first
         self.heard = heard
         self.experience = experience
         self.line = line or Line()
         self.trim = trim or Trim()
+        self.mix = mix or Mix()
 
     def _encode(self) -> JsonValue:
         return {
@@ -46,6 +48,7 @@ class Known(Encoded):
             "experience": None if self.experience is None else self.experience.as_json(),
             "line": list(self.line),
             "trim": list(self.trim),
+            "mix": list(self.mix),
         }
 
     @property
@@ -87,10 +90,11 @@ class Known(Encoded):
                 None if heard is None else Heard(*cast("list[float]", heard)),
                 restored,
                 Line(*cast("list[float]", memory["line"])),
-                Trim(*cast("tuple[float, int, float]", memory["trim"])),
+                Trim(*cast("list[float]", memory["trim"])),
+                Mix(*cast("list[float]", memory["mix"])),
             )
         except TypeError:
             return None
 
 
-_KEYS = {"at_first", "heard", "experience", "line", "trim"}
+_KEYS = {"at_first", "heard", "experience", "line", "trim", "mix"}

@@ -33,7 +33,8 @@ class Terms(NamedTuple):
     """Under what terms a tick is replayed. ``lower`` and ``upper`` bound what may be asked for.
 
     ``lead_ticks``: from an order until it serves, the age of the data included. ``serving`` is how many
-    serve now, ``at_first`` how many were asked for when learning began. ``ceiling`` is the price's.
+    serve now, ``at_first`` how many were asked for when learning began. ``ceiling`` is the price's. ``occupied``
+    is the load that requests in flight tell of, in replicas, where they tell any.
     """
 
     lead_ticks: int
@@ -43,6 +44,7 @@ class Terms(NamedTuple):
     upper: float
     attainment: float
     ceiling: float
+    occupied: float | None = None
 
 
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
@@ -67,7 +69,8 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
     missed = 0.0
     if terms.serving < terms.upper:
-        missed = load * replay.miss_share(smooth, terms.serving)
+        felt = smooth if terms.occupied is None else max(smooth, terms.occupied)
+        missed = load * replay.miss_share(felt, terms.serving)
     tally = tally._replace(
         at=at,
         load=load,

@@ -105,29 +105,54 @@ class Line(NamedTuple):
         return min(saturation * (1.0 - 1.0 / STRETCH), BEYOND_SEEN * self.most)
 
 
-class Trim(NamedTuple):
-    """A factor on the load for a capacity that was given and is wrong, and what it rests on.
+TRIM_SHARE: Final = 1.0 / 120.0
+"""The factor follows what occupancy says over half an hour."""
 
-    ``calm`` is for how many ticks load and backlog have been well inside the capacity; ``backlog`` is in
-    replica-ticks.
+TRIM_BOUNDS: Final = (1.0, 2.0)
+"""Never below 1: how occupancy grows with load differs between models, and fewer replicas on the strength
+of a curve that is not theirs would be missed requests. More work is believed, less is not."""
+
+TRIM_LOADS: Final = (0.5, 1.15)
+"""Occupancy tells of load where replicas are at least half busy, and no queue has formed."""
+
+
+class Trim(NamedTuple):
+    """A factor on the load, for a capacity that was given and is not, or no longer, that of the requests.
+
+    Longer prompts or answers make a request more work. Requests in flight show it at once, though not
+    how much is coming; the rate tells what is coming, though not how much work it is. Where the
+    first tells of more, the factor makes the second agree in the long run.
     """
 
     factor: float = 1.0
-    calm: int = 0
-    backlog: float = 0.0
 
-    def seeing(self, load: float, *, is_over: bool, serving: int) -> Trim:
-        """Take in one tick: the untrimmed load in replicas, and whether the replicas were over the SLO.
+    def seeing(self, load: float, in_flight: float, serving: int, at_slo: float) -> Trim:
+        """Take in one tick: the untrimmed load in replicas, and what is in flight over ``serving`` ones."""
+        if serving <= 0 or load <= 0.0:
+            return self
+        occupied = load_of(in_flight, serving, at_slo)
+        low, high = TRIM_LOADS
+        if not low * serving <= occupied <= high * serving:
+            return self
+        least, most = TRIM_BOUNDS
+        told = min(max(occupied / load, least), most)
+        return Trim(self.factor + TRIM_SHARE * (told - self.factor))
 
-        Over it although the load says otherwise: the capacity is less than was said. Within it although
-        the load says otherwise: it is more.
-        """
-        load *= self.factor
-        backlog = max(0.0, self.backlog + load - 1.04 * serving)
-        calm = self.calm + 1 if load < 0.98 * serving and backlog == 0.0 else 0
-        factor = self.factor
-        if is_over and calm >= 8:
-            factor = min(1.7, 1.01 * factor)
-        elif not is_over and load > 1.03 * serving:
-            factor = max(0.6, 0.995 * factor)
-        return Trim(factor, calm, min(backlog, float(serving)))
+
+class Mix(NamedTuple):
+    """Work of one request in replica-seconds, from its tokens, smoothed; 0 before anything was told."""
+
+    work_seconds: float = 0.0
+
+    def seeing(self, work: float, rate: float) -> Mix:
+        """Take in one tick: work in replicas by the tokens, and requests a second."""
+        if rate <= 0.0 or work <= 0.0 or rate > TOLD_MAX:
+            return self
+        told = work / rate
+        if self.work_seconds <= 0.0:
+            return Mix(told)
+        return Mix(self.work_seconds + MIX_SHARE * (told - self.work_seconds))
+
+
+MIX_SHARE: Final = 1.0 / 20.0
+"""What a request takes is a mean over about five minutes."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
     from trimtab.core.forecast.learning import Terms
+    from trimtab.core.forecast.occupancy import Mix
     from trimtab.core.proposals import JsonValue, View
     from trimtab.core.signals import Reading
 
@@ -46,12 +47,17 @@ COUNT_MAX = 2**24
 
 
 class Work(NamedTuple):
-    """A load in replicas, when it was true, and how to say where it comes from."""
+    """A load in replicas, when it was true, and how to say where it comes from.
+
+    ``is_by_rate``: what arrives, not what is there. ``mix``: what a request is known to take then.
+    """
 
     time: float
     load: float
     hold_seconds: float
     text: str
+    is_by_rate: bool = True
+    mix: Mix | None = None
 
 
 class Sighting(NamedTuple):
@@ -137,7 +143,7 @@ class Capacity:
         why: list[str] = []
         prompt, output = self.prompt_tokens_per_second, self.output_tokens_per_second
         if prompt is not None or output is not None:
-            work = self._token_work(view, why)
+            work = self._token_work(view, known, why)
             if work is not None:
                 return _trimmed(work, known)
         if self.requests is not None:
@@ -162,7 +168,7 @@ class Capacity:
                 return Work(seen[0].time or view.now, load, _hold(seen[0]), text)
         return "; ".join(why) or "no signal is named that tells of load"
 
-    def _token_work(self, view: View, why: list[str]) -> Work | None:
+    def _token_work(self, view: View, known: Known, why: list[str]) -> Work | None:
         load, times, holds, texts = 0.0, [], [], []
         for name, capacity in (
             (self.prompt_tokens, self.prompt_tokens_per_second),
@@ -177,7 +183,18 @@ class Capacity:
             times.append(seen[0].time or view.now)
             holds.append(_hold(seen[0]))
             texts.append(f"{name} {seen[1]:.4g} of {capacity:.4g} a replica")
-        return Work(min(times), load, min(holds), " and ".join(texts)) if times else None
+        if not times:
+            return None
+        work = Work(min(times), load, min(holds), " and ".join(texts))
+        rate = None if self.requests is None else _value(view, self.requests, why)
+        if rate is None:
+            return work
+        # Generated tokens come late, and no faster than replicas serve: what arrives tells what is asked.
+        mix = known.mix
+        if known.heard is None or work.time > known.heard.until:
+            mix = mix.seeing(load, rate[1])
+        text = f"{self.requests} {rate[1]:.4g}, {mix.work_seconds:.3g} replica-seconds each"
+        return work._replace(load=rate[1] * mix.work_seconds, text=text, mix=mix)
 
     def _sighting(self, view: View) -> Sighting:
         """What is told of requests and of those in flight, over all replicas, if it can be used."""
@@ -195,6 +212,7 @@ class Capacity:
         from trimtab.core.forecast.cells import hear
         from trimtab.core.forecast.known import Known
         from trimtab.core.forecast.learning import learned
+        from trimtab.core.forecast.occupancy import load_of
 
         heard, cells = hear(known.heard, work.time, work.load, work.hold_seconds)
         if heard is known.heard:
@@ -204,20 +222,22 @@ class Capacity:
         heard = heard._replace(age_seconds=before + AGE_SHARE * (age - before))
         experience, line, trim = known.experience, known.line, known.trim
         if not cells:
-            return Known(known.at_first, heard, experience, line, trim)
+            return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
         terms = self._terms(view, experience, heard.age_seconds, known.at_first)
         rate, in_flight = self._sighting(view)
+        if in_flight is not None and self.in_flight_at_slo is not None and view.ready:
+            occupied = load_of(in_flight, view.ready, self.in_flight_at_slo)
+            terms = terms._replace(occupied=occupied)
         for cell in cells:
             experience = learned(experience, cell.end, cell.load, terms)
             if in_flight is None:
                 continue
             if rate is not None and self.requests_per_second is None:
                 line = line.seeing(rate, in_flight, view.ready)
-            if self.in_flight_at_slo is not None:
-                is_over = in_flight > view.ready * self.in_flight_at_slo
-                load = cell.load / trim.factor  # cells are trimmed already
-                trim = trim.seeing(load, is_over=is_over, serving=view.ready)
-        return Known(known.at_first, heard, experience, line, trim)
+            if self.in_flight_at_slo is not None and work.is_by_rate:
+                load = cell.load / known.trim.factor  # cells are trimmed already
+                trim = trim.seeing(load, in_flight, view.ready, self.in_flight_at_slo)
+        return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
 
     def _terms(self, view: View, before: Experience | None, age: float, at_first: int) -> Terms:
         from trimtab.core.forecast.learning import Terms, lead_ticks_of

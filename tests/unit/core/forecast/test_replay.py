@@ -128,8 +128,13 @@ def test_where_all_that_may_be_serve_nothing_is_booked_as_missed() -> None:
 def test_a_replica_that_is_missing_is_booked_against_what_really_serves() -> None:
     enough = lived([5.0] * 20, serving=8)[-1].tally
     short = lived([5.0] * 20, serving=4)[-1].tally
-    assert enough.missed < 0.001
+    assert enough.missed < 0.01
     assert short.missed == pytest.approx(short.offered)
+
+
+def test_where_occupancy_tells_it_counts_for_what_was_missed() -> None:
+    full = lived([5.0] * 20, serving=8, occupied=8.0)[-1].tally
+    assert full.missed == pytest.approx(0.05 * full.offered)
 
 
 @pytest.mark.parametrize(("load", "share"), [(0.0, 0.0), (1.0, 0.05), (1.2, 1.0), (5.0, 1.0)])
