@@ -108,7 +108,7 @@ class Capacity:
         known = Known.recalled(memory) or Known(view.current)
         work = self._work(view, known)
         if isinstance(work, str):
-            return Wish(None, work, known)
+            return Wish(None, work, self._listening(view, known))
         known = self._learned(view, known, work._replace(load=min(work.load, LOAD_MAX)))
         if known.experience is None:
             return Wish(None, f"{work.text}: listens until the first 15 s are over", known)
@@ -206,6 +206,25 @@ class Capacity:
         )
 
     # -- learning ------------------------------------------------------------------------------
+
+    def _listening(self, view: View, known: Known) -> Known:
+        """Learn what a replica carries while that is not known: no load can be told before it is."""
+        from trimtab.core.forecast.cells import hear
+        from trimtab.core.forecast.known import Known
+
+        rate, in_flight = self._sighting(view)
+        if self.requests is None or rate is None or in_flight is None:
+            return known
+        reading = view.readings[self.requests]
+        heard, cells = hear(known.heard, reading.time or view.now, 0.0, _hold(reading))
+        if heard is known.heard:
+            return known
+        line = known.line
+        for _ in cells:
+            line = line.seeing(rate, in_flight, view.ready)
+        # Only the time was of interest: a load that is not known is none to be remembered.
+        heard = heard._replace(total=0.0, seconds=0.0)
+        return Known(known.at_first, heard, known.experience, line, known.trim, known.mix)
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""

@@ -29,7 +29,7 @@ def test_with_nobody_serving_those_who_wait_count_as_a_batch() -> None:
 
 @given(st.floats(0.0, 1e4), st.floats(0.0, 1e4), st.integers(0, 50))
 def test_more_in_flight_is_never_less_load(few: float, more: float, serving: int) -> None:
-    """Seen to fail when the curve's denominator takes the batch twice."""
+    """Seen to fail when the curve is turned the wrong way."""
     few, more = sorted((few, more))
     assert load_of(few, serving, 80.0) <= load_of(more, serving, 80.0) + 1e-9
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import pi, sin
 
 from trimtab.core.forecast import seasons
@@ -31,11 +32,11 @@ def test_a_level_moves_in_proportion_to_how_it_stands_beside_the_curve() -> None
     assert seasons.moved(3.0, None) == 3.0
 
 
-def lived(hours: float, load_at: object, start: float = MONDAY) -> Experience:
+def lived(hours: float, load_at: Callable[[float], float], start: float = MONDAY) -> Experience:
     one = None
     for tick in range(1, int(hours * 240) + 1):
         at = start + 15.0 * tick
-        one = learned(one, at, load_at(at), TERMS)  # type: ignore[operator]
+        one = learned(one, at, load_at(at), TERMS)
     assert one is not None
     return one
 

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from trimtab.core.bounds import Bound, Bounds
+from trimtab.core.forecast.known import Known
+from trimtab.core.proposals import JsonValue, Wish
+from trimtab.core.signals import Per
+from trimtab.core.strategies.capacity import Capacity
+from trimtab.testing.views import NOW, a_view
+
+BY_RATE = Capacity(requests="rate", requests_per_second=10.0)
+ROOM = Bounds(Bound(0, "test"), Bound(100, "test"))
+
+
+class Lives:
+    """Asks every 15 s, and gives what it is asked for at once."""
+
+    def __init__(self, strategy: Capacity, current: int = 3) -> None:
+        self.strategy, self.current, self.now = strategy, current, NOW
+        self.memory: JsonValue = None
+
+    def hear(self, seconds: float = 15.0, per: Per = Per.DEPLOYMENT, **loads: float | None) -> Wish:
+        self.now += seconds
+        view = a_view(loads, now=self.now, current=self.current, per=per)
+        wish = self.strategy.propose(view._replace(bounds=ROOM), self.memory)
+        self.memory = wish.memory
+        self.current = self.current if wish.replicas is None else wish.replicas
+        return wish
+
+
+def test_it_asks_for_what_is_needed_and_some_spare_and_says_how_it_comes_to_that() -> None:
+    lives = Lives(BY_RATE, current=9)
+    wish = Wish(None, "")
+    for tick in range(400):
+        wish = lives.hear(rate=70.0 + 3.0 * math.sin(tick))
+    assert wish.replicas in (8, 9)
+    assert wish.sentence.startswith("need 7.0")
+    for part in ("in 5 min", "now", "spare", f"ask for {wish.replicas}", "price", "missed 0."):
+        assert part in wish.sentence
+
+
+def test_twice_the_load_is_twice_the_replicas_soon_and_half_of_it_later() -> None:
+    lives = Lives(BY_RATE, current=6)
+    for _ in range(100):
+        lives.hear(rate=50.0)
+    settled = lives.current
+    for _ in range(8):
+        lives.hear(rate=100.0)
+    assert lives.current >= 2 * settled - 2
+    for _ in range(400):
+        lives.hear(rate=50.0)
+    assert lives.current <= settled + 1
+
+
+def test_a_flash_that_nobody_foresaw_is_followed_in_one_tick() -> None:
+    lives = Lives(BY_RATE, current=6)
+    for _ in range(200):
+        lives.hear(rate=50.0)
+    assert (lives.hear(rate=300.0).replicas or 0) >= 25
+
+
+def test_without_load_it_wants_none_and_with_the_first_request_one() -> None:
+    lives = Lives(BY_RATE, current=2)
+    for _ in range(900):
+        lives.hear(rate=0.0)
+    assert lives.current == 0
+    assert lives.hear(rate=0.5).replicas == 1
+
+
+def test_missing_data_is_told_and_forgotten_is_nothing() -> None:
+    lives = Lives(BY_RATE)
+    for _ in range(50):
+        lives.hear(rate=20.0)
+    before = lives.memory
+    wish = lives.hear(rate=None)
+    assert (wish.replicas, wish.sentence) == (None, "rate is missing")
+    assert wish.memory is before
+    assert lives.hear(seconds=3600.0, rate=20.0).replicas is not None
+
+
+def test_in_flight_alone_is_turned_into_load_before_it_is_steered_by() -> None:
+    lives = Lives(Capacity(in_flight="busy", in_flight_at_slo=126.0), current=8)
+    wish = Wish(None, "")
+    for _ in range(200):
+        wish = lives.hear(
+            busy=8 * 25.0
+        )  # half of the load at the SLO, a fifth of what is in flight
+        lives.current = 8
+    assert wish.replicas == pytest.approx(5, abs=1)
+
+
+def test_tokens_are_work_that_adds_up() -> None:
+    strategy = Capacity(
+        prompt_tokens="prompts",
+        output_tokens="answers",
+        prompt_tokens_per_second=1000.0,
+        output_tokens_per_second=500.0,
+    )
+    lives = Lives(strategy, current=6)
+    for _ in range(100):
+        lives.hear(prompts=2000.0, answers=1000.0)
+    assert lives.current in (5, 6)
+
+
+def test_with_the_request_rate_tokens_tell_what_a_request_takes() -> None:
+    strategy = Capacity(requests="rate", output_tokens="answers", output_tokens_per_second=500.0)
+    lives = Lives(strategy, current=6)
+    for _ in range(100):
+        lives.hear(rate=10.0, answers=2000.0)
+    # Twice the requests, of which replicas have generated nothing yet.
+    assert lives.hear(rate=20.0, answers=2000.0).replicas is not None
+    known = Known.recalled(lives.memory)
+    assert known is not None
+    assert known.facts["load"] > 7.0
+
+
+def test_what_one_replica_carries_is_learned_where_nobody_says_it() -> None:
+    lives = Lives(Capacity(requests="rate", in_flight="busy"), current=4)
+    first = lives.hear(rate=20.0, busy=60.0)
+    assert first.replicas is None
+    assert "not learned yet" in first.sentence
+    for tick in range(300):
+        each = 5.0 + 3.0 * math.sin(tick / 20.0)
+        lives.current = 4
+        lives.hear(rate=4 * each, busy=4 * each * 2.0 / (1.0 - each / 12.0))
+    known = Known.recalled(lives.memory)
+    assert known is not None
+    assert known.facts["learned_requests_per_second"] == pytest.approx(9.0, rel=0.05)
+
+
+def test_what_waits_is_cleared_within_a_lead_time_and_is_no_lasting_load() -> None:
+    strategy = Capacity(requests="rate", waiting="queue", requests_per_second=10.0)
+    calm, queued = Lives(strategy, 6), Lives(strategy, 6)
+    for _ in range(100):
+        calm.hear(rate=50.0, queue=0.0)
+        queued.hear(rate=50.0, queue=0.0)
+    without = calm.hear(rate=50.0, queue=0.0)
+    burdened = queued.hear(rate=50.0, queue=6000.0)
+    assert burdened.replicas == (without.replicas or 0) + 2
+    assert "2 of them for what waits" in burdened.sentence
+
+
+def test_history_gives_it_a_start() -> None:
+    def load(at: float) -> float:
+        return 6.0 + 3.0 * math.sin(at / 86_400.0 * 2.0 * math.pi)
+
+    times = [NOW + 15.0 * tick for tick in range(1, 3 * 5760)]
+    view = a_view({}, now=times[-1], current=9)._replace(bounds=ROOM)
+    memory = BY_RATE.primed(((at, load(at)) for at in times), view)
+    known = Known.recalled(memory)
+    assert known is not None
+    assert known.facts["load"] == pytest.approx(load(times[-1]), abs=0.1)
+    at = times[-1] + 15.0
+    now = a_view({"rate": 10.0 * load(at)}, now=at, current=9)
+    wish = BY_RATE.propose(now._replace(bounds=ROOM), memory)
+    assert wish.replicas is not None
+    assert load(at) <= wish.replicas <= load(at) + 3.0
+
+
+def test_nothing_is_imported_for_it_before_it_is_asked() -> None:
+    code = "import sys, trimtab.policy.registry; sys.exit('numpy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603  our own line
+    assert run.returncode == 0
