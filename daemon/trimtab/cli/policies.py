@@ -44,8 +44,8 @@ def policies(
 ) -> None:
     """List the policies that the daemon would run, and where each effective value comes from.
 
-    The origin of a value is a line of a file, a default of the format, or the deployment itself. The
-    exit code is 0 when there is something to show, 1 when a file has errors or no policy is for the
+    The origin of a value is a line of a file, a default of the format or of a strategy, or the
+    deployment itself. The exit code is 0 when there is something to show, 1 when a file has errors or no policy is for the
     deployment, 2 when the command line is wrong.
     """
     from trimtab.policy import as_text, read_policies

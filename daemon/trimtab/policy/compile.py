@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.policy import (
-    DEFAULT_DOWN,
     DEFAULT_UP,
     NO_DAMPING,
     Damping,
@@ -20,6 +19,7 @@ from trimtab.core.policy import (
 )
 from trimtab.core.signals import SignalSpec
 from trimtab.policy.cel import Wanted, program
+from trimtab.policy.default_moves import default_down
 from trimtab.policy.registry import build_strategy
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def compile_policy(document: ScalingPolicy, origin: str) -> Policy:
         rules=tuple(_rule(rule) for _, rule in spec.strategy_rules()),
         holds=tuple(_hold(rule) for _, rule in spec.holds()),
         up=_moves(spec.behavior.scale_up, DEFAULT_UP),
-        down=_moves(spec.behavior.scale_down, DEFAULT_DOWN),
+        down=_moves(spec.behavior.scale_down, default_down(spec)),
         fallback=_fallback(spec.fallback),
         scale_to_zero=_scale_to_zero(spec.behavior.scale_to_zero),
         while_updating=spec.while_updating,

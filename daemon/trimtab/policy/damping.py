@@ -126,7 +126,9 @@ class DownMoves(Part):
     """How fast the count may fall. Left out, each key has its default."""
 
     stabilization: Annotated[Duration, within(0, DAY)] | None = Field(
-        default=None, description="Moves only to the largest wish within this time (300s)."
+        default=None,
+        description="Moves only to the largest wish within this time (300s; 0s where every rule "
+        "that follows load damps itself, as `capacity` does).",
     )
     cooldown: Annotated[Duration, within(0, DAY)] = Field(
         default=0.0,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from trimtab.core.policy import DEFAULT_DOWN, DEFAULT_UP
+from trimtab.policy.default_moves import damped_by, default_down
 from trimtab.policy.durations import format_duration
 from trimtab.policy.parts import is_duration
 
@@ -27,6 +28,7 @@ class Source(StrEnum):
 
     FILE = "file"
     DEFAULT = "default"
+    STRATEGY = "strategy"
     DEPLOYMENT = "deployment"
 
 
@@ -35,7 +37,7 @@ class EffectiveValue:
     """One setting: ``key`` is its way below ``spec``, ``value`` is written as in a file (JSON data).
 
     ``None`` is no value: no limit, no fallback, or what the deployment itself says. ``origin`` is
-    where people find it: file and line, or the word of ``source``.
+    where people find it: file and line, or the word of ``source``, with the strategy that it is.
     """
 
     key: str
@@ -52,6 +54,7 @@ def effective_values(place: Place) -> tuple[EffectiveValue, ...]:
 # What is said of a key that is not in the file and has no default in the format itself.
 _ABSENT_SAYS_SOMETHING = frozenset({"accelerators", "fallback", "behavior.scaleToZero", "leadTime"})
 _OF_THE_DEPLOYMENT = frozenset({"bounds.min", "bounds.max"})
+_WINDOW_DOWN: Path = ("spec", "behavior", "scaleDown", "stabilization")
 _PAUSES_OF_A_RULE = frozenset({"cooldown", "stabilization"})
 
 
@@ -78,6 +81,10 @@ def _field(place: Place, value: Any, field: FieldInfo, path: Path) -> Iterator[E
         line = place.root.key_span(path).line
         origin = f"{place.findings.file.name}:{line}"
         yield EffectiveValue(_key(place, path), _plain(node.data), Source.FILE, origin)
+    elif path == _WINDOW_DOWN and (strategies := damped_by(place.spec)) is not None:
+        window = format_duration(default_down(place.spec).stabilization_seconds)
+        origin = f"{Source.STRATEGY} {strategies}"
+        yield EffectiveValue(_key(place, path), window, Source.STRATEGY, origin)
     else:
         yield from _default(_key(place, path), value, field)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.policy import (
-    DEFAULT_DOWN,
     Actuation,
     Mode,
     Select,
@@ -17,6 +16,7 @@ from trimtab.core.policy import (
 from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import OnMissing, Per
 from trimtab.policy import codes
+from trimtab.policy.default_moves import default_down
 from trimtab.policy.durations import format_duration
 from trimtab.policy.paths import show_path
 from trimtab.policy.strategies.expression import ExpressionConfig
@@ -299,7 +299,7 @@ def _what_keeps_one(place: Place) -> str:
 
 def _check_after(place: Place, to_zero: ScaleToZero) -> None:
     stated = place.spec.behavior.scale_down.stabilization
-    window = DEFAULT_DOWN.stabilization_seconds if stated is None else stated
+    window = default_down(place.spec).stabilization_seconds if stated is None else stated
     if to_zero.after < window:
         path = (*TO_ZERO, "after")
         why = f"the window of `scaleDown.stabilization` is longer, {format_duration(window)}"

@@ -65,6 +65,22 @@ def test_what_the_file_leaves_out_is_shown_with_its_default_as_people_would_writ
     assert values["behavior.scaleDown.limits"].value == [{"percent": 50, "period": "1m"}]
 
 
+ORDERS_AHEAD = TEXT.replace(
+    "{type: target, signal: requests, target: 12}",
+    "{type: capacity, requests: requests, capacity: {requestsPerSecond: 12}}",
+)
+
+
+def test_a_window_that_a_strategy_makes_needless_names_the_strategy() -> None:
+    key = "behavior.scaleDown.stabilization"
+    assert values_in(ORDERS_AHEAD)[key].source is Source.FILE
+    unwritten = values_in(ORDERS_AHEAD.replace("{stabilization: 600s}", "{cooldown: 30s}"))
+    assert unwritten[key] == EffectiveValue(key, "0s", Source.STRATEGY, "strategy capacity")
+    assert unwritten["behavior.scaleDown.limits"].source is Source.DEFAULT
+    usual = values_in(TEXT.replace("{stabilization: 600s}", "{cooldown: 30s}"))
+    assert usual[key] == EffectiveValue(key, "5m", Source.DEFAULT, "default")
+
+
 def test_a_bound_that_nobody_wrote_is_the_deployments_own() -> None:
     lower = values_in(TEXT)["bounds.min"]
     assert lower == EffectiveValue("bounds.min", None, Source.DEPLOYMENT, "deployment")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -65,8 +65,12 @@ class CapacityConfig(StrategyConfig):
     Many simple settings are replayed against the deployment's own load all the time, with the real lead
     time; the cheapest that keeps the error budget decides. Nothing needs tuning: what one replica carries
     is the one thing worth measuring. A policy that names no rules has one rule with this strategy,
-    if it declares signals called `requests_per_second` and `in_flight`.
+    if it declares signals called `requests_per_second` and `in_flight`. How long to hold is part of what
+    is replayed, so a policy that follows load by this strategy alone has no window of its own by default:
+    its `behavior.scaleDown.stabilization` is `0s` where nothing is written. docs/capacity.md has more.
     """
+
+    damps_itself: ClassVar[bool] = True
 
     type: Literal["capacity"]
     requests: SignalName | None = Field(

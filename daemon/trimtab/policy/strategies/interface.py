@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from trimtab.policy.parts import Part
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 class StrategyConfig(Part):
     """The ``strategy`` section of a rule. Every subclass narrows ``type`` to its own word."""
+
+    damps_itself: ClassVar[bool] = False
+    """Whether it decides by itself when to let go, so that no window of the policy's is needed behind it."""
 
     type: str
 
