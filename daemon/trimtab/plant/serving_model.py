@@ -127,18 +127,14 @@ class ServingModel:
     ) -> tuple[float, float, float, float, float]:
         """Return what a batch of this size means for its requests, in milliseconds.
 
-        The five numbers: mean time per output token (the mean iteration), the scale of its logistic
-        spread over requests, mean prefill time, mean wait for other prompts' prefill, and how long
-        a mean prompt takes up the prefill budget (its inverse is the rate at which a burst can be
-        admitted). A tuple of floats because the fluid model asks once a step.
+        Mean time per output token (the mean iteration), the scale of its logistic spread over
+        requests, mean prefill time, mean wait for other prompts' prefill, and how long a mean prompt
+        takes up the prefill budget (a burst is admitted no faster). ``prompts`` begin with an
+        iteration, on average; ``None``: as many as answers end, so that the batch stays as it is.
 
-        ``prompts`` is how many begin with an iteration, on average; ``None``: as many as answers end,
-        so that the batch stays as it is.
-
-        Prompts come one or more chunks at a time, so most iterations below saturation carry none
-        and some carry a full one; averaging the tokens instead would hide them under
-        ``weight_read_ms``. The wait is that of an M/G/1 queue for the prefill budget
-        (Pollaczek-Khinchine).
+        Prompts come in chunks, so most iterations below saturation carry none and some a full one;
+        a mean of tokens would hide them under ``weight_read_ms``. The wait is that of an M/G/1 queue
+        for the prefill budget (Pollaczek-Khinchine).
         """
         prefill_tokens = prompt_tokens * (1.0 - cached_share)
         weight_read = self.weight_read_ms

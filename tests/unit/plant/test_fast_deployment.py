@@ -40,7 +40,7 @@ def slow_run(
         replicas=replicas,
     )
     drawn = slow_module.poisson
-    slow_module.poisson = lambda _rng, _mean: next(script)  # type: ignore[assignment]
+    slow_module.poisson = lambda _rng, _mean: next(script)  # type: ignore[assignment]  # names its arguments otherwise
     try:
         for second in range(len(seconds)):
             if second in asks:

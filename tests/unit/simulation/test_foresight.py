@@ -31,7 +31,7 @@ def foreseen(need: list[float], at: float, **settings: float) -> int:
         step_seconds=1.0,
         started_at=START,
         lead_seconds=settings.pop("lead_seconds", 0.0),
-        **settings,  # type: ignore[arg-type]
+        **settings,  # type: ignore[arg-type]  # counts among the times
     )
     return scaler.wanted(Observation(START + at, 0, 0, None, None))
 

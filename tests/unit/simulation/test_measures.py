@@ -46,7 +46,7 @@ def lived(steps: int = 4, *, step_seconds: float = 15.0, **columns: Sequence[flo
 
 
 def of(timeline: Timeline, **settings: float) -> Measures:
-    return measure(timeline, terms=TERMS, **settings)  # type: ignore[arg-type]
+    return measure(timeline, terms=TERMS, **settings)  # type: ignore[arg-type]  # by name
 
 
 def test_attainment_is_of_everything_offered_so_that_refusing_is_no_way_out() -> None:
