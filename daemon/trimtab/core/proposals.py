@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
     from trimtab.core.encoded import Encoded
+    from trimtab.core.facts import Facts
     from trimtab.core.roles import Blocks, Role
     from trimtab.core.signals import Reading
 
@@ -52,7 +53,8 @@ class Wish(NamedTuple):
     ``at_most`` caps the others' proposals as a ceiling would (an exact count caps at itself).
     ``is_abstaining`` tells "nothing to say at this time" from "cannot tell": who abstains is not
     missing data. ``memory`` replaces what the strategy remembers for this rule; JSON values only, or an
-    ``Encoded`` (``core/encoded.py``) where making them at every decision would take too long.
+    ``Encoded`` (``core/encoded.py``) where making them at every decision would take too long. ``facts``
+    are numbers behind the count that people want to watch.
     """
 
     replicas: int | None
@@ -60,6 +62,7 @@ class Wish(NamedTuple):
     memory: JsonValue = None
     at_most: int | None = None
     is_abstaining: bool = False
+    facts: Facts | None = None
 
 
 class Proposal(NamedTuple):
@@ -75,3 +78,4 @@ class Proposal(NamedTuple):
     at_most: int | None = None
     is_abstaining: bool = False
     blocks: Blocks | None = None
+    facts: Facts | None = None

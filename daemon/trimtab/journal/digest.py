@@ -73,6 +73,11 @@ def _tell(one: Decision, texts: list[str], numbers: list[float | None]) -> None:
     for proposal in proposals:
         texts += (proposal.rule, proposal.role, proposal.sentence, proposal.blocks or "")
         numbers += (proposal.replicas, proposal.at_most, proposal.is_abstaining)
+        if (
+            proposal.facts is not None
+        ):  # earlier versions had none: their digests stay what they were
+            texts.append("facts")
+            numbers += proposal.facts
     for reading in readings:
         texts += (reading.spec.name, reading.freshness)
         numbers += (reading.value, reading.age_seconds, reading.replicas, reading.time)

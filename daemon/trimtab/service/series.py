@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily
@@ -184,6 +185,19 @@ def _signals_usable(one: DeploymentStatus) -> _Numbers:
         yield (reading.spec.name,), reading.freshness is Freshness.USABLE
 
 
+def _fact(metric: Metric, name: str) -> Labelled[DeploymentStatus]:
+    """A gauge of one field of ``Facts``, with a series for each rule that has the number."""
+    fact_of = attrgetter(name)
+
+    def numbers_of(one: DeploymentStatus) -> _Numbers:
+        for proposal in one.decision.proposals:
+            facts = proposal.facts
+            if facts is not None and (number := fact_of(facts)) is not None:
+                yield (proposal.rule,), number
+
+    return Labelled(metric, numbers_of)
+
+
 def _override_labels(one: Override) -> tuple[str, ...]:
     return one.deployment or EVERY_DEPLOYMENT, one.kind, one.blocks or ""
 
@@ -211,6 +225,16 @@ OF_DEPLOYMENTS: tuple[Gauge[DeploymentStatus], ...] = (
     Labelled(names.SIGNAL_VALUE, _signal_values),
     Labelled(names.SIGNAL_AGE, _signal_ages),
     Labelled(names.SIGNAL_USABLE, _signals_usable),
+    _fact(names.LOAD, "load_replicas"),
+    _fact(names.FORECAST, "forecast_replicas"),
+    _fact(names.SPARE, "spare_replicas"),
+    _fact(names.FORECAST_ERROR, "forecast_error_replicas"),
+    _fact(names.HORIZON, "horizon_seconds"),
+    _fact(names.MISS_PRICE, "miss_price_ratio"),
+    _fact(names.MISSED, "missed_ratio"),
+    _fact(names.MISSED_MAX, "missed_ratio_max"),
+    _fact(names.CAPACITY, "capacity_requests_per_second"),
+    _fact(names.CAPACITY_FACTOR, "capacity_factor_ratio"),
 )
 
 OF_POLICIES: tuple[Gauge[PolicyDeployments], ...] = (

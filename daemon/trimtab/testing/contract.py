@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import copy
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, ClassVar
 
 from trimtab.core.encoded import Encoded, as_plain
+from trimtab.core.facts import Facts
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.testing.views import NOW, VALUES, a_view, odd_views, views_without_data
 
@@ -152,6 +154,9 @@ def _oddities(wish: object) -> Iterator[str]:
         yield f"gives the reason {text!r}, which is no sentence on one line"
     elif len(text) > SENTENCE_CHARACTERS_MAX:
         yield f"gives a reason of {len(text)} characters, more than {SENTENCE_CHARACTERS_MAX}"
+    for name, number in zip(Facts._fields, wish.facts or (), strict=False):
+        if number is not None and not isfinite(number):
+            yield f"gives {number} for {name}; give a finite number, or None where there is none"
     if wish.is_abstaining and wish.replicas is not None:
         yield f"abstains and asks for {wish.replicas} at once"
 

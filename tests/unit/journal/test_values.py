@@ -9,6 +9,7 @@ from tests.worlds.journal_world import Life
 from trimtab.core.bounds import Bound, Bounds
 from trimtab.core.decision import Decision, Hold, Reason, ScaleUp, Step, Tick
 from trimtab.core.deployment import Deployment
+from trimtab.core.facts import Facts
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.policy import Mode
 from trimtab.core.proposals import Proposal
@@ -33,11 +34,13 @@ FIELDS = {
     "DeploymentMemory": "adopted_at user state created_at written doubtful latest lows highs moves "
     "counted rules damped demand_unknown_since idle_since wish gone_at shadow watched doubtful_moves "
     "superseded",
+    "Facts": "load_replicas forecast_replicas spare_replicas forecast_error_replicas horizon_seconds "
+    "miss_price_ratio missed_ratio missed_ratio_max capacity_requests_per_second capacity_factor_ratio",
     "Hold": "reason",
     "Latest": "time value replicas",
     "Pair": "min_replicas max_replicas",
     "Pipeline": "pending downloading initializing ready",
-    "Proposal": "rule role replicas sentence at_most is_abstaining blocks",
+    "Proposal": "rule role replicas sentence at_most is_abstaining blocks facts",
     "Reading": "spec freshness value age_seconds replicas time",
     "Refusal": "kind since until refusals is_told is_over",
     "RuleMemory": "lows highs moved",
@@ -126,7 +129,9 @@ DECISION = Decision(
     trail=(Step("propose", 1, None, Reason.DEMAND, "x"), Step("bounds", 2, 3, None, "y")),
     rule="r",
     actual=2,
-    proposals=(Proposal(rule="r", role=Role.DEMAND, replicas=3, sentence="z"),),
+    proposals=(
+        Proposal(rule="r", role=Role.DEMAND, replicas=3, sentence="z", facts=Facts(*range(1, 11))),
+    ),
     readings=(
         Reading(spec=SPEC, freshness=Freshness.USABLE, value=3.0, age_seconds=0.5, time=1.0),
     ),
@@ -173,6 +178,14 @@ def test_whatever_differs_in_a_decision_its_digest_differs() -> None:
     digests = {digest_of(Tick(at=1.0, decisions=(one,))) for one in (DECISION, *others)}
     assert len(others) > 60
     assert len(digests) == len(others) + 1
+
+
+def test_a_proposal_without_facts_has_the_digest_that_it_had_before_there_were_any() -> None:
+    (proposal,) = DECISION.proposals
+    plain = changed(DECISION, proposals=(changed(proposal, facts=None),))
+    assert digest_of(Tick(at=1.0, decisions=(plain,))) == "2:e05802c57dbf7b8d5d20197a2b4e0b6f"
+    assert unpack(Decision, pack_row(plain)) == plain
+    assert unpack(Decision, pack_row(DECISION)) == DECISION
 
 
 def test_texts_do_not_run_into_each_other() -> None:

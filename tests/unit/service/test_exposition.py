@@ -22,10 +22,12 @@ from scripted_world import START, a_deployment, a_policy, an_order
 from trimtab.core.bounds import Bound, Bounds
 from trimtab.core.decision import Decision, Hold, Reason, ScaleUp
 from trimtab.core.deployment import Pipeline, Shape
+from trimtab.core.facts import Facts
 from trimtab.core.lead_time import LeadTime, Origin
 from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.policy import Mode
-from trimtab.core.roles import Blocks
+from trimtab.core.proposals import Proposal
+from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import Freshness, Reading, SignalSpec
 from trimtab.journal.port import VolatileJournal
 from trimtab.service.exposition import PIECE_ROWS, Exposition, number_text
@@ -58,6 +60,14 @@ readings = st.builds(
     value=st.none() | numbers,
     age_seconds=st.none() | numbers,
 )
+proposals = st.builds(
+    Proposal,
+    rule=words,
+    role=st.just(Role.DEMAND),
+    replicas=st.none() | counts,
+    sentence=st.just(""),
+    facts=st.none() | st.builds(Facts, *[st.none() | numbers for _ in Facts._fields]),
+)
 decisions = st.builds(
     Decision,
     deployment=words,
@@ -72,6 +82,7 @@ decisions = st.builds(
     sentence=st.just(""),
     trail=st.just(()),
     actual=st.none() | counts,
+    proposals=st.lists(proposals, max_size=3).map(tuple),
     readings=st.lists(readings, max_size=3).map(tuple),
 )
 shapes = st.builds(

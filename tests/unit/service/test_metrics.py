@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import re
+import subprocess
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from scripted_world import (
@@ -17,9 +20,14 @@ from scripted_world import (
     a_source_failure,
     pass_time,
 )
+from tests.servers.process import binary
 
 from trimtab.clock import ManualClock
 from trimtab.core.deployment import Shape
+from trimtab.core.facts import Facts
+from trimtab.core.policy import Rule
+from trimtab.core.roles import Role
+from trimtab.core.strategies.capacity import Capacity
 from trimtab.errors import ErrorKind
 from trimtab.service import metric_names
 from trimtab.service.daemon import Daemon
@@ -31,8 +39,17 @@ if TYPE_CHECKING:
 METRICS = [one for one in vars(metric_names).values() if isinstance(one, Metric)]
 
 
+ORDERS_AHEAD = (
+    Rule(
+        name="ahead",
+        role=Role.DEMAND,
+        strategy=Capacity(requests="load", requests_per_second=10.0, attainment=0.98),
+    ),
+)
+
+
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, **policy: Any) -> None:
         self.clock = ManualClock(START)
         shape = Shape(accelerator_type="NVIDIA_H100_80GB", accelerators_per_replica=4)
         self.target = ScriptedTarget().hold(a_deployment(CHAT, shape=shape), a_deployment(CODE))
@@ -41,7 +58,7 @@ class Scene:
             clock=self.clock,
             targets=[self.target],
             sources=[self.source],
-            policies=[a_policy(owner="ml")],
+            policies=[a_policy(owner="ml", **policy)],
             random=Random(1),
         )
 
@@ -93,6 +110,50 @@ async def test_a_deployment_is_described_in_full_and_its_series_end_with_it() ->
         await pass_time(scene.clock, 20.0)
         assert CHAT not in scene.text
         assert CODE in scene.text
+
+
+async def test_what_a_strategy_knows_is_told_in_numbers_while_it_knows_it() -> None:
+    scene = Scene(rules=ORDERS_AHEAD)
+    of_chat = {"deployment": CHAT, "policy": "chat-prod", "rule": "ahead"}
+    async with scene.daemon:
+        await pass_time(scene.clock, 90.0)
+        assert scene.value(metric_names.LOAD, **of_chat) == pytest.approx(3.0)
+        assert scene.value(metric_names.FORECAST, **of_chat) == pytest.approx(3.0)
+        assert scene.value(metric_names.MISSED_MAX, **of_chat) == pytest.approx(0.02)
+        assert scene.value(metric_names.CAPACITY, **of_chat) == 10.0
+        horizon = scene.value(metric_names.HORIZON, **of_chat)
+        lead = scene.value(metric_names.LEAD_TIME, deployment=CHAT, quantile="0.9")
+        assert horizon is not None
+        assert lead is not None
+        assert lead <= horizon <= lead + 120.0
+        spare = scene.value(metric_names.SPARE, **of_chat)
+        wanted = scene.value(metric_names.WANTED, deployment=CHAT)
+        assert wanted is not None
+        assert spare == pytest.approx(wanted - 3.0)
+        scene.source.load = None
+        await pass_time(scene.clock, 150.0)
+        assert "trimtab_strategy_load_replicas{" not in scene.text, "what is not known is absent"
+        del scene.target.deployments[CHAT]
+        await pass_time(scene.clock, 20.0)
+        assert CHAT not in scene.text
+
+
+async def test_a_strategy_without_such_numbers_has_no_series_of_them() -> None:
+    scene = Scene()
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert re.findall(r"^trimtab_strategy_\w+", scene.text, re.MULTILINE) == []
+
+
+def test_every_fact_is_a_metric() -> None:
+    told = {
+        one.name.removeprefix("trimtab_strategy_") for one in METRICS if "_strategy_" in one.name
+    }
+    words = {"_".join(sorted(name.split("_"))) for name in told}
+    assert len(told) == len(Facts._fields)
+    for field in Facts._fields:
+        name = {"horizon_seconds": "forecast_horizon_seconds"}.get(field, field)
+        assert "_".join(sorted(name.split("_"))) in words, field
 
 
 async def test_what_is_unknown_is_absent_not_zero() -> None:
@@ -169,3 +230,23 @@ async def test_names_and_labels_follow_the_conventions() -> None:
         assert metric.help.endswith(".")
         assert not {"namespace", "pod", "job", "instance"} & set(metric.labels)
     assert "_created" not in text
+
+
+async def test_promtool_has_nothing_against_what_strategies_tell() -> None:
+    promtool = binary("promtool")
+    scene = Scene(rules=ORDERS_AHEAD)
+    async with scene.daemon:
+        await pass_time(scene.clock, 90.0)
+        text = scene.text
+    told = [line for line in text.splitlines(keepends=True) if "trimtab_strategy_" in line]
+    assert len(told) == 4 * len(Facts._fields), "two lines of head and two deployments each"
+    checked = await asyncio.to_thread(
+        subprocess.run,
+        [promtool, "check", "metrics"],
+        input="".join(told),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60.0,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from trimtab.core.facts import Facts
 from trimtab.core.proposals import JsonValue, View, Wish
 from trimtab.core.strategies.ratio import Ratio
 from trimtab.policy.registry import BUILT_IN, build_strategy
@@ -122,6 +123,9 @@ class Naughty:
                 return Wish(replicas=None, sentence="very " * 1000)
             case "abstains and asks":
                 return Wish(replicas=3, sentence="well", is_abstaining=True)
+            case "no fact":
+                facts = Facts(load_replicas=float("inf"))
+                return Wish(replicas=None, sentence="well", facts=facts)
             case "random":
                 return Wish(replicas=next(self.asked) + view.current, sentence="some")
             case "changes itself":
@@ -166,6 +170,7 @@ def test_who_keeps_the_contract_breaks_no_promise() -> None:
         ("two lines", "which is no sentence"),
         ("talkative", "gives a reason of 5000 characters"),
         ("abstains and asks", "abstains and asks for 3 at once"),
+        ("no fact", "gives inf for load_replicas"),
         ("random", "then; asked for"),
         ("changes itself", "changes itself; before it was"),
         ("changes memory", "changes the memory"),

@@ -6,13 +6,12 @@ from math import exp
 from typing import TYPE_CHECKING, Self, cast
 
 from trimtab.core.encoded import Encoded
+from trimtab.core.facts import Facts
 from trimtab.core.forecast.cells import Heard
-from trimtab.core.forecast.experience import Experience
+from trimtab.core.forecast.experience import TICK_SECONDS, Experience
 from trimtab.core.forecast.occupancy import Line, Mix, Trim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from trimtab.core.proposals import JsonValue
 
 
@@ -52,26 +51,23 @@ class Known(Encoded):
         }
 
     @property
-    def facts(self) -> Mapping[str, float]:
-        """What people watch, by name: everything in replicas, but the price in replica-seconds a second.
-
-        ``capacity_factor`` is what the capacity that was given turned out to be, as a share of it;
-        ``learned_requests_per_second`` what one replica carries, where that had to be learned.
-        """
-        facts = {"capacity_factor": 1.0 / self.trim.factor}
+    def facts(self) -> Facts:
+        """What people watch, as far as it was learned; what was given is the strategy's to add."""
         capacity = self.line.capacity
         if capacity is not None:
-            facts["learned_requests_per_second"] = capacity
-        if self.experience is not None:
-            tally = self.experience.tally
-            facts |= {
-                "load": tally.load,
-                "forecast": tally.forecast,
-                "spread": tally.spread,
-                "price": exp(tally.price_log),
-                "missed_share": tally.missed / tally.offered if tally.offered > 0.0 else 0.0,
-            }
-        return facts
+            capacity /= self.trim.factor
+        if self.experience is None:
+            return Facts(capacity_requests_per_second=capacity)
+        tally, arrays = self.experience.tally, self.experience.arrays
+        return Facts(
+            load_replicas=tally.load,
+            forecast_replicas=tally.forecast,
+            forecast_error_replicas=tally.spread,
+            horizon_seconds=arrays.lead_ticks * TICK_SECONDS,
+            miss_price_ratio=exp(tally.price_log),
+            missed_ratio=tally.missed / tally.offered if tally.offered > 0.0 else 0.0,
+            capacity_requests_per_second=capacity,
+        )
 
     @classmethod
     def recalled(cls, memory: JsonValue) -> Self | None:

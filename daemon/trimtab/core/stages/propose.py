@@ -63,6 +63,8 @@ def propose(case: Case, draft: Draft) -> None:
                 wish.sentence,
                 wish.at_most,
                 wish.is_abstaining,
+                None,
+                wish.facts,
             )
         )
         draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")

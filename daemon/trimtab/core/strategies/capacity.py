@@ -25,6 +25,7 @@ from trimtab.core.signals import Per
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
     from trimtab.core.forecast.learning import Terms
@@ -280,13 +281,32 @@ class Capacity:
     def _wish(self, view: View, known: Known, work: Work) -> Wish:
         experience = known.experience
         assert experience is not None  # noqa: S101  the caller has looked
-        tally = experience.tally
-        count = int(tally.wanted)
+        count = int(experience.tally.wanted)
         queued = self._queued(view, known, experience.arrays.lead_ticks * TICK_SECONDS)
+        facts = self._facts(known, count)
         count += queued
         if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
-            return Wish(0, f"{work.text}: no load, wants none", known)
-        return Wish(min(count, REPLICAS_MAX), self._sentence(view, known, count, queued), known)
+            return Wish(0, f"{work.text}: no load, wants none", known, facts=facts)
+        sentence = self._sentence(view, known, facts, count, queued)
+        return Wish(min(count, REPLICAS_MAX), sentence, known, facts=facts)
+
+    def _facts(self, known: Known, count: int) -> Facts:
+        """The numbers behind ``count``, with what was given."""
+        facts, factor = known.facts, known.trim.factor
+        given = self.requests_per_second
+        is_given = given is not None or self.in_flight_at_slo is not None
+        if given is not None:
+            each: float | None = given / factor
+        elif known.mix.work_seconds > 0.0:
+            each = 1.0 / (known.mix.work_seconds * factor)
+        else:
+            each = facts.capacity_requests_per_second
+        return facts._replace(
+            spare_replicas=max(0.0, count - (facts.forecast_replicas or 0.0)),
+            missed_ratio_max=1.0 - self.attainment,
+            capacity_requests_per_second=each,
+            capacity_factor_ratio=1.0 / factor if is_given else None,
+        )
 
     def _queued(self, view: View, known: Known, lead_seconds: float) -> int:
         """Replicas more for what waits: as many as would clear it within a lead time.
@@ -303,25 +323,32 @@ class Capacity:
         work_seconds = seen[1] / capacity * known.trim.factor
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
 
-    def _sentence(self, view: View, known: Known, count: int, queued: int) -> str:
+    def _sentence(self, view: View, known: Known, facts: Facts, count: int, queued: int) -> str:
         from trimtab.core.forecast.settings import in_words
 
-        experience = known.experience
-        assert experience is not None  # noqa: S101  the caller has looked
-        tally = experience.tally
-        minutes = experience.arrays.lead_ticks * TICK_SECONDS / 60.0
-        need = tally.forecast
+        assert known.experience is not None  # noqa: S101  the caller has looked
+        tally = known.experience.tally
         usual = f"usual change {tally.seasonal:+.2f}, " if abs(tally.seasonal) >= 0.05 else ""
         way = max(0, view.current - view.ready)
         more = f", {queued} of them for what waits" if queued else ""
-        facts = known.facts
         return (
-            f"need {need:.2f} in {minutes:.0f} min: {tally.load:.2f} now, {usual}"
-            f"spare {max(0.0, count - queued - need):.2f} (error {tally.spread:.2f}); "
+            f"need {tally.forecast:.2f} in {(facts.horizon_seconds or 0.0) / 60.0:.0f} min: "
+            f"{tally.load:.2f} now, {usual}"
+            f"spare {facts.spare_replicas:.2f} (error {tally.spread:.2f}); "
             f"{view.ready} ready, {way} on the way: ask for {count}{more} "
-            f"(as {in_words(tally.chosen)}; price {facts['price']:.3g}, "
-            f"missed {facts['missed_share']:.2%} of {1.0 - self.attainment:.2%})"
+            f"(as {in_words(tally.chosen)}; price {facts.miss_price_ratio:.3g}, "
+            f"missed {facts.missed_ratio:.2%} of {facts.missed_ratio_max:.2%}{self._each(facts)})"
         )
+
+    def _each(self, facts: Facts) -> str:
+        """Say what one replica is believed to carry, and by whom."""
+        each, factor = facts.capacity_requests_per_second, facts.capacity_factor_ratio
+        if each is None:
+            return "" if factor is None else f"; a replica carries {factor:.0%} of what was given"
+        if self.requests_per_second is None:
+            return f"; a replica carries {each:.3g} requests/s, learned"
+        of_given = "" if factor is None or factor > 0.995 else f", {factor:.0%} of what was given"
+        return f"; a replica carries {each:.3g} requests/s{of_given}"
 
 
 def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | None:
