@@ -14,8 +14,7 @@ from trimtab.simulation.engine_scaler import EngineScaler
 from trimtab.simulation.foresight import PerfectForecast, need_by_second
 from trimtab.simulation.inputs import disturbance
 from trimtab.simulation.inputs.disturbances import Disturbance
-from trimtab.simulation.measures import measure
-from trimtab.simulation.optimum import Terms
+from trimtab.simulation.measures import measure, terms_of
 from trimtab.simulation.peers import CATALOGUE, size
 from trimtab.simulation.report.study import Result, Role
 from trimtab.simulation.scenario import Case, Scenario
@@ -42,8 +41,15 @@ def results_of(job: Job) -> tuple[Result, ...]:
     """Run a job and return a result for each of its deployments."""
     load = prepared(job.load, job.preset, job.seed)
     span = max(1, math.floor(load.span_seconds / job.tick_seconds)) * job.tick_seconds
-    need = need_by_second(
-        load.workload, model=job.preset.model, slo=job.preset.slo, span_seconds=span
+    need, need_asked = (
+        need_by_second(
+            load.workload,
+            model=job.preset.model,
+            slo=job.preset.slo,
+            span_seconds=span,
+            attainment=share,
+        )
+        for share in (None, job.asked_attainment)
     )
     scenario = Scenario(
         cases=tuple(_cases(job, load, need)),
@@ -53,9 +59,10 @@ def results_of(job: Job) -> tuple[Result, ...]:
         accelerator_quota=job.accelerator_quota,
         resolution=job.resolution,
     )
-    timelines = run(scenario, _decider(job, scenario, load, need))
+    timelines = run(scenario, _decider(job, scenario, load, need_asked))
+    need_of_ticks = need_asked.reshape(-1, job.tick_seconds).mean(axis=1)
     return tuple(
-        _result(job, scenario, case, member, timelines[case.name])
+        _result(job, case, member, timelines[case.name], need_of_ticks)
         for case, member in zip(scenario.cases, _members(job), strict=True)
     )
 
@@ -159,19 +166,17 @@ def _sizing(job: Job, load: Load) -> Sizing:
     )
 
 
-def _result(job: Job, scenario: Scenario, case: Case, member: Contender, ran: Timeline) -> Result:
+def _result(
+    job: Job, case: Case, member: Contender, ran: Timeline, need: NDArray[np.float64]
+) -> Result:
     measures = measure(
         ran,
-        terms=Terms.of(
-            case.start_times,
-            replicas_min=case.replicas_min,
-            replicas_max=case.replicas_max,
-            replicas_at_start=case.replicas_at_start,
-        ),
+        terms=terms_of(case),
+        need=need,
         usd_per_accelerator_hour=case.usd_per_accelerator_hour,
         asked_attainment=job.asked_attainment,
     )
-    is_alone = len(scenario.cases) == 1
+    is_alone = len(_members(job)) == 1
     return Result(
         trace=job.trace if is_alone else f"{job.trace}, {member.name}",
         policy=job.contender.name,

@@ -13,6 +13,7 @@ import numpy as np
 
 from trimtab.plant.serving_model import (
     KV_PACKING,
+    LOGISTIC_P95,
     OUTPUT_SPREAD,
     PREFILL_BUSY_MAX,
     PROMPT_SPREAD,
@@ -27,9 +28,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _BISECTIONS = 50
+_NO_TAIL_MS = 1e-9
 
 
-def capacities(model: ServingModel, prompts: Floats, outputs: Floats, slo: Slo) -> Floats:
+def capacities(
+    model: ServingModel,
+    prompts: Floats,
+    outputs: Floats,
+    slo: Slo,
+    *,
+    attainment: float | None = None,
+) -> Floats:
     """Return ``capacity_requests_per_second`` of each pair of mean lengths; 0 where none is within the SLO."""
     mixes, places = np.unique(np.stack([prompts, outputs]), axis=1, return_inverse=True)
     prompt, output = mixes
@@ -37,15 +46,25 @@ def capacities(model: ServingModel, prompts: Floats, outputs: Floats, slo: Slo) 
     high = _batch_max(model, prompt, output)
     for _ in range(_BISECTIONS):
         batch = (low + high) / 2.0
-        mean, tail, ttft = _pace(model, batch, prompt, output)
-        is_within = (ttft * math.log(20.0) <= slo.ttft_seconds * 1000.0) & (
-            mean + tail <= slo.tpot_seconds * 1000.0
-        )
+        is_within = _is_within(_pace(model, batch, prompt, output), slo, attainment)
         low = np.where(is_within, batch, low)
         high = np.where(is_within, high, batch)
     mean, _, _ = _pace(model, low, prompt, output)
     found: Floats = low * 1000.0 / (output * mean)
     return found[places.reshape(-1)]
+
+
+def _is_within(
+    pace: tuple[Floats, Floats, Floats], slo: Slo, attainment: float | None
+) -> NDArray[np.bool_]:
+    mean, tail, ttft = pace
+    ttft_slo, tpot_slo = slo.ttft_seconds * 1000.0, slo.tpot_seconds * 1000.0
+    if attainment is None:
+        return (ttft * math.log(20.0) <= ttft_slo) & (mean + tail <= tpot_slo)
+    # As ``tpot_share``: a tail of nothing is a limit that all keep or all miss.
+    odds = np.clip((tpot_slo - mean) / np.maximum(tail / LOGISTIC_P95, _NO_TAIL_MS), -700.0, 700.0)
+    found: NDArray[np.bool_] = -np.expm1(-ttft_slo / ttft) / (1.0 + np.exp(-odds)) >= attainment
+    return found
 
 
 def _batch_max(model: ServingModel, prompt: Floats, output: Floats) -> Floats:

@@ -36,47 +36,45 @@ def need_by_second(
     slo: Slo,
     span_seconds: float,
     requests_factor: float = 1.0,
+    attainment: float | None = None,
 ) -> NDArray[np.float64]:
     """Return the need of each second of a workload: its rate over what a replica carries at the SLO.
 
-    Before chance: the rate, not what is drawn from it. Infinite while lengths come that no replica
-    serves within the SLO.
+    Before chance: the rate, not what is drawn from it. Without ``attainment`` a replica carries what
+    keeps its 95th percentiles within the SLO, and one that is full meets it for about 95 of 100
+    requests. With it (above 0, below 1) it carries what meets the SLO for this share. Where not even
+    an empty replica does that (an SLO as long as a prompt takes), more replicas do not help, and the
+    need is that without ``attainment``; where no replica keeps that either, it is infinite.
     """
     values, seconds = loads(workload, 0, math.ceil(span_seconds))
     rates = values[:, 0] * requests_factor
     capacity = capacities(model, values[:, 1], values[:, 2], slo)
+    if attainment is not None:
+        sharper = capacities(model, values[:, 1], values[:, 2], slo, attainment=attainment)
+        capacity = np.where(sharper > 0.0, sharper, capacity)
     need = np.zeros(len(rates))
     with np.errstate(divide="ignore"):
         np.divide(rates, capacity, out=need, where=rates > 0.0)
     return np.repeat(need, seconds)
 
 
-NEED_FACTORS = (0.9, 0.95, 1.0, 1.03, 1.06, 1.1, 1.15, 1.25)
-"""Needs to run the perfect forecast at, for its own curve of cost over attainment."""
-
-
 def perfect_forecast(
-    scenario: Scenario, case: Case, *, need_factor: float = 1.0
+    scenario: Scenario, case: Case, *, attainment: float | None = None
 ) -> PerfectForecast:
     """Return the perfect forecast for one deployment of a scenario, asked once a tick.
 
-    It knows the load and the usual lead time; how long each start will take it does not.
-
-    ``need_factor`` multiplies the need that it orders for. Need is counted in replicas whose 95th
-    percentiles are just within the SLO, so a replica that is exactly full meets it for about 95 of
-    100 requests, and knowing the future does not change that: to be compared at a higher attainment
-    the forecast is run at some factors and read off its curve, as every other scaler is.
+    It knows the load and the usual lead time; how long each start will take and what chance adds to
+    the load it does not. ``attainment`` is the share of requests it orders for, as in
+    ``need_by_second``: who is compared at 99 % is compared with a forecast that attains 99 %.
     """
-    if not 0.0 < need_factor < math.inf:
-        raise ValueError(f"a need multiplied by {need_factor}; give a finite number above 0")
     return PerfectForecast(
-        need_factor
-        * need_by_second(
+        need_by_second(
             case.workload,
             model=case.model,
             slo=case.slo,
             span_seconds=scenario.span_seconds,
             requests_factor=case.requests_factor,
+            attainment=attainment,
         ),
         step_seconds=1.0,
         started_at=scenario.started_at,

@@ -44,9 +44,10 @@ class Measures:
     ``attainment``: share of all offered requests that met the SLO; what was refused, lost or not
     answered in time is a miss. ``replica_hours``: billed, starting and draining replicas included;
     ``accelerator_hours`` and ``cost_usd`` follow from it. ``optimum_replica_hours``: what the
-    clairvoyant optimum is billed, who misses nothing that can be served; ``regret_replica_hours`` and
-    ``ratio_to_optimum`` hold the bill against it, ``ratio_to_perfect_forecast`` against the scaler
-    that foresees exactly one lead. A ratio says little unless attainments are the same.
+    clairvoyant optimum is billed, who keeps the share asked for in every step that can be served;
+    ``regret_replica_hours`` and ``ratio_to_optimum`` hold the bill against it,
+    ``ratio_to_perfect_forecast`` against the scaler that foresees exactly one lead. A ratio says
+    little unless attainments are the same.
 
     ``scale_ups``, ``scale_downs``: changes of the count asked for. ``flips``: a scale-up and then, as
     the next change and within one lead, a scale-down: the replica was let go as it began to serve.
@@ -129,20 +130,24 @@ def measure(
     timeline: Timeline,
     *,
     terms: Terms,
+    need: Floats | None = None,
     usd_per_accelerator_hour: float | None = None,
     perfect_forecast_replica_hours: float | None = None,
     asked_attainment: float = 0.99,
 ) -> Measures:
     """Return the measures of a run whose replicas were to be had on ``terms``.
 
-    ``perfect_forecast_replica_hours`` is what a run of ``PerfectForecast`` on the same load was billed.
+    ``need`` is what the optimum serves and what was needed at the time: the need of each step at the
+    attainment that is compared at (``need_by_second``); ``None``: the timeline's, with which full
+    replicas attain about 0.95. ``perfect_forecast_replica_hours`` is what a run of ``PerfectForecast`` on the same load was billed.
     ``asked_attainment`` (above 0, up to 1) is what a minute is held to.
     """
     if not 0.0 < asked_attainment <= 1.0:
         raise ValueError(f"an attainment of {asked_attainment} asked for; give a share up to 1")
     step = timeline.step_seconds
     hours = len(timeline.offered) * step / HOUR_SECONDS
-    best = optimum(timeline.need, step_seconds=step, terms=terms)
+    needed = timeline.need if need is None else need
+    best = optimum(needed, step_seconds=step, terms=terms)
     billed_hours = _sum(timeline.billed) / HOUR_SECONDS
     accelerator_hours = billed_hours * timeline.accelerators_per_replica
     offered, missed = _sum(timeline.offered), _sum(misses(timeline))
@@ -174,13 +179,13 @@ def measure(
         worst_five_minutes_missed=most.missed if most else None,
         worst_five_minutes_missed_at=most.at if most else None,
         minutes_in_violation=minutes_in_violation(timeline, asked_attainment),
-        wasted_replica_hours=_wasted_hours(timeline),
+        wasted_replica_hours=_wasted_hours(timeline, needed),
         mean_need=float(timeline.need.mean()) if hours else None,
         peak_need=float(timeline.need.max()) if hours else None,
         ttft_seconds=_quantiles(timeline.ttft_seconds),
         tpot_seconds=_quantiles(timeline.tpot_seconds),
         against_need=elasticity(
-            replicas_needed(timeline.need).astype(float), timeline.ready, step_seconds=step
+            replicas_needed(needed).astype(float), timeline.ready, step_seconds=step
         ),
         against_optimum=_against_paid(timeline, best),
     )
@@ -289,8 +294,8 @@ def minutes_in_violation(timeline: Timeline, asked_attainment: float) -> float:
     return float(lengths[is_violated].sum()) * timeline.step_seconds / MINUTE_SECONDS
 
 
-def _wasted_hours(timeline: Timeline) -> float:
-    needed = replicas_needed(timeline.need) * timeline.step_seconds
+def _wasted_hours(timeline: Timeline, need: Floats) -> float:
+    needed = replicas_needed(need) * timeline.step_seconds
     return _sum(np.maximum(timeline.billed - needed, 0.0)) / HOUR_SECONDS
 
 

@@ -9,8 +9,10 @@ level at once is what image processing calls the closing of a signal by a flat e
 a running maximum followed by a running minimum, and that needs no loop over replicas at all:
 O(T * log(lead)).
 
-It is a yardstick, not a bound on what a run may be billed: a run that misses requests, or whose
-replicas carry slightly more than their need says, can cost less. ``relaxed_optimum`` is for that.
+It attains what the need is counted by (``need_by_second``): counted in replicas that attain 99 %, it
+attains 99 % in every step, and more where the need is no whole number. So it is a yardstick, not a
+bound on what a run may be billed that attains 99 % in the mean: misses can be had where they save
+most. ``relaxed_optimum`` is for that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The least that anyone could have paid who knew the future and might miss a share of the requests: a bound.
 
-``optimum`` misses nothing, and scalers that are asked for 99 % need not do that. Here a replica too few
-loses the part of a step's requests that it would have carried, and each lost request has a price;
-at a price every replica decides for itself when to serve (as in ``optimum``: what the second would
+``optimum`` has no replica too few in any step, and scalers that are asked for 99 % of all requests need
+not do that. Here a replica too few loses the part of a step's requests that it would have carried, and
+each lost request has a price; at a price every replica decides for itself when to serve (as in ``optimum``: what the second would
 serve is never more than what the first would), which a dynamic program over time with two states,
 on and off, solves exactly. The price is then set so that as many are lost as may be.
 

@@ -13,16 +13,19 @@ from trimtab.plant.fast_capacity import capacities
 
 @pytest.mark.parametrize("name", sorted(SERVING_MODELS))
 @pytest.mark.parametrize("slo", [Slo(1.0, 0.05), Slo(2.0, 0.1), Slo(0.2, 0.02)])
-def test_each_mix_has_the_capacity_it_has_alone(name: str, slo: Slo) -> None:
+@pytest.mark.parametrize("attainment", [None, 0.99])
+def test_each_mix_has_the_capacity_it_has_alone(
+    name: str, slo: Slo, attainment: float | None
+) -> None:
     rng = Random(name)
     model = SERVING_MODELS[name]
     prompts = [*(rng.lognormvariate(7.0, 1.2) + 1.0 for _ in range(60)), 1.0, 200_000.0]
     outputs = [*(rng.lognormvariate(5.0, 1.2) + 1.0 for _ in range(60)), 1.0, 50_000.0]
 
-    found = capacities(model, np.array(prompts), np.array(outputs), slo)
+    found = capacities(model, np.array(prompts), np.array(outputs), slo, attainment=attainment)
 
     alone = [
-        capacity_requests_per_second(model, prompt, output, slo)
+        capacity_requests_per_second(model, prompt, output, slo, attainment=attainment)
         for prompt, output in zip(prompts, outputs, strict=True)
     ]
     assert found == pytest.approx(alone, rel=1e-9, abs=1e-12)

@@ -103,6 +103,21 @@ def test_a_tighter_slo_means_a_lower_capacity_and_an_impossible_one_means_none()
     assert 0.0 == impossible < tight < loose
 
 
+def test_a_larger_share_within_the_slo_means_a_lower_capacity_and_0_95_is_about_p95_of_both() -> (
+    None
+):
+    slo = Slo(1.0, 0.050)
+    by_share = [
+        capacity_requests_per_second(H100, 1155, 211, slo, attainment=share)
+        for share in (0.95, 0.98, 0.99, 0.999)
+    ]
+
+    assert by_share == sorted(by_share, reverse=True)
+    assert by_share[0] == pytest.approx(
+        capacity_requests_per_second(H100, 1155, 211, slo), rel=0.01
+    )
+
+
 @given(model=models, prompt=prompts, output=outputs)
 def test_throughput_never_falls_as_the_batch_grows(
     model: ServingModel, prompt: float, output: float

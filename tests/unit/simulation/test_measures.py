@@ -55,6 +55,17 @@ def test_attainment_is_of_everything_offered_so_that_refusing_is_no_way_out() ->
     assert (found.offered, found.missed, found.refused) == (40.0, 15.0, 7.0)
 
 
+def test_the_optimum_serves_the_need_it_is_given_and_else_that_of_the_timeline() -> None:
+    run = lived(need=[2.0] * 4, ready=[2.0] * 4)
+    stricter = measure(run, terms=TERMS, need=np.array([2.2] * 4))
+    assert of(run).optimum_replica_hours == 2 * 60 / 3600
+    assert stricter.optimum_replica_hours == 3 * 60 / 3600
+    assert stricter.wasted_replica_hours == 0.0
+    assert stricter.mean_need == 2.0
+    assert stricter.against_need is not None
+    assert stricter.against_need.under_time_percent == 100.0
+
+
 def test_a_run_without_requests_attains_nothing_that_is_known() -> None:
     found = of(lived(offered=[0] * 4, met=[0] * 4))
     assert found.attainment is None
