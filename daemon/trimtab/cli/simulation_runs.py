@@ -198,7 +198,15 @@ def _range(ends: Sequence[str]) -> str:
 def _notes(jobs: Sequence[Job]) -> tuple[str, ...]:
     """Return what the readers of the loads had to say, each with the load's name."""
     told: dict[str, None] = {}
-    for trace, load in {job.trace: job.load for job in jobs}.items():
-        for note in prepared(load, jobs[0].preset, jobs[0].seed).input.notes:
+    for trace, job in {job.trace: job for job in jobs}.items():
+        for note in notes_on(job):
             told[f"{trace}: {note}."] = None
     return tuple(told)
+
+
+def notes_on(job: Job) -> tuple[str, ...]:
+    """Return what there is to say about a job's load: what its reader says, and what is not played."""
+    load = prepared(job.load, job.preset, job.seed)
+    left = load.span_seconds % job.tick_seconds
+    cut = f"the last {left:.3g} s are not played, being less than a tick of {job.tick_seconds} s"
+    return (*load.input.notes, cut) if left and load.span_seconds > left else load.input.notes

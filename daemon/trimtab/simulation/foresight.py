@@ -72,7 +72,7 @@ def perfect_forecast(
             case.workload,
             model=case.model,
             slo=case.slo,
-            span_seconds=scenario.span_seconds,
+            span_seconds=scenario.played_seconds,
             requests_factor=case.requests_factor,
             attainment=attainment,
         ),

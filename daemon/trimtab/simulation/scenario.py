@@ -99,14 +99,15 @@ class Case:
 class Scenario:
     """Some deployments over some time. The same scenario and scaler give the same run, bit for bit.
 
-    ``seed`` decides every draw: arrivals, start times, failed starts. ``span_seconds`` is how long
-    the run lasts, a whole number of ticks; ``tick_seconds`` is the step of its timelines.
+    ``seed`` decides every draw: arrivals, start times, failed starts. ``tick_seconds`` is the step of
+    timelines. ``span_seconds`` is how long the load is; of it as much is played as makes whole ticks
+    (``played_seconds``), as a shorter last step would have to be told apart in every measure.
     ``accelerator_quota`` is what all deployments may hold together: replicas beyond it stay pending
     and cost nothing, until others give accelerators back.
     """
 
     cases: tuple[Case, ...]
-    span_seconds: int
+    span_seconds: float
     seed: int = 1
     tick_seconds: int = 15
     started_at: float = STARTED_AT
@@ -123,10 +124,10 @@ class Scenario:
             )
         if self.tick_seconds < 1 or self.tick_seconds != int(self.tick_seconds):
             raise ValueError(f"a tick of {self.tick_seconds} s; give whole seconds, 1 or more")
-        if self.span_seconds < self.tick_seconds or self.span_seconds % self.tick_seconds:
+        if not self.tick_seconds <= self.span_seconds < math.inf:
             raise ValueError(
-                f"a run of {self.span_seconds} s is no whole number of ticks of "
-                f"{self.tick_seconds} s; give a multiple of it"
+                f"a run of {self.span_seconds} s, of which a tick is {self.tick_seconds} s; "
+                "give a span of a tick or more"
             )
         if self.accelerator_quota is not None and self.accelerator_quota < 0:
             raise ValueError(f"an accelerator quota of {self.accelerator_quota}; the least is 0")
@@ -134,3 +135,8 @@ class Scenario:
             raise ValueError(
                 f"a run begins at {self.started_at}; give UTC seconds, a whole number from 0 on"
             )
+
+    @property
+    def played_seconds(self) -> int:
+        """How long the run lasts: the whole ticks of its span. What is left over is less than a tick."""
+        return int(self.span_seconds // self.tick_seconds) * self.tick_seconds

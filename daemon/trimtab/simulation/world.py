@@ -206,7 +206,7 @@ class _World:
 
     def live(self, on_progress: Callable[[float], None] | None) -> None:
         """Play the whole span."""
-        span, tick = self._scenario.span_seconds, self._scenario.tick_seconds
+        span, tick = self._scenario.played_seconds, self._scenario.tick_seconds
         places = tuple(self._places.values())
         told_every = max(tick, span // 1000)
         next_ask, next_tick, next_told, second = 0, tick, 0, 0
@@ -255,7 +255,7 @@ class _World:
                 need=place.feed.needs(
                     model=place.case.model,
                     slo=place.case.slo,
-                    span_seconds=scenario.span_seconds,
+                    span_seconds=scenario.played_seconds,
                     step_seconds=scenario.tick_seconds,
                 ),
                 starved=np.diff(np.array([0.0, *place.starved])) / scenario.tick_seconds,

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.plant import SERVING_MODELS, Load, Slo, StartTimes, SteppedWorkload
+from trimtab.plant.requests import Request, RequestsBySecond
 from trimtab.simulation.feed import Feed, seed_of
 from trimtab.simulation.observation import Observation
 from trimtab.simulation.scaler import FleetScaler
 from trimtab.simulation.scenario import STARTED_AT, Case, Resolution, Scenario
-from trimtab.simulation.timeline import Timeline
+from trimtab.simulation.timeline import QUANTILES, Timeline
 from trimtab.simulation.world import run
 
 NAME = "accounts/acme/deployments/chat"
@@ -153,10 +154,11 @@ def test_nothing_before_an_instant_depends_on_what_comes_after_it() -> None:
     script=st.dictionaries(st.integers(0, 79).map(lambda k: 15 * k), st.integers(0, 6), max_size=8),
     factor=st.floats(0.1, 8.0),
     interval=st.sampled_from([1.0, 7.0, 15.0, 60.0]),
+    span=st.sampled_from([1200, 1195, 1207.5]),
 )
 @settings(max_examples=25, deadline=None)
 def test_no_request_is_lost_or_invented_in_any_step(
-    seed: int, script: dict[int, int], factor: float, interval: float
+    seed: int, script: dict[int, int], factor: float, interval: float, span: float
 ) -> None:
     # Seen to catch: refusals booked where they happen although the crowd came earlier, and answers
     # within the SLO booked where they are given.
@@ -166,11 +168,11 @@ def test_no_request_is_lost_or_invented_in_any_step(
         start_times=StartTimes(10.0, 60.0, 30.0, failure_probability=0.2),
         replicas_at_start=2,
     )
-    scenario = a_scenario(case, seed=seed)
+    scenario = a_scenario(case, seed=seed, span_seconds=span)
     line = run(scenario, Scripted(script, interval))[NAME]
 
     drawn = Feed(case.workload, seed=seed, name=NAME, requests_factor=factor).at(0)[0].requests
-    assert line.offered.sum() == sum(drawn[: scenario.span_seconds])
+    assert line.offered.sum() == sum(drawn[: int(span) // 15 * 15])
     assert (line.met >= -1e-6).all()
     assert (line.refused >= -1e-6).all()
     assert (line.met + line.refused <= line.offered + 1e-5).all()
@@ -360,6 +362,53 @@ def test_request_by_request_the_same_scenario_comes_to_about_the_same() -> None:
     assert single.tpot_seconds == pytest.approx(flows.tpot_seconds, rel=0.5)
 
 
+def test_request_by_request_every_request_offered_has_a_fate_and_times_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fates: list[Request] = []
+
+    class Spied(RequestsBySecond):
+        def __init__(self, *, told: Callable[[Request], None], **given: object) -> None:
+            def take(request: Request) -> None:
+                fates.append(request)
+                told(request)
+
+            super().__init__(told=take, **given)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr("trimtab.plant.requests.by_second.RequestsBySecond", Spied)
+    scenario = a_scenario(a_case(workload=workload((300.0, 12.0), (300.0, 60.0))), minutes=10)
+
+    flows = run(scenario, Scripted())[NAME]
+    assert not fates
+    single = run(replace(scenario, resolution=Resolution.REQUESTS), Scripted())[NAME]
+
+    assert len({one.number for one in fates}) == len(fates) == single.offered.sum() > 8000
+    ttft = [one.ttft_seconds for one in fates if one.ttft_seconds is not None]
+    assert len(ttft) == len(fates) - single.refused.sum()
+    assert single.ttft_seconds == pytest.approx(np.quantile(ttft, QUANTILES), rel=1e-4)
+    assert len({one.output_tokens for one in fates}) > 200
+    # What is one by one comes in whole numbers; flows do not.
+    assert single.met.sum() % 1.0 == pytest.approx(0.0, abs=1e-6)
+    assert flows.met.sum() % 1.0 != pytest.approx(0.0, abs=1e-6)
+
+
+# -- a span that is no whole number of ticks ----------------------------------------------------
+
+
+@pytest.mark.parametrize("resolution", Resolution)
+@pytest.mark.parametrize("span", [310, 314.9])
+def test_of_any_span_the_whole_ticks_are_played(span: float, resolution: Resolution) -> None:
+    whole = a_scenario(a_case(workload=stormy()), span_seconds=300, resolution=resolution)
+    more = replace(whole, span_seconds=span)
+
+    assert more.played_seconds == 300
+    told: list[float] = []
+    assert arrays(run(more, Following(), on_progress=told.append)[NAME]) == arrays(
+        run(whole, Following())[NAME]
+    )
+    assert told[-1] == 1.0
+
+
 # -- a quota ------------------------------------------------------------------------------------
 
 
@@ -443,7 +492,7 @@ def test_an_interval_that_is_no_whole_number_of_seconds_is_refused(interval: flo
         (partial(a_case, requests_factor=0.0), "requests factor is 0.0"),
         (partial(a_case, replicas_at_start=-1), "starts with -1 replicas"),
         (partial(a_case, accelerators_per_replica=0), "runs on nothing"),
-        (partial(a_scenario, span_seconds=100), "no whole number of ticks"),
+        (partial(a_scenario, span_seconds=14), "a span of a tick or more"),
         (partial(a_scenario, tick_seconds=0), "a tick of 0 s"),
         (partial(a_scenario, a_case(), a_case()), "each called differently"),
         (partial(a_scenario, accelerator_quota=-1), "the least is 0"),
