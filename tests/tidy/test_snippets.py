@@ -20,11 +20,10 @@ def test_the_python_of_the_readme_runs_and_prints_a_decision_with_its_trail() ->
         check=False,
     )
     assert ran.stderr == ""
-    assert ran.stdout.startswith("scale up 2 → 4: requests 55 in all")
+    assert ran.stdout.startswith("scale up 2 → 4: need 2.62 in 5 min: ")
     stages = [line.split()[0] for line in ran.stdout.splitlines()[1:]]
     assert stages == [
         "freshness",
-        "propose",
         "propose",
         "combine",
         "lifecycle",

@@ -10,7 +10,8 @@ import pytest
 
 POLICIES = Path(__file__).parents[3] / "policies"
 SMALL = POLICIES / "chat-small.yaml"
-TYPO = ("target: 15, tolerance", "target: 15, tolerence")
+TRACKED = POLICIES / "examples" / "target-tracking.yaml"
+TYPO = ("attainment: 0.99", "atainment: 0.99")
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_check_is_silent_about_what_is_right(trimtab: Any) -> None:
 def test_check_shows_a_mistake_with_its_place_and_a_hint(trimtab: Any, typo: Path) -> None:
     result = trimtab("check", typo)
     assert result.exit_code == 1
-    assert f"{typo}:39:62: error POL104: `tolerence` is not a key" in result.stdout
-    assert "hint: did you mean `tolerance`?" in result.stdout
+    assert f"{typo}:44:9: error POL104: `atainment` is not a key" in result.stdout
+    assert "hint: did you mean `attainment`?" in result.stdout
     assert "1 error in 1 file" in result.stdout
 
 
@@ -48,7 +49,7 @@ def test_check_speaks_json_and_annotations(trimtab: Any, typo: Path) -> None:
     found = json.loads(trimtab("check", typo, "--format", "json").stdout)
     assert (found["errors"], found["diagnostics"][0]["code"]) == (1, "POL104")
     annotated = trimtab("check", typo, "--format", "github").stdout
-    assert annotated.startswith(f"::error file={typo},line=39,col=62,")
+    assert annotated.startswith(f"::error file={typo},line=44,col=9,")
 
 
 def test_check_speaks_sarif(trimtab: Any, typo: Path) -> None:
@@ -125,7 +126,7 @@ def test_test_shows_what_was_decided_instead_and_why(trimtab: Any, wrong_expecta
     assert result.exit_code == 1
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert lines[1] == f"{wrong_expectation}:16: at 11m"
-    assert lines[2] == "expected  scale-up, desired 7, rule request-rate"
+    assert lines[2] == "expected  scale-up, desired 7, rule capacity"
     assert lines[3].startswith("actual    scale-up, desired 6, current 2, ready 2, reason demand")
     assert [line.split()[0] for line in lines[4:-1]] == [
         "freshness",
@@ -164,7 +165,7 @@ def test_a_run_of_no_tests_is_no_success(trimtab: Any) -> None:
 
 def test_explain_prints_the_sentence_the_write_and_every_step(trimtab: Any) -> None:
     result = trimtab(
-        "explain", "--policy", SMALL, "--deployment", "replicas=4", "--signal", "requests=100"
+        "explain", "--policy", TRACKED, "--deployment", "replicas=4", "--signal", "requests=100"
     )
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -177,10 +178,18 @@ def test_explain_prints_the_sentence_the_write_and_every_step(trimtab: Any) -> N
 def test_explain_answers_for_a_load_that_has_lasted_unless_it_is_told_otherwise(
     trimtab: Any,
 ) -> None:
-    what = ("explain", "--policy", SMALL, "--deployment", "replicas=8")
+    what = ("explain", "--policy", TRACKED, "--deployment", "replicas=8")
     load = ("--signal", "requests=20", "--signal", "concurrency=5")
     assert "scale down 8 → 4" in trimtab(*what, *load).stdout
     assert "[stabilizing]" in trimtab(*what, *load, "--after", "0s").stdout
+
+
+def test_explain_says_how_a_rule_that_learns_comes_to_its_count(trimtab: Any) -> None:
+    what = ("explain", "--policy", SMALL, "--deployment", "replicas=4", "--signal", "requests=100")
+    lines = trimtab(*what).stdout.splitlines()
+    assert "need 4.76 in 5 min: 4.76 now, spare " in lines[0]
+    assert "a replica carries 21 requests/s" in lines[0]
+    assert any(line.startswith("propose    4") and "price" in line for line in lines)
 
 
 def test_explain_takes_a_deployment_as_the_api_returns_it(trimtab: Any, tmp_path: Path) -> None:
@@ -204,7 +213,7 @@ def test_explain_takes_a_deployment_as_the_api_returns_it(trimtab: Any, tmp_path
     )
     what = ("explain", "--policy", POLICIES, "--deployment", path, "--signal", "requests=30")
     document = json.loads(trimtab(*what, "--json").stdout)
-    assert (document["policy"], document["current"], document["desired"]) == ("chat-large", 3, 6)
+    assert (document["policy"], document["current"], document["desired"]) == ("chat-large", 3, 5)
     assert document["bounds"]["upper"] == {
         "replicas": 6,
         "set_by": "the deployment's own maximum",
@@ -282,8 +291,10 @@ def test_policies_lists_what_the_daemon_would_run(trimtab: Any) -> None:
 def test_policies_says_where_each_value_comes_from(trimtab: Any) -> None:
     lines = trimtab("policies", SMALL, "--values").stdout.splitlines()
     values = {line.split()[0]: line.split()[1:] for line in lines if line}
-    assert values["bounds.max"] == ["12", f"{SMALL}:17"]
+    assert values["bounds.max"] == ["12", f"{SMALL}:16"]
     assert values["mode"] == ["enforce", "default"]
+    window = values["behavior.scaleDown.stabilization"]
+    assert window == ["0s", "strategy", "capacity"]
 
 
 def test_policies_for_a_deployment_shows_its_bounds_and_who_set_them(trimtab: Any) -> None:

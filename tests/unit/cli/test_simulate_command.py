@@ -96,7 +96,8 @@ def test_a_policy_with_mistakes_is_refused_with_all_of_them(
     trimtab: Any, pretend: list[Job], tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.yaml"
-    text = SMALL.read_text(encoding="utf-8").replace("tolerance: 0.1}", "tolerence: 0.1}")
+    text = SMALL.read_text(encoding="utf-8").replace("ttainment:", "tainment:")
+    text = text.replace("maxAge: 150s\n\n", "maxage: 150s\n\n")
     wrong.write_text(text, encoding="utf-8")
     result = trimtab("simulate", wrong)
     assert result.exit_code == ExitCode.BAD_CONFIGURATION

@@ -23,14 +23,14 @@ MODELS = "accounts/fireworks/models"
 # The mistakes that the README shows: a file, and what is changed in it.
 MISTAKES = {
     "chat-small.yaml": [
-        ("target: 15, tolerance: 0.1", "target: 15, tolerence: 0.1"),
-    ],
-    "code.yaml": [
-        ("stabilization: 300s", "stabilization: 300"),
+        ("attainment: 0.99", "atainment: 0.99"),
     ],
     "chat-large.yaml": [
-        ("bounds: {min: 1, max: 8}", "bounds: {minReplicas: 1, max: 8}"),
-        ("signal: requests, target: 5.6", "signal: request_rate, target: 5.6"),
+        ("leadTime: 5m", "leadTime: 300"),
+    ],
+    "code.yaml": [
+        ("bounds: {min: 1, max: 12}", "bounds: {minReplicas: 1, max: 12}"),
+        ("requests: requests", "requests: request_rate"),
     ],
 }
 
