@@ -5,6 +5,10 @@ signals that the policies declare, and calls ``Engine.step``; orders are carried
 outcomes recorded, as the actuator does it when nothing goes wrong. What can go wrong with writes is the
 business of the simulated worlds of the tests, not of a comparison of strategies.
 
+As in the daemon, a deployment is decided on when something may come out differently: when it changed, when
+a sample moves its rules (``Engine.is_moved_by``), when an edge of time has come, when another one stirs it.
+Else what was decided stands. Tests hold this to deciding each time, order by order.
+
 Between the bounds of a floor the platform may run more replicas than the floor; here it keeps to it,
 so that what is paid for is what the policy asked for.
 """
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
+from trimtab.core.edges import CERTAINTY_SECONDS
 from trimtab.core.engine import Engine
 from trimtab.core.policy import Actuation
 from trimtab.core.signals import Sample
@@ -23,7 +28,7 @@ from trimtab.simulation.scaler import FleetScaler
 from trimtab.simulation.signals_heard import listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trimtab.core.decision import Order, Tick
     from trimtab.core.lead_time import LeadTimes
@@ -31,10 +36,40 @@ if TYPE_CHECKING:
     from trimtab.core.policy import Policy
     from trimtab.simulation.observation import Observation
     from trimtab.simulation.scenario import Case, Scenario
-    from trimtab.simulation.signals_heard import Meaning
+    from trimtab.simulation.signals_heard import Listener, Meaning
 
 INTERVAL_SECONDS = 15.0
+STIRRED_MAX = 10
+"""Deployments that stir each other in a circle are decided on so often; the rest is for the next look."""
+
 _NOBODY: tuple[str, ...] = ()
+_NOTHING: dict[str, int] = {}
+
+
+class _Attended:
+    """One deployment since it was last decided on.
+
+    ``latest`` are the newest samples by signal, ``waiting`` those that the engine has not heard yet.
+    ``upheld_at`` is when its last wish last stood without a decision. ``edge`` is when time alone may
+    change what was decided at ``decided_at``, once ``is_edge_known``.
+    """
+
+    __slots__ = (
+        "decided_at", "edge", "is_due", "is_edge_known", "latest", "listeners", "shown", "told",
+        "upheld_at", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, heard_by: tuple[Listener, ...]) -> None:
+        self.listeners = heard_by
+        self.shown: tuple[int, int] | None = None
+        self.told: float | None = None
+        self.latest: dict[str, Sample] = {}
+        self.waiting: dict[str, Sample] = {}
+        self.upheld_at: float | None = None
+        self.decided_at = 0.0
+        self.edge: float | None = None
+        self.is_edge_known = False
+        self.is_due = True
 
 
 class EngineScaler(FleetScaler):
@@ -44,7 +79,7 @@ class EngineScaler(FleetScaler):
     and its display name is the last part of that; ``described`` gives deployments whose other fields
     (base model, region, accelerators) the policies select by. ``meanings`` say by a signal's name what it
     measures, where its query is not known (``signals_heard.MEANINGS``). ``on_tick`` is handed every
-    tick: decisions, their trails, orders and events.
+    step of the engine: decisions, their trails, orders and events; there is none while all stands.
     """
 
     def __init__(
@@ -67,38 +102,38 @@ class EngineScaler(FleetScaler):
             case.name: as_found(case, scenario.started_at, given.get(case.name))
             for case in scenario.cases
         }
-        self._names = tuple(self._fleet)
-        self._shown: dict[str, tuple[int, int]] = {}
-        self._listeners = {
-            name: listeners(self._policy_of(one), meanings or {})
+        self._attended = {
+            name: _Attended(listeners(self._policy_of(one), meanings or {}))
             for name, one in self._fleet.items()
         }
-        self._told: dict[str, float | None] = {}
 
     @property
     def interval_seconds(self) -> float:
-        """How often the engine decides."""
+        """How often the engine is asked whether anything is to be decided."""
         return self._interval
 
     def wanted(self, seen: Mapping[str, Observation]) -> Mapping[str, int]:
-        """Decide on all deployments and return the counts of those that were ordered otherwise."""
-        samples: list[Sample] = []
+        """Decide where anything may come out differently; return the counts that were ordered."""
+        due: list[str] = []
         changed: list[str] = []
         now = 0.0
         for name, one in seen.items():
             now = one.at
-            if self._shown.get(name) != (one.asked, one.ready):
+            attended = self._attended[name]
+            if attended.shown != (one.asked, one.ready):
                 self._show(name, one)
+                attended.is_due = True
                 changed.append(name)
-            if one.measured_at is not None and self._told.get(name) != one.measured_at:
-                self._told[name] = one.measured_at
-                self._hear(name, one, samples)
-        tick = self.engine.step(
-            now, self._fleet, samples, due=self._names, changed=changed, absent=_NOBODY
-        )
-        if self._on_tick is not None:
-            self._on_tick(tick)
-        return {order.deployment: self._carry_out(order, now) for order in tick.orders}
+            self._hear(name, attended, one)
+            if attended.is_due or self._may_differ(name, attended, now):
+                due.append(name)
+            else:
+                attended.upheld_at = now
+        if not due:
+            return _NOTHING
+        return {
+            order.deployment: self._carry_out(order, now) for order in self._step(now, due, changed)
+        }
 
     def _policy_of(self, deployment: Deployment) -> Policy:
         found = self.engine.policies_for(deployment)
@@ -110,17 +145,67 @@ class EngineScaler(FleetScaler):
             )
         return found[0]
 
-    def _hear(self, name: str, seen: Observation, samples: list[Sample]) -> None:
+    def _hear(self, name: str, attended: _Attended, seen: Observation) -> None:
+        """Take in what is told anew. The newest of each signal is all that the engine looks at."""
         measured_at = seen.measured_at
-        assert measured_at is not None  # noqa: S101  for the types: the caller has looked
-        for listener in self._listeners[name]:
+        if measured_at is None or measured_at == attended.told:
+            return
+        attended.told = measured_at
+        for listener in attended.listeners:
             value = listener.hear(seen)
             if value is not None:
-                samples.append(Sample(name, listener.signal, measured_at, value))
+                sample = Sample(name, listener.signal, measured_at, value)
+                attended.waiting[listener.signal] = attended.latest[listener.signal] = sample
+
+    def _may_differ(self, name: str, attended: _Attended, now: float) -> bool:
+        """Whether a decision now might come out otherwise than the last one, of which nothing else is new.
+
+        Samples that were heard before are asked about again: what does not hold for them (a wish
+        that the windows do not tell, a strategy that remembers) is not known to stand.
+        """
+        if not attended.latest:
+            return True
+        is_moved = self.engine.is_moved_by
+        for sample in attended.latest.values():
+            if is_moved(sample):
+                return True
+        if not attended.is_edge_known:
+            attended.edge = self.engine.next_edge(name, attended.decided_at)
+            attended.is_edge_known = True
+        # An edge is told a little late; at its very moment a comparison may have turned or not.
+        return attended.edge is not None and attended.edge - 2.0 * CERTAINTY_SECONDS <= now
+
+    def _step(self, now: float, due: Sequence[str], changed: Sequence[str]) -> Iterable[Order]:
+        """Decide on those that are due, and on whom they stir; return what is ordered."""
+        orders: list[Order] = []
+        for _ in range(STIRRED_MAX):
+            samples: list[Sample] = []
+            upheld: dict[str, float] = {}
+            for name in due:
+                attended = self._attended[name]
+                samples.extend(attended.waiting.values())
+                attended.waiting.clear()
+                if attended.upheld_at is not None:
+                    upheld[name] = attended.upheld_at
+                attended.upheld_at = None
+                attended.decided_at = now
+                attended.is_due = attended.is_edge_known = False
+            tick = self.engine.step(
+                now, self._fleet, samples, due=due, changed=changed, absent=_NOBODY, upheld=upheld
+            )
+            if self._on_tick is not None:
+                self._on_tick(tick)
+            orders += tick.orders
+            due, changed = tick.stirred, _NOBODY
+            if not due:
+                break
+        for name in due:
+            self._attended[name].is_due = True
+        return orders
 
     def _show(self, name: str, seen: Observation) -> None:
         """Take in what the control plane shows of the replicas."""
-        self._shown[name] = (seen.asked, seen.ready)
+        self._attended[name].shown = (seen.asked, seen.ready)
         self._fleet[name] = replace(
             self._fleet[name],
             desired_replicas=seen.asked,
@@ -131,6 +216,7 @@ class EngineScaler(FleetScaler):
     def _carry_out(self, order: Order, now: float) -> int:
         """Write what is ordered, tell the engine how that ended, and return the count asked for."""
         name = order.deployment
+        self._attended[name].is_due = True
         deployment = self._fleet[name]
         if order.actuation is not Actuation.SCALE:
             self._fleet[name] = replace(

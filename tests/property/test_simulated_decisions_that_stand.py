@@ -1,0 +1,162 @@
+"""In a simulation as in the daemon, what nothing may change is not decided on again: the run is the same.
+
+Three deployments under any policies live through changing loads, metrics that are old, seldom or missing,
+starts that fail and a quota. In one run everything is decided on each time anybody asks; in the other
+only what may come out differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from tests.property.test_incremental_steps import NAMES, any_policy, is_same
+from tests.property.test_samples_that_change_nothing import plain_policies
+from tests.worlds.engine_world import START
+
+from trimtab.core.decision import Decision, Order, Tick
+from trimtab.core.deployment import Deployment, ScheduleFloor, Shape
+from trimtab.core.policy import Policy
+from trimtab.plant import SERVING_MODELS, Load, Slo, StartTimes, SteppedWorkload
+from trimtab.simulation.engine_scaler import EngineScaler
+from trimtab.simulation.observation import Observation
+from trimtab.simulation.scenario import Case, Scenario
+from trimtab.simulation.signals_heard import Meaning
+from trimtab.simulation.timeline import Timeline
+from trimtab.simulation.world import run
+
+SPAN_SECONDS = 1200
+MEANINGS = {
+    "total": Meaning("requests_per_second"),
+    "average": Meaning("in_flight", is_per_replica=True),
+}
+FLOOR = ScheduleFloor(
+    name="f", replicas=6, cron="*/5 * * * *", duration_seconds=150.0, timezone="UTC"
+)
+
+
+class DecidingAlways(EngineScaler):
+    """As if anything might always come out differently."""
+
+    def _may_differ(self, *_: object) -> bool:
+        return True
+
+
+@dataclass
+class Lived:
+    """What was decided in a run, when, and what came of it."""
+
+    standing: list[dict[str, Decision]] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    decisions: int = 0
+    timelines: Mapping[str, Timeline] = field(default_factory=dict)
+
+
+def lived(kind: type[EngineScaler], ruling: list[Policy], world: Scenario, **more: object) -> Lived:
+    life = Lived()
+    now: dict[str, Decision] = {}
+
+    class Noting(kind):  # type: ignore[misc, valid-type]  # one of two, by the caller
+        def wanted(self, seen: Mapping[str, Observation]) -> Mapping[str, int]:
+            answer: Mapping[str, int] = super().wanted(seen)
+            life.standing.append(dict(now))
+            return answer
+
+    def on_tick(tick: Tick) -> None:
+        now.update({one.deployment: one for one in tick.decisions})
+        life.orders += tick.orders
+        life.decisions += len(tick.decisions)
+
+    life.timelines = run(world, Noting(ruling, world, meanings=MEANINGS, on_tick=on_tick, **more))
+    return life
+
+
+def a_load(random: Random) -> SteppedWorkload:
+    steps = [
+        (
+            random.choice([15.0, 40.0, 150.0, 400.0]),
+            random.choice([0.0, 0.2, 8.0, 25.0, 60.0, 95.0]),
+        )
+        for _ in range(12)
+    ]
+    return SteppedWorkload([(seconds, Load(rate, 1155.0, 211.0)) for seconds, rate in steps])
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Scenario:
+    seed = draw(st.integers(0, 2**32))
+    cases = [
+        Case(
+            name=name,
+            model=SERVING_MODELS["8b-h100"],
+            slo=Slo(ttft_seconds=1.0, tpot_seconds=0.05),
+            workload=a_load(Random(f"{seed}/{name}")),
+            start_times=StartTimes(5.0, 30.0, 20.0, cv=0.3, failure_probability=0.1),
+            replicas_min=draw(st.sampled_from([0, 1])),
+            replicas_max=14,
+            replicas_at_start=3,
+            metric_age_seconds=draw(st.sampled_from([0.0, 30.0])),
+            metric_refresh_seconds=draw(st.sampled_from([None, None, 30.0])),
+            metric_gaps=draw(st.sampled_from([(), (), ((400.0, 640.0),)])),
+        )
+        for name in NAMES
+    ]
+    quota = draw(st.sampled_from([None, None, 18]))
+    return Scenario(
+        cases=tuple(cases),
+        span_seconds=SPAN_SECONDS,
+        seed=seed,
+        started_at=START,
+        accelerator_quota=quota,
+    )
+
+
+def a_deployment(
+    name: str, expires_at: float | None, floors: tuple[ScheduleFloor, ...]
+) -> Deployment:
+    return Deployment(
+        name=name,
+        shape=Shape(),
+        region=f"region-{name[-1]}",
+        created_at=START - 86_400.0,
+        expires_at=expires_at,
+        schedule_floors=floors,
+    )
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), world=worlds(), interval=st.sampled_from([5.0, 15.0, 15.0]))
+def test_deciding_only_where_anything_may_differ_orders_what_deciding_always_does(
+    data: st.DataObject, world: Scenario, interval: float
+) -> None:
+    ruling = [data.draw(plain_policies(name) | any_policy(name)) for name in NAMES]
+    described = {
+        name: a_deployment(
+            name,
+            data.draw(st.sampled_from([None, None, START + 900.0])),
+            data.draw(st.sampled_from([(), (), (FLOOR,)])),
+        )
+        for name in NAMES
+    }
+    terms = {"interval_seconds": interval, "described": described}
+    always, sparing = (
+        lived(kind, ruling, world, **terms) for kind in (DecidingAlways, EngineScaler)
+    )
+    assert sparing.orders == [
+        replace(one, sentence=other.sentence)
+        for one, other in zip(always.orders, sparing.orders, strict=True)
+    ]
+    for name in NAMES:
+        one, other = always.timelines[name], sparing.timelines[name]
+        assert one.asked.tolist() == other.asked.tolist()
+        assert one.billed.tolist() == other.billed.tolist()
+        assert one.met.tolist() == other.met.tolist()
+    for number, (expected, found) in enumerate(zip(always.standing, sparing.standing, strict=True)):
+        for name, decision in expected.items():
+            if decision.at != found[name].at:
+                assert is_same(found[name], decision), f"{number}: {found[name]}\n{decision}"
+    assert sparing.decisions <= always.decisions
+    assume(sparing.decisions < always.decisions)
