@@ -27,6 +27,8 @@ COMMANDS = {
     "policies": "List the policies and where each of their values comes from.",
     "schema": "Print the JSON Schema of policy files, for editors.",
     "simulate": "Run policies and other autoscalers on a load, and hold them side by side.",
+    "backtest": "Try a policy on the recorded past, from Prometheus or a journal.",
+    "calibrate": "Find what a replica carries and how long it starts, from the recorded past.",
     "compare": "Run every peer on every load and write the comparison page.",
     "emulate": "Serve a Fireworks-compatible control plane of emulated deployments.",
     "demo": "Watch the daemon scale three emulated deployments.",
