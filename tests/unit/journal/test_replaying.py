@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.worlds.journal_world import START, Life, name_of
+from tests.worlds.journal_world import POLICY, START, Life, name_of
 
 from trimtab.clock import ManualClock
 from trimtab.core.decision import EventKind
@@ -56,6 +56,51 @@ async def test_a_replay_is_told_which_wishes_were_upheld(path: Path, clock: Manu
     assert life.turn(load=20.0, after=51.0).orders
     await journal.close()
     assert replayed(path).turns == 4
+
+
+AHEAD = POLICY.replace(
+    "{type: target, signal: load, target: 10}",
+    "{type: capacity, requests: load, capacity: {requestsPerSecond: 10}}",
+)
+
+
+async def test_what_a_strategy_learned_and_knew_comes_back_bit_for_bit(
+    path: Path, clock: ManualClock
+) -> None:
+    """Over a restart, with the numbers behind each proposal. Seen to catch: an experience whose arrays are
+    rounded on their way to the file, and facts that do not get into the proposal.
+    """
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    first = Life(journal.note, policy=AHEAD)
+    first.put_in_force()
+    for _ in range(30):
+        first.turn()
+        first.act()
+    await journal.close()
+
+    again = SqliteJournal(path, clock, worker=InlineWorker())
+    memory = (await again.open()).memory
+    assert memory == first.engine.memory
+    second = Life(again.note, policy=AHEAD, memory=memory, now=first.now)
+    second.fleet = first.fleet
+    second.random.setstate(first.random.getstate())
+    second.put_in_force()
+    told = [second.turn() for _ in range(10)]
+    await again.close()
+    first.note = lambda _: None  # the same time once more, without the restart
+    assert [tick.decisions for tick in told] == [first.turn().decisions for _ in range(10)]
+    assert replayed(path).turns == 40
+    with History(path) as history:
+        kept = [run.first for run in history.decisions(name_of(1), since=START + 31 * 15.0)]
+    for decision in kept:
+        assert decision is not None
+        assert decision in [tick.decisions[1] for tick in told]
+        (proposal,) = decision.proposals
+        assert proposal.facts is not None
+        assert proposal.facts.capacity_requests_per_second == 10.0
+        assert proposal.facts.missed_ratio_max == pytest.approx(0.01)
+    assert kept
 
 
 @pytest.mark.parametrize("is_resumed_before", [False, True])
