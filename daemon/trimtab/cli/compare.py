@@ -51,7 +51,12 @@ def compare(
         int | None, typer.Option("--jobs", min=1, help="Runs at once.  Default: one for each core.")
     ] = None,
     json_file: Annotated[
-        Path, typer.Option("--json", metavar="FILE", help="Where the results are written.")
+        Path,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Where the results are written; one by one, as they come, to FILE with an l.",
+        ),
     ] = Path("build/comparison.json"),
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the page is written, if at all.")
@@ -66,8 +71,13 @@ def compare(
     """Run all peers and our policy on all loads, and write what came of it.
 
     Peers run at their documented defaults; request-rate target tracking
-    also at every target of its grid, to be tuned to each load in hindsight.
+    also at targets of its grid, to be tuned to each load in hindsight.
     No number of the page is typed by hand.
+
+    A run that was ended goes on where it was if it is started again: results
+    are kept as they come, and used again for the same run of the same code.
+    Begin with a part (--trace, --days, --leads, --needs, --seeds), ask for
+    more later: what is known by then is not run again.
 
     The exit code is 0 when everything ran, 1 when a run failed, 2 when the
     command line or a load is wrong.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from trimtab.cli import comparison_tuning as tuning
 from trimtab.cli import simulation_runs as runs
+from trimtab.cli.comparison_cells import Cells
 from trimtab.cli.simulation_command import command_line, seconds
 from trimtab.cli.simulation_plan import (
     DAY_SECONDS,
@@ -24,11 +26,12 @@ from trimtab.cli.simulation_plan import (
     prepared,
     room_for,
 )
+from trimtab.plant.serving_model import Slo
 from trimtab.simulation.inputs import SYNTHETIC
-from trimtab.simulation.inputs.input_error import unknown_name
+from trimtab.simulation.inputs.input_error import InputError, unknown_name
 from trimtab.simulation.inputs.presets import PRESETS, by_name
-from trimtab.simulation.peers import CATALOGUE, rate_grid
-from trimtab.simulation.report.comparison import TUNED, comparison_page
+from trimtab.simulation.peers import CATALOGUE
+from trimtab.simulation.report.comparison import OURS, comparison_page
 from trimtab.simulation.report.document import StudyDocumentError, as_text, from_json
 from trimtab.simulation.report.study import Result, Role
 
@@ -36,12 +39,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from trimtab.simulation.inputs import Preset
     from trimtab.simulation.report.study import Study
 
 MADE_UP = ("day", "flash", "step", "mix-shift", "sine")
 QUICK_LOADS = ("step", "ramp")
 QUICK_DAYS = 0.1
-QUICK_TARGETS = 4
+QUICK_STRIDE = 3
+"""Of the targets that are run first, every so many."""
+
+USUAL_SHARE = 0.99
+"""The attainment at which everybody is compared, if it is among those asked for; else the highest."""
+
+SLO_FACTORS = (1.0, 2.0, 4.0, 8.0)
+"""Limits of the first token to try until a replica serves a load's mean prompt within them."""
+
 STORMS = ("spiky", "storm")
 """Recorded loads with one of these in their name come mostly in bursts that nothing announces."""
 
@@ -73,8 +85,7 @@ def compare_as(asked: Comparison) -> bool:
         return False
     jobs = tuple(comparison_jobs(asked))
     asked.json_file.absolute().parent.mkdir(parents=True, exist_ok=True)
-    typer.echo(f"{len(jobs)} runs", err=True)
-    ran = runs.run_jobs(jobs, processes=asked.processes or os.cpu_count() or 1)
+    ran = _run(asked, jobs, Cells(cells_file(asked.json_file)))
     for sentence in ran.failures:
         typer.echo(f"trimtab compare: {sentence}", err=True)
     if not ran.results:
@@ -85,19 +96,57 @@ def compare_as(asked: Comparison) -> bool:
         for name, value in study.scenario.items()
         if name in ("replica", "SLO", "price", "metrics", "resolution")
     }
-    study = replace(study, title="Comparison", scenario=shared, notes=_notes(jobs))
+    study = replace(study, title="Comparison", scenario=shared, notes=_notes(asked, jobs))
     asked.json_file.write_text(as_text(study), encoding="utf-8")
     typer.echo(f"wrote {asked.json_file}")
     _write_page(study, asked.page)
     return bool(ran.failures)
 
 
-def _notes(jobs: Sequence[Job]) -> tuple[str, ...]:
-    """Return what the readers of the loads had to say, once for each load."""
+def cells_file(results: Path) -> Path:
+    """Return where results are kept as they come, beside the file that all of them go to at the end."""
+    return results.with_name(f"{results.name}l")
+
+
+def _run(asked: Comparison, jobs: Sequence[Job], cells: Cells) -> runs.Ran:
+    """Run what is not known yet, then look closer at the tuned peer; results in the order of jobs."""
+    known, first = _run_missing(asked, jobs, cells)
+    if asked.is_quick or not known:
+        return runs.Ran(runs.held_to_foresight(known), first)
+    share = jobs[0].asked_attainment
+    closer = tuple(tuning.refined(jobs, known, ours=f"{OURS}@{share:g}", asked=share))
+    more, second = _run_missing(asked, closer, cells)
+    return runs.Ran(runs.held_to_foresight((*known, *more)), (*first, *second))
+
+
+def _run_missing(
+    asked: Comparison, jobs: Sequence[Job], cells: Cells
+) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+    """Return the results of all jobs, those that were known too, and a sentence for each failure."""
+    missing = [job for job in jobs if cells.of(job) is None]
+    known = len(jobs) - len(missing)
+    typer.echo(
+        f"{len(jobs)} runs" + (f", {known} known from {cells.path}" if known else ""), err=True
+    )
+    failures: tuple[str, ...] = ()
+    if missing:
+        processes = asked.processes or os.cpu_count() or 1
+        failures = runs.run_jobs(missing, processes=processes, on_result=cells.keep).failures
+    return tuple(one for job in jobs for one in cells.of(job) or ()), failures
+
+
+def _notes(asked: Comparison, jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Return what there is to say about the loads, once for each."""
     told: dict[str, None] = {}
+    usual = by_name(asked.preset, PRESETS).slo
     for job in {job.load.source: job for job in jobs}.values():
-        read = prepared(job.load, job.preset, job.seed).input
-        told |= dict.fromkeys(f"`{read.name}`: {note}." for note in read.notes)
+        name = job.trace.partition(", lead ")[0]
+        told |= dict.fromkeys(f"`{name}`: {note}." for note in runs.notes_on(job))
+        if job.preset.slo != usual:
+            told[
+                f"`{name}`: first tokens may take {job.preset.slo.ttft_seconds:g} s, as no replica "
+                f"serves its mean request within {usual.ttft_seconds:g} s."
+            ] = None
     return tuple(told)
 
 
@@ -134,30 +183,53 @@ def comparison_jobs(asked: Comparison) -> Iterator[Job]:
                     scale_to_mean=need,
                     span_seconds=None if days is None else days * DAY_SECONDS,
                 )
+                suited = bearable(here, load)
                 template = Job(
                     load=load,
                     trace=f"{name}, lead {lead:g} s, need {need:g}",
                     contender=chosen[0],
-                    preset=here,
+                    preset=suited,
                     seed=1,
                     replicas_min=1,
-                    replicas_max=room_for(prepared(load, here, 1)),
+                    replicas_max=room_for(prepared(load, suited, 1)),
                     metric_age_seconds=seconds("--metric-age", asked.metric_age),
+                    asked_attainment=USUAL_SHARE if USUAL_SHARE in shares else max(shares),
                     keeps_timeline=False,
                 )
                 count = 1 if asked.is_quick else asked.seeds
                 yield from jobs_of(template, [(template.trace, load)], chosen, count)
 
 
+def bearable(preset: Preset, load: LoadSpec) -> Preset:
+    """Return the preset with a limit of the first token within which this load can be served at all.
+
+    Long prompts take longer than the usual limit to read, and one load of them must not end a
+    comparison. Raises ``InputError`` for a load that cannot be run for another reason.
+    """
+    for factor in SLO_FACTORS:
+        slo = Slo(preset.slo.ttft_seconds * factor, preset.slo.tpot_seconds)
+        suited = replace(preset, slo=slo)
+        try:
+            prepared(load, suited, 1)
+        except InputError:
+            continue
+        return suited
+    prepared(load, preset, 1)  # says what is wrong
+    return preset
+
+
 def contenders(shares: Sequence[float], *, is_quick: bool) -> Iterator[Contender]:
-    """Yield everybody: our policy at each attainment, peers at their defaults and tuned, foresight."""
+    """Yield everybody: our policy at each attainment, peers at their defaults and tuned, foresight.
+
+    The perfect forecast is run at each attainment as well: it too is read where others land.
+    """
     yield from own_contenders(shares)
     yield from own_contenders(learns=True)
     yield from (Contender(name, Role.PEER) for name in CATALOGUE)
-    grid = tuple(rate_grid())
-    for setting in grid[:: len(grid) // QUICK_TARGETS] if is_quick else grid:
-        yield Contender(f"{TUNED}@{setting}", Role.PEER, setting=setting)
+    yield from tuning.tuned(tuning.coarse()[:: QUICK_STRIDE if is_quick else 1])
     yield Contender(FORESIGHT, Role.REFERENCE)
+    for share in shares:
+        yield Contender(f"{FORESIGHT}@{share:g}", Role.REFERENCE, setting=f"{share!r}")
 
 
 def sources(asked: Comparison) -> tuple[tuple[str, str], ...]:

@@ -141,12 +141,12 @@ def prepared(spec: LoadSpec, preset: Preset, seed: int) -> Load:
     read = load_of(spec.source, chosen, seed if is_made_up else 0)
     capacity = capacity_of(preset.model, preset.slo)
     workload: Workload = read.workload
-    if spec.scale_to_mean is not None:
-        workload = scaled_to_mean(workload, capacity, spec.scale_to_mean)
     span = read.span_seconds
     if spec.span_seconds is not None and spec.span_seconds < span:
         span = spec.span_seconds
         workload = part(workload, 0.0, span)
+    if spec.scale_to_mean is not None:  # what is run has this mean, not what it was cut from
+        workload = scaled_to_mean(workload, capacity, spec.scale_to_mean)
     seen = sampled(workload, span, step_seconds=max(1.0, math.ceil(span / LOOKS_MAX)))
     rates = seen.requests_per_second
     total = float(rates.sum())

@@ -32,39 +32,55 @@ class Ran(NamedTuple):
     failures: tuple[str, ...]
 
 
-def run_jobs(jobs: Sequence[Job], *, processes: int, plugins: Sequence[str] = ()) -> Ran:
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    processes: int,
+    plugins: Sequence[str] = (),
+    on_result: Callable[[Job, tuple[Result, ...]], None] | None = None,
+) -> Ran:
     """Run jobs over processes, showing progress on a terminal; a job that fails ends no other.
 
-    ``plugins`` are the strategies of other packages that the jobs' policies may use.
+    ``plugins`` are the strategies of other packages that the jobs' policies may use. ``on_result`` is
+    told what came of each job that did not fail, as soon as it is known.
     """
+
+    def told(job: Job, outcome: Outcome) -> None:
+        if on_result is not None and not isinstance(outcome, str):
+            on_result(job, outcome)
+        step()
+
     with _progress(len(jobs)) as step:
-        ended = _ended(jobs, min(processes, len(jobs)), plugins, step)
+        ended = _ended(jobs, min(processes, len(jobs)), plugins, told)
     results = [one for outcome in ended if not isinstance(outcome, str) for one in outcome]
-    return Ran(_held_to_foresight(results), tuple(one for one in ended if isinstance(one, str)))
+    return Ran(held_to_foresight(results), tuple(one for one in ended if isinstance(one, str)))
 
 
 def _ended(
-    jobs: Sequence[Job], processes: int, plugins: Sequence[str], step: Callable[[], None]
+    jobs: Sequence[Job],
+    processes: int,
+    plugins: Sequence[str],
+    told: Callable[[Job, Outcome], None],
 ) -> list[Outcome]:
     """Return what came of each job, in their order."""
     if processes <= 1:
         ended = []
         for job in jobs:
             ended.append(outcome_of(job))
-            step()
+            told(job, ended[-1])
         return ended
     # Spawned, not forked: a fork would take the terminal's progress thread along, half.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=_begin, initargs=(tuple(plugins),)
     ) as pool:
-        futures = [pool.submit(outcome_of, job) for job in jobs]
+        futures = {pool.submit(outcome_of, job): job for job in jobs}
         try:
-            for _ in as_completed(futures):
-                step()
+            for future in as_completed(futures):
+                told(futures[future], _result(futures[future], future))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    return [_result(job, future) for job, future in zip(jobs, futures, strict=True)]
+    return [_result(job, future) for future, job in futures.items()]
 
 
 def _result(job: Job, future: Future[Outcome]) -> Outcome:
@@ -96,7 +112,7 @@ def outcome_of(job: Job) -> Outcome:
         return f"{_named(job)}: {said}"
 
 
-def _held_to_foresight(results: Sequence[Result]) -> tuple[Result, ...]:
+def held_to_foresight(results: Sequence[Result]) -> tuple[Result, ...]:
     """Hold every bill against that of the perfect forecast on the same load with the same seed."""
     foreseen = {
         (one.trace, one.seed): one.number("replica_hours")

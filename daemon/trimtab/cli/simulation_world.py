@@ -41,16 +41,8 @@ def results_of(job: Job) -> tuple[Result, ...]:
     """Run a job and return a result for each of its deployments."""
     load = prepared(job.load, job.preset, job.seed)
     span = max(1, math.floor(load.span_seconds / job.tick_seconds)) * job.tick_seconds
-    need, need_asked = (
-        need_by_second(
-            load.workload,
-            model=job.preset.model,
-            slo=job.preset.slo,
-            span_seconds=span,
-            attainment=share,
-        )
-        for share in (None, job.asked_attainment)
-    )
+    need = _need(job, load, span, None)
+    need_asked = _need(job, load, span, job.asked_attainment)
     scenario = Scenario(
         cases=tuple(_cases(job, load, need)),
         span_seconds=span,
@@ -59,11 +51,21 @@ def results_of(job: Job) -> tuple[Result, ...]:
         accelerator_quota=job.accelerator_quota,
         resolution=job.resolution,
     )
-    timelines = run(scenario, _decider(job, scenario, load, need_asked))
+    timelines = run(scenario, _decider(job, scenario, load))
     need_of_ticks = need_asked.reshape(-1, job.tick_seconds).mean(axis=1)
     return tuple(
         _result(job, case, member, timelines[case.name], need_of_ticks)
         for case, member in zip(scenario.cases, _members(job), strict=True)
+    )
+
+
+def _need(job: Job, load: Load, span_seconds: float, share: float | None) -> NDArray[np.float64]:
+    return need_by_second(
+        load.workload,
+        model=job.preset.model,
+        slo=job.preset.slo,
+        span_seconds=span_seconds,
+        attainment=share,
     )
 
 
@@ -109,10 +111,10 @@ def _disturbances(job: Job, span_seconds: float) -> Disturbance:
     )
 
 
-def _decider(job: Job, scenario: Scenario, load: Load, need: NDArray[np.float64]) -> AnyScaler:
+def _decider(job: Job, scenario: Scenario, load: Load) -> AnyScaler:
     """Return who decides in this run: an engine with policies, peers, or somebody who knows the load."""
-    if job.contender.name == FORESIGHT:
-        return {case.name: _foresight(job, scenario, need) for case in scenario.cases}
+    if job.contender.name.partition("@")[0] == FORESIGHT:
+        return {case.name: _foresight(job, scenario, load) for case in scenario.cases}
     sizing = _sizing(job, load)
     if job.contender.role is Role.POLICY:
         capacity = (sizing.capacity_requests_per_second, sizing.in_flight)
@@ -139,9 +141,10 @@ def _decider(job: Job, scenario: Scenario, load: Load, need: NDArray[np.float64]
     }
 
 
-def _foresight(job: Job, scenario: Scenario, need: NDArray[np.float64]) -> Scaler:
+def _foresight(job: Job, scenario: Scenario, load: Load) -> Scaler:
+    share = float(job.contender.setting or job.asked_attainment)
     return PerfectForecast(
-        need,
+        _need(job, load, scenario.played_seconds, share),
         step_seconds=1.0,
         started_at=scenario.started_at,
         lead_seconds=job.preset.start_times.lead_time_seconds,

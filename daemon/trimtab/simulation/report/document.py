@@ -68,7 +68,7 @@ def from_json(document: Mapping[str, Any]) -> Study:
     try:
         return Study(
             title=document["title"],
-            results=tuple(_result(one) for one in document["results"]),
+            results=tuple(result_from_json(one) for one in document["results"]),
             scenario=document["scenario"],
             seeds=tuple(document["seeds"]),
             version=document["version"],
@@ -83,7 +83,8 @@ def from_json(document: Mapping[str, Any]) -> Study:
         ) from error
 
 
-def _result(one: Mapping[str, Any]) -> Result:
+def result_from_json(one: Mapping[str, Any]) -> Result:
+    """Return the run that ``result_as_json`` told of; raise ``KeyError`` or ``ValueError`` for another."""
     figures = {key: value for key, value in one.items() if key not in _OWN_KEYS}
     return Result(
         trace=one["trace"],
