@@ -141,13 +141,15 @@ class Arrays:
 
     def freeze(self) -> None:
         """Let nobody change anything any more, through whichever name."""
-        for name in self.__slots__:
-            if name != "lead_ticks":
-                getattr(self, name).flags.writeable = False
+        for name in _VIEWS:
+            getattr(self, name).setflags(write=False)
 
     def copy(self) -> Arrays:
         """Return a copy that may be changed."""
         return Arrays(self.numbers.copy(), self.counts.copy(), self.lead_ticks)
+
+
+_VIEWS: Final = tuple(name for name in Arrays.__slots__ if name != "lead_ticks")
 
 
 class Experience(Encoded):

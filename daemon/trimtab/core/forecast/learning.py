@@ -55,62 +55,82 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     else:
         tally = before.tally
         arrays = _stretched(before.arrays, tally.ticks, terms.lead_ticks)
-    tally = _seasons(arrays, tally, load, at)
+    running = _seasons(arrays, tally, load, at)
     outlook, variance, season = prediction.predict(arrays, tally, load, at)
     seasons.learn_hour(arrays, at, load)
     counts = wanted(outlook, terms.lower, terms.upper)
     ticks = tally.ticks
     smooth = load if before is None else tally.smooth + SMOOTHING * (load - tally.smooth)
+    weighed = tally.weighed
     if before is None:
         replay.begin(arrays, counts)
         _price_in(arrays, load)
-        tally = tally._replace(weighed=WEIGHT_TICKS * max(LOAD_MIN, load))
+        weighed = WEIGHT_TICKS * max(LOAD_MIN, load)
     held = replay.hold(arrays, ticks, counts, terms.at_first if ticks < EARLY_TICKS else 0.0)
     replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
     missed = 0.0
     if terms.serving < terms.upper:
         felt = smooth if terms.occupied is None else max(smooth, terms.occupied)
         missed = load * replay.miss_share(felt, terms.serving)
-    tally = tally._replace(
+    weighed = price.FADE * weighed + load
+    offered = price.FADE * tally.offered + load
+    missed = price.FADE * tally.missed + missed
+    price_log, chosen = tally.price_log, tally.chosen
+    if ticks % price.SEARCH_TICKS == 0:
+        booked = tally._replace(weighed=weighed, offered=offered, missed=missed)
+        price_log, chosen = _chosen(arrays, booked, terms)
+    after = Tally(
         at=at,
+        ticks=ticks + 1,
         load=load,
         smooth=smooth,
         variance=variance,
-        weighed=price.FADE * tally.weighed + load,
-        offered=price.FADE * tally.offered + load,
-        missed=price.FADE * tally.missed + missed,
+        bin=running.bin,
+        bin_total=running.total,
+        bin_ticks=running.ticks,
+        weighed=weighed,
+        offered=offered,
+        missed=missed,
+        price_log=price_log,
+        chosen=chosen,
+        wanted=price.mean_held(arrays, held),
         forecast=outlook.forecast,
         spread=outlook.spread,
         seasonal=season,
     )
-    if ticks % price.SEARCH_TICKS == 0:
-        tally = _chosen(arrays, tally, terms)
-    tally = tally._replace(wanted=price.mean_held(arrays, held), ticks=ticks + 1)
-    return Experience(tally, arrays)
+    return Experience(after, arrays)
 
 
-def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> Tally:
-    """Look for the price, and choose the setting that is best at what is paid."""
+def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> tuple[float, int]:
+    """Look for the price; return its logarithm, and the setting that is best at what is paid."""
     days = tally.ticks / price.TICKS_A_DAY
     ceiling = price.highest(terms.ceiling, days)
     allowed = price.budget(tally, terms.attainment, days) * tally.weighed
     asked = price.found(arrays, allowed, ceiling)
     paid_log = min(price.smoothed(tally.price_log, asked, tally.ticks), log(ceiling))
-    return tally._replace(price_log=paid_log, chosen=price.weigh(arrays, exp(paid_log)))
+    return paid_log, price.weigh(arrays, exp(paid_log))
 
 
-def _seasons(arrays: Arrays, tally: Tally, load: float, at: float) -> Tally:
+class _Bin(NamedTuple):
+    """The running bin of the daily curve, as ``Tally`` has it."""
+
+    bin: int
+    total: float
+    ticks: int
+
+
+def _seasons(arrays: Arrays, tally: Tally, load: float, at: float) -> _Bin:
     """Collect the load for the curves; a bin is learned when the next one begins."""
     position = seasons.day_bin(at)
     if position == tally.bin:
-        return tally._replace(bin_total=tally.bin_total + load, bin_ticks=tally.bin_ticks + 1)
+        return _Bin(position, tally.bin_total + load, tally.bin_ticks + 1)
     if tally.bin_ticks:
         mean = tally.bin_total / tally.bin_ticks
         seasons.learn_bin(arrays.day, arrays.day_seen, tally.bin, mean, seasons.DAY_SHARE)
         week = seasons.week_bin(tally.at)
         share = seasons.WEEK_SHARE / 3.0  # three bins of the day fall into one of the week
         seasons.learn_bin(arrays.week, arrays.week_seen, week, mean, share)
-    return tally._replace(bin=position, bin_total=load, bin_ticks=1)
+    return _Bin(position, load, 1)
 
 
 def _new(lead_ticks: int) -> Arrays:

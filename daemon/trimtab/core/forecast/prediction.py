@@ -9,6 +9,7 @@ forecast's own error, as variance for each replica of load.
 from __future__ import annotations
 
 from math import sqrt
+from operator import itemgetter, mul, sub
 from typing import TYPE_CHECKING, Final
 
 from trimtab.core.forecast import seasons
@@ -56,13 +57,11 @@ def predict(arrays: Arrays, tally: Tally, load: float, at: float) -> tuple[Outlo
     made = row.tolist()
     variance = _judge(arrays, tally, load, made)
     forecasts = _forecasts(arrays, levels, at)
-    weights = [_weight(loss) for loss in arrays.losses.tolist()]
+    weights = _weights(arrays.losses.tolist())
     total = sum(weights)
-    forecast = sum(weight * one for weight, one in zip(weights, forecasts, strict=True)) / total
-    season = sum(
-        weight * (one - levels[_LEVEL_OF[place]])
-        for place, (weight, one) in enumerate(zip(weights, forecasts, strict=True))
-    )
+    forecast = sum(map(mul, weights, forecasts)) / total
+    rises = map(sub, forecasts, _LEVELS_OF(levels))
+    season = sum(map(mul, weights, rises))
     row[:FORECASTS] = forecasts
     row[FORECASTS] = forecast
     row[FORECASTS + 1] = levels[1]
@@ -71,7 +70,8 @@ def predict(arrays: Arrays, tally: Tally, load: float, at: float) -> tuple[Outlo
     return outlook, variance, season / total
 
 
-_LEVEL_OF: Final = (0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 1, 2, 3, 1, 2, 3)
+_LEVELS_OF: Final = itemgetter(0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 1, 2, 3, 1, 2, 3)
+"""The level that each forecast begins with."""
 
 
 def _judge(arrays: Arrays, tally: Tally, load: float, made: list[float]) -> float:
@@ -114,7 +114,10 @@ def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
     return forecasts
 
 
-def _weight(loss: float) -> float:
-    inverse = 1.0 / (_TINY + loss)
-    cube = inverse * inverse * inverse
-    return min(cube * cube, _WEIGHT_MAX)
+def _weights(losses: list[float]) -> list[float]:
+    weights = []
+    for loss in losses:
+        inverse = 1.0 / (_TINY + loss)
+        cube = inverse * inverse * inverse
+        weights.append(min(cube * cube, _WEIGHT_MAX))
+    return weights

@@ -9,6 +9,7 @@ requests may cost, in replica-seconds: for load that nobody can foresee, no pric
 from __future__ import annotations
 
 from math import ceil, exp, fsum, log
+from operator import mul
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -121,7 +122,7 @@ def mean_held(arrays: Arrays, held: np.ndarray) -> float:
     voters = arrays.weights.nonzero()[0]
     weights = arrays.weights[voters].tolist()
     counts = held[voters].tolist()
-    total = fsum(weight * count for weight, count in zip(weights, counts, strict=True))
+    total = fsum(map(mul, weights, counts))
     return float(max(1, ceil(total / fsum(weights) - 0.5)))
 
 

@@ -113,8 +113,8 @@ def book(
     share *= share  # to the 16th power, as in miss_share
     share *= MISS_AT_CAPACITY
     np.minimum(share, 1.0, out=share)
-    share[backlog > BACKLOG_MISSED_TICKS * serving] = 1.0
-    share[serving >= upper] = 0.0
+    np.copyto(share, 1.0, where=backlog > BACKLOG_MISSED_TICKS * serving)
+    np.copyto(share, 0.0, where=serving >= upper)
     share *= load
     arrays.cost *= fade
     arrays.cost += held

@@ -34,14 +34,18 @@ HOUR_DEVIATION: Final = (-1.0, 3.0)
 HOURS_MIN: Final = 2.0
 """So many hours make a habit."""
 
+HOUR_REACH: Final = 4
+HOUR_WIDTH: Final = 2 * HOUR_REACH + 1
+"""The minute of the hour is smoothed over so many cells."""
+
 
 def learn_bin(
     curve: np.ndarray, seen: np.ndarray, position: int, load: float, share: float
 ) -> None:
     """Take the mean load of one bin in: a mean at first, then ``share`` of the newest."""
-    times = float(seen[position]) + 1.0
+    times = seen.item(position) + 1.0
     weight = max(share, 1.0 / times)
-    before = float(curve[position])
+    before = curve.item(position)
     curve[position] = before + weight * (load - before)
     seen[position] = times
 
@@ -63,9 +67,9 @@ def _at(curve: np.ndarray, seen: np.ndarray, place: float) -> float | None:
     first = int(place // 1.0)
     part = place - first
     left, right = first % size, (first + 1) % size
-    if seen[left] == 0.0 or seen[right] == 0.0:
+    if seen.item(left) == 0.0 or seen.item(right) == 0.0:
         return None
-    return float(curve[left]) * (1.0 - part) + float(curve[right]) * part
+    return float(curve.item(left) * (1.0 - part) + curve.item(right) * part)
 
 
 def moved(level: float, along: tuple[float, float] | None) -> float:
@@ -82,8 +86,8 @@ def learn_hour(arrays: Arrays, at: float, load: float) -> None:
     """Take in by what share the load of this cell differs from its level of the last minutes."""
     slot = int(at % HOUR_SECONDS * (HOUR_BINS / HOUR_SECONDS) - 0.5) % HOUR_BINS
     low, high = HOUR_DEVIATION
-    level = max(LEVEL_MIN, float(arrays.levels[4]))
-    deviation = min(max((load - float(arrays.levels[3])) / level, low), high)
+    level = max(LEVEL_MIN, arrays.levels.item(4))
+    deviation = min(max((load - arrays.levels.item(3)) / level, low), high)
     learn_bin(arrays.hour, arrays.hour_seen, slot, deviation, HOUR_SHARE)
 
 
@@ -93,13 +97,24 @@ def hour_shares(arrays: Arrays, at: float, lead_ticks: int) -> tuple[float, floa
     Means of nine cells around each; ``None`` before the minute has been seen in enough hours.
     """
     slot = int(at % HOUR_SECONDS * (HOUR_BINS / HOUR_SECONDS) - 0.5)
-    shares = []
-    for middle in (slot, slot + lead_ticks):
-        places = [(middle + step) % HOUR_BINS for step in range(-4, 5)]
-        if min(arrays.hour_seen[places].tolist()) < HOURS_MIN:
-            return None
-        shares.append(sum(arrays.hour[places].tolist()) / len(places))
-    return shares[0], shares[1]
+    now, then = slot - HOUR_REACH, slot + lead_ticks - HOUR_REACH
+    if min(_around(arrays.hour_seen, now)) < HOURS_MIN:
+        return None
+    if min(_around(arrays.hour_seen, then)) < HOURS_MIN:
+        return None
+    return (
+        sum(_around(arrays.hour, now)) / HOUR_WIDTH,
+        sum(_around(arrays.hour, then)) / HOUR_WIDTH,
+    )
+
+
+def _around(curve: np.ndarray, first: int) -> list[float]:
+    """Return ``HOUR_WIDTH`` bins from ``first`` on; the curve begins anew at its end."""
+    first %= HOUR_BINS
+    values: list[float] = curve[first : first + HOUR_WIDTH].tolist()
+    if len(values) < HOUR_WIDTH:
+        values += curve[: HOUR_WIDTH - len(values)].tolist()
+    return values
 
 
 def day_bin(at: float) -> int:

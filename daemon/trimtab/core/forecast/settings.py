@@ -10,6 +10,7 @@ window is kept.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -80,6 +81,7 @@ def wanted(seen: Outlook, lower: float, upper: float) -> np.ndarray:
     return counts.astype(np.float32)
 
 
+@lru_cache(maxsize=SETTINGS)
 def in_words(setting: int) -> str:
     """Say what a setting is: its rule and for how long it holds."""
     hold, rule = divmod(setting, RULES)
