@@ -15,12 +15,13 @@ from trimtab.simulation.report.origins import origin_of
 from trimtab.simulation.report.study import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from trimtab.simulation.report.study import Group, Study
 
 OURS = "capacity"
 TUNED = "hpa-rps"
+FORESEEING = "perfect-forecast"
 LONG_HOURS = 72.0
 """A load of three days or more has a past to learn from; shorter ones are told apart."""
 
@@ -83,8 +84,19 @@ def point_of(group: Group | None) -> Point | None:
 
 def ratio_to_tuned(trace: Trace, ours: str, asked: float) -> float | None:
     """Return the hours of a policy over those of the peer whose target is tuned to this very trace."""
+    return _ratio_to(trace, ours, asked, lambda name: name.startswith(f"{TUNED}@"))
+
+
+def ratio_to_foresight(trace: Trace, ours: str, asked: float) -> float | None:
+    """Return the hours of a policy over those of who foresees exactly one lead, at equal attainment."""
+    return _ratio_to(trace, ours, asked, lambda name: name.partition("@")[0] == FORESEEING)
+
+
+def _ratio_to(
+    trace: Trace, ours: str, asked: float, is_theirs: Callable[[str], bool]
+) -> float | None:
     point = point_of(trace.named(ours))
-    curve = [point_of(one) for one in trace.groups if one.policy.startswith(f"{TUNED}@")]
+    curve = [point_of(one) for one in trace.groups if is_theirs(one.policy)]
     known = [one for one in curve if one is not None]
     if point is None or not known:
         return None
@@ -140,7 +152,7 @@ def _said(setting: Setting) -> str:
 def _in_short(study: Study, traces: Sequence[Trace], ours: str) -> Iterator[str]:
     head = (
         "| lead s | need | loads | attain the asked | lowest | vs tuned: median | geomean | worst | "
-        "not reached by it | vs optimum: geomean |"
+        "not reached by it | vs optimum: geomean | vs foresight: geomean |"
     )
     yield from (head, _rule(head))
     for setting in dict.fromkeys(trace.setting for trace in traces):
@@ -151,6 +163,9 @@ def _in_short(study: Study, traces: Sequence[Trace], ours: str) -> Iterator[str]
         ratios = {one.name: ratio_to_tuned(one, ours, study.asked_attainment) for one in here}
         told = summary(ratios)
         optimum = _geomean(_ratios_to_optimum(here, ours))
+        asked = study.asked_attainment
+        ahead = (ratio_to_foresight(one, ours, asked) for one in here)
+        foresight = _geomean([one for one in ahead if one is not None])
         reached = sum(one.attainment >= study.asked_attainment for one in points)
         lowest = min(one.attainment for one in points)
         need = "-" if setting.mean_need is None else f"{setting.mean_need:g}"
@@ -158,14 +173,15 @@ def _in_short(study: Study, traces: Sequence[Trace], ours: str) -> Iterator[str]
         yield (
             f"| {setting.lead_seconds:g} | {need} | {len(points)} | {reached} | {_percent(lowest)} | "
             f"{_ratio(told.median)} | {_ratio(told.geomean)} | {worst} | {len(told.unreached)} | "
-            f"{_ratio(optimum)} |"
+            f"{_ratio(optimum)} | {_ratio(foresight)} |"
         )
     yield ""
     yield (
         f"Storms are left out. *vs tuned*: replica-hours over those of `{TUNED}`, request-rate target "
         "tracking whose target is tuned to each load in hindsight, at equal attainment; below 1 is "
         "cheaper. *Not reached by it*: loads on which no target of it attains as much. *vs optimum*: "
-        "over the clairvoyant optimum."
+        "over the clairvoyant optimum that attains the asked in every step. *vs foresight*: over those of who "
+        "knows the load exactly one lead ahead, at equal attainment."
     )
 
 
@@ -181,7 +197,7 @@ def _against_peers(study: Study, traces: Sequence[Trace], ours: str) -> Iterator
         if group is None or point is None:
             yield f"| `{trace.name}` | - | - | - | - | - | - | - | - |"
             continue
-        foreseen = point_of(trace.named("perfect-forecast"))
+        foreseen = point_of(trace.named(FORESEEING))
         told = "-" if foreseen is None else _both(foreseen, group)
         spread = group.spread("attainment")
         apart = "" if spread is None or len(group.results) == 1 else (

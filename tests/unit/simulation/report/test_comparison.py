@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from trimtab.simulation.report.comparison import comparison_page, ratio_to_tuned, traces_of
+from trimtab.simulation.report.comparison import (
+    comparison_page,
+    ratio_to_foresight,
+    ratio_to_tuned,
+    traces_of,
+)
 from trimtab.simulation.report.document import as_text, from_json
 from trimtab.simulation.report.origins import origin_of
 from trimtab.simulation.report.study import Role, Study
@@ -60,6 +65,19 @@ def test_cost_is_compared_at_equal_attainment(told: Study) -> None:
     assert ratio_to_tuned(trace, "capacity@0.99", 0.99) == pytest.approx(120.0 / 150.0)
 
 
+def test_cost_is_held_against_foresight_where_that_attains_as_much(
+    make_study: Any, make_result: Any
+) -> None:
+    told = make_study(
+        one(make_result, "capacity@0.99", 0.995, 120.0),
+        one(make_result, "perfect-forecast", 0.998, 110.0, role=Role.REFERENCE),
+        one(make_result, "perfect-forecast@0.98", 0.988, 90.0, role=Role.REFERENCE),
+    )
+    at_99 = 90.0 + 20.0 * 2 / 10
+    found = ratio_to_foresight(traces_of(told)[0], "capacity@0.99", 0.99)
+    assert found == pytest.approx(120.0 / at_99)
+
+
 def test_a_load_that_the_tuned_peer_was_not_run_on_has_no_ratio(told: Study) -> None:
     assert ratio_to_tuned(traces_of(told)[1], "capacity@0.99", 0.99) is None
 
@@ -67,7 +85,8 @@ def test_a_load_that_the_tuned_peer_was_not_run_on_has_no_ratio(told: Study) -> 
 def test_the_page_sums_up_without_storms(told: Study) -> None:
     lines = comparison_page(told).splitlines()
     assert (
-        "| 180 | 8 | 1 | 1 | 99.20 | 0.800 | 0.800 | 0.800 `azure_conv_2023` | 0 | 1.200 |" in lines
+        "| 180 | 8 | 1 | 1 | 99.20 | 0.800 | 0.800 | 0.800 `azure_conv_2023` | 0 | 1.200 | "
+        "1.154 |" in lines
     )
 
 
