@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -130,7 +131,11 @@ class CapacityConfig(StrategyConfig):
         return tuple(((alias,), signal) for alias, signal in named if signal is not None)
 
     def build(self) -> Capacity:
-        """The algorithm with these settings."""
+        """The algorithm with these settings.
+
+        What it calculates with is loaded here, a tenth of a second, rather than in its first decision.
+        """
+        import_module("trimtab.core.forecast.learning")
         return Capacity(
             requests=self.requests,
             prompt_tokens=self.prompt_tokens,
