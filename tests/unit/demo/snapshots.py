@@ -2,6 +2,7 @@
 
 from trimtab.cli.demo.audit import Range
 from trimtab.cli.demo.snapshot import DemoSnapshot, DeploymentView, Moment, Replicas
+from trimtab.core.facts import Facts
 from trimtab.simulation import Account
 
 MONDAY_SEVEN = 1_767_571_200.0 + 7 * 3600.0
@@ -41,6 +42,7 @@ def build_view(**changed: object) -> DeploymentView:
         "holds_for": "steady",
         "wanted": 7,
         "fitted": None,
+        "facts": Facts(forecast_replicas=5.71, horizon_seconds=180.0),
     }
     return DeploymentView(**{**fields, **changed})  # type: ignore[arg-type]  # the fields of a view
 

@@ -9,6 +9,7 @@ from trimtab.cli.demo.audit import Promise, Violation
 from trimtab.cli.demo.chronicle import Entry, Kind
 from trimtab.cli.demo.snapshot import Replicas
 from trimtab.cli.demo.view import HEIGHT_MIN, WIDTH_MIN, draw
+from trimtab.core.facts import Facts
 from trimtab.simulation import Account
 
 SIZES = [(WIDTH_MIN, HEIGHT_MIN), (80, 24), (120, 40), (160, 50), (250, 70)]
@@ -72,6 +73,15 @@ def test_draining_replicas_stand_outside_the_bounds_they_no_longer_count_in() ->
     shown = text(80, 24, deployments=(build_view(replicas=replicas),))
     assert "██████████··▽▽" in shown
     assert "2 draining" in shown
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_what_will_be_needed_stands_beside_what_there_is(width: int, height: int) -> None:
+    settled = Replicas(asked=7, pending=0, downloading=0, initializing=0, ready=7, draining=0)
+    views = tuple(build_view(id=id_, replicas=settled) for id_ in ("chat-8b", "code-8b"))
+    assert text(width, height, deployments=views).count("need 5.7 in 3 min") == 2
+    blind = tuple(build_view(replicas=settled, facts=facts) for facts in (None, Facts()))
+    assert "need" not in text(width, height, deployments=blind)
 
 
 def test_each_end_of_the_bounds_says_who_set_it_where_there_is_room() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from trimtab.cli.demo.audit import WriteAudit
     from trimtab.cli.demo.chronicle import Chronicle
     from trimtab.cli.demo.world import DemoDeployment, Traffic
+    from trimtab.core.decision import Decision
+    from trimtab.core.facts import Facts
     from trimtab.emulator.deployment import Deployment as EmulatedDeployment
     from trimtab.emulator.switches import Switches
     from trimtab.plant import Slo
@@ -98,6 +100,7 @@ class Actor:
             holds_for=verdict.reason.value if isinstance(verdict, Hold) else None,
             wanted=None if decision is None else decision.wanted,
             fitted=self.traffic.fitted,
+            facts=None if decision is None else _facts(decision),
         )
 
     def _rate(self) -> float:
@@ -117,6 +120,11 @@ class Actor:
             ready=replicas.ready,
             draining=replicas.draining,
         )
+
+
+def _facts(decision: Decision) -> Facts | None:
+    known = (one.facts for one in decision.proposals if one.facts is not None)
+    return next(known, None)
 
 
 def _words(slo: Slo) -> str:

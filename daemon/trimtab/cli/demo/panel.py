@@ -130,7 +130,17 @@ def _whereabouts(view: DeploymentView) -> list[tuple[str, str]]:
     return [
         (f"  {replicas.ready} of {replicas.asked} ready", STRONG),
         *((f", {words}", style) for words, style in _moving(view)),
+        (_need(view, ", "), QUIET),
     ]
+
+
+def _need(view: DeploymentView, before: str) -> str:
+    """What will be needed when a replica ordered now serves; nothing where no strategy looks ahead."""
+    facts = view.facts
+    if facts is None or facts.forecast_replicas is None or facts.horizon_seconds is None:
+        return ""
+    minutes = facts.horizon_seconds / 60.0
+    return f"{before}need {facts.forecast_replicas:.1f} in {minutes:.0f} min"
 
 
 def _asked(view: DeploymentView) -> list[tuple[str, str]]:
@@ -198,7 +208,7 @@ def _slo_left_alone(view: DeploymentView) -> list[tuple[str, str]]:
 
 def _engine(view: DeploymentView) -> str:
     now = "moving" if view.holds_for is None else f"holds: {view.holds_for.replace('_', ' ')}"
-    return f"{now}  ▲{view.scale_ups} ▼{view.scale_downs}"
+    return f"{now}  ▲{view.scale_ups} ▼{view.scale_downs}{_need(view, '  ')}"
 
 
 def _load_chart(view: DeploymentView, width: int) -> list[Text]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from trimtab.cli.demo.audit import Range, Violation
     from trimtab.cli.demo.chronicle import Entry
+    from trimtab.core.facts import Facts
     from trimtab.simulation.fitting import Fit
     from trimtab.simulation.references import Account
 
@@ -53,8 +54,9 @@ class Moment:
 class DeploymentView:
     """One deployment at one moment.
 
-    ``ready_least`` and ``ready_most`` are over the whole run. ``history`` holds the last hour, minute by minute, oldest first. ``day`` is the load's own shape
-    over 24 hours from its users' midnight, ``day_position`` where in it they are, 0 to 1.
+    ``ready_least`` and ``ready_most`` are over the whole run. ``history`` holds the last hour, minute by
+    minute, oldest first. ``day`` is the load's own shape over 24 hours from its users' midnight,
+    ``day_position`` where in it they are, 0 to 1. ``facts`` is what the first strategy that has some knows.
     """
 
     id: str
@@ -84,6 +86,7 @@ class DeploymentView:
     holds_for: str | None
     wanted: int | None
     fitted: Fit | None
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
