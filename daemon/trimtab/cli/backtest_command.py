@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from trimtab.cli.backtest_output import Told, check_outputs, show
-from trimtab.cli.past_reading import Data, policies_of, progress, read
+from trimtab.cli.past_reading import Data, data_of, policies_of, progress, read
 from trimtab.cli.past_roles import stated_capacity
-from trimtab.cli.simulation_command import command_line, seconds
+from trimtab.cli.simulation_command import command_line, refusals, seconds
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.core.policy import Mode
 from trimtab.simulation.backtest.assumptions import capacity_for, lead_for
@@ -18,7 +18,7 @@ from trimtab.simulation.backtest.moments import Moment
 from trimtab.simulation.backtest.rerun import rerun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from trimtab.simulation.backtest.findings import Finding, Lead
@@ -43,6 +43,13 @@ class Asked:
     attainment: float = 0.99
     json_file: Path | None = None
     html_file: Path | None = None
+
+
+def backtest_with(options: Mapping[str, Any]) -> None:
+    """Backtest what the command line asks for; what cannot be is one sentence and an exit code."""
+    with refusals("backtest"):
+        own = {name: options[name] for name in Asked.__slots__ if name != "data"}
+        backtest_as(Asked(data=data_of(options), **own))
 
 
 def backtest_as(asked: Asked) -> None:
@@ -126,13 +133,18 @@ def _lived(
     choose: Callable[[Lead], float],
     on_progress: Callable[[float], None],
 ) -> Lived:
-    from dataclasses import replace
-
-    terms = replace(
-        recording.terms, lead_seconds={name: choose(lead) for name, lead in leads.items()}
-    )
+    seconds_of = {name: choose(lead) for name, lead in leads.items()}
+    policies = recording.policies
+    if (
+        recording.terms.memory is None
+    ):  # nothing is learned yet: what the data shows is what would be
+        policies = tuple(
+            replace(policy, lead_time_seconds=seconds_of.get(policy.selector.name or ""))
+            for policy in policies
+        )
+    terms = replace(recording.terms, lead_seconds=seconds_of)
     told = _watched(recording.happenings(), recording, on_progress)
-    return rerun(recording.policies, told, terms, real_orders=recording.real_orders)
+    return rerun(policies, told, terms, real_orders=recording.real_orders)
 
 
 def _watched(

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
-from typing import Annotated
-
-import typer
-
 from trimtab.cli import past_options as given  # noqa: TC001  typer reads the annotations
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 
 def calibrate(
     *,
-    policy: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--policy",
-            metavar="FILE",
-            help="A policy whose signals are used by their names.  Default: of a journal, those that were "
-            "in force.",
-        ),
-    ] = None,
+    policy: given.Known = None,
     prometheus: given.Prometheus = None,
     journal: given.Journal = None,
     span: given.Span = None,
@@ -42,15 +29,8 @@ def calibrate(
     headers: given.Headers = None,
     ca_file: given.CaFile = None,
     timeout: given.Timeout = "30s",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write the snippet into a new file; one that is there is left as it is.  Default: print "
-            "it.",
-        ),
-    ] = None,
-    plugins: Plugins = None,
+    output: given.Output = None,
+    _plugins: Plugins = None,
 ) -> None:
     """Find what a policy has to be told, from what really was.
 
@@ -71,12 +51,7 @@ def calibrate(
     data could not be read, 2 when the command line is wrong, 78 when a
     policy is.
     """  # noqa: D301  \b keeps the lines of the examples
-    from trimtab.cli.calibrate_command import calibrate_as
-    from trimtab.cli.past_reading import Data
-    from trimtab.cli.simulation_command import refusals
+    asked_for = locals()
+    from trimtab.cli.calibrate_command import calibrate_with
 
-    del plugins  # allowed by their callback
-    values = locals()
-    with refusals("calibrate"):
-        data = Data(**{name: values[name] for name in Data.__slots__})
-        calibrate_as(data, policy or (), output)
+    calibrate_with(asked_for)

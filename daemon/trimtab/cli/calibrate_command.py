@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from trimtab.cli.exit_codes import ExitCode
-from trimtab.cli.past_reading import Data, policies_of, read
+from trimtab.cli.past_reading import Data, data_of, policies_of, read
 from trimtab.cli.past_roles import Roles, in_flight_of, requests_of
+from trimtab.cli.simulation_command import refusals
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.simulation.backtest.assumptions import lead_seen, observed
 from trimtab.simulation.calibration.capacity_fit import TooLittleDataError, fit_capacity
@@ -16,10 +17,16 @@ from trimtab.simulation.calibration.lead_fit import STARTS_MIN
 from trimtab.simulation.calibration.snippet import Calibrated, snippet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from trimtab.simulation.backtest.past import Past, Recording
+
+
+def calibrate_with(options: Mapping[str, Any]) -> None:
+    """Calibrate what the command line asks for; what cannot be is one sentence and an exit code."""
+    with refusals("calibrate"):
+        calibrate_as(data_of(options), options["policy"] or (), options["output"])
 
 
 def calibrate_as(data: Data, policies: Sequence[Path], output: Path | None) -> None:

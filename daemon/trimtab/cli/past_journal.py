@@ -103,7 +103,7 @@ class _Looking:
     samples: dict[tuple[str, str], list[tuple[float, float]]] = field(default_factory=dict)
     orders: dict[tuple[str, float], Order] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    lapses: int = 0
+    is_all_new: bool = True
     hearing: _Hearing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,14 +116,20 @@ class _Looking:
             self._turn(what)
         elif isinstance(what, Checkpoint):
             self.began = what if self.began is None else self.began
+            if what.is_start and self.first_at is not None:
+                self._lose_sight(self.last_at)  # nobody looked until it ran again
         elif isinstance(what, PoliciesInForce):
             self._policies(what)
         elif isinstance(what, Outcome | Intention):
             self.orders[what.order.deployment, what.order.at] = what.order
         elif isinstance(what, Gap):
-            self.lapses += what.turns
-            for counts in self.counts.values():
-                counts.note(recorded.at, np.nan, np.nan)
+            self._lose_sight(recorded.at)
+
+    def _lose_sight(self, at: float) -> None:
+        """From now on nothing is known of any deployment, until a turn shows it again."""
+        self.is_all_new = True
+        for counts in self.counts.values():
+            counts.note(at, np.nan, np.nan)
 
     def _policies(self, what: PoliciesInForce) -> None:
         self.in_force = what if self.in_force is None else self.in_force
@@ -141,11 +147,11 @@ class _Looking:
             self.hearing.put_in_force(what)
 
     def _turn(self, turn: Turn) -> None:
-        first = self.first_at is None
-        if self.first_at is None:
-            self.first_at = turn.at
+        self.first_at = turn.at if self.first_at is None else self.first_at
         self.last_at = turn.at
-        for name in turn.fleet if first or turn.changed is None else turn.changed:
+        is_whole = self.is_all_new or turn.changed is None
+        self.is_all_new = False
+        for name in turn.fleet if is_whole or turn.changed is None else turn.changed:
             deployment = turn.fleet.get(name)
             if deployment is None:
                 self.counts.setdefault(name, Counts()).note(turn.at, np.nan, np.nan)

@@ -7,7 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-_DATA, _MEANING, _ACCESS, _OUTPUT = "Data", "What tells what", "Access", "Output"
+_DATA, _MEANING, _ACCESS = "Data", "What tells what", "Access"
+_JUDGED, _OUTPUT = "How it is judged", "Output"
 
 Prometheus: TypeAlias = Annotated[
     str | None,
@@ -158,4 +159,61 @@ CaFile: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[
     str,
     typer.Option(metavar="DURATION", help="For each question.", rich_help_panel=_ACCESS),
+]
+Capacity: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Requests a second that one replica carries within its SLO: 21, or 19..23.  Default: what "
+        "the data shows, or the policy states.",
+        rich_help_panel=_JUDGED,
+    ),
+]
+Lead: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="From asking for a replica until it serves: 180s, or 150s..300s (median, 9 of 10).  "
+        "Default: what the data shows, or the policy states.",
+        rich_help_panel=_JUDGED,
+    ),
+]
+Accelerators: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Accelerators of a replica.  Default: a journal's, else 1.",
+        rich_help_panel=_JUDGED,
+    ),
+]
+Price: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="USD",
+        help="US dollars for an accelerator an hour.",
+        rich_help_panel=_JUDGED,
+    ),
+]
+Tried: TypeAlias = Annotated[
+    list[Path],
+    typer.Option("--policy", metavar="FILE", help="The policy to try; a file or a directory."),
+]
+Known: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="A policy whose signals are used by their names.  Default: of a journal, those that were in "
+        "force.",
+    ),
+]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the snippet into a new file; one that is there is left as it is.  Default: print it.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]

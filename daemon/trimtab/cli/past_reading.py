@@ -17,7 +17,7 @@ from trimtab.clock import SystemClock
 from trimtab.policy import as_text, read_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from trimtab.core.policy import Policy
@@ -51,6 +51,11 @@ class Data:
     headers: Sequence[str] | None = None
     ca_file: Path | None = None
     timeout: str = "30s"
+
+
+def data_of(options: Mapping[str, Any]) -> Data:
+    """Return which data a command line asks for, of its options by name."""
+    return Data(**{name: options[name] for name in Data.__slots__})
 
 
 def policies_of(paths: Sequence[Path]) -> tuple[Policy, ...]:

@@ -54,14 +54,13 @@ class Counts:
 
 @dataclass(slots=True, kw_only=True)
 class Lived:
-    """What a rerun came to, by deployment: the replicas there would have been, and those there were.
+    """What a rerun came to, by deployment: the replicas that there would have been.
 
     ``modelled_seconds`` is for how long a deployment had replicas of its own; ``departed_at`` when that
     first began. ``because`` is the last sentence of the engine for each.
     """
 
     own: dict[str, Counts] = field(default_factory=dict)
-    real: dict[str, Counts] = field(default_factory=dict)
     modelled_seconds: dict[str, float] = field(default_factory=dict)
     departed_at: dict[str, float] = field(default_factory=dict)
     because: dict[str, str] = field(default_factory=dict)
@@ -124,6 +123,7 @@ class _Living:
         self._apart_since: dict[str, float] = {}
         self._pending: dict[str, Order] = {}
         self._writing: set[str] = set()
+        self._asked: dict[str, int] = {}
         self._rose_at: dict[str, float] = {}
         self._is_chosen: dict[str, bool] = {}
         self._at = -math.inf
@@ -146,7 +146,7 @@ class _Living:
         elif isinstance(what, Restarted):
             self._restarted(what)
         elif isinstance(what, Lapse):
-            self._lapse(what)
+            self._is_all_new = True
         else:
             assert_never(what)
 
@@ -206,8 +206,6 @@ class _Living:
                         self._depart(name)
         new = set(names)
         moved = [name for name in self._twins if self._live_on(name, is_real_new=name in new)]
-        for name in moment.uncounted:
-            self.lived.real.setdefault(name, Counts()).note(moment.at, math.nan, math.nan)
         return None if told is None else list(dict.fromkeys((*told, *moved)))
 
     def _live_on(self, name: str, *, is_real_new: bool) -> bool:
@@ -303,11 +301,6 @@ class _Living:
             if ours is not None:
                 self._engine.resume(ours)
 
-    def _lapse(self, lapse: Lapse) -> None:
-        self._is_all_new = True
-        for name in self.lived.real:
-            self.lived.real[name].note(lapse.at, math.nan, math.nan)
-
     # -- one world or two ----------------------------------------------------------------------
 
     def _depart(self, name: str) -> None:
@@ -332,12 +325,11 @@ class _Living:
         spent[name] = spent.get(name, 0.0) + self._at - since
 
     def _note_real(self, name: str, real: Deployment, moment: Moment) -> None:
-        counts = self.lived.real.setdefault(name, Counts())
         if name not in moment.uncounted:
-            asked, ready = asked_replicas(real), own_ready(real)
-            if counts.changes and asked > counts.changes[-1][1]:
+            asked = asked_replicas(real)
+            if asked > self._asked.get(name, asked):
                 self._rose_at[name] = moment.at
-            counts.note(moment.at, asked, ready)
+            self._asked[name] = asked
         twin = self._twins.get(name)
         is_quiet = name not in self._writing and self._terms.is_followed
         if twin is not None and is_quiet and twin.is_like(real):
