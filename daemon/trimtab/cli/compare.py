@@ -24,6 +24,10 @@ def compare(
         list[str] | None,
         typer.Option(metavar="NAME", help="Only these loads, by name. Repeatable."),
     ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only these peers at their defaults; none. Repeatable."),
+    ] = None,
     leads: Annotated[
         str, typer.Option("--leads", metavar="LIST", help="Lead times in seconds.")
     ] = "60,180,600",
@@ -76,8 +80,8 @@ def compare(
 
     A run that was ended goes on where it was if it is started again: results
     are kept as they come, and used again for the same run of the same code.
-    Begin with a part (--trace, --days, --leads, --needs, --seeds), ask for
-    more later: what is known by then is not run again.
+    Begin with a part (--trace, --peer, --days, --leads, --needs, --seeds), ask
+    for more later: what is known by then is not run again.
 
     The exit code is 0 when everything ran, 1 when a run failed, 2 when the
     command line or a load is wrong.
@@ -90,6 +94,7 @@ def compare(
             Comparison(
                 traces=traces,
                 names=tuple(trace or ()),
+                peers=tuple(peer or ("all",)),
                 leads=leads,
                 needs=needs,
                 asked=asked,

@@ -23,6 +23,7 @@ from trimtab.cli.simulation_plan import (
     PlanError,
     jobs_of,
     own_contenders,
+    peer_contenders,
     prepared,
     room_for,
 )
@@ -30,7 +31,6 @@ from trimtab.plant.serving_model import Slo
 from trimtab.simulation.inputs import SYNTHETIC
 from trimtab.simulation.inputs.input_error import InputError, unknown_name
 from trimtab.simulation.inputs.presets import PRESETS, by_name
-from trimtab.simulation.peers import CATALOGUE
 from trimtab.simulation.report.comparison import OURS, comparison_page
 from trimtab.simulation.report.document import StudyDocumentError, as_text, from_json
 from trimtab.simulation.report.study import Result, Role
@@ -64,6 +64,7 @@ class Comparison:
 
     traces: Path | None = None
     names: Sequence[str] = ()
+    peers: Sequence[str] = ("all",)
     leads: str = "60,180,600"
     needs: str = "8"
     asked: str = "0.95,0.98,0.99,0.995,0.999"
@@ -125,9 +126,9 @@ def _run_missing(
     """Return the results of all jobs, those that were known too, and a sentence for each failure."""
     missing = [job for job in jobs if cells.of(job) is None]
     known = len(jobs) - len(missing)
-    typer.echo(
-        f"{len(jobs)} runs" + (f", {known} known from {cells.path}" if known else ""), err=True
-    )
+    days = sum(prepared(job.load, job.preset, 1).span_seconds for job in missing) / DAY_SECONDS
+    told = f"{len(missing)} runs, {days:,.3g} simulated days in all"
+    typer.echo(told + (f"; {known} runs known from {cells.path}" if known else ""), err=True)
     failures: tuple[str, ...] = ()
     if missing:
         processes = asked.processes or os.cpu_count() or 1
@@ -172,7 +173,7 @@ def comparison_jobs(asked: Comparison) -> Iterator[Job]:
     leads = numbers("--leads", asked.leads)[: 1 if asked.is_quick else None]
     needs = numbers("--needs", asked.needs)[: 1 if asked.is_quick else None]
     shares = numbers("--asked", asked.asked, below=1.0)
-    chosen = tuple(contenders(shares, is_quick=asked.is_quick))
+    chosen = tuple(contenders(shares, is_quick=asked.is_quick, peers=asked.peers))
     days = QUICK_DAYS if asked.is_quick else asked.days
     for lead in leads:
         here = preset.with_lead_time(lead)
@@ -218,14 +219,17 @@ def bearable(preset: Preset, load: LoadSpec) -> Preset:
     return preset
 
 
-def contenders(shares: Sequence[float], *, is_quick: bool) -> Iterator[Contender]:
+def contenders(
+    shares: Sequence[float], *, is_quick: bool, peers: Sequence[str] = ("all",)
+) -> Iterator[Contender]:
     """Yield everybody: our policy at each attainment, peers at their defaults and tuned, foresight.
 
+    ``peers`` are names, ``all`` or ``none``; the one that is tuned is run at any rate.
     The perfect forecast is run at each attainment as well: it too is read where others land.
     """
     yield from own_contenders(shares)
     yield from own_contenders(learns=True)
-    yield from (Contender(name, Role.PEER) for name in CATALOGUE)
+    yield from peer_contenders(peers)
     yield from tuning.tuned(tuning.coarse()[:: QUICK_STRIDE if is_quick else 1])
     yield Contender(FORESIGHT, Role.REFERENCE)
     for share in shares:

@@ -79,6 +79,7 @@ def test_our_policy_is_run_at_every_asked_attainment_and_every_peer_at_its_defau
         (["--asked", "0.99,99"], "'99' is no number above 0 and below 1"),
         (["--traces", "/nowhere"], "--traces /nowhere is no directory"),
         (["--trace", "dya"], "no load is called 'dya'"),
+        (["--trace", "step", "--peer", "ray-srve"], "no peer is called 'ray-srve'"),
         (["--from", "/nowhere.json"], "/nowhere.json cannot be read"),
     ],
 )
@@ -88,6 +89,14 @@ def test_what_cannot_be_is_refused_in_a_sentence(
     result = trimtab("compare", "--json", tmp_path / "c.json", *arguments)
     assert result.exit_code == ExitCode.USAGE, result.output
     assert sentence in result.stderr
+
+
+def test_fewer_peers_can_be_asked_for_but_the_tuned_one_is_always_run() -> None:
+    some = [one.name for one in contenders((0.99,), is_quick=True, peers=("ray-serve",))]
+    assert some[:3] == ["capacity@0.99", "capacity-learning", "ray-serve"]
+    assert some[3].startswith("hpa-rps@")
+    none = {one.name for one in contenders((0.99,), is_quick=False, peers=("none",))}
+    assert not none & set(CATALOGUE)
 
 
 def test_what_is_compared_at_is_99_percent_or_the_most_that_is_asked_for() -> None:
