@@ -76,6 +76,8 @@ class DayWorkload:
         rng = Random(f"{seed}/phases")  # noqa: S311  load, not secrets
         self._phases = [rng.uniform(0.0, math.tau) for _ in range(len(_WANDER) + 2)]
         self._bursts: dict[int, list[tuple[float, float, float]]] = {}
+        self._felt_hour = -1
+        self._felt: tuple[tuple[float, float, float], ...] = ()
         self._held_slot = -1
         self._held = Load(0.0, prompt_tokens, output_tokens)
 
@@ -97,9 +99,12 @@ class DayWorkload:
         return (math.floor(elapsed_seconds / _HOLD_SECONDS) + 1) * _HOLD_SECONDS
 
     def _at(self, week_seconds: float) -> Load:
+        turns = math.tau * week_seconds
         wander = math.fsum(
-            amplitude * math.sin(math.tau * week_seconds / period + phase)
-            for (period, amplitude), phase in zip(_WANDER, self._phases, strict=False)
+            [
+                amplitude * math.sin(turns / period + phase)
+                for (period, amplitude), phase in zip(_WANDER, self._phases, strict=False)
+            ]
         )
         rate = self._peak * week_level(week_seconds) * (1.0 + wander)
         rate *= 1.0 + self._burst_height(week_seconds)
@@ -114,13 +119,15 @@ class DayWorkload:
 
     def _burst_height(self, week_seconds: float) -> float:
         hour = math.floor(week_seconds / HOUR_SECONDS)
+        if hour != self._felt_hour:  # a burst may last into the next hour
+            self._felt = (*self._bursts_of(hour - 1), *self._bursts_of(hour))
+            self._felt_hour = hour
         height = 0.0
-        for begun in (hour - 1, hour):  # a burst may last into the next hour
-            for at, fade_seconds, peak in self._bursts_of(begun):
-                age = week_seconds - at
-                if age >= 0.0:
-                    rise = min(1.0, age / _BURST_RISE_SECONDS)
-                    height += peak * rise * math.exp(-age / fade_seconds)
+        for at, fade_seconds, peak in self._felt:
+            age = week_seconds - at
+            if age >= 0.0:
+                rise = min(1.0, age / _BURST_RISE_SECONDS)
+                height += peak * rise * math.exp(-age / fade_seconds)
         return height
 
     def _bursts_of(self, hour: int) -> Sequence[tuple[float, float, float]]:
@@ -146,7 +153,7 @@ def week_level(week_seconds: float) -> float:
     """Return the bare shape at this second of the week (Monday midnight is 0), about 0 to 1.05."""
     hours = week_seconds / HOUR_SECONDS
     index = math.floor(hours)
-    before, left, right, after = (_hour_level(index + offset) for offset in (-1, 0, 1, 2))
+    before, left, right, after = _AROUND[index % len(_AROUND)]
     along = hours - index
     # Catmull-Rom: through every hour's level, with a continuous slope.
     return left + 0.5 * along * (
@@ -161,3 +168,9 @@ def week_level(week_seconds: float) -> float:
 def _hour_level(hour: int) -> float:
     day, hour_of_day = divmod(hour % 168, 24)
     return _DAYS[day] * (_WEEKDAY if day < 5 else _WEEKEND)[hour_of_day]
+
+
+_AROUND = tuple(
+    tuple(_hour_level(hour + offset) for offset in (-1, 0, 1, 2)) for hour in range(7 * 24)
+)
+"""For each hour of the week: the levels before it, at its beginning, at its end and after it."""

@@ -29,6 +29,8 @@ class Load:
             raise ValueError(
                 f"load of {self.requests_per_second} requests/s; give a finite number, 0 or above"
             )
+        if 1.0 <= self.prompt_tokens < math.inf and 1.0 <= self.output_tokens < math.inf:
+            return  # loads are made by the million
         for name in ("prompt_tokens", "output_tokens"):
             value: float = getattr(self, name)
             if not 1.0 <= value < math.inf:

@@ -48,6 +48,9 @@ BUDGETS = (
     Budget("push", "*microseconds_per_sample", 5.0),
     Budget("policies", "load_seconds_median", 1.0),
     Budget("policies", "reload_milliseconds_median", 50.0),
+    Budget("simulation", "two_weeks_with_target_cpu_seconds", 8.0),
+    Budget("simulation", "two_weeks_with_capacity_cpu_seconds", 20.0),
+    Budget("simulation", "request_by_request_times_real_time", 1_000.0, is_floor=True),
     Budget("exposition", "times_the_reference.all", 5.0, is_floor=True),
 )
 """Benchmarks that carry ``budget_…`` beside a number in their JSON are judged by that as well."""
