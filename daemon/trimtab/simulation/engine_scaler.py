@@ -169,11 +169,30 @@ class EngineScaler(FleetScaler):
         for sample in attended.latest.values():
             if is_moved(sample):
                 return True
+        if not self._has_edge_come(name, attended, now):
+            return False
+        if not attended.waiting:
+            return True
+        # Mostly it is the age of what the engine has heard: with what waits, the edge may lie ahead.
+        self._tell(attended, now)
+        return self._has_edge_come(name, attended, now)
+
+    def _has_edge_come(self, name: str, attended: _Attended, now: float) -> bool:
+        """Whether time alone may have changed what was decided.
+
+        An edge is told a little late; at its very moment a comparison may have turned or not.
+        """
         if not attended.is_edge_known:
             attended.edge = self.engine.next_edge(name, attended.decided_at)
             attended.is_edge_known = True
-        # An edge is told a little late; at its very moment a comparison may have turned or not.
         return attended.edge is not None and attended.edge - 2.0 * CERTAINTY_SECONDS <= now
+
+    def _tell(self, attended: _Attended, now: float) -> None:
+        """Let the engine hear what waits, and decide nothing."""
+        samples = list(attended.waiting.values())
+        attended.waiting.clear()
+        attended.is_edge_known = False
+        self.engine.step(now, self._fleet, samples, due=_NOBODY, changed=_NOBODY, absent=_NOBODY)
 
     def _step(self, now: float, due: Sequence[str], changed: Sequence[str]) -> Iterable[Order]:
         """Decide on those that are due, and on whom they stir; return what is ordered."""

@@ -126,6 +126,15 @@ def test_a_run_with_the_engine_is_the_same_again(tmp_path: Path) -> None:
     assert ticks == again
 
 
+def test_while_nothing_may_come_out_differently_nothing_is_decided_on(tmp_path: Path) -> None:
+    scenario = a_scenario((3600.0, 22.5))  # two replicas' worth, and far from three's
+
+    line, ticks = played(scenario, policies(tmp_path))
+
+    assert line.asked[-1] == 2.0
+    assert len(ticks) <= 3600 / 15 / 10
+
+
 def test_in_an_outage_nothing_shrinks(tmp_path: Path) -> None:
     scenario = a_scenario((600.0, 60.0), (1800.0, 2.0), metric_gaps=((560.0, 1800.0),))
 
