@@ -24,6 +24,7 @@ spec:
   signals:
     requests_per_second: {{source: prometheus, query: requests_per_second, maxAge: 300s}}
     in_flight: {{source: prometheus, query: in_flight, maxAge: 300s}}
+    within_slo: {{source: prometheus, query: met_share, maxAge: 300s}}
   rules:
     - name: capacity
       role: demand
@@ -31,6 +32,7 @@ spec:
         type: capacity
         requests: requests_per_second
         inFlight: in_flight
+        withinSlo: within_slo
 {capacity}        attainment: {attainment:g}
   behavior:
     scaleUp: {{stabilization: 0s, limits: []}}

@@ -52,7 +52,7 @@ Signals: TypeAlias = Annotated[
         metavar="NAME=FIELD",
         help="What a signal of the policies measures, where its query is not known: "
         "requests_per_second, prompt_tokens_per_second, output_tokens_per_second, in_flight, waiting, "
-        "kv_share, ttft_seconds, tpot_seconds; `/replica` after it for a mean. Repeatable.",
+        "kv_share, ttft_seconds, tpot_seconds, met_share; `/replica` after it for a mean. Repeatable.",
         rich_help_panel=_WORLD,
     ),
 ]

@@ -84,6 +84,7 @@ CONVENTIONAL_SIGNALS = {
     "requests": "requests_per_second",
     "inFlight": "in_flight",
     "waiting": "waiting",
+    "withinSlo": "within_slo",
 }
 """What the strategy ``capacity`` reads in the rule of a policy that names none, by its own words."""
 

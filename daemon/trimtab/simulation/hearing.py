@@ -83,6 +83,7 @@ def measured(first: Lived, last: Lived) -> Measured:
     waited = last.wait_seconds - first.wait_seconds
     waiting = last.waiting_request_seconds - first.waiting_request_seconds
     in_service = last.in_service_request_seconds - first.in_service_request_seconds
+    ended = last.finished + last.refused - first.finished - first.refused
     is_serving = last.ready_replica_seconds > first.ready_replica_seconds
     return Measured(
         requests_per_second=(last.offered - first.offered) / seconds,
@@ -93,4 +94,5 @@ def measured(first: Lived, last: Lived) -> Measured:
         kv_share=last.kv_share,
         ttft_seconds=ttft / admitted if admitted > 0.0 else None,
         tpot_seconds=last.tpot_seconds if is_serving and last.finished > first.finished else None,
+        met_share=min(1.0, max(0.0, (last.met - first.met) / ended)) if ended > 0.0 else None,
     )

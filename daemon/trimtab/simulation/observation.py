@@ -16,8 +16,9 @@ class Measured(NamedTuple):
     ``requests_per_second`` counts everything offered, refused requests included, and
     ``prompt_tokens_per_second`` their prompts; ``output_tokens_per_second`` counts what was generated.
     ``in_flight`` is the mean number of requests waiting and in service, ``waiting`` of those waiting.
-    ``kv_share`` is how full the KV caches are, 0 to 1. Times are means in seconds; ``None`` where no
-    request told one.
+    ``kv_share`` is how full the KV caches are, 0 to 1. Times are means in seconds, and
+    ``met_share`` is the share of the requests that ended, answered or refused, which met the SLO; ``None``
+    where no request told one.
     """
 
     requests_per_second: float
@@ -28,6 +29,7 @@ class Measured(NamedTuple):
     kv_share: float
     ttft_seconds: float | None
     tpot_seconds: float | None
+    met_share: float | None = None
 
 
 class Observation(NamedTuple):

@@ -94,6 +94,38 @@ def test_in_flight_alone_is_turned_into_load_before_it_is_steered_by() -> None:
     assert wish.replicas == pytest.approx(5, abs=1)
 
 
+TOLD = Capacity(requests="rate", requests_per_second=10.0, within_slo="within")
+
+
+def after_two_days(within: float) -> int:
+    """Serve a load that swings by the minute, told that this share was within the SLO all the time."""
+    lives = Lives(TOLD, current=9)
+    for tick in range(2 * 5760):
+        lives.hear(rate=70.0 + 25.0 * math.sin(tick / 9.0), within=within)
+    return lives.current
+
+
+def test_being_told_that_too_many_miss_the_slo_it_asks_for_more_and_for_fewer_if_hardly_any_do() -> (
+    None
+):
+    assert after_two_days(0.95) > after_two_days(0.9999)
+
+
+def test_a_share_that_is_missing_is_not_one_of_none_within_the_slo() -> None:
+    told, untold = Lives(TOLD, current=9), Lives(BY_RATE, current=9)
+    for tick in range(300):
+        rate = 70.0 + 25.0 * math.sin(tick / 9.0)
+        assert told.hear(rate=rate, within=None).replicas == untold.hear(rate=rate).replicas
+
+
+def test_misses_of_replicas_that_are_half_idle_buy_no_more_of_them() -> None:
+    told, untold = Lives(TOLD, current=20), Lives(BY_RATE, current=20)
+    for _ in range(400):
+        told.current = untold.current = 20
+        told_wish, untold_wish = told.hear(rate=70.0, within=0.0), untold.hear(rate=70.0)
+        assert told_wish.replicas == untold_wish.replicas
+
+
 def test_tokens_are_work_that_adds_up() -> None:
     strategy = Capacity(
         prompt_tokens="prompts",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias, cast
 import numpy as np
 
 from trimtab.core.encoded import Encoded
+from trimtab.core.forecast.judgement import Judgement
 from trimtab.core.forecast.settings import BLOCK_TICKS, BLOCKS, RULES, SETTINGS
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Tally(NamedTuple):
     ``at`` is the end of the last cell (UTC seconds), ``ticks`` how many there were. ``bin`` and the two
     after it collect the running bin of the daily curve. ``weighed``, ``offered`` and ``missed`` are
     replica-seconds in ticks, faded as the books of the settings are; ``missed`` by what really served.
-    ``chosen`` is the best setting, ``wanted`` what the good ones hold.
+    ``chosen`` is the best setting, ``wanted`` what the good ones hold. ``judgement`` compares misses that
+    were told with those that the replay would have booked for what really served.
     """
 
     at: float = 0.0
@@ -68,6 +70,7 @@ class Tally(NamedTuple):
     forecast: float = 0.0
     spread: float = 0.0
     seasonal: float = 0.0
+    judgement: Judgement = Judgement()
 
 
 def _sizes(lead_ticks: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -166,7 +169,7 @@ class Experience(Encoded):
         return {
             "form": FORM,
             "lead_ticks": self.arrays.lead_ticks,
-            "tally": list(self.tally),
+            "tally": [*self.tally[:-1], list(self.tally.judgement)],
             "numbers": _packed(self.arrays.numbers),
             "counts": _packed(self.arrays.counts),
         }
@@ -182,7 +185,9 @@ class Experience(Encoded):
                 return None
             numbers = _unpacked(form, "numbers", np.float64, numbers_size(lead_ticks))
             counts = _unpacked(form, "counts", np.float32, counts_size(lead_ticks))
-            return cls(Tally(*cast("list[Any]", tally)), Arrays(numbers, counts, lead_ticks))
+            *plain, told = cast("list[Any]", tally)
+            judged = Tally(*plain, judgement=Judgement(*told))
+            return cls(judged, Arrays(numbers, counts, lead_ticks))
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
 

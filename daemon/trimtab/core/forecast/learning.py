@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import exp, log
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from trimtab.core.forecast.experience import (
 from trimtab.core.forecast.settings import wanted
 from trimtab.core.forecast.start_values import COST, MISSED, WEIGHT_TICKS
 
+if TYPE_CHECKING:
+    from trimtab.core.forecast.judgement import Judgement
+
 SMOOTHING: Final = 0.6
 """How much of a tick's load the requests in service feel within it."""
 
@@ -29,12 +32,17 @@ LOAD_MIN: Final = 0.25
 """Replicas: start values weigh as if there had been this much load at least."""
 
 
+CURABLE_LOAD: Final = 0.5
+"""Below this load of each replica, requests miss the SLO for reasons that no replica cures."""
+
+
 class Terms(NamedTuple):
     """Under what terms a tick is replayed. ``lower`` and ``upper`` bound what may be asked for.
 
     ``lead_ticks``: from an order until it serves, the age of the data included. ``serving`` is how many
     serve now, ``at_first`` how many were asked for when learning began. ``ceiling`` is the price's. ``occupied``
-    is the load that requests in flight tell of, in replicas, where they tell any.
+    is the load that requests in flight tell of, in replicas, and ``missed_share`` the share of requests
+    that missed the SLO, where that is told.
     """
 
     lead_ticks: int
@@ -45,6 +53,7 @@ class Terms(NamedTuple):
     attainment: float
     ceiling: float
     occupied: float | None = None
+    missed_share: float | None = None
 
 
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
@@ -68,16 +77,15 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
         weighed = WEIGHT_TICKS * max(LOAD_MIN, load)
     held = replay.hold(arrays, ticks, counts, terms.at_first if ticks < EARLY_TICKS else 0.0)
     replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
-    missed = 0.0
-    if terms.serving < terms.upper:
-        felt = smooth if terms.occupied is None else max(smooth, terms.occupied)
-        missed = load * replay.miss_share(felt, terms.serving)
+    missed_share, judgement = _missed(tally, smooth, load, terms)
     weighed = price.FADE * weighed + load
     offered = price.FADE * tally.offered + load
-    missed = price.FADE * tally.missed + missed
+    missed = price.FADE * tally.missed + load * missed_share
     price_log, chosen = tally.price_log, tally.chosen
     if ticks % price.SEARCH_TICKS == 0:
-        booked = tally._replace(weighed=weighed, offered=offered, missed=missed)
+        booked = tally._replace(
+            weighed=weighed, offered=offered, missed=missed, judgement=judgement
+        )
         price_log, chosen = _chosen(arrays, booked, terms)
     after = Tally(
         at=at,
@@ -97,8 +105,25 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
         forecast=outlook.forecast,
         spread=outlook.spread,
         seasonal=season,
+        judgement=judgement,
     )
     return Experience(after, arrays)
+
+
+def _missed(tally: Tally, smooth: float, load: float, terms: Terms) -> tuple[float, Judgement]:
+    """Return the share of the tick's requests that was missed, and what that says of the replay.
+
+    With all replicas serving that there may be, misses are nobody's choice: they cost no budget. Nor
+    are those of replicas that are half idle: more of them would miss as much.
+    """
+    if terms.serving >= terms.upper:
+        return 0.0, tally.judgement
+    if terms.missed_share is None or smooth < CURABLE_LOAD * terms.serving:
+        felt = smooth if terms.occupied is None else max(smooth, terms.occupied)
+        return replay.miss_share(felt, terms.serving), tally.judgement
+    booked_share = replay.miss_share(smooth, terms.serving)
+    judgement = tally.judgement.seeing(load, terms.missed_share, booked_share)
+    return terms.missed_share, judgement
 
 
 def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> tuple[float, int]:

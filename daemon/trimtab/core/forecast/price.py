@@ -37,7 +37,7 @@ SMOOTH_DAYS: Final = 2.0
 SMOOTH_EARLY: Final = 3.0
 """Before, it is a mean of what was found since the beginning, the last third of the time weighing most."""
 
-CLOSE_SHARE: Final = 0.6
+CLOSE_SHARE: Final = 0.4
 CLOSE_SHARE_MIN: Final = 0.0005
 """A setting has a say whose bill is not higher than the best one's by much more than this share of what
 the best one pays for misses: by so much, luck may have ordered them otherwise."""
@@ -52,20 +52,24 @@ BUDGET_SHARE: Final = 0.98
 SPENDING_DAYS: Final = 1.0
 """What is left of the budget, or lacking, is spent or saved over the next day."""
 
-BUDGET_BOUNDS: Final = (0.15, 2.5)
+BUDGET_BOUNDS: Final = (0.15, 4.0)
 CAREFUL_SHARE: Final = 0.3
 """Of the budget, what may be spent at first; all of it after a day: early misses cannot be undone."""
 
 
 def budget(tally: Tally, attainment: float, days: float) -> float:
-    """Return the share of requests that may be missed from now on, ``days`` after the beginning."""
+    """Return the share that the replay may book as missed from now on, ``days`` after the beginning.
+
+    Where it was seen to book more than is really missed, or less, that much more, or less.
+    """
     share = BUDGET_SHARE * (1.0 - attainment)
     seen = min(tally.ticks + 1.0, MEMORY_DAYS * TICKS_A_DAY)
     a_day = SPENDING_DAYS * TICKS_A_DAY * max(0.2, tally.offered / seen)
     paced = share + (share * tally.offered - tally.missed) / a_day
     low, high = BUDGET_BOUNDS
     careful = min(1.0, CAREFUL_SHARE + (1.0 - CAREFUL_SHARE) * days)
-    return min(max(paced, low * share), high * share) * careful
+    booked = min(max(paced, low * share), high * share) / tally.judgement.factor(share)
+    return booked * careful
 
 
 def highest(ceiling: float, days: float) -> float:

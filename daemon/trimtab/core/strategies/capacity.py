@@ -73,7 +73,8 @@ class Capacity:
     """Replicas for the load that is coming, at ``attainment`` of the requests within the SLO.
 
     ``requests``, ``prompt_tokens`` and ``output_tokens`` name signals a second, ``in_flight`` and
-    ``waiting`` name signals that count requests; the first that can be used with what is known of one
+    ``waiting`` name signals that count requests, and ``within_slo`` one that says which share of the
+    requests met the SLO (0 to 1); the first that can be used with what is known of one
     replica decides. What one carries at its SLO: ``requests_per_second``, or the two token rates (work
     adds up), or ``in_flight_at_slo``; where none is given it is learned from requests and in flight.
     ``price_ceiling``: the most that a second of missed requests may cost, in replica-seconds for each
@@ -85,6 +86,7 @@ class Capacity:
     output_tokens: str | None = None
     in_flight: str | None = None
     waiting: str | None = None
+    within_slo: str | None = None
     requests_per_second: float | None = None
     prompt_tokens_per_second: float | None = None
     output_tokens_per_second: float | None = None
@@ -98,7 +100,8 @@ class Capacity:
     def signals(self) -> tuple[str, ...]:
         """Those that are named, each once."""
         named = (
-            self.requests, self.prompt_tokens, self.output_tokens, self.in_flight, self.waiting
+            self.requests, self.prompt_tokens, self.output_tokens, self.in_flight, self.waiting,
+            self.within_slo,
         )  # fmt: skip
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
@@ -248,6 +251,7 @@ class Capacity:
         if in_flight is not None and self.in_flight_at_slo is not None and view.ready:
             occupied = load_of(in_flight, view.ready, self.in_flight_at_slo)
             terms = terms._replace(occupied=occupied)
+        terms = terms._replace(missed_share=self._missed_share(view))
         for cell in cells:
             experience = learned(experience, cell.end, cell.load, terms)
             if in_flight is None:
@@ -258,6 +262,11 @@ class Capacity:
                 load = cell.load / known.trim.factor  # cells are trimmed already
                 trim = trim.seeing(load, in_flight, view.ready, self.in_flight_at_slo)
         return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
+
+    def _missed_share(self, view: View) -> float | None:
+        """Return which share of the requests is told to have missed the SLO."""
+        within = None if self.within_slo is None else view.readings[self.within_slo].value
+        return None if within is None else 1.0 - min(1.0, max(0.0, within))
 
     def _terms(self, view: View, before: Experience | None, age: float, at_first: int) -> Terms:
         from trimtab.core.forecast.learning import Terms, lead_ticks_of

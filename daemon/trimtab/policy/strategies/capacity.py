@@ -25,6 +25,7 @@ _SIGNALS = {
     "output_tokens": "outputTokens",
     "in_flight": "inFlight",
     "waiting": "waiting",
+    "within_slo": "withinSlo",
 }
 
 
@@ -90,6 +91,12 @@ class CapacityConfig(StrategyConfig):
     waiting: SignalName | None = Field(
         default=None, description="A signal: requests that wait; a queue is cleared in a lead time."
     )
+    within_slo: SignalName | None = Field(
+        alias="withinSlo",
+        default=None,
+        description="A signal: the share of requests that met the SLO, 0 to 1, refused ones included. "
+        "With it what is asked for as `attainment` comes out more closely, and for less.",
+    )
     capacity: OneReplica = Field(
         default_factory=OneReplica, description="What one replica carries within its SLO."
     )
@@ -142,6 +149,7 @@ class CapacityConfig(StrategyConfig):
             output_tokens=self.output_tokens,
             in_flight=self.in_flight,
             waiting=self.waiting,
+            within_slo=self.within_slo,
             requests_per_second=self.capacity.requests_per_second,
             prompt_tokens_per_second=self.capacity.prompt_tokens_per_second,
             output_tokens_per_second=self.capacity.output_tokens_per_second,
