@@ -186,7 +186,7 @@ class Experience(Encoded):
             numbers = _unpacked(form, "numbers", np.float64, numbers_size(lead_ticks))
             counts = _unpacked(form, "counts", np.float32, counts_size(lead_ticks))
             *plain, told = cast("list[Any]", tally)
-            judged = Tally(*plain, judgement=Judgement(*told))
+            judged = Tally(*plain)._replace(judgement=Judgement(*told))
             return cls(judged, Arrays(numbers, counts, lead_ticks))
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
