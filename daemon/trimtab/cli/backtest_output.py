@@ -30,6 +30,9 @@ CANNOT_BE_KNOWN = (
     "make (in flight, waiting, latency) are those of the replicas that there were."
 )
 HEAD = ("", "replica-h", "cost USD", "missed %", "may be", "most", "ups", "downs")
+MODELLED_MOST = 0.01
+"""With less of the time left, replicas are said to be modelled throughout."""
+
 WORTH_TELLING = 0.005
 """Shares of time below this are not worth a sentence."""
 
@@ -115,7 +118,7 @@ def lines(told: Told) -> Iterator[str]:
     grid = told.grid
     yield (
         f"{told.source}: {_time(grid.started_at)} to {_time(grid.ended_at)} UTC, "
-        f"{grid.span_hours / 24.0:.3g} days"
+        f"{grid.span_in_words}"
     )
     for one in told.findings:
         yield ""
@@ -205,7 +208,9 @@ def sentences(one: Finding) -> Iterator[str]:
             "What really was is not known: no replica counts are recorded; give --asked and --ready with "
             "queries that tell them."
         )
-    elif one.modelled < 1.0:
+    elif one.modelled > 1.0 - MODELLED_MOST:
+        yield "The replicas that there would have been are modelled throughout."
+    else:
         yield (
             f"For {_percent(1.0 - one.modelled)} % of the time it asks for what was asked for, and the "
             "replicas are those recorded; for the rest they are modelled."

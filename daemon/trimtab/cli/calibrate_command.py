@@ -72,23 +72,24 @@ def _calibrated(recording: Recording, name: str, past: Past, data: Data) -> Cali
     return Calibrated(
         deployment=name,
         source=recording.source,
-        span_hours=grid.span_hours,
+        span=grid.span_in_words,
         capacity=capacity,
         lead=lead,
         capacity_why_not=why_not,
-        lead_why_not="" if lead is not None else _why_no_lead(past),
+        lead_why_not="" if lead is not None else _why_no_lead(past, data),
         requests=requests if requests in signals else "requests_per_second",
         in_flight=in_flight if in_flight in signals else None,
     )
 
 
-def _why_no_lead(past: Past) -> str:
+def _why_no_lead(past: Past, data: Data) -> str:
     if not past.counts.changes:
         return (
             "nothing tells how many replicas were asked for and served; give --asked and --ready with "
             "queries that do"
         )
+    also = "" if data.journal is not None else ", and --asked and --ready where both are told"
     return (
         f"fewer than {STARTS_MIN} starts were recorded from the asking until the serving; give a longer "
-        "range, and --asked and --ready where both are told"
+        f"range{also}"
     )

@@ -38,6 +38,9 @@ ASKED_QUERY = "trimtab_deployment_current_replicas"
 READY_QUERY = "trimtab_deployment_ready_replicas"
 """What our own daemon exports."""
 
+FRESH_SECONDS = 60.0
+"""How old a replica count may be; a server itself looks back five minutes."""
+
 STEPS_MAX = 1_000_000
 """Half a year of steps of 15 s."""
 
@@ -229,7 +232,7 @@ class _Answers:
         if there.steps < 0.99 * asked.steps:
             found.append(
                 f"Data begin {(there.started_at - asked.started_at) / 86_400.0:.3g} days after the "
-                f"beginning of the range: {there.span_hours / 24.0:.3g} days are looked at."
+                f"beginning of the range: {there.span_in_words} are looked at."
             )
         for query, told in self._fetching.told.items():
             if told.doubled:
@@ -261,7 +264,7 @@ class _Answers:
         """Return what the engine would have heard of one deployment, and the replicas it had."""
         policy = self._by_name[name]
         asked, ready = (
-            self._heard(query, name, grid).values
+            _fresh(self._heard(query, name, grid), grid)
             for query in (self._asking.asked, self._asking.ready)
         )
         known = [one[np.isfinite(one)] for one in (asked, ready)]
@@ -291,7 +294,7 @@ class _Answers:
                 return None
             spec = specs.get(what)
             if spec is None:
-                return self._heard(what, name, grid).values
+                return _fresh(self._heard(what, name, grid), grid)
             values = _usable(one.signals[what], spec, grid)
             return values * one.ready if spec.per is Per.REPLICA else values
 
@@ -308,6 +311,12 @@ class _Answers:
             },
             accelerators_per_replica=self._asking.accelerators_per_replica,
         )
+
+
+def _fresh(heard: Heard, grid: Grid) -> Floats:
+    """Return the values that are of now: what nobody promises an age is not believed for five minutes."""
+    ages = grid.edges[:-1] - heard.times
+    return np.where(ages <= max(FRESH_SECONDS, grid.step_seconds), heard.values, np.nan)
 
 
 def _usable(heard: Heard, spec: SignalSpec, grid: Grid) -> Floats:

@@ -199,7 +199,7 @@ def _settings(data: Data) -> PrometheusSettings:
         values = _source(data.config, asked) | values
     else:
         values["url"] = asked
-    values |= {"type": "prometheus", "timeout": seconds("--timeout", data.timeout)}
+    values |= {"type": "prometheus", "timeout": f"{seconds('--timeout', data.timeout):g}s"}
     values.setdefault("deployment_label", data.label)
     try:
         return PrometheusSettings.model_validate(values)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STATED_SPREAD = 0.1
 """A capacity that somebody states is right within so much, for want of anything better."""
 
+SLO_SPREAD = 0.05
+"""By the SLO: so far off it was found to be on simulated replicas, whatever chance alone would say."""
+
 LINE_SPREAD = 0.2
 """By requests in flight alone the SLO is a convention: so far off it was found to be on simulated models."""
 
@@ -76,9 +79,12 @@ def capacity_for(
     seen = capacity_seen(past, grid)
     is_by_slo = seen is not None and seen.method is Method.SLO and not seen.is_at_least
     if seen is not None and is_by_slo:
-        high = seen.high or seen.requests_per_second
+        found = seen.requests_per_second
         return Capacity(
-            seen.requests_per_second, seen.low, high, "fitted to when the SLO held (90 % interval)"
+            found,
+            min(seen.low, found * (1.0 - SLO_SPREAD)),
+            max(seen.high or found, found * (1.0 + SLO_SPREAD)),
+            "fitted to when the SLO held (90 % interval, 5 % at least)",
         )
     if stated is not None:
         low, high = stated * (1.0 - STATED_SPREAD), stated * (1.0 + STATED_SPREAD)

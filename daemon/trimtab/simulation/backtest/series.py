@@ -118,6 +118,12 @@ class Grid:
         """How long all steps are."""
         return self.steps * self.step_seconds / HOUR_SECONDS
 
+    @property
+    def span_in_words(self) -> str:
+        """How long all steps are, for people."""
+        days = self.span_hours / 24.0
+        return f"{days:.3g} days" if days >= 2.0 else f"{self.span_hours:.3g} hours"
+
 
 def held(values: Floats, start: float = 0.0) -> Floats:
     """Return ``values`` with each unknown one as the last known one before it; ``start`` before all."""

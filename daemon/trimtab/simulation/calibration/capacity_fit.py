@@ -35,6 +35,7 @@ VIOLATIONS_MIN = 20
 
 RESAMPLES = 200
 BLOCK_SECONDS = 3600.0
+BLOCKS_MIN = 12
 SETTLE_SECONDS = 60.0
 """After replicas change, so long pass until what is measured is theirs."""
 
@@ -129,9 +130,10 @@ def _settled(seen: Observed) -> Booleans:
 
 
 def _blocks(places: NDArray[np.intp], step_seconds: float) -> list[NDArray[np.intp]]:
-    """Return positions within ``places``, an hour of the clock together."""
-    hours = (places * step_seconds // BLOCK_SECONDS).astype(np.int64)
-    _, begins = np.unique(hours, return_index=True)
+    """Return positions within ``places``, an hour of the clock together; less where there are few hours."""
+    span = float(places[-1] - places[0] + 1) * step_seconds
+    block = min(BLOCK_SECONDS, max(step_seconds, span / BLOCKS_MIN))
+    _, begins = np.unique((places * step_seconds // block).astype(np.int64), return_index=True)
     return np.split(np.arange(places.size), begins[1:])
 
 

@@ -89,7 +89,8 @@ def fit_lead_time(
         spread = _MAD_TO_DEVIATION * float(np.median(np.abs(logs - math.log(p50))))
         # Rounding to looks hides spread; and the slowest start that was seen is none to forget.
         p99 = max(float(times.max()), p50 * math.exp(_Z_99 * spread))
-        p90 = max(p90, p50 * math.exp(_Z_90 * spread))
+        p90 = max(p90, p50 * math.exp(_Z_90 * spread), p50 + resolution_seconds)
+        p99 = max(p99, p90)
     draws = np.random.default_rng(seed).choice(times, size=(RESAMPLES, times.size))
     low, high = (float(one) for one in np.quantile(np.median(draws, axis=1), (0.05, 0.95)))
     return LeadFit(p50, p90, p99, low, high, times.size, resolution_seconds)

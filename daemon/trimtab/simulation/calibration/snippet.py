@@ -20,7 +20,7 @@ class Calibrated:
 
     deployment: str
     source: str
-    span_hours: float
+    span: str
     capacity: CapacityFit | None
     lead: LeadFit | None
     capacity_why_not: str = ""
@@ -36,7 +36,7 @@ def snippet(found: Calibrated) -> str:
 
 def _lines(found: Calibrated) -> Iterator[str]:
     yield from _comment(
-        f"Calibrated for {found.deployment} from {found.source}: {found.span_hours / 24.0:.3g} days.",
+        f"Calibrated for {found.deployment} from {found.source}: {found.span}.",
         0,
     )
     yield "spec:"
