@@ -3,6 +3,9 @@
 Three deployments under any policies live through changing loads, metrics that are old, seldom or missing,
 starts that fail and a quota. In one run everything is decided on each time anybody asks; in the other
 only what may come out differently.
+
+Seen to catch: wishes that are not upheld, edges that are not looked at or a little late, samples that are
+not asked about again while nothing new is heard.
 """
 
 from __future__ import annotations
