@@ -73,11 +73,16 @@ RELOAD_SECONDS_MAX = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How often and how long, in seconds of the daemon's clock; the shutdown in real seconds."""
+    """How often and how long, in seconds of the daemon's clock; the shutdown in real seconds.
+
+    An evaluation is of a few deployments and takes milliseconds; one that takes longer than
+    ``slow_evaluation_seconds`` is warned of.
+    """
 
     tick_interval_seconds: float = 15.0
     fleet_refresh_interval_seconds: float = 15.0
     shutdown_timeout_seconds: float = 10.0
+    slow_evaluation_seconds: float = 0.5
 
 
 class Daemon:
@@ -119,7 +124,7 @@ class Daemon:
         self._polls = Polls()
         self.instruments = Instruments()
         self._audience = Audience(
-            Narrator(tick_interval_seconds=self.timing.tick_interval_seconds),
+            Narrator(self.timing.tick_interval_seconds, self.timing.slow_evaluation_seconds),
             self.instruments,
             self._polls,
             Callbacks(on_tick, on_outcome),

@@ -47,11 +47,8 @@ ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLI
 NAMES_TOLD_MAX = 20
 """Names in one line."""
 
-SLOW_SECONDS = 0.5
-"""An evaluation is of a few deployments and takes milliseconds; one of half a second is called slow."""
-
 SLOW_SHARE = 0.5
-"""Or one that takes more than this share of the tick interval, where that is shorter."""
+"""An evaluation that takes more than this share of the tick interval is called slow, whatever else is."""
 
 
 def configure_logs(
@@ -116,9 +113,9 @@ def some_of(names: Sequence[str]) -> list[str]:
 class Narrator(Silence):
     """Tells the log what the daemon does, without repeating itself."""
 
-    def __init__(self, *, tick_interval_seconds: float) -> None:
+    def __init__(self, tick_interval_seconds: float, slow_seconds: float) -> None:
         self._log = structlog.get_logger("trimtab")
-        self._slow_seconds = min(SLOW_SECONDS, tick_interval_seconds * SLOW_SHARE)
+        self._slow_seconds = min(slow_seconds, tick_interval_seconds * SLOW_SHARE)
         self._told: dict[str, tuple[object, ...]] = {}
         self._told_withheld: dict[str, tuple[str, str]] = {}
         self._told_trouble: dict[str, str] = {}

@@ -139,22 +139,21 @@ def measure(
 
     ``need`` is what the optimum serves and what was needed at the time: the need of each step at the
     attainment that is compared at (``need_by_second``); ``None``: the timeline's, with which full
-    replicas attain about 0.95. ``perfect_forecast_replica_hours`` is what a run of ``PerfectForecast`` on the same load was billed.
-    ``asked_attainment`` (above 0, up to 1) is what a minute is held to.
+    replicas attain about 0.95. ``perfect_forecast_replica_hours`` is what a run of ``PerfectForecast``
+    on the same load was billed. ``asked_attainment`` (above 0, up to 1) is what a minute is held to.
     """
     if not 0.0 < asked_attainment <= 1.0:
         raise ValueError(f"an attainment of {asked_attainment} asked for; give a share up to 1")
     step = timeline.step_seconds
     hours = len(timeline.offered) * step / HOUR_SECONDS
     needed = timeline.need if need is None else need
+    counts = replicas_needed(needed).astype(float)
     best = optimum(needed, step_seconds=step, terms=terms)
     billed_hours = _sum(timeline.billed) / HOUR_SECONDS
     accelerator_hours = billed_hours * timeline.accelerators_per_replica
     offered, missed = _sum(timeline.offered), _sum(misses(timeline))
     acts = actions(timeline, asked_before=terms.replicas_at_start)
-    flips = acts.flips_within(terms.lead_seconds)
     least, most = worst_stretches(timeline)
-    price = usd_per_accelerator_hour
     return Measures(
         attainment=_share(offered - missed, offered),
         replica_hours=billed_hours,
@@ -167,12 +166,12 @@ def measure(
         offered=offered,
         missed=missed,
         refused=_sum(timeline.refused),
-        cost_usd=None if price is None else accelerator_hours * price,
+        cost_usd=_cost(accelerator_hours, usd_per_accelerator_hour),
         regret_replica_hours=billed_hours - best.replica_hours,
         perfect_forecast_replica_hours=perfect_forecast_replica_hours,
         ratio_to_perfect_forecast=_ratio(billed_hours, perfect_forecast_replica_hours),
         actions_per_hour=_ratio(acts.ups + acts.downs, hours),
-        flips=flips,
+        flips=(flips := acts.flips_within(terms.lead_seconds)),
         flips_per_hour=_ratio(flips, hours),
         worst_five_minutes_attainment=least.attainment if least else None,
         worst_five_minutes_attainment_at=least.at if least else None,
@@ -184,10 +183,15 @@ def measure(
         peak_need=float(timeline.need.max()) if hours else None,
         ttft_seconds=_quantiles(timeline.ttft_seconds),
         tpot_seconds=_quantiles(timeline.tpot_seconds),
-        against_need=elasticity(
-            replicas_needed(needed).astype(float), timeline.ready, step_seconds=step
-        ),
+        against_need=elasticity(counts, timeline.ready, step_seconds=step),
         against_optimum=_against_paid(timeline, best),
+    )
+
+
+def _cost(accelerator_hours: float, usd_per_accelerator_hour: float | None) -> float | None:
+    """Return what the accelerators cost; unknown without a price."""
+    return (
+        None if usd_per_accelerator_hour is None else accelerator_hours * usd_per_accelerator_hour
     )
 
 

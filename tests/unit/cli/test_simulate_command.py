@@ -281,7 +281,7 @@ def test_json_on_stdout_is_nothing_but_json(trimtab: Any, tmp_path: Path) -> Non
     result = trimtab("simulate", SMALL, "--json", "-", "--html", tmp_path / "r.html", "--seeds", 2)
     document = json.loads(result.stdout)
     assert document["seeds"] == [1, 2]
-    assert document["command"].startswith("trimtab ")
+    assert document["command"].split()[0] == "trimtab"
     assert document["scenario"]["lead time"] == "180 s"
     row = document["results"][0]
     assert (row["trace"], row["policy"], row["seed"], row["role"]) == (

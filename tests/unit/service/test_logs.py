@@ -39,7 +39,7 @@ class Book:
         self.stream = StringIO()
         self.clock = ManualClock(START)
         configure_logs(self.clock, stream=self.stream)
-        self.narrator = Narrator(tick_interval_seconds=15.0)
+        self.narrator = Narrator(15.0, 0.5)
         self.engine = Engine([a_policy()])
 
     @property
