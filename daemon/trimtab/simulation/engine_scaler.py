@@ -43,7 +43,6 @@ STIRRED_MAX = 10
 """Deployments that stir each other in a circle are decided on so often; the rest is for the next look."""
 
 _NOBODY: tuple[str, ...] = ()
-_NOTHING: dict[str, int] = {}
 
 
 class _Attended:
@@ -116,6 +115,7 @@ class EngineScaler(FleetScaler):
         """Decide where anything may come out differently; return the counts that were ordered."""
         due: list[str] = []
         changed: list[str] = []
+        quiet: list[_Attended] = []
         now = 0.0
         for name, one in seen.items():
             now = one.at
@@ -128,12 +128,12 @@ class EngineScaler(FleetScaler):
             if attended.is_due or self._may_differ(name, attended, now):
                 due.append(name)
             else:
+                quiet.append(attended)
+        orders = self._step(now, due, changed) if due else ()
+        for attended in quiet:
+            if attended.decided_at != now:  # nobody has stirred it
                 attended.upheld_at = now
-        if not due:
-            return _NOTHING
-        return {
-            order.deployment: self._carry_out(order, now) for order in self._step(now, due, changed)
-        }
+        return {order.deployment: self._carry_out(order, now) for order in orders}
 
     def _policy_of(self, deployment: Deployment) -> Policy:
         found = self.engine.policies_for(deployment)
