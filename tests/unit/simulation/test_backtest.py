@@ -171,12 +171,12 @@ def test_a_value_is_told_once_and_grows_old() -> None:
 def test_counts_that_were_not_recorded_turn_no_mean_into_a_total() -> None:
     """Seen to catch: what was known last taken for what was then."""
     grid = Grid(started_at=0.0, step_seconds=15.0, steps=40)
-    heard = Heard(grid.edges[:-1].copy(), np.full(40, 10.0))
+    heard = Heard(grid.edges[:-1].copy(), np.array([20.0] * 4 + [10.0] * 36))
     counts = np.full(40, NAN)
     counts[0] = 8.0
     one = Measured(deployment=described(NAME), signals={"busy": heard}, asked=counts, ready=counts)
     lived = rerun(POLICIES, polled({NAME: one}, grid), Terms(lead_seconds={NAME: 60.0}))
-    assert lived.own[NAME].changes[-1][1] == 8, "10 for each is what the policy is for"
+    assert lived.own[NAME].changes[-1][1] == 16, "after 20 for each of 8, 10 for each is right"
 
 
 # -- misses --------------------------------------------------------------------------------------
