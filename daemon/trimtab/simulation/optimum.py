@@ -12,7 +12,7 @@ O(T * log(lead)).
 It attains what the need is counted by (``need_by_second``): counted in replicas that attain 99 %, it
 attains 99 % in every step, and more where the need is no whole number. So it is a yardstick, not a
 bound on what a run may be billed that attains 99 % in the mean: misses can be had where they save
-most. ``relaxed_optimum`` is for that.
+most.
 """
 
 from __future__ import annotations

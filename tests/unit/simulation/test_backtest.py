@@ -56,6 +56,12 @@ def test_a_step_is_the_mean_over_its_time() -> None:
     assert same(Series.of([(0.0, 2.0), (5.0, 4.0), (18.0, 9.0)]).mean_over(grid), [3.0, 5.0])
 
 
+def test_a_value_a_hair_before_the_last_edge_belongs_to_the_last_step() -> None:
+    grid = Grid(started_at=0.0, step_seconds=10.0, steps=10)
+    found = Series.of([(0.0, 4.0), (math.nextafter(100.0, 0.0), 7.0)]).mean_over(grid)
+    assert found.tolist() == pytest.approx([4.0] * 10)
+
+
 @given(
     values=st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50)), min_size=1, max_size=30),
     steps=st.integers(1, 12),

@@ -43,11 +43,6 @@ class Series:
         found = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
         return cls(np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1]))
 
-    @property
-    def is_known_anywhere(self) -> bool:
-        """Whether there is a value at all."""
-        return bool(np.isfinite(self.values).any())
-
     def at(self, times: Floats, *, hold_seconds: float = float("inf")) -> Floats:
         """Return the value at each of ``times``: the newest, unless that is older than ``hold_seconds``."""
         if not self.times.size:
@@ -73,6 +68,8 @@ class Series:
         values = self.at(middles, hold_seconds=hold_seconds)
         is_known = np.isfinite(values)
         step = np.searchsorted(edges, middles, side="right") - 1
+        # Between a cut and an edge that are neighbours as numbers, the middle is the edge itself.
+        step = np.minimum(step, grid.steps - 1)
         weight = np.bincount(step, widths * is_known, minlength=grid.steps)
         total = np.bincount(step, widths * np.where(is_known, values, 0.0), minlength=grid.steps)
         enough = weight >= grid.step_seconds / 2.0

@@ -62,11 +62,6 @@ class Bins:
         return np.diff(self.edges_seconds)
 
     @property
-    def width_seconds(self) -> float:
-        """How long a bin is, usually (the median)."""
-        return float(np.median(self.widths_seconds))
-
-    @property
     def requests(self) -> float:
         """How many requests there are in all."""
         return float(self.requests_per_second @ self.widths_seconds)
