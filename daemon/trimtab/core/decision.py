@@ -53,8 +53,19 @@ class Reason(StrEnum):
     STUCK = "stuck"
     CAPACITY_REFUSED = "capacity_refused"
     QUOTA_EXCEEDED = "quota_exceeded"
+    # what the fleet has no room for
+    QUOTA = "quota"
+    RESERVED = "reserved"
+    BORROWING = "borrowing"
+    SPEND_LIMIT = "spend_limit"
+    NO_PRICE = "no_price"
+    NO_SHAPE = "no_shape"
+    RECLAIMED = "reclaimed"
+    PREEMPTED = "preempted"
+    NOT_FREE_YET = "not_free_yet"
+    GROUP = "group"
+    # a write under way; what is wrong with the policies, or with us
     WRITE_IN_FLIGHT = "write_in_flight"
-    # what is wrong with the policies, or with us
     NO_POLICY = "no_policy"
     AMBIGUOUS_POLICY = "ambiguous_policy"
     INVARIANT = "invariant"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.encoded import Encoded
     from trimtab.core.facts import Facts
+    from trimtab.core.need import Need
     from trimtab.core.roles import Blocks, Role
     from trimtab.core.signals import Reading
 
@@ -54,7 +55,8 @@ class Wish(NamedTuple):
     ``is_abstaining`` tells "nothing to say at this time" from "cannot tell": who abstains is not
     missing data. ``memory`` replaces what the strategy remembers for this rule; JSON values only, or an
     ``Encoded`` (``core/encoded.py``) where making them at every decision would take too long. ``facts``
-    are numbers behind the count that people want to watch.
+    are numbers behind the count that people want to watch. ``need`` is what a further replica is worth
+    where accelerators are short (``core/need.py``); ``None``: every replica of the wish is needed.
     """
 
     replicas: int | None
@@ -63,6 +65,7 @@ class Wish(NamedTuple):
     at_most: int | None = None
     is_abstaining: bool = False
     facts: Facts | None = None
+    need: Need | None = None
 
 
 class Proposal(NamedTuple):
@@ -79,3 +82,4 @@ class Proposal(NamedTuple):
     is_abstaining: bool = False
     blocks: Blocks | None = None
     facts: Facts | None = None
+    need: Need | None = None

@@ -65,6 +65,7 @@ def propose(case: Case, draft: Draft) -> None:
                 wish.is_abstaining,
                 None,
                 wish.facts,
+                wish.need,
             )
         )
         draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")

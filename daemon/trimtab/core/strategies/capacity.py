@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.core.need import Need
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.core.signals import Per
 
@@ -297,7 +298,9 @@ class Capacity:
         if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
             return Wish(0, f"{work.text}: no load, wants none", known, facts=facts)
         sentence = self._sentence(view, known, facts, count, queued)
-        return Wish(min(count, REPLICAS_MAX), sentence, known, facts=facts)
+        forecast, error = facts.forecast_replicas or 0.0, facts.forecast_error_replicas or 0.0
+        need = Need(forecast + queued, error)
+        return Wish(min(count, REPLICAS_MAX), sentence, known, facts=facts, need=need)
 
     def _facts(self, known: Known, count: int) -> Facts:
         """The numbers behind ``count``, with what was given."""
