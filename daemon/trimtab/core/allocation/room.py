@@ -1,0 +1,184 @@
+"""How much is left: of each pool, of what a team is guaranteed and may borrow, of the money an hour.
+
+The one part of an allocation that changes in place. It lives inside a single call of ``allocate``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.core.decision import Reason
+from trimtab.core.fleet_policy import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trimtab.core.allocation.values import SpendRoom, Terms
+    from trimtab.core.fleet_policy import Team
+
+COUNT_MAX = 2**53
+"""Where nothing is limited."""
+
+_TINY_USD = 1e-9
+"""Money is added up in another order each time: so much is no difference."""
+
+
+class PoolRoom:
+    """One pool with a quota, in accelerators.
+
+    ``free`` is what nobody keeps, ``set_aside`` how much of that is guaranteed to teams that never lend it.
+    ``free_now`` is what nobody holds at this moment.
+    """
+
+    __slots__ = ("free", "free_now", "pool", "quota", "set_aside")
+
+    def __init__(self, pool: Pool, quota: int, elsewhere: int) -> None:
+        self.pool = pool
+        self.quota = quota
+        self.free = self.free_now = quota - elsewhere
+        self.set_aside = 0
+
+
+class TeamRoom:
+    """What one team keeps of one accelerator type, and what it may."""
+
+    __slots__ = ("guaranteed", "most", "never_lent", "used")
+
+    def __init__(self, team: Team, accelerator_type: str) -> None:
+        self.guaranteed = team.guaranteed.get(accelerator_type, 0)
+        borrowed_max = team.borrow_max.get(accelerator_type)
+        self.most = COUNT_MAX if borrowed_max is None else self.guaranteed + borrowed_max
+        lent_max = team.lend_max.get(accelerator_type, self.guaranteed)
+        self.never_lent = max(0, self.guaranteed - lent_max)
+        self.used = 0
+
+    @property
+    def set_aside(self) -> int:
+        """Accelerators that are there for this team alone and that it does not use yet."""
+        return max(0, self.never_lent - self.used)
+
+
+class Room:
+    """Where the claims of one team on one type in one region find their accelerators."""
+
+    __slots__ = ("pools", "team", "whole")
+
+    def __init__(self, whole: PoolRoom | None, regional: PoolRoom | None, team: TeamRoom) -> None:
+        self.whole = whole
+        self.pools = tuple(one for one in (whole, regional) if one is not None)
+        self.team = team
+
+    def keep(self, accelerators: int) -> None:
+        """Count so many more as kept; fewer, where it is negative."""
+        team, whole = self.team, self.whole
+        before = team.set_aside
+        team.used += accelerators
+        for pool in self.pools:
+            pool.free -= accelerators
+        if whole is not None and before != team.set_aside:
+            whole.set_aside += team.set_aside - before
+
+    def most(self, accelerators: int) -> int:
+        """Return how many replicas of so many accelerators still find room; 0 at least."""
+        team = self.team
+        least = (team.most - team.used) // accelerators
+        for pool in self.pools:
+            free = pool.free
+            if pool is self.whole and pool.set_aside:
+                free = min(free, max(0, free - pool.set_aside) + team.set_aside)
+            least = min(least, free // accelerators)
+        return max(0, least)
+
+    def too_small(self, accelerators: int) -> tuple[Reason, Pool | None]:
+        """Say what keeps one more replica from finding room."""
+        team = self.team
+        for pool in self.pools:
+            if pool.free < accelerators:
+                return Reason.QUOTA, pool.pool
+        if team.most - team.used < accelerators:
+            return Reason.BORROWING, None
+        return Reason.RESERVED, None if self.whole is None else self.whole.pool
+
+    def most_now(self, accelerators: int) -> int:
+        """Return how many such replicas could be asked for at this moment."""
+        return max(0, min((one.free_now // accelerators for one in self.pools), default=COUNT_MAX))
+
+    def hold(self, accelerators: int) -> None:
+        """Count so many more as held at this moment."""
+        for pool in self.pools:
+            pool.free_now -= accelerators
+
+
+class Money:
+    """The running rate in US dollars an hour, and how far it may go. Replicas without a price cost none here."""
+
+    __slots__ = ("grow", "keep", "rate")
+
+    def __init__(self, room: SpendRoom | None) -> None:
+        self.rate = 0.0
+        self.keep = None if room is None else room.keep_usd_an_hour
+        self.grow = None if room is None else room.grow_usd_an_hour
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.grow is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what runs costs more than it may."""
+        return self.keep is not None and self.rate > self.keep + _TINY_USD
+
+    def most(self, usd_an_hour: float | None) -> int:
+        """Return how many more replicas at this price may be kept. One without a price: none."""
+        if self.grow is None:
+            return COUNT_MAX
+        if usd_an_hour is None:
+            return 0
+        if usd_an_hour <= 0.0:
+            return COUNT_MAX
+        return max(0, int((self.grow - self.rate + _TINY_USD) / usd_an_hour))
+
+
+class Rooms:
+    """Every room of one allocation, made as the first claim on it is met."""
+
+    __slots__ = ("_by_key", "_pools", "_teams", "money")
+
+    def __init__(self, terms: Terms) -> None:
+        self._pools = {
+            pool: PoolRoom(pool, quota.accelerators, terms.elsewhere.get(pool, 0))
+            for pool, quota in terms.quotas.items()
+        }
+        self._teams: dict[tuple[str, str], TeamRoom] = {}
+        self._by_key: dict[tuple[str, str, str], Room] = {}
+        self.money = Money(terms.spend)
+        for team in terms.teams:  # what is set aside is so before the team has a deployment
+            for accelerator_type in team.guaranteed:
+                self._team(team, accelerator_type)
+
+    @property
+    def pools(self) -> Iterable[PoolRoom]:
+        """Every pool with a quota."""
+        return self._pools.values()
+
+    def of(self, accelerator_type: str, region: str, team: Team) -> Room:
+        """Return where such a claim finds its accelerators."""
+        key = (accelerator_type, region, team.name)
+        room = self._by_key.get(key)
+        if room is None:
+            room = self._by_key[key] = Room(
+                self._pools.get(Pool(accelerator_type)),
+                self._pools.get(Pool(accelerator_type, region)) if region else None,
+                self._team(team, accelerator_type),
+            )
+        return room
+
+    def _team(self, team: Team, accelerator_type: str) -> TeamRoom:
+        room = self._teams.get((team.name, accelerator_type))
+        if room is None:
+            room = self._teams[team.name, accelerator_type] = TeamRoom(team, accelerator_type)
+            whole = self._pools.get(Pool(accelerator_type))
+            if whole is not None:
+                whole.set_aside += room.set_aside
+        return room

@@ -1,0 +1,94 @@
+"""A grant in words: what was too small, how many that makes, and who holds the rest.
+
+"quota NVIDIA_H100_80GB 16, 4 a replica -> at most 4, 1 held by chat-eu". Made only for whoever is decided
+on: sentences for the whole fleet would take longer than the allocation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.core.decision import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trimtab.core.allocation.values import Claim, Grant, Terms
+    from trimtab.core.fleet_policy import Quota
+
+HOLDERS_MAX = 3
+"""How many of those who hold the rest are named."""
+
+
+def short_name(deployment: str) -> str:
+    """Return the last part of a full name."""
+    return deployment.rpartition("/")[2]
+
+
+def ceiling_words(quota: Quota, accelerators: int) -> tuple[int, str]:
+    """Return how many replicas ``quota`` allows if nobody else held any, and why, for the bounds."""
+    most = quota.accelerators // accelerators
+    return most, f"quota {quota.pool} {quota.accelerators}, {accelerators} a replica"
+
+
+def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim]) -> str:
+    """Return why ``grant`` is not what ``claim`` wanted; ``others`` are those who hold the most."""
+    match grant.short:
+        case Reason.QUOTA | Reason.RESERVED | Reason.NOT_FREE_YET if grant.pool is not None:
+            said = _quota_words(claim, grant, terms, others)
+        case Reason.BORROWING:
+            said = _borrowing_words(claim)
+        case Reason.SPEND_LIMIT:
+            limit = "the spend limit" if terms.spend is None else terms.spend.limit
+            said = f"{limit} allows no more replicas of ${claim.usd_an_hour or 0.0:,.2f} an hour"
+        case Reason.NO_PRICE:
+            said = (
+                f"no price for {claim.accelerator_type or 'its accelerators'}, and spend is limited"
+            )
+        case Reason.NO_SHAPE:
+            said = "its accelerators are unknown, and quotas are set"
+        case Reason.RECLAIMED:
+            said = f"{claim.held - grant.entitled} not needed go to {_taker(grant)}"
+        case Reason.PREEMPTED:
+            said = f"{claim.held - grant.entitled} go to {_taker(grant)}, which comes first"
+        case _:
+            said = "others have to give theirs back first"
+    return f"{said}: {grant.replicas} of {claim.wanted}"
+
+
+def _taker(grant: Grant) -> str:
+    return short_name(grant.ceded_to) if grant.ceded_to else "the limit"
+
+
+def _quota_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim]) -> str:
+    quota = None if grant.pool is None else terms.quotas.get(grant.pool)
+    each = claim.accelerators
+    if quota is None or each is None:
+        return "the quota is used up"
+    most, ceiling = ceiling_words(quota, each)
+    held = ", ".join(_held(one, each) for _, one in zip(range(HOLDERS_MAX), others, strict=False))
+    words = f"{ceiling} -> at most {most}"
+    if held:
+        words = f"{words}, {held}"
+    elsewhere = terms.elsewhere.get(quota.pool, 0)
+    if elsewhere:
+        words = f"{words}, {elsewhere} accelerators in use outside of all deployments"
+    if grant.short is Reason.RESERVED:
+        words = f"{words}, the rest set aside for teams that do not lend it"
+    return words
+
+
+def _held(one: Claim, each: int) -> str:
+    accelerators = one.held * (one.accelerators or 0)
+    if accelerators % each == 0:
+        return f"{accelerators // each} held by {short_name(one.deployment)}"
+    return f"{accelerators} accelerators held by {short_name(one.deployment)}"
+
+
+def _borrowing_words(claim: Claim) -> str:
+    team, kind = claim.team, claim.accelerator_type or ""
+    guaranteed = team.guaranteed.get(kind, 0)
+    return (
+        f"team {team.name} is guaranteed {guaranteed} {kind} and may borrow "
+        f"{team.borrow_max.get(kind, 0)} more"
+    )
