@@ -1,0 +1,170 @@
+"""What must hold however short a fleet is: of quotas, guarantees, money, precedence and fairness."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.worlds.short_fleets import (
+    ShortFleet,
+    pools_of,
+    short_fleets,
+    sums_of,
+    would_fit,
+)
+
+from trimtab.core.allocation.allocate import allocate
+from trimtab.core.allocation.precedence import growths
+from trimtab.core.decision import Reason
+from trimtab.core.fleet_policy import Preemption, Quota
+
+EXAMPLES = 300
+
+
+@given(fleet=short_fleets())
+@settings(max_examples=EXAMPLES)
+def test_no_quota_is_exceeded_by_what_is_asked_for_while_everybody_still_holds_what_is_held(
+    fleet: ShortFleet,
+) -> None:
+    sums = sums_of(fleet, allocate(fleet.claims, fleet.terms))
+    for pool, quota in fleet.terms.quotas.items():
+        there = quota.accelerators - fleet.terms.elsewhere.get(pool, 0)
+        assert sums.asked[pool] <= max(there, sums.held[pool])
+        assert sums.kept[pool] <= max(there, sums.held[pool])
+
+
+@given(fleet=short_fleets())
+@settings(max_examples=EXAMPLES)
+def test_whoever_wants_fewer_gets_fewer_and_nobody_gets_more_than_is_wanted(
+    fleet: ShortFleet,
+) -> None:
+    allocation = allocate(fleet.claims, fleet.terms)
+    for claim in fleet.claims:
+        grant = allocation.of(claim)
+        assert grant.replicas <= grant.entitled <= claim.wanted
+        assert grant.entitled >= min(claim.least, claim.wanted)
+
+
+@given(fleet=short_fleets())
+@settings(max_examples=EXAMPLES)
+def test_nothing_stays_free_that_somebody_wants_may_have_and_could_fit(fleet: ShortFleet) -> None:
+    allocation = allocate(fleet.claims, fleet.terms)
+    sums = sums_of(fleet, allocation)
+    for claim in fleet.claims:
+        grant = allocation.of(claim)
+        is_lowered = grant.short in (Reason.RECLAIMED, Reason.PREEMPTED)
+        if grant.entitled < claim.wanted and not is_lowered:
+            assert not would_fit(fleet, sums, claim), (claim, grant)
+
+
+@given(fleet=short_fleets(is_limited=False))
+@settings(max_examples=EXAMPLES)
+def test_a_team_is_short_of_its_guarantee_only_if_not_even_all_that_others_borrowed_anew_would_do(
+    fleet: ShortFleet,
+) -> None:
+    allocation = allocate(fleet.claims, fleet.terms)
+    sums = sums_of(fleet, allocation)
+    grown = {
+        pool: sum(
+            max(0, allocation.of(one).entitled - one.held) * (one.accelerators or 0)
+            for one in fleet.claims
+            if pool in pools_of(one) and not one.team.guaranteed.get(one.accelerator_type or "")
+        )
+        for pool in fleet.terms.quotas
+    }
+    for claim in fleet.claims:
+        kind, each = claim.accelerator_type or "", claim.accelerators or 0
+        grant = allocation.of(claim)
+        used = sums.by_team[claim.team.name, kind]
+        if grant.entitled == claim.wanted or used + each > claim.team.guaranteed.get(kind, 0):
+            continue
+        if grant.short in (Reason.RECLAIMED, Reason.PREEMPTED):
+            continue
+        assert any(
+            quota.accelerators - fleet.terms.elsewhere.get(pool, 0) - sums.kept[pool] + grown[pool]
+            < each
+            for pool in pools_of(claim)
+            if (quota := fleet.terms.quotas.get(pool)) is not None
+        )
+
+
+@given(fleet=short_fleets(preemptions=[Preemption.NEVER], is_limited=False))
+@settings(max_examples=EXAMPLES)
+def test_without_preemption_nobody_loses_what_is_needed(fleet: ShortFleet) -> None:
+    allocation = allocate(fleet.claims, fleet.terms)
+    for claim in fleet.claims:
+        assert allocation.of(claim).entitled >= min(claim.held, claim.wanted, claim.needed)
+
+
+@given(fleet=short_fleets())
+@settings(max_examples=EXAMPLES)
+def test_money_lowers_what_runs_to_what_may_be_kept_or_to_what_nobody_may_lower(
+    fleet: ShortFleet,
+) -> None:
+    allocation = allocate(fleet.claims, fleet.terms)
+    spend = fleet.terms.spend
+    if spend is None or allocation.usd_an_hour <= spend.keep_usd_an_hour + 1e-6:
+        return
+    for claim in fleet.claims:
+        entitled = allocation.of(claim).entitled
+        assert entitled <= claim.held
+        is_priced = bool(claim.usd_an_hour)
+        assert not is_priced or entitled <= claim.least or claim.team.is_protected
+
+
+@given(fleet=short_fleets(), seed=st.integers())
+@settings(max_examples=EXAMPLES)
+def test_the_order_of_the_claims_makes_no_difference(fleet: ShortFleet, seed: int) -> None:
+    shuffled = list(fleet.claims)
+    Random(seed).shuffle(shuffled)
+    first, second = allocate(fleet.claims, fleet.terms), allocate(shuffled, fleet.terms)
+    assert (first.grants, first.used) == (second.grants, second.used)
+
+
+def _with_more(fleet: ShortFleet, more: int) -> ShortFleet:
+    quotas = {
+        pool: Quota(pool, quota.accelerators + more) for pool, quota in fleet.terms.quotas.items()
+    }
+    return replace(fleet, terms=fleet.terms._replace(quotas=quotas))
+
+
+@given(
+    fleet=short_fleets(size=4, is_limited=False, preemptions=[Preemption.NEVER]),
+    more=st.integers(1, 20),
+)
+@settings(max_examples=EXAMPLES)
+def test_with_replicas_of_one_size_and_no_guarantees_more_quota_lowers_nobody(
+    fleet: ShortFleet, more: int
+) -> None:
+    free = tuple(one._replace(team=replace(one.team, guaranteed={})) for one in fleet.claims)
+    fleet = ShortFleet(free, fleet.terms._replace(teams=()))
+    with_more = _with_more(fleet, more)
+    before, after = (allocate(one.claims, one.terms) for one in (fleet, with_more))
+    for claim in fleet.claims:
+        assert after.of(claim).entitled >= before.of(claim).entitled, (claim, before, after)
+
+
+@given(fleet=short_fleets(preemptions=[Preemption.NEVER]), more=st.integers(1, 20))
+@settings(max_examples=EXAMPLES)
+def test_with_more_quota_the_first_in_precedence_whose_grant_changes_gets_more(
+    fleet: ShortFleet, more: int
+) -> None:
+    bare = tuple(one._replace(team=replace(one.team, guaranteed={})) for one in fleet.claims)
+    bare = tuple(one._replace(held=min(one.held, one.needed)) for one in bare)
+    fleet = ShortFleet(bare, fleet.terms._replace(teams=(), elsewhere={}))
+    with_more = _with_more(fleet, more)
+    before, after = (allocate(one.claims, one.terms) for one in (fleet, with_more))
+    keys = sorted(
+        (growth.key, number)
+        for number, claim in enumerate(fleet.claims)
+        if claim.wanted > claim.held
+        for growth in growths(number, claim, fleet.terms, 100)
+    )
+    for _, number in keys:
+        claim = fleet.claims[number]
+        change = after.of(claim).entitled - before.of(claim).entitled
+        if change:
+            assert change > 0
+            return
