@@ -35,6 +35,9 @@ HORIZON_SECONDS = {Period.DAY: 3 * HOUR_SECONDS, Period.MONTH: 48 * HOUR_SECONDS
 KEEP_SECONDS = 1800.0
 """A replica more must still be allowed after so long, or it would be stopped soon after it has started."""
 
+SET_BACK_SECONDS = 1.0
+"""A step of the clock by less is none (``core/set_back.py`` has the same)."""
+
 _FULL_RATIO = 1.0
 
 
@@ -108,10 +111,12 @@ def spent_until(
     """Add up what has been running since the last call at its rate, until ``now``.
 
     Sums begin anew with each period; what falls before its begin is not in it. ``is_assumed``: nobody looked
-    meanwhile. A clock that was set back adds nothing.
+    meanwhile. A clock that was set back adds nothing, and time goes on from where it stands then. A period
+    whose begin moves by less than half its length is the same one: neither a clock that was set back across
+    midnight nor another ``timezone`` makes anybody forget what was spent.
     """
-    at = now if before.at is None else max(before.at, now)
-    since = at if before.at is None else before.at
+    since = now if before.at is None else before.at
+    at = now if since - now > SET_BACK_SECONDS else max(since, now)
     hour, day, month = (
         _with(before, period, span_of(period, timezone, at), since, at, is_assumed)
         for period in Period
@@ -123,7 +128,7 @@ def _with(
     before: Spending, period: Period, span: Span, since: float, at: float, is_assumed: bool
 ) -> Spent:
     spent = before.of(period)
-    if spent is None or spent.begin != span.begin:
+    if spent is None or not _is_same(spent, span):
         spent = Spent(span.begin)
     hours = max(0.0, at - max(since, span.begin)) / HOUR_SECONDS
     usd = before.usd_an_hour * hours
@@ -133,6 +138,10 @@ def _with(
         spent.assumed_usd + (usd if is_assumed else 0.0),
         spent.unpriced_accelerator_hours + before.unpriced_accelerators * hours,
     )
+
+
+def _is_same(spent: Spent, span: Span) -> bool:
+    return spent.begin - span.begin > (span.begin - span.end) / 2.0
 
 
 class Warned(NamedTuple):
@@ -192,7 +201,7 @@ def _room(
     at = spending.at or 0.0
     span = span_of(limit.period, timezone, at)
     spent = spending.of(limit.period)
-    used = 0.0 if spent is None or spent.begin != span.begin else spent.usd
+    used = 0.0 if spent is None or not _is_same(spent, span) else spent.usd
     left_hours = max(span.end - at, 60.0) / HOUR_SECONDS
     over_hours = min(left_hours, HORIZON_SECONDS[limit.period] / HOUR_SECONDS)
     free = max(0.0, limit.usd - used - protected * left_hours)
