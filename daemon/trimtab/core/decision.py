@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.bounds import Bounds
     from trimtab.core.policy import Actuation, Mode
     from trimtab.core.proposals import Proposal
@@ -179,13 +180,17 @@ class WriteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of an order. ``VOID`` orders were never sent: the world had moved on."""
+    """What became of an order. ``VOID`` orders were never sent: the world had moved on.
+
+    ``quota`` is the one that the control plane named when it refused for a quota, as far as it did.
+    """
 
     order: Order
     at: float
     status: WriteStatus
     sentence: str
     error_kind: str | None = None
+    quota: QuotaReading | None = None
 
 
 class EventKind(StrEnum):

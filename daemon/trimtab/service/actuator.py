@@ -8,7 +8,7 @@ is left alone for a while, and says so, instead of being hammered.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -261,9 +261,10 @@ class Actuator:
         result = await self._write(begun, target)
         if result.deployment is not None:
             self._fleet.put(result.deployment)
-        return self._ended(
+        ended = self._ended(
             order, result.status, result.sentence, result.error_kind, result.retry_after_seconds
         )
+        return ended if result.quota is None else replace(ended, quota=result.quota)
 
     def _unread(self, order: Order, error: TargetError) -> Outcome:
         return self._ended(

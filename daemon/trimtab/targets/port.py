@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.decision import Order, WriteStatus
     from trimtab.core.deployment import Deployment
     from trimtab.errors import ErrorKind
@@ -15,13 +16,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
-    """How a write ended, the deployment as read back afterwards (if it could be), and a sentence."""
+    """How a write ended, the deployment as read back afterwards (if it could be), and a sentence.
+
+    ``quota`` is what the refusal said of the quota that it was for, if it was for one that it named.
+    """
 
     status: WriteStatus
     sentence: str
     deployment: Deployment | None = None
     error_kind: ErrorKind | None = None
     retry_after_seconds: float | None = None
+    quota: QuotaReading | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountQuotas:
+    """The accelerator quotas that a target's account has, as told at ``at`` (UTC seconds).
+
+    ``readings`` has at most one for each pool. ``not_understood`` are the names of quotas that may be of
+    accelerators and that nobody could tell the pool of: they limit nothing here.
+    """
+
+    at: float
+    readings: tuple[QuotaReading, ...] = ()
+    not_understood: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -54,4 +72,13 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class TellsQuotas(Protocol):
+    """A target that can also say how many accelerators there are. Not every control plane does."""
+
+    async def read_quotas(self) -> AccountQuotas:
+        """Ask for the account's quotas. Raises ``TargetError``."""
         ...

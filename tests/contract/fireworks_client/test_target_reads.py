@@ -8,7 +8,7 @@ import pytest
 
 from trimtab.core.deployment import State
 from trimtab.errors import ErrorKind
-from trimtab.targets.fireworks import FireworksError
+from trimtab.targets.fireworks import FireworksError, shapes
 
 LIST = "/v1/accounts/acct/deployments"
 D1 = "accounts/acct/deployments/d1"
@@ -164,6 +164,24 @@ async def test_a_shape_that_cannot_be_read_leaves_accelerators_unknown_and_not_z
     assert target.shape_trouble.kind is ErrorKind.FORBIDDEN
     await target.read_fleet()  # and nobody asks again at once
     clock.advance(601)
+    server.on("GET", f"/v1/{V1}", version(V1, 4))
+    assert (await target.read_fleet())[D1].shape.accelerators_per_replica == 4
+
+
+async def test_shapes_that_do_not_come_do_not_hide_the_fleet(
+    target: Any, server: Any, reply: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "LEARN_SECONDS_MAX", 0.2)
+    rows = {"deployments": [row(deploymentShape=V1), row(D2, deploymentShape=V2)]}
+    server.on("GET", LIST, rows, rows, rows)
+    server.on("GET", f"/v1/{V1}", reply(fault="hang"))
+    server.on("GET", f"/v1/{V2}", version(V2, 8))
+    fleet = await target.read_fleet()
+    assert fleet[D1].shape.accelerators_per_replica is None
+    assert fleet[D2].shape.accelerators_per_replica == 8
+    assert target.shape_trouble.kind is ErrorKind.TIMEOUT
+    await target.read_fleet()  # and nobody asks again at once
+    clock.advance(61)
     server.on("GET", f"/v1/{V1}", version(V1, 4))
     assert (await target.read_fleet())[D1].shape.accelerators_per_replica == 4
 

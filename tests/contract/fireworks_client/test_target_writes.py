@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from trimtab.core.decision import Order, Reason, WriteStatus
+from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
 from trimtab.core.policy import Actuation
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks import FireworksTarget
@@ -304,6 +305,31 @@ async def test_a_refused_write_is_not_applied_and_nothing_more_is_sent(
     assert (result.status, result.error_kind) == (WriteStatus.NOT_APPLIED, kind)
     assert text in result.sentence
     assert len(server.seen) == 1
+
+
+async def test_a_refusal_for_a_quota_says_which_and_how_much_of_it_is_in_use(
+    known: Any, server: Any, reply: Any, clock: Any
+) -> None:
+    server.on("PATCH", PATH, reply({"code": 8, "message": QUOTA_TEXT}, status=429))
+    result = await known.write(order(3, 3))
+    assert result.quota.quota == Quota(Pool("NVIDIA_H200_141GB"), 16, QuotaSource.REFUSAL)
+    assert (result.quota.used, result.quota.at) == (14.0, clock.now())
+
+
+async def test_a_refusal_for_something_else_teaches_no_quota_whatever_its_text(
+    known: Any, server: Any, reply: Any
+) -> None:
+    server.on("PATCH", PATH, reply({"code": 3, "message": QUOTA_TEXT}, status=400))
+    assert (await known.write(order(3, 3))).quota is None
+
+
+async def test_a_shape_that_changed_while_it_was_written_is_read(known: Any, server: Any) -> None:
+    version = "accounts/acct/deploymentShapes/s/versions/v2"
+    server.on("PATCH", PATH, row(3, 3))
+    server.on("GET", PATH, row(3, 3, deploymentShape=version))
+    server.on("GET", f"/v1/{version}", {"name": version, "snapshot": {"acceleratorCount": 4}})
+    result = await known.write(order(3, 3))
+    assert result.deployment.shape.accelerators_per_replica == 4
 
 
 async def test_a_deployment_that_goes_while_it_is_written_is_reported_gone(

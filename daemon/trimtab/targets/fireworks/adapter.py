@@ -8,7 +8,7 @@ value, because "perhaps" is a possible answer.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trimtab.core.orders import why_void
@@ -16,6 +16,7 @@ from trimtab.core.policy import Actuation
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks.client import FireworksClient
 from trimtab.targets.fireworks.errors import FireworksError
+from trimtab.targets.fireworks.quotas import account_quotas
 from trimtab.targets.fireworks.shapes import ShapeCatalog
 from trimtab.targets.fireworks.translate import doubtful, translate
 from trimtab.targets.fireworks.unchanged import Translations
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from trimtab.targets.fireworks.connection import Connection
     from trimtab.targets.fireworks.resources import DeploymentResource
     from trimtab.targets.fireworks.transport import Observer
-    from trimtab.targets.port import WriteResult
+    from trimtab.targets.port import AccountQuotas, WriteResult
 
 SENDS_MAX = 2
 """A write that came to nothing is sent once more; after that the engine decides anew."""
@@ -169,6 +170,18 @@ class FireworksTarget:
         await self._shapes.learn([resource.deployment_shape])
         return self._remembered(resource, observed_at)
 
+    async def read_quotas(self) -> AccountQuotas:
+        """Ask how many accelerators the account may use and does. Raises ``FireworksError``.
+
+        A quota that cannot be read is not understood, and the others count.
+        """
+        unreadable: dict[str, FireworksError] = {}
+        listed = self.client.list_quotas(on_unreadable=unreadable.__setitem__)
+        found = [quota async for quota in listed]
+        told = account_quotas(found, self._clock.now())
+        names = {name.rpartition("/")[2] or "(without a name)" for name in unreadable}
+        return replace(told, not_understood=(*told.not_understood, *sorted(names)))
+
     async def write(self, order: Order) -> WriteResult:
         """Carry out one order with absolute numbers, and read back what became of it.
 
@@ -182,7 +195,7 @@ class FireworksTarget:
             try:
                 sent = await self._send(order)
             except FireworksError as failure:
-                return refused(order, failure)
+                return refused(order, failure, self._clock.now())
             result, may_resend = await self._outcome(order, sent)
             if not (may_resend and sends_left):
                 return result
@@ -227,6 +240,7 @@ class FireworksTarget:
                 found = await self.client.get_deployment(order.deployment)
         except FireworksError as failure:
             return self._unseen(order, sent, failure), False
+        await self._shapes.learn([found.deployment_shape])  # somebody may have changed it meanwhile
         fresh = self._remembered(found, observed_at)
         if is_carried_out(order, found):
             return applied(order, fresh, sent.error), False
@@ -237,7 +251,7 @@ class FireworksTarget:
     def _unseen(self, order: Order, sent: _Sent, failure: FireworksError) -> WriteResult:
         """Say how a write ended that could not be read back; its own answer may tell."""
         if failure.kind is ErrorKind.NOT_FOUND:
-            return refused(order, failure)  # what is gone holds no order
+            return refused(order, failure, self._clock.now())  # what is gone holds no order
         if sent.answer is not None and is_carried_out(order, sent.answer):
             return applied(order, self._remembered(sent.answer, self._clock.now()), None)
         return unknown(order, sent.error, failure)

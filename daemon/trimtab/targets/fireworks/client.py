@@ -102,9 +102,8 @@ class FireworksClient:
     ) -> AsyncIterator[DeploymentResource]:
         """Yield every deployment of the account, page by page, each name once.
 
-        ``filter_text`` is an AIP-160 filter, ``order_by`` like ``create_time desc``. A deployment
-        that cannot be read raises; with ``on_unreadable`` it is reported there by its name instead
-        and the others go on, so that one strange resource does not hide a fleet.
+        ``filter_text`` is an AIP-160 filter, ``order_by`` like ``create_time desc``. What cannot be
+        read raises, or is reported to ``on_unreadable`` by its name, and the others go on.
         """
         listing = Paging(
             path=f"{self._account_path}/deployments",
@@ -298,10 +297,12 @@ class FireworksClient:
         """Return the account itself."""
         return parse_account(await self._read("accounts", "get_account", self._account_path))
 
-    async def list_quotas(self) -> AsyncIterator[QuotaResource]:
+    async def list_quotas(
+        self, on_unreadable: Callable[[str, FireworksError], None] | None = None
+    ) -> AsyncIterator[QuotaResource]:
         """Yield the account's quotas: accelerators by type and place, spending, request rates."""
         listing = Paging(path=f"{self._account_path}/quotas", noun="quotas", key="quotas")
-        async for item in self._listed(listing, parse_quota):
+        async for item in self._listed(listing, parse_quota, on_unreadable):
             yield item
 
     async def get_quota(self, quota: str) -> QuotaResource:

@@ -24,6 +24,8 @@ FORBIDDEN_SECONDS = 600.0
 FAILED_SECONDS = 60.0
 """How long not to ask again after any other failure."""
 READS_AT_ONCE = 8
+LEARN_SECONDS_MAX = 10.0
+"""In real time, for all the shapes that a listing waits for: slow ones must not hide a fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +50,30 @@ class ShapeCatalog:
         self.last_error: FireworksError | None = None
 
     async def learn(self, names: Iterable[str]) -> None:
-        """Read the shapes of ``names`` that are not known (any more), a few at a time."""
-        wanted = {name for name in names if name and not self._is_known(name)}
+        """Read the shapes of ``names`` that are not known (any more), a few at a time.
+
+        What has not come after ``LEARN_SECONDS_MAX`` is left for later, like what failed.
+        """
+        wanted = sorted({name for name in names if name and not self._is_known(name)})
         turns = asyncio.Semaphore(READS_AT_ONCE)
 
         async def read(name: str) -> None:
             async with turns:
                 self._known[name] = await self._read(name)
 
-        async with asyncio.TaskGroup() as group:
-            for name in sorted(wanted):
-                group.create_task(read(name), name=f"read shape {name}")
+        try:
+            async with asyncio.timeout(LEARN_SECONDS_MAX), asyncio.TaskGroup() as group:
+                for name in wanted:
+                    group.create_task(read(name), name=f"read shape {name}")
+        except TimeoutError:
+            late = [name for name in wanted if not self._is_known(name)]
+            until = self._clock.monotonic() + FAILED_SECONDS
+            self._known.update({name: _Known(self.shape(name), until) for name in late})
+            self.last_error = FireworksError(
+                f"{len(late)} of {len(wanted)} shapes were not read within {LEARN_SECONDS_MAX:.0f} s; "
+                f"see whether the control plane is slow or a proxy stands in between.",
+                kind=ErrorKind.TIMEOUT,
+            )
 
     def forget_all_but(self, names: Iterable[str]) -> None:
         """Drop the shapes that no deployment refers to any more."""

@@ -9,6 +9,7 @@ from trimtab.core.adoption import annotations_for
 from trimtab.core.decision import WriteStatus
 from trimtab.core.policy import Actuation
 from trimtab.errors import ErrorKind
+from trimtab.targets.fireworks.quotas import refusal_of
 from trimtab.targets.fireworks.wire import replica_bounds_body
 from trimtab.targets.port import WriteResult
 
@@ -94,13 +95,15 @@ def not_applied(
     )
 
 
-def refused(order: Order, error: FireworksError) -> WriteResult:
+def refused(order: Order, error: FireworksError, now: float) -> WriteResult:
     """Nothing was changed, and the error says so beyond doubt."""
+    is_quota = error.kind is ErrorKind.QUOTA_EXCEEDED
     return WriteResult(
         status=WriteStatus.NOT_APPLIED,
         sentence=f"{order.deployment} did not get {_wanted(order)}: {error}",
         error_kind=error.kind,
         retry_after_seconds=error.retry_after_seconds,
+        quota=refusal_of(error.server_message, now) if is_quota else None,
     )
 
 
