@@ -20,7 +20,7 @@ from trimtab.service.breaker import (
     refuses_for,
 )
 from trimtab.sources.port import PartialAnswerError
-from trimtab.targets.port import WriteResult
+from trimtab.targets.port import TellsQuotas, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.signals import Sample, SignalSpec
     from trimtab.sources.port import Source
-    from trimtab.targets.port import Target
+    from trimtab.targets.port import AccountQuotas, Target
 
     T = TypeVar("T")
 
@@ -189,6 +189,24 @@ class GuardedTarget:
         result = await self.circuit.through(call, self._target.write(order))
         self.circuit.end(call, result.error_kind, result.sentence)
         return result
+
+    @property
+    def tells_quotas(self) -> bool:
+        """Whether ``read_quotas`` has anybody to ask."""
+        return isinstance(self._target, TellsQuotas)
+
+    async def read_quotas(self) -> AccountQuotas:
+        """Ask for the account's quotas. Raises ``TargetError``, also when nothing was asked.
+
+        The circuit says whether to ask and hears nothing of it: an endpoint beside those that scaling needs
+        must neither open it nor be what closes it.
+        """
+        if not isinstance(self._target, TellsQuotas):
+            raise TargetError(f"{self.name} tells no quotas", kind=ErrorKind.REJECTED)
+        if self.circuit.status.state is not CircuitState.CLOSED:
+            sentence, seconds = self.circuit.refusal or (f"{self.name} is just probed", 0.0)
+            raise TargetError(sentence, kind=ErrorKind.UNAVAILABLE, retry_after_seconds=seconds)
+        return await self._target.read_quotas()
 
     async def close(self) -> None:
         """Release connections."""

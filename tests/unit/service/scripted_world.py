@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Order, Reason, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline
+from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
 from trimtab.core.policy import (
     Actuation,
     Policy,
@@ -21,7 +23,7 @@ from trimtab.core.signals import Sample, SignalSpec
 from trimtab.core.strategies.target import Target as TargetStrategy
 from trimtab.errors import ErrorKind, JournalError, SourceError, TargetError
 from trimtab.service.withholding import Withheld, Withholding
-from trimtab.targets.port import WriteResult
+from trimtab.targets.port import AccountQuotas, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -164,6 +166,37 @@ class ScriptedTarget:
 
     async def close(self) -> None:
         self.is_closed = True
+
+
+@dataclass
+class TellingTarget(ScriptedTarget):
+    """Also tells the quotas in ``quotas``; fails or hangs as scripted."""
+
+    clock: Any = None
+    quotas: tuple[QuotaReading, ...] = ()
+    not_understood: tuple[str, ...] = ()
+    quota_failure: Exception | None = None
+    during_quotas: Callable[[], Awaitable[Any]] | None = None
+    quotas_at: list[float] = field(default_factory=list)
+
+    async def read_quotas(self) -> AccountQuotas:
+        self.quotas_at.append(self.clock.monotonic())
+        if self.during_quotas is not None:
+            await self.during_quotas()
+        if self.quota_failure is not None:
+            raise self.quota_failure
+        now = self.clock.now()
+        return AccountQuotas(
+            at=now,
+            readings=tuple(one._replace(at=now) for one in self.quotas),
+            not_understood=self.not_understood,
+        )
+
+
+def a_reading(
+    accelerators: int = 16, used: float = 0.0, *, kind: str = "NVIDIA_H100_80GB", at: float = START
+) -> QuotaReading:
+    return QuotaReading(Quota(Pool(kind), accelerators, QuotaSource.ACCOUNT), used, at)
 
 
 @dataclass

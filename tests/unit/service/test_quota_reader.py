@@ -1,0 +1,209 @@
+"""Quotas are asked for rarely, sooner after a refusal, and ever more rarely while that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from random import Random
+from typing import Self
+
+import pytest
+from scripted_world import START, TellingTarget, a_failure, a_reading, pass_time, settle
+
+from trimtab.clock import ManualClock
+from trimtab.errors import ErrorKind, TargetError
+from trimtab.service import quota_reader
+from trimtab.service.circuits import GuardedTarget, guarded
+from trimtab.service.fleet_quotas import FleetQuotas, QuotasStatus
+from trimtab.service.quota_reader import SOONEST_SECONDS, QuotaReader
+
+INTERVAL_SECONDS = 300.0
+
+
+class Asking:
+    def __init__(self, *, is_wanted: bool = True) -> None:
+        self.clock = ManualClock(START)
+        self.target = TellingTarget(clock=self.clock, quotas=(a_reading(16, 4.0),))
+        (self.guarded, *_), _ = guarded(
+            [self.target], [], self.clock, Random(1), on_change=lambda _: None
+        )
+        self.quotas = FleetQuotas([self.target.name])
+        self.is_wanted = is_wanted
+        self.calls: list[tuple[str, str, str]] = []
+        self.heard: list[QuotasStatus] = []
+        self.reader = QuotaReader(
+            self.clock,
+            Random(1),
+            self.quotas,
+            interval_seconds=INTERVAL_SECONDS,
+            is_wanted=lambda: self.is_wanted,
+            on_call=lambda *call: self.calls.append(call),
+            on_reading=self.heard.append,
+        )
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(self.reader.keep_reading(self.guarded))
+        await settle()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    @property
+    def gaps(self) -> list[float]:
+        return [after - before for before, after in pairwise(self.target.quotas_at)]
+
+    async def pass_time(self, seconds: float) -> None:
+        await pass_time(self.clock, seconds, step=5.0)
+
+
+async def test_the_first_reading_comes_at_once_and_the_others_about_an_interval_apart() -> None:
+    async with Asking() as asking:
+        assert asking.target.quotas_at == [0.0]
+        assert asking.quotas.in_force(START) == (a_reading(16, 4.0),)
+        await asking.pass_time(3000.0)
+        assert len(set(asking.gaps)) > 1
+        assert all(
+            0.9 * INTERVAL_SECONDS <= gap <= 1.1 * INTERVAL_SECONDS + 5 for gap in asking.gaps
+        )
+        assert asking.calls == [("accounts/acme", "quotas", "ok")] * len(asking.target.quotas_at)
+        assert all(status.told is not None for status in asking.heard)
+
+
+async def test_nobody_is_asked_while_nobody_would_use_the_answer() -> None:
+    async with Asking(is_wanted=False) as asking:
+        await asking.pass_time(1000.0)
+        assert asking.target.quotas_at == []
+        asking.reader.look_soon()  # another policy was put in force, and still nobody needs it
+        await settle()
+        assert asking.target.quotas_at == []
+        asking.is_wanted = True
+        asking.reader.look_soon()
+        await settle()
+        assert asking.target.quotas_at == [1000.0]
+
+
+async def test_a_refusal_has_it_read_again_soon_and_a_thousand_refusals_once() -> None:
+    async with Asking() as asking:
+        await asking.pass_time(100.0)
+        for _ in range(1000):
+            asking.reader.look_soon(asking.target.name)
+        await asking.pass_time(SOONEST_SECONDS)
+        assert asking.target.quotas_at == [0.0, 100.0]
+
+
+async def test_refusals_that_go_on_do_not_have_it_read_more_often_than_that() -> None:
+    async with Asking() as asking:
+        for _ in range(600):
+            asking.reader.look_soon(asking.target.name)
+            await pass_time(asking.clock, 1.0, step=1.0)
+        assert min(asking.gaps) >= SOONEST_SECONDS
+        assert len(asking.target.quotas_at) > 10
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT, ErrorKind.RATE_LIMITED])
+async def test_after_failures_that_pass_the_pauses_double(kind: ErrorKind) -> None:
+    async with Asking() as asking:
+        asking.target.quota_failure = a_failure(kind)
+        await asking.pass_time(330.0)  # the reading at the start was fine
+        await asking.pass_time(3600.0)
+        failed = asking.gaps[1:]
+        assert failed[0] <= 35.0
+        assert 290.0 <= failed[-1] <= 605.0
+        assert len(failed) < 20
+        assert asking.calls[-1] == ("accounts/acme", "quotas", kind.value)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.FORBIDDEN, ErrorKind.NOT_FOUND, ErrorKind.REJECTED])
+async def test_a_key_that_may_not_see_quotas_is_tried_rarely(kind: ErrorKind) -> None:
+    async with Asking() as asking:
+        asking.target.quota_failure = a_failure(kind)
+        await asking.pass_time(7200.0)
+        assert len(asking.target.quotas_at) <= 8
+        assert min(asking.gaps[1:]) >= 450.0
+
+
+async def test_refusals_do_not_shorten_the_pause_after_a_failure() -> None:
+    async with Asking() as asking:
+        asking.target.quota_failure = a_failure(ErrorKind.FORBIDDEN)
+        await asking.pass_time(330.0)
+        before = len(asking.target.quotas_at)
+        for _ in range(40):
+            asking.reader.look_soon(asking.target.name)
+            await asking.pass_time(10.0)
+        assert len(asking.target.quotas_at) == before
+
+
+async def test_the_other_sides_wish_to_wait_is_granted() -> None:
+    async with Asking() as asking:
+        asking.target.quota_failure = a_failure(ErrorKind.RATE_LIMITED, retry_after_seconds=500.0)
+        await asking.pass_time(1500.0)
+        assert min(asking.gaps[1:]) >= 500.0
+
+
+async def test_the_pauses_begin_anew_after_an_answer() -> None:
+    async with Asking() as asking:
+        asking.target.quota_failure = a_failure()
+        await asking.pass_time(3600.0)
+        asking.target.quota_failure = None
+        await asking.pass_time(900.0)
+        asking.target.quota_failure = a_failure()
+        answered = len(asking.target.quotas_at)
+        await asking.pass_time(400.0)
+        assert asking.gaps[answered] <= 35.0
+
+
+async def test_an_endpoint_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota_reader, "READ_SECONDS_MAX", 0.05)
+    asking = Asking()
+    asking.target.during_quotas = asyncio.Event().wait
+    error = await asking.reader.read(asking.guarded)
+    assert error is not None
+    assert error.kind is ErrorKind.TIMEOUT
+    assert asking.heard[-1].trouble is not None
+
+
+class TestBehindItsCircuit:
+    """The quota endpoint neither opens the circuit that scaling needs nor closes it."""
+
+    async def test_failures_to_tell_quotas_open_nothing(self) -> None:
+        asking = Asking()
+        asking.target.quota_failure = a_failure()
+        for _ in range(50):
+            await asking.reader.read(asking.guarded)
+        assert asking.guarded.circuit.refusal is None
+
+    async def test_an_open_circuit_is_not_asked_for_quotas_and_not_closed_by_them(self) -> None:
+        asking = Asking()
+        asking.target.read_failure = a_failure()
+        for _ in range(5):
+            with pytest.raises(TargetError):
+                await asking.guarded.read("accounts/acme/deployments/chat")
+        for seconds in (0.0, 31.0):  # open, and then about to be probed
+            asking.clock.advance(seconds)
+            error = await asking.reader.read(asking.guarded)
+            assert error is not None
+            assert error.kind is ErrorKind.UNAVAILABLE
+        assert asking.target.quotas_at == []
+        asking.target.read_failure = None
+        await asking.guarded.read("accounts/acme/deployments/chat")
+        assert await asking.reader.read(asking.guarded) is None
+
+    async def test_a_target_without_quotas_says_so(self) -> None:
+        asking = Asking()
+        plain: GuardedTarget = guarded(
+            [_Plain()],  # type: ignore[list-item]  # only its name is looked at
+            [],
+            asking.clock,
+            Random(1),
+            on_change=lambda _: None,
+        )[0][0]
+        assert not plain.tells_quotas
+        assert asking.guarded.tells_quotas
+        with pytest.raises(TargetError, match="tells no quotas"):
+            await plain.read_quotas()
+
+
+class _Plain:
+    name = "accounts/plain"
