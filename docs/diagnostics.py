@@ -41,6 +41,7 @@ GROUPS = {
 
 WITHOUT_EXAMPLE = {
     "POL307": "It depends on what is installed, not on the file.",
+    "POL314": "It is said of a change while the daemon runs, not of a file by itself.",
 }
 
 

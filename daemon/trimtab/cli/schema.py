@@ -16,11 +16,13 @@ class Kind(StrEnum):
 
     POLICY = "policy"
     POLICY_TEST = "policytest"
+    FLEET = "fleet"
+    GROUP = "group"
 
 
 def schema(
     kind: Annotated[
-        Kind, typer.Option(help="Which one to print: of policies or of policy tests.")
+        Kind, typer.Option(help="Which one to print: of policies, their tests, fleets or groups.")
     ] = Kind.POLICY,
     out: Annotated[
         Path | None,

@@ -109,7 +109,8 @@ NOT_A_MAPPING = Code(
 KIND = Code(
     "POL102",
     "unknown kind of document",
-    "The `kind` of a document says how it is read; this version reads `ScalingPolicy`.",
+    "The `kind` of a document says how it is read; this version reads `ScalingPolicy`, `Fleet` and "
+    "`Group`, and `PolicyTest` with `trimtab test`.",
 )
 NOT_YET = Code(
     "POL103",
@@ -259,9 +260,34 @@ FOLLOWS_IN_CIRCLE = Code(
 )
 CONTRADICTION = Code(
     "POL310",
-    "settings of a strategy contradict each other",
+    "settings contradict each other",
     "Each setting is fine by itself, but together they leave nothing to decide, or decide the same "
     "thing twice.",
+)
+SAID_TWICE = Code(
+    "POL311",
+    "said twice for the fleet",
+    "All files together say each quota, price, limit, team and setting of the fleet once, and call "
+    "each Fleet and each Group by a name of its own, so that nobody has to guess which one counts.",
+)
+GUARANTEED_ABOVE_QUOTA = Code(
+    "POL312",
+    "guarantees above the quota",
+    "What is guaranteed to all teams together is more than there is, so not all of it can be kept. A "
+    "promise is checked before it is relied on.",
+)
+IN_TWO_GROUPS = Code(
+    "POL313",
+    "deployment in two groups",
+    "A group decides how its demand is shared among its members; a deployment cannot have its share of "
+    "two demands, nor twice of one.",
+)
+DEFAULTS_THAT_WAIT = Code(
+    "POL314",
+    "new defaults cannot be taken yet",
+    "The `defaults` of a Fleet have changed, and with them some file would not be valid, by a "
+    "contradiction or by a mistake of its own. Policies are never run half with old defaults and half with "
+    "new ones, so the file with the new ones waits until every other is good.",
 )
 
 UNUSED_SIGNAL = Code(
@@ -295,6 +321,29 @@ UNREADABLE_QUERY = Code(
     "query that its source cannot read",
     "The settings say of which type the source is, and sources of this type cannot read the query: the "
     "signal would never have a value. Whether the other side knows what is asked for is not looked at.",
+    Severity.WARNING,
+)
+
+NO_PRICE = Code(
+    "POL406",
+    "no price for a type of accelerator",
+    "Neither the file nor the shipped table says what an accelerator of the type costs. It is never taken for "
+    "free: what runs on it is counted in accelerator-hours instead of dollars, and where spending is "
+    "limited, nothing on it grows.",
+    Severity.WARNING,
+)
+UNKNOWN_ACCELERATOR = Code(
+    "POL407",
+    "unknown type of accelerator",
+    "No type of accelerator of that name was known when this version was made. It may be a new one; if it "
+    "is a misspelt one, the line has no effect.",
+    Severity.WARNING,
+)
+MEMBER_WITHOUT_POLICY = Code(
+    "POL408",
+    "member of a group without a policy",
+    "Every policy names its deployments, and none names this member. What nobody decides for takes no "
+    "part in the group.",
     Severity.WARNING,
 )
 

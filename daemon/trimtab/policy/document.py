@@ -238,7 +238,3 @@ class ScalingPolicy(Part):
     kind: Literal["ScalingPolicy"] = Field(description="What the document is.")
     metadata: Metadata = Field(description="What it is called.")
     spec: Spec = Field(description="What it orders.")
-
-
-KINDS: dict[str, type[Part]] = {"ScalingPolicy": ScalingPolicy}
-"""Every kind of document that this version reads, by the word that names it."""

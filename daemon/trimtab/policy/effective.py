@@ -27,6 +27,7 @@ class Source(StrEnum):
     """Who said that a value is what it is."""
 
     FILE = "file"
+    FLEET = "fleet"
     DEFAULT = "default"
     STRATEGY = "strategy"
     DEPLOYMENT = "deployment"
@@ -37,7 +38,8 @@ class EffectiveValue:
     """One setting: ``key`` is its way below ``spec``, ``value`` is written as in a file (JSON data).
 
     ``None`` is no value: no limit, no fallback, or what the deployment itself says. ``origin`` is
-    where people find it: file and line, or the word of ``source``, with the strategy that it is.
+    where people find it: file and line (of the policy, or of a Fleet whose default it is), or the word
+    of ``source``, with the strategy that it is.
     """
 
     key: str
@@ -80,7 +82,11 @@ def _field(place: Place, value: Any, field: FieldInfo, path: Path) -> Iterator[E
     elif is_given:
         line = place.root.key_span(path).line
         origin = f"{place.findings.file.name}:{line}"
-        yield EffectiveValue(_key(place, path), _plain(node.data), Source.FILE, origin)
+        yield EffectiveValue(_key(place, path), plain(node.data), Source.FILE, origin)
+    elif (default := place.inherited_from(path)) is not None:
+        inherited = plain(place.inherited_data(path))
+        origin = f"{default} ({Source.FLEET})"
+        yield EffectiveValue(_key(place, path), inherited, Source.FLEET, origin)
     elif path == _WINDOW_DOWN and (strategies := damped_by(place.spec)) is not None:
         window = format_duration(default_down(place.spec).stabilization_seconds)
         origin = f"{Source.STRATEGY} {strategies}"
@@ -102,7 +108,7 @@ def _default(key: str, value: Any, field: FieldInfo) -> Iterator[EffectiveValue]
     elif value is not None and is_duration(field):
         yield EffectiveValue(key, format_duration(value), Source.DEFAULT, Source.DEFAULT)
     elif value is not None or key in _ABSENT_SAYS_SOMETHING:
-        yield EffectiveValue(key, _plain(value), Source.DEFAULT, Source.DEFAULT)
+        yield EffectiveValue(key, plain(value), Source.DEFAULT, Source.DEFAULT)
 
 
 def _key(place: Place, path: Path) -> str:
@@ -114,10 +120,11 @@ def _key(place: Place, path: Path) -> str:
     return ".".join(str(step) for step in steps)
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
+    """Data of a file as JSON has it: lists as lists."""
     if isinstance(data, dict):
-        return {key: _plain(value) for key, value in data.items()}
-    return [_plain(item) for item in data] if isinstance(data, tuple | list) else data
+        return {key: plain(value) for key, value in data.items()}
+    return [plain(item) for item in data] if isinstance(data, tuple | list) else data
 
 
 def _limits(moves: MoveRules) -> list[dict[str, Any]]:

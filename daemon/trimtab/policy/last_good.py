@@ -1,8 +1,9 @@
-"""Which policies are in force after reading files of which some are bad. No I/O.
+"""What is in force after reading files of which some are bad. No I/O.
 
-Each file stands for itself: a bad one keeps the policies it had when it was last good, a good one is
-taken as it is, one that is gone takes its policies along. What is in force is displaced only by a file
-that is whole: a good file cannot take a policy's name or deployments while a bad file still holds them.
+Each file stands for itself: a bad one keeps what it ordered when it was last good, a good one is taken
+as it is, one that is gone takes its orders along. What is in force is displaced only by a file that is
+whole: a good file cannot take a policy's name or deployments, nor a quota, a limit or a team of the
+fleet, while a bad file still holds them.
 """
 
 from __future__ import annotations
@@ -10,18 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.policy import codes
+from trimtab.policy.claims import Claim, Claimant, Ordered
 from trimtab.policy.codes import Severity
 from trimtab.policy.diagnostics import Diagnostic
+from trimtab.policy.prices import fleet_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.fleet_policy import FleetPolicy
+    from trimtab.core.group import Group
     from trimtab.core.policy import Policy
     from trimtab.policy.reports import FileReport, LoadReport
 
-Held: TypeAlias = dict[str, "tuple[Policy, ...]"]
-"""The policies of each file by its name."""
+Held: TypeAlias = dict[str, Ordered]
+"""What each file orders, by its name."""
+
+Taken: TypeAlias = dict[Claim, tuple[str, Claimant]]
+"""What bad files hold, which of them, and for whom."""
+
+_NOTHING = Ordered()
 
 WHOLE_PATH = frozenset({codes.NO_SUCH_PATH, codes.NO_POLICIES})
 """Diagnostics about the path as a whole: an unmounted volume is no order to stop scaling."""
@@ -29,7 +40,7 @@ WHOLE_PATH = frozenset({codes.NO_SUCH_PATH, codes.NO_POLICIES})
 
 @dataclass(frozen=True, slots=True)
 class BadFile:
-    """A file that cannot be used now, why, and the policies of it that stay in force."""
+    """A file that cannot be used now, why, and what of it stays in force: policies by their names."""
 
     file: str
     diagnostics: tuple[Diagnostic, ...]
@@ -52,18 +63,21 @@ class BadFile:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The policies in force, and the files that are not as their authors wrote them.
+    """What is in force, and the files that are not as their authors wrote them.
 
-    ``documents`` are the texts that the policies come from, by file; of a bad file its last good one.
+    ``documents`` are the texts that all this comes from, by file; of a bad file its last good one. ``fleet``
+    is what all files together order for the fleet.
     """
 
     policies: tuple[Policy, ...]
     bad: tuple[BadFile, ...]
     documents: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fleet: FleetPolicy = NO_FLEET_POLICY
+    groups: tuple[Group, ...] = ()
 
 
 class LastGood:
-    """Remembers of each file the policies it had when it was last good."""
+    """Remembers of each file what it ordered when it was last good."""
 
     def __init__(self) -> None:
         self._held: Held = {}
@@ -78,28 +92,31 @@ class LastGood:
         self._follow_renames(report, bad)
         held: Held = {}
         for file in report.files:
-            held[file.file] = self._held.get(file.file, ()) if file.file in bad else file.policies
+            is_bad = file.file in bad
+            held[file.file] = self._held.get(file.file, _NOTHING) if is_bad else Ordered.by(file)
         self._refuse_intruders(held, bad)
         self._held = held
         self._texts = {
             file.file: self._texts.get(file.file, "") if file.file in bad else file.text
             for file in report.files
         }
-        self._bad = {
-            file: BadFile(file, why, tuple(policy.name for policy in held[file]))
-            for file, why in bad.items()
-        }
+        self._bad = {file: BadFile(file, why, held[file].names) for file, why in bad.items()}
         return self._in_force()
 
     def _nothing_readable(self, file: FileReport) -> InForce:
-        kept = tuple(policy.name for policies in self._held.values() for policy in policies)
+        kept = tuple(name for held in self._held.values() for name in held.names)
         self._bad = {file.file: BadFile(file.file, file.diagnostics, kept)}
         return self._in_force()
 
     def _in_force(self) -> InForce:
-        policies = tuple(policy for policies in self._held.values() for policy in policies)
-        documents = {file: self._texts[file] for file, held in self._held.items() if held}
-        return InForce(policies, tuple(self._bad.values()), documents)
+        every = tuple(self._held.values())
+        return InForce(
+            policies=tuple(policy for held in every for policy in held.policies),
+            bad=tuple(self._bad.values()),
+            documents={file: self._texts[file] for file, held in self._held.items() if held},
+            fleet=fleet_of(fleet for held in every for fleet in held.fleets),
+            groups=tuple(group for held in every for group in held.groups),
+        )
 
     def _follow_renames(self, report: LoadReport, bad: dict[str, tuple[Diagnostic, ...]]) -> None:
         """Let a bad file that was renamed keep what it had under its old name."""
@@ -119,38 +136,21 @@ class LastGood:
         A file that falls back holds again what it had, which another may claim: so until none does.
         """
         while True:
-            claims = {
-                claim: (file, policy)
-                for file in bad
-                for policy in held[file]
-                for claim in _claims(policy)
+            taken: Taken = {
+                claim: (file, claimant) for file in bad for claim, claimant in held[file].claims()
             }
             refused = {
-                file: _refusal(file, policy, *claims[claim])
-                for file, policies in held.items()
-                if file not in bad
-                for policy in policies
-                for claim in _claims(policy)
-                if claim in claims
+                file: _refusal(file, claim, claimant, *taken[claim])
+                for file, ordered in held.items()
+                if taken and file not in bad
+                for claim, claimant in ordered.claims()
+                if claim in taken
             }
             if not refused:
                 return
             for file, diagnostic in refused.items():
-                held[file] = self._unclaimed(file, claims)
+                held[file] = self._held.get(file, _NOTHING).without(taken)
                 bad[file] = (diagnostic,)
-
-    def _unclaimed(self, file: str, claims: dict[object, tuple[str, Policy]]) -> tuple[Policy, ...]:
-        """The last good policies of a file, less those that a bad file holds by now."""
-        return tuple(
-            policy
-            for policy in self._held.get(file, ())
-            if not any(claim in claims for claim in _claims(policy))
-        )
-
-
-def _claims(policy: Policy) -> tuple[object, ...]:
-    """What only one policy can have: its name, and what it selects by."""
-    return ("name", policy.name), ("selector", policy.selector)
 
 
 def _marks(diagnostics: tuple[Diagnostic, ...]) -> tuple[object, ...]:
@@ -158,18 +158,17 @@ def _marks(diagnostics: tuple[Diagnostic, ...]) -> tuple[object, ...]:
     return tuple((one.code.id, one.line, one.column, one.excerpt) for one in diagnostics)
 
 
-def _refusal(file: str, policy: Policy, holder: str, held: Policy) -> Diagnostic:
-    _, _, line = policy.origin.rpartition(":")
-    if policy.name == held.name:
-        code, what = codes.DUPLICATE_POLICY, f"the policy name `{policy.name}`"
-    else:
-        code, what = codes.SAME_DEPLOYMENT, f"what `{policy.name}` is for"
+def _refusal(
+    file: str, claim: Claim, claimant: Claimant, holder: str, held: Claimant
+) -> Diagnostic:
+    line = claimant.origin.rpartition(":")[2]
+    whose = f"`{held.name}` in {holder}" if held.name else holder
     return Diagnostic(
         file=file,
         line=int(line) if line.isdigit() else 1,
         column=1,
         length=1,
-        code=code,
-        message=f"{what} is taken by `{held.name}` in {holder}, whose last good version is in force",
+        code=claimant.code(claim),
+        message=f"{claimant.words} is taken by {whose}, whose last good version is in force",
         hint=f"mend {holder}, or remove it",
     )

@@ -22,7 +22,7 @@ def load_policies(path: str | Path, *, sources: Collection[str] | None = None) -
     report = read_policies(path, sources=sources)
     if not report.is_valid:
         raise PolicyError(report.diagnostics)
-    return Policies(report.policies, report.warnings)
+    return Policies(report.policies, report.warnings, report.fleet, report.groups)
 
 
 def read_policies(path: str | Path, *, sources: Collection[str] | None = None) -> LoadReport:

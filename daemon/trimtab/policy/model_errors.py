@@ -54,7 +54,10 @@ NAME_HINTS: Mapping[str, str] = {
     ),
     "spec.stuck.fallbackTo": "write full names, `accounts/<account>/deployments/<id>`; no patterns",
     "spec.signals": "use letters, digits and underscores, not starting with a digit",
+    "spec.members": "write the full name, `accounts/<account>/deployments/<id>`; no patterns",
 }
+TYPE_HINT = "write the type as the control plane does, as in `NVIDIA_H100_80GB`"
+TYPE_KEYS = frozenset({"accelerator", "prices", "guaranteed", "borrow", "lend"})
 LABEL_HINT = "use up to 63 lower-case letters, digits and dashes, no dash at either end"
 
 
@@ -289,6 +292,8 @@ def _malformed_name(fault: _Fault) -> _Answer:
     place = show_path(fault.path[:-1] if is_key else fault.path)
     is_signal = place == "spec.signals" or fault.key in ("signal", "wakeOn")
     hint = NAME_HINTS.get("spec.signals" if is_signal else place.partition("[")[0], LABEL_HINT)
+    if place.rpartition(".")[2] in TYPE_KEYS:
+        hint = TYPE_HINT
     where = f"as a key of `{place}`" if is_key else f"for `{place}`"
     return codes.NAME, span, f"{show_value(fault.value)} will not do {where}", hint
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trimtab.policy.yaml_nodes import Path
 
-KINDS = frozenset({"Fleet"})
 STRATEGIES = frozenset({"spend"})
 KEYS = frozenset({"spec.rules.*.signals"})
 

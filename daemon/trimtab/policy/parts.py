@@ -96,6 +96,11 @@ DeploymentName = Annotated[
 ]
 """A full resource name, no pattern."""
 
+AcceleratorType = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=63)
+]
+"""As the control plane writes it; which types there are is open."""
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 PositiveCount = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 KEY_MARK = "[key]"
 """How pydantic's ``loc`` says that a mapping's key is wrong and not its value."""
 
+KEYS_BY_NAME = frozenset({"signals", "prices", "guaranteed", "borrow", "lend", "annotations"})
+"""Mappings whose keys people choose."""
+
 
 def show_path(path: Iterable[str | int]) -> str:
     """``spec.rules[0].strategy``, as the sentences write it."""
@@ -25,8 +28,12 @@ def show_path(path: Iterable[str | int]) -> str:
 
 def is_about_a_key(loc: tuple[str | int, ...], kind: str) -> bool:
     """Whether ``loc`` ends in pydantic's mark for "the key itself", not in a key of that name."""
-    is_signal = len(loc) == len(("spec", "signals", "name", KEY_MARK)) and loc[1] == "signals"
-    return is_signal and loc[-1] == KEY_MARK and kind != "extra_forbidden"
+    return (
+        len(loc) > len(("spec", "signals", "name"))
+        and loc[-3] in KEYS_BY_NAME
+        and loc[-1] == KEY_MARK
+        and kind != "extra_forbidden"
+    )
 
 
 def path_of(loc: tuple[str | int, ...], kind: str = "") -> Path:

@@ -11,16 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from trimtab.policy import codes, not_yet
+from trimtab.policy import codes
 from trimtab.policy.diagnostics import START, FileText, Findings
-from trimtab.policy.document import KINDS, ScalingPolicy
+from trimtab.policy.document import ScalingPolicy
+from trimtab.policy.fleet_document import FleetDocument
+from trimtab.policy.group_document import GroupDocument
+from trimtab.policy.inherited import with_defaults
+from trimtab.policy.kinds import KINDS
 from trimtab.policy.model_errors import note_model_errors, show_value
 from trimtab.policy.paths import path_of
-from trimtab.policy.place import Place
+from trimtab.policy.place import Located, Place
 from trimtab.policy.suggestions import for_choice
 from trimtab.policy.yaml_nodes import read_nodes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trimtab.policy.inherited import Inherited
+    from trimtab.policy.parts import Part
     from trimtab.policy.yaml_nodes import Node
 
 KINDS_OF_OTHERS = frozenset({"PolicyTest"})
@@ -35,14 +43,23 @@ _NOT_PRINTABLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """One file: what was found so far, and the documents that passed the model.
+    """One file: what was found so far, and the documents that passed the model, by their kind.
 
-    ``has_policies`` is true as well where they could not be read: such a file is not without any.
+    ``has_policies``: whether there is a document of any of our kinds; also where it could not be read, as
+    such a file is not without any.
     """
 
     findings: Findings
     places: tuple[Place, ...] = ()
+    fleets: tuple[Located[FleetDocument], ...] = ()
+    groups: tuple[Located[GroupDocument], ...] = ()
     has_policies: bool = True
+
+    def documents(self) -> Iterator[Located[Any]]:
+        """Every document that passed, of whatever kind."""
+        yield from self.places
+        yield from self.fleets
+        yield from self.groups
 
 
 def unreadable(name: str, message: str) -> ReadFile:
@@ -52,12 +69,12 @@ def unreadable(name: str, message: str) -> ReadFile:
     return ReadFile(findings)
 
 
-def read_content(name: str, content: bytes) -> ReadFile:
-    """What the bytes of a file come to."""
+def read_content(name: str, content: bytes, inherited: Inherited | None = None) -> ReadFile:
+    """What the bytes of a file come to, where policies leave out what is ``inherited``."""
     if len(content) > FILE_BYTES_MAX:
         return unreadable(name, f"the file is larger than {FILE_BYTES_MAX // 1024} KiB")
     try:
-        return read_text(FileText(name, content.decode()))
+        return read_text(FileText(name, content.decode()), inherited)
     except UnicodeDecodeError as error:
         findings = Findings(FileText(name, content.decode(errors="replace")))
         at = findings.file.place(len(content[: error.start].decode()))
@@ -65,8 +82,8 @@ def read_content(name: str, content: bytes) -> ReadFile:
         return ReadFile(findings)
 
 
-def read_text(file: FileText) -> ReadFile:
-    """What the text of a file comes to."""
+def read_text(file: FileText, inherited: Inherited | None = None) -> ReadFile:
+    """What the text of a file comes to, where policies leave out what is ``inherited``."""
     file = FileText(file.name, file.text.removeprefix("\ufeff"))
     findings = Findings(file)
     if bad := _NOT_PRINTABLE.search(file.text):
@@ -77,51 +94,63 @@ def read_text(file: FileText) -> ReadFile:
     if not roots and not findings.diagnostics:
         findings.add(codes.EMPTY_FILE, START, "the file holds no policy")
         return ReadFile(findings, has_policies=False)
-    places = (_read_document(root, findings, number) for number, root in enumerate(roots))
-    known = tuple(place for place in places if place is not None)
-    return ReadFile(findings, known, has_policies=bool(known or findings.diagnostics))
+    places: list[Place] = []
+    fleets: list[Located[FleetDocument]] = []
+    groups: list[Located[GroupDocument]] = []
+    for number, root in enumerate(roots):
+        match _read_document(root, findings, inherited):
+            case ScalingPolicy() as policy:
+                places.append(Place(policy, root, findings, number, inherited))
+            case FleetDocument() as fleet:
+                fleets.append(Located(fleet, root, findings, number))
+            case GroupDocument() as group:
+                groups.append(Located(group, root, findings, number))
+    has_policies = bool(places or fleets or groups or findings.diagnostics)
+    return ReadFile(findings, tuple(places), tuple(fleets), tuple(groups), has_policies)
 
 
-def _read_document(root: Node, findings: Findings, number: int) -> Place | None:
+def _read_document(root: Node, findings: Findings, inherited: Inherited | None) -> Part | None:
     """Hold one document against its model; ``None`` if too little is left to check further."""
     data = root.data
     if not isinstance(data, dict):
         message = f"a policy is a mapping, not {show_value(data)}"
         findings.add(codes.NOT_A_MAPPING, root.span, message, "begin with `apiVersion: …`")
         return None
-    if not _is_policy(root, data, findings):
+    model = _model(root, data, findings)
+    if model is None:
         return None
+    if model is ScalingPolicy:
+        data = with_defaults(data, inherited)
     try:
-        return Place(ScalingPolicy.model_validate(data), root, findings, number)
+        return model.model_validate(data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        note_model_errors(findings, errors, root, ScalingPolicy)
+        note_model_errors(findings, errors, root, model)
     # Misspelt keys inside a section do not keep the rest from being checked in the same run.
     real = [one for one in errors if not (one["type"] == "too_short" and one["input"])]
     extra = {path_of(one["loc"], one["type"]) for one in real if one["type"] == "extra_forbidden"}
     if len(extra) < len(real) or any(len(path) < 3 for path in extra):
         return None
     try:
-        return Place(ScalingPolicy.model_validate(_without(data, extra)), root, findings, number)
+        return model.model_validate(_without(data, extra))
     except ValidationError:
         return None
 
 
-def _is_policy(root: Node, data: dict[str, Any], findings: Findings) -> bool:
-    """Whether the document is to be held against the model of policies; note a kind that is none."""
+def _model(root: Node, data: dict[str, Any], findings: Findings) -> type[Part] | None:
+    """The model that the document is to be held against; note a kind that has none."""
     kind = data.get("kind")
-    if isinstance(kind, str) and kind in KINDS_OF_OTHERS:
-        return False
-    if kind is None or (isinstance(kind, str) and kind in KINDS):
-        return True  # the model says what is missing, and about everything else besides
-    span = root.value_span(("kind",))
-    if isinstance(kind, str) and kind in not_yet.KINDS:
-        message = f"documents of the kind `{kind}` are not supported by this version"
-        findings.add(codes.NOT_YET, span, message, "remove it: this version could only ignore it")
-    else:
-        hint = for_choice(str(kind), [*KINDS, *sorted(KINDS_OF_OTHERS)])
-        findings.add(codes.KIND, span, f"there is no kind of document {show_value(kind)}", hint)
-    return False
+    if kind is None:
+        return ScalingPolicy  # the model says what is missing, and about everything else besides
+    if isinstance(kind, str):
+        if kind in KINDS_OF_OTHERS:
+            return None
+        if kind in KINDS:
+            return KINDS[kind]
+    hint = for_choice(str(kind), [*KINDS, *sorted(KINDS_OF_OTHERS)])
+    message = f"there is no kind of document {show_value(kind)}"
+    findings.add(codes.KIND, root.value_span(("kind",)), message, hint)
+    return None
 
 
 def _without(data: Any, paths: set[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:

@@ -1,4 +1,4 @@
-"""The JSON Schemas of policies and policy tests, for editors; generated from the document models.
+"""The JSON Schemas of all kinds of documents, for editors; generated from the document models.
 
 ``python -m trimtab.policy.schema`` prints that of policies, ``python -m trimtab.policy.schema FILE``
 writes it; ``trimtab schema`` does so for every kind.
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.policy.document import ScalingPolicy
 from trimtab.policy.durations import PATTERN, format_duration
+from trimtab.policy.fleet_document import FleetDocument
+from trimtab.policy.group_document import GroupDocument
 from trimtab.policy.parts import DURATION_SCHEMA
 from trimtab.policy.testing.document import PolicyTest
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 SCHEMAS: Mapping[str, tuple[type[Part], str]] = {
     "policy": (ScalingPolicy, "trimtab policy"),
     "policytest": (PolicyTest, "trimtab policy test"),
+    "fleet": (FleetDocument, "trimtab fleet"),
+    "group": (GroupDocument, "trimtab group"),
 }
 """Each kind of document: the model it is generated from, and its title."""
 

@@ -1,38 +1,38 @@
 """A path that is read again and again: a file whose bytes did not change is not parsed again.
 
-What policies mean beside each other is checked anew every time, over all files.
+What documents mean beside each other is checked anew over all files whenever one has changed. The
+``defaults`` of a Fleet change what every policy means. New ones are taken when every file is good with
+them; until then all policies keep the old ones, and the file that has the new ones is refused (POL314).
+So what is in force has always been read with one and the same defaults.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trimtab.policy import codes
 from trimtab.policy.checks import check_policy, check_together
+from trimtab.policy.codes import Severity
 from trimtab.policy.compile import compile_policy
 from trimtab.policy.diagnostics import START, FileText, Findings, in_order
-from trimtab.policy.reading import FILE_BYTES_MAX, read_content, read_text, unreadable
+from trimtab.policy.files import File, find_files, why_not
+from trimtab.policy.fleet_checks import check_fleet, check_fleet_together
+from trimtab.policy.fleet_compile import compile_fleet, compile_group
+from trimtab.policy.inherited import SECTION, Inherited
 from trimtab.policy.reports import FileReport, LoadReport
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from trimtab.core.policy import Policy
     from trimtab.policy.reading import ReadFile
-
-SUFFIXES = (".yaml", ".yml")
-DIRECTORIES_LEFT_OUT = frozenset({"schema", "tests", "examples"})
-"""Below a directory of policies these hold something else: read them by naming them."""
 
 
 class PolicyStore:
-    """Reads policies, and remembers of each file what its content came to.
+    """Reads policies and orders for the fleet, and remembers of each file what its content came to.
 
     ``sources`` are the names of the sources that signals may come from; ``None`` leaves them
     unchecked. Where they are a mapping, its values say of a query why that source cannot read it, or
@@ -42,52 +42,103 @@ class PolicyStore:
     def __init__(self, *, sources: Collection[str] | None = None) -> None:
         self._sources = sources
         self._known: dict[str, _Known] = {}
+        self._defaults: dict[str, tuple[bytes, Inherited | None]] = {}
+        self._inherited: Inherited | None = None
+        self._has_read = False
+        self._last: tuple[list[tuple[str, bytes]], LoadReport] | None = None
 
     def load(self, path: str | Path) -> LoadReport:
-        """Read every policy at ``path``, a file or a directory. What is wrong is part of the answer.
+        """Read every document at ``path``, a file or a directory. What is wrong is part of the answer.
 
-        Files whose content is that of the last call keep their policies and reports, the same
+        Files whose content is that of the last call keep their orders and reports, the same
         objects, so that equal reports tell quickly that nothing changed.
         """
         path = Path(path)
         try:
-            names = _find(path)
+            names = find_files(path)
         except OSError as error:
-            self._known = {}
-            return _whole_path(path, codes.NO_SUCH_PATH, f"{_why(error)}: no policies can be read")
-        with _garbage_collector_at_rest():
-            self._known = {name: self._file(name) for name in names}
-        report = _report(self._known.values())
+            self._known, self._last = {}, None
+            why = f"{why_not(error)}: no policies can be read"
+            return _whole_path(path, codes.NO_SUCH_PATH, why)
+        report = self._load([File.at(name) for name in names])
         if report.is_valid and not any(one.read.has_policies for one in self._known.values()):
             return _whole_path(path, codes.NO_POLICIES, "there is no policy here")
         return report
 
     def load_texts(self, texts: Iterable[tuple[str, str]]) -> LoadReport:
         """As ``load``, for texts that are in memory: pairs of a file name and its content."""
-        reads = (read_text(FileText(name, text)) for name, text in texts)
-        return _report([self._checked(read, b"") for read in reads])
+        return self._load([File.of(name, text) for name, text in texts])
 
-    def _file(self, name: str) -> _Known:
-        try:
-            content = _content(name)
-        except OSError as error:
-            return self._checked(unreadable(name, f"the file cannot be read: {_why(error)}"), b"")
-        digest = blake2b(content, digest_size=16).digest()
-        known = self._known.get(name)
-        if known is not None and known.digest == digest:
+    def _load(self, files: Sequence[File]) -> LoadReport:
+        state = [(file.name, file.digest) for file in files]
+        if self._last is None or self._last[0] != state:
+            with _garbage_collector_at_rest():
+                self._last = state, self._read(files)
+        return self._last[1]
+
+    def _read(self, files: Sequence[File]) -> LoadReport:
+        new, old, before = self._new_defaults(files), self._inherited, self._known
+        report = self._read_with(files, new, before)
+        has_new = self._has_read and new != old
+        self._has_read = True
+        names = {file.name for file in files}
+        carrier = next((one.file for one in (new, old) if one and one.file in names), None)
+        if not has_new or report.is_valid or carrier is None:
+            self._inherited = new
+            return report
+        why = str(report.errors[0])
+        return self._read_with(files, old, before, _Waiting(carrier, why))
+
+    def _new_defaults(self, files: Iterable[File]) -> Inherited | None:
+        """The first defaults of all files. Those of others have a diagnostic, which is not noted here."""
+        self._defaults = {
+            file.name: self._defaults_in(file) for file in files if file.may_hold_fleet
+        }
+        return next((one for _, one in self._defaults.values() if one is not None), None)
+
+    def _defaults_in(self, file: File) -> tuple[bytes, Inherited | None]:
+        known = self._defaults.get(file.name)
+        if known is not None and known[0] == file.digest:
             return known
-        return self._checked(read_content(name, content), digest)
+        return file.digest, inherited_in(file.read(None))
 
-    def _checked(self, read: ReadFile, digest: bytes) -> _Known:
+    def _read_with(
+        self,
+        files: Iterable[File],
+        inherited: Inherited | None,
+        before: dict[str, _Known],
+        waiting: _Waiting | None = None,
+    ) -> LoadReport:
+        known = [self._file(file, inherited, before.get(file.name)) for file in files]
+        self._known = {one.alone.file: one for one in known}
+        return _report(known, waiting)
+
+    def _file(self, file: File, inherited: Inherited | None, known: _Known | None) -> _Known:
+        if known is not None and known.is_of(file, inherited):
+            return known
+        read = file.read(inherited)
         for place in read.places:
             check_policy(place, self._sources)
-        name = read.findings.file.name
-        alone = FileReport(name, (), in_order(read.findings.diagnostics), read.findings.file.text)
+        for fleet in read.fleets:
+            check_fleet(fleet)
+        alone = FileReport(
+            file.name, (), in_order(read.findings.diagnostics), read.findings.file.text
+        )
         if alone.is_valid:
-            alone = replace(alone, policies=_compiled(read))
-        for place in read.places:
-            place.let_go()
-        return _Known(digest, read, alone, len(read.findings.diagnostics))
+            alone = _with_orders(alone, read)
+        for document in read.documents():
+            document.let_go()
+        return _Known(file.digest, inherited, read, alone, len(read.findings.diagnostics))
+
+
+def inherited_in(read: ReadFile) -> Inherited | None:
+    """The first ``defaults`` in a file; none where the file has errors."""
+    has_errors = any(one.severity is Severity.ERROR for one in read.findings.diagnostics)
+    for fleet in () if has_errors else read.fleets:
+        if fleet.document.spec.defaults is not None:
+            root = fleet.root
+            return Inherited(root.find(SECTION)[1].data, read.findings.file.name, root)  # type: ignore[arg-type]  # passed the model
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +146,16 @@ class _Known:
     """One file as it is by itself: ``alone`` is its report when no other file disturbs it."""
 
     digest: bytes
+    inherited: Inherited | None
     read: ReadFile
     alone: FileReport
     findings_alone: int
+
+    def is_of(self, file: File, inherited: Inherited | None) -> bool:
+        """Whether reading ``file`` again would come to the same."""
+        if self.digest != file.digest:
+            return False
+        return self.inherited == inherited or not self.read.places
 
     def report(self) -> FileReport:
         """The report after the files were checked together."""
@@ -105,7 +163,31 @@ class _Known:
         if len(diagnostics) == self.findings_alone:
             return self.alone
         together = replace(self.alone, diagnostics=in_order(diagnostics))
-        return together if together.is_valid else replace(together, policies=())
+        if together.is_valid:
+            return together
+        return replace(together, policies=(), fleets=(), groups=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """New defaults that cannot be taken: which file has them (or has them no more), and why."""
+
+    file: str
+    why: str
+
+    def note(self, known: Iterable[_Known]) -> None:
+        """Refuse the file, unless it is bad enough already."""
+        for one in known:
+            if one.alone.file != self.file or not one.report().is_valid:
+                continue
+            place = next((one for one in one.read.fleets if one.is_given(SECTION)), None)
+            message = f"the new defaults cannot be taken yet: {self.why}"
+            hint = "mend that file, or take the defaults back"
+            if place is not None:
+                place.note_key(codes.DEFAULTS_THAT_WAIT, SECTION, message, hint)
+            else:
+                message = f"the defaults cannot be taken away yet: {self.why}"
+                one.read.findings.add(codes.DEFAULTS_THAT_WAIT, START, message, hint)
 
 
 @contextmanager
@@ -124,49 +206,29 @@ def _garbage_collector_at_rest() -> Iterator[None]:
 
 
 def find_policy_files(path: Path) -> Iterator[Path]:
-    """The files that ``path`` stands for, in a stable order; ``OSError`` if there is no such path.
-
-    Hidden names are left out: a mounted Kubernetes ConfigMap keeps a second copy below ``..data``.
-    """
-    return map(Path, _find(path))
+    """The files that ``path`` stands for, in a stable order; ``OSError`` if there is no such path."""
+    return map(Path, find_files(path))
 
 
-def _find(path: Path) -> list[str]:
-    """As ``find_policy_files``, by names alone: a reload has no time for a thousand ``Path`` objects."""
-    if not path.is_dir():
-        path.stat()
-        return [str(path)]
-    seen: set[str] = set()
-    found: list[str] = []
-    for folder, below, names in os.walk(path, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = [one for one in below if one not in DIRECTORIES_LEFT_OUT and one[0] != "."]
-        within = "" if folder == "." else folder + os.sep
-        found += [within + one for one in names if one[0] != "." and one.endswith(SUFFIXES)]
-    return sorted(found, key=lambda name: name.split(os.sep))  # noqa: PTH206  no Path for each
-
-
-def _content(name: str) -> bytes:
-    """The bytes of a file, one more than is allowed at most."""
-    with open(name, "rb") as file:  # noqa: PTH123  once for every file of every reload, see _find
-        return file.read(FILE_BYTES_MAX + 1)
-
-
-def _compiled(read: ReadFile) -> tuple[Policy, ...]:
-    name = read.findings.file.name
-    return tuple(
-        compile_policy(place.document, f"{name}:{place.root.span.line}") for place in read.places
+def _with_orders(alone: FileReport, read: ReadFile) -> FileReport:
+    return replace(
+        alone,
+        policies=tuple(compile_policy(place.document, place.origin) for place in read.places),
+        fleets=tuple(map(compile_fleet, read.fleets)),
+        groups=tuple(map(compile_group, read.groups)),
     )
 
 
-def _report(files: Collection[_Known]) -> LoadReport:
+def _report(files: Collection[_Known], waiting: _Waiting | None) -> LoadReport:
     for one in files:
         del one.read.findings.diagnostics[one.findings_alone :]
-    check_together(place for one in files for place in one.read.places)
+    places = [place for one in files for place in one.read.places]
+    check_together(places)
+    fleets = [fleet for one in files for fleet in one.read.fleets]
+    groups = [group for one in files for group in one.read.groups]
+    check_fleet_together(fleets, groups, places)
+    if waiting is not None:
+        waiting.note(files)
     return LoadReport(tuple(one.report() for one in files))
 
 
@@ -174,7 +236,3 @@ def _whole_path(path: Path, code: codes.Code, message: str) -> LoadReport:
     findings = Findings(FileText(str(path), ""))
     findings.add(code, START, message, "name a file or a directory with policy files")
     return LoadReport((FileReport(str(path), (), tuple(findings.diagnostics)),))
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or "it cannot be opened").lower()

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trimtab.policy import LoadReport, PolicyStore, read_policies, store
+from trimtab.policy import LoadReport, PolicyStore, files, read_policies
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trimtab.policy.inherited import Inherited
 
 TEXT = """\
 apiVersion: trimtab.dev/v1
@@ -34,13 +36,13 @@ def codes(report: LoadReport) -> list[str]:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were parsed, since the list was last cleared."""
     names: list[str] = []
-    real = store.read_content
+    real = files.read_content
 
-    def noting(name: str, content: bytes) -> object:
+    def noting(name: str, content: bytes, inherited: Inherited | None) -> object:
         names.append(name)
-        return real(name, content)
+        return real(name, content, inherited)
 
-    monkeypatch.setattr(store, "read_content", noting)
+    monkeypatch.setattr(files, "read_content", noting)
     return names
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from trimtab.policy import read_policies
 from trimtab.policy.diagnostics import FileText, Findings
@@ -31,18 +34,37 @@ def test_nothing_is_said_about_a_policy_that_is_right() -> None:
     ]
 
 
+def roots(kind: str) -> list[Any]:
+    """The documents of a kind in all files, as plain data."""
+    found = []
+    for path in VALID.glob("*.yaml"):
+        text = FileText(path.name, path.read_text(encoding="utf-8"))
+        found += [root.data for root in read_nodes(Findings(text))]
+    return [data for data in found if data["kind"] == kind]
+
+
+def keys_of_format(kind: str) -> set[str]:
+    schema = policy_schema(kind)
+    parts = [schema, *schema["$defs"].values()]
+    return {key for part in parts for key in part.get("properties", {})}
+
+
 def test_they_use_every_key_and_every_strategy_of_the_format() -> None:
     used: set[str] = set()
     strategies: set[str] = set()
-    for path in VALID.glob("*.yaml"):
-        text = FileText(path.name, path.read_text(encoding="utf-8"))
-        for root in read_nodes(Findings(text)):
-            used |= keys_in(root.data)
-            assert isinstance(root.data, dict)
-            rules = root.data["spec"]["rules"]
-            strategies |= {rule["strategy"]["type"] for rule in rules if "strategy" in rule}
-    schema = policy_schema()
-    parts = [schema, *schema["$defs"].values()]
-    known = {key for part in parts for key in part.get("properties", {})}
-    assert known - used == ALTERNATIVES_LEFT_OUT
+    for data in roots("ScalingPolicy"):
+        used |= keys_in(data)
+        rules = data["spec"]["rules"]
+        strategies |= {rule["strategy"]["type"] for rule in rules if "strategy" in rule}
+    assert keys_of_format("policy") - used == ALTERNATIVES_LEFT_OUT
     assert strategies == set(BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "left_out"), [("Fleet", {"percent"}), ("Group", set())], ids=["Fleet", "Group"]
+)
+def test_they_use_every_key_of_the_documents_about_all_deployments(
+    kind: str, left_out: set[str]
+) -> None:
+    used = set().union(*(keys_in(data) for data in roots(kind)))
+    assert keys_of_format(kind.lower()) - used == left_out

@@ -14,10 +14,10 @@ from trimtab.core.calendar import utc_seconds
 from trimtab.policy import codes
 from trimtab.policy.codes import Severity
 from trimtab.policy.diagnostics import START, Diagnostic, FileText, Findings, in_order
+from trimtab.policy.files import SUFFIXES
 from trimtab.policy.loader import read_policies
 from trimtab.policy.model_errors import note_model_errors
 from trimtab.policy.reading import FILE_BYTES_MAX
-from trimtab.policy.store import SUFFIXES
 from trimtab.policy.suggestions import did_you_mean, one_of
 from trimtab.policy.testing.document import PolicyTest
 from trimtab.policy.testing.series import expand
