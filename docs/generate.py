@@ -26,7 +26,7 @@ from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
-from trimtab.service import metric_names
+from trimtab.service import fleet_metric_names, metric_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,7 +105,8 @@ def error_kinds_page() -> str:
 
 def metrics_page() -> str:
     """Return docs/reference/metrics.md."""
-    metrics = [one for one in vars(metric_names).values() if isinstance(one, metric_names.Metric)]
+    declared = (*vars(metric_names).values(), *vars(fleet_metric_names).values())
+    metrics = {one for one in declared if isinstance(one, metric_names.Metric)}
     lines = [
         "# Metrics",
         "",

@@ -127,6 +127,10 @@ class Actuator:
             self._begin_waiting()
         return withholding
 
+    def forgive_quotas(self) -> None:
+        """Begin orders again that were refused for a quota: there is another one now."""
+        self._setbacks.forgive_quotas()
+
     def forget(self, deployment: str) -> None:
         """Drop what is remembered of a deployment that is no more."""
         self._setbacks.forget(deployment)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
+    from trimtab.service.fleet_quotas import QuotasStatus
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
@@ -56,8 +57,12 @@ class Listener(Protocol):
         """All deployments of a target were read, or could not be."""
         ...
 
+    def quotas_read(self, quotas: QuotasStatus) -> None:
+        """An account was asked for its quotas, or could not be."""
+        ...
+
     def target_called(self, target: str, verb: str, outcome: str) -> None:
-        """A target was asked to list, read or write; ``outcome`` is ``ok`` or an error kind."""
+        """A target was asked something (``metric_names.VERBS``); ``outcome`` is ``ok`` or an error kind."""
         ...
 
     def reloaded(self, reload: Reload) -> None:
@@ -106,8 +111,11 @@ class Silence:
     def fleet_read(self, reading: Reading) -> None:
         """All deployments of a target were read, or could not be."""
 
+    def quotas_read(self, quotas: QuotasStatus) -> None:
+        """An account was asked for its quotas, or could not be."""
+
     def target_called(self, target: str, verb: str, outcome: str) -> None:
-        """A target was asked to list, read or write."""
+        """A target was asked something."""
 
     def reloaded(self, reload: Reload) -> None:
         """The policy files were read."""
@@ -186,8 +194,13 @@ class Audience:
         for listener in self._listeners:
             _guarded(listener.fleet_read, reading)
 
+    def quotas_read(self, quotas: QuotasStatus) -> None:
+        """An account was asked for its quotas, or could not be."""
+        for listener in self._listeners:
+            _guarded(listener.quotas_read, quotas)
+
     def target_called(self, target: str, verb: str, outcome: str) -> None:
-        """A target was asked to list, read or write."""
+        """A target was asked something."""
         for listener in self._listeners:
             _guarded(listener.target_called, target, verb, outcome)
 

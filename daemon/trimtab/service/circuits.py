@@ -190,11 +190,6 @@ class GuardedTarget:
         self.circuit.end(call, result.error_kind, result.sentence)
         return result
 
-    @property
-    def tells_quotas(self) -> bool:
-        """Whether ``read_quotas`` has anybody to ask."""
-        return isinstance(self._target, TellsQuotas)
-
     async def read_quotas(self) -> AccountQuotas:
         """Ask for the account's quotas. Raises ``TargetError``, also when nothing was asked.
 

@@ -52,6 +52,7 @@ class FleetQuotas:
 
     def __init__(self, targets: Iterable[str]) -> None:
         self._statuses = {target: QuotasStatus(target=target) for target in targets}
+        self._limits: frozenset[Quota] = frozenset()
 
     @property
     def statuses(self) -> tuple[QuotasStatus, ...]:
@@ -62,20 +63,16 @@ class FleetQuotas:
         """Return how one account stands."""
         return self._statuses[target]
 
-    def take(self, target: str, told: AccountQuotas) -> QuotasStatus:
+    def take(self, target: str, told: AccountQuotas) -> None:
         """Take in what an account says now."""
-        return self._keep(QuotasStatus(target=target, told=told))
+        self._statuses[target] = QuotasStatus(target=target, told=told)
 
-    def fail(self, target: str, error: TargetError, now: float) -> QuotasStatus:
+    def fail(self, target: str, error: TargetError, now: float) -> None:
         """Take in that an account could not be asked; what it said last stays."""
         before = self._statuses[target]
         since = now if before.trouble is None else before.trouble.since
         trouble = Trouble(since=since, kind=error.kind, sentence=str(error))
-        return self._keep(replace(before, trouble=trouble))
-
-    def _keep(self, status: QuotasStatus) -> QuotasStatus:
-        self._statuses[status.target] = status
-        return status
+        self._statuses[target] = replace(before, trouble=trouble)
 
     def in_force(self, now: float) -> tuple[QuotaReading, ...]:
         """Return the one reading of each pool that limits somebody at ``now``, by pool: the whole list.
@@ -91,6 +88,12 @@ class FleetQuotas:
             return ()
         pools = sorted(set.intersection(*(set(part) for part in parts)), key=str)
         return tuple(_sum(pool, [part[pool] for part in parts]) for pool in pools)
+
+    def take_news(self, now: float) -> bool:
+        """Whether another limit is in force than when this was last asked; what is in use is no limit."""
+        before = self._limits
+        self._limits = frozenset(one.quota for one in self.in_force(now))
+        return self._limits != before
 
 
 def _sum(pool: Pool, parts: list[QuotaReading]) -> QuotaReading:

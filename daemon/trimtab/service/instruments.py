@@ -21,6 +21,7 @@ from trimtab.service import metric_names as names
 from trimtab.service.audience import Silence
 from trimtab.service.collector import StatusCollector
 from trimtab.service.exposition import Exposition
+from trimtab.service.fleet_collector import FleetCollector
 from trimtab.service.push_collector import PushCollector
 from trimtab.service.series import SeriesCollector
 from trimtab.version import VERSION
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from trimtab.journal.port import JournalStatus
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
+    from trimtab.service.fleet_quotas import FleetQuotas, QuotasStatus
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
@@ -90,6 +92,10 @@ class Instruments(Silence):
     def show_pushes(self, statuses: Callable[[], Iterable[PushStatus]]) -> None:
         """Add what was pushed, read off at each scrape."""
         self._few.register(PushCollector(statuses))
+
+    def show_fleet(self, quotas: FleetQuotas) -> None:
+        """Add what all deployments share, read off at each scrape."""
+        self._few.register(FleetCollector(lambda: quotas.statuses))
 
     def expect_circuits(self, circuits: Iterable[CircuitStatus]) -> None:
         """Let the counters of these dependencies begin at 0."""
@@ -156,6 +162,11 @@ class Instruments(Silence):
     def target_called(self, target: str, verb: str, outcome: str) -> None:
         """Count a request to a target."""
         self._target_requests.labels(target, verb, outcome).inc()
+
+    def quotas_read(self, quotas: QuotasStatus) -> None:
+        """Count it as a request to the target."""
+        kind = names.OK if quotas.trouble is None else quotas.trouble.kind.value
+        self.target_called(quotas.target, "quotas", kind)
 
     def reloaded(self, reload: Reload) -> None:
         """Count a reading of the policy files."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
+    from trimtab.service.fleet_quotas import QuotasStatus
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
     from trimtab.service.reload import Reload
@@ -119,6 +120,7 @@ class Narrator(Silence):
         self._told: dict[str, tuple[object, ...]] = {}
         self._told_withheld: dict[str, tuple[str, str]] = {}
         self._told_trouble: dict[str, str] = {}
+        self._told_quotas: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {}
         self._noticed, self._warned = LineBudget(), LineBudget()
 
     def evaluated(self, evaluation: Evaluation) -> None:
@@ -185,6 +187,28 @@ class Narrator(Silence):
             None if trouble is None else trouble.kind.value,
             {"target": reading.target, "view_age_seconds": reading.view_age_seconds},
         )
+
+    def quotas_read(self, quotas: QuotasStatus) -> None:
+        """Log quotas that are other than those told last, and when they cannot be read."""
+        trouble, told = quotas.trouble, quotas.told
+        self._tell_trouble(
+            "quotas",
+            f"quotas of {quotas.target}",
+            None if trouble is None else trouble.sentence,
+            None if trouble is None else trouble.kind.value,
+            {"target": quotas.target},
+        )
+        if told is None or trouble is not None:
+            return
+        now = {str(one.quota.pool): one.quota.accelerators for one in told.readings}
+        if self._told_quotas.get(quotas.target) != (now, told.not_understood):
+            self._told_quotas[quotas.target] = (now, told.not_understood)
+            self._log.info(
+                "quotas",
+                target=quotas.target,
+                accelerators=now,
+                not_understood=some_of(told.not_understood) or None,
+            )
 
     def reloaded(self, reload: Reload) -> None:
         """Log what a reading of the policy files changed, and every file that is bad now."""

@@ -379,7 +379,7 @@ PUSH_OUTCOMES = tuple(
     dict.fromkeys((OK, *(one.value for one in Refusal), *(one.value for one in TurnedAway)))
 )
 PUSH_FATES = tuple(fate.value for fate in Fate)
-VERBS = ("list", "read", "write")
+VERBS = ("list", "read", "write", "quotas")
 JUMP_DIRECTIONS = ("forward", "backward")
 
 SECONDS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -8,25 +8,32 @@ rarely then, and what refusals teach is what is known.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, TargetError
+from trimtab.service.audience import Silence
 from trimtab.service.backoff import Pace
+from trimtab.service.fleet_quotas import FleetQuotas
 from trimtab.service.waiting import happened_within
+from trimtab.targets.port import TellsQuotas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from random import Random
 
     from trimtab.clock import Clock
+    from trimtab.core.decision import Outcome
     from trimtab.service.circuits import GuardedTarget
-    from trimtab.service.fleet_quotas import FleetQuotas, QuotasStatus
+    from trimtab.service.fleet_quotas import QuotasStatus
+    from trimtab.service.reload import Reload
+    from trimtab.targets.port import Target
 
 JITTER_RATIO = 0.1
 """The interval is drawn anew each time from so much less to so much more, and thus falls on no one's minute."""
 
 SOONEST_SECONDS = 30.0
-"""Between two readings of one account, however many refusals there are."""
+"""Between two readings of one account, however many refusals there are; less where the interval is less."""
 
 READ_SECONDS_MAX = 60.0
 """In real time."""
@@ -45,45 +52,59 @@ _STANDING_KINDS = frozenset(
 )
 
 
-class QuotaReader:
-    """One for all targets that tell quotas; each is asked on its own.
+class QuotaReader(Silence):
+    """One for all targets; each that tells quotas is asked on its own, and ``quotas`` has what they said.
 
-    ``is_wanted`` says whether anybody would use an answer; while not, nobody is asked. ``on_call`` hears the
-    target and the outcome of each call, ``on_reading`` how the account stands after it.
+    ``is_wanted`` says whether anybody would use an answer; while not, nobody is asked. ``on_reading`` hears how an
+    account stands after each reading. As a listener it hears of refusals and of other policies.
     """
 
     def __init__(
         self,
         clock: Clock,
         random: Random,
-        quotas: FleetQuotas,
+        targets: Sequence[Target],
         *,
         interval_seconds: float,
         is_wanted: Callable[[], bool],
-        on_call: Callable[[str, str, str], None],
         on_reading: Callable[[QuotasStatus], None],
     ) -> None:
         self._clock = clock
         self._random = random
-        self._quotas = quotas
+        self._targets = [target for target in targets if isinstance(target, TellsQuotas)]
         self._interval_seconds = interval_seconds
         self._is_wanted = is_wanted
-        self._on_call = on_call
         self._on_reading = on_reading
-        self._asked = {status.target: asyncio.Event() for status in quotas.statuses}
+        self.quotas = FleetQuotas(target.name for target in self._targets)
+        self._asked = {target.name: asyncio.Event() for target in self._targets}
 
-    def look_soon(self, target: str | None = None) -> None:
-        """Read ``target`` (``None``: all) as soon as it may be asked again. Returns at once.
+    def tasks(
+        self, targets: Iterable[GuardedTarget]
+    ) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Return what has to run for ever, one for each of ``targets`` that tells quotas, named in prose."""
+        return [
+            (f"read the quotas of {target.name}", partial(self.keep_reading, target))
+            for target in targets
+            if target.name in self._asked
+        ]
 
-        While an account cannot be read, its pauses stay as they are.
-        """
-        for name in self._asked if target is None else (target,):
-            if name in self._asked:
-                self._asked[name].set()
+    def wrote(self, outcome: Outcome) -> None:
+        """Have the quotas of an account read again that refused for one. While that fails, pauses stay."""
+        if outcome.error_kind == ErrorKind.QUOTA_EXCEEDED:
+            for target in self._targets:
+                if target.owns(outcome.order.deployment):
+                    self._asked[target.name].set()
+
+    def reloaded(self, reload: Reload) -> None:
+        """Look whether quotas are wanted now."""
+        del reload
+        for asked in self._asked.values():
+            asked.set()
 
     async def keep_reading(self, target: GuardedTarget) -> None:
         """Read for ever, while it is wanted."""
         asked, failures = self._asked[target.name], 0
+        soonest_seconds = min(SOONEST_SECONDS, self._interval_seconds)
         while True:
             while not self._is_wanted():
                 await asked.wait()
@@ -96,7 +117,7 @@ class QuotaReader:
             if error is not None:
                 await self._clock.sleep(wait_seconds)
             elif await happened_within(self._clock, asked, wait_seconds):
-                rest = SOONEST_SECONDS - (self._clock.monotonic() - started_at)
+                rest = soonest_seconds - (self._clock.monotonic() - started_at)
                 await self._clock.sleep(max(0.0, rest))
 
     async def read(self, target: GuardedTarget) -> TargetError | None:
@@ -105,16 +126,15 @@ class QuotaReader:
         try:
             async with asyncio.timeout(READ_SECONDS_MAX):
                 told = await target.read_quotas()
-            status = self._quotas.take(target.name, told)
+            self.quotas.take(target.name, told)
         except TargetError as failure:
             error = failure
         except TimeoutError:
             sentence = f"{target.name} did not tell its quotas within {READ_SECONDS_MAX:.0f} s"
             error = TargetError(sentence, kind=ErrorKind.TIMEOUT)
         if error is not None:
-            status = self._quotas.fail(target.name, error, self._clock.now())
-        self._on_call(target.name, "quotas", "ok" if error is None else error.kind.value)
-        self._on_reading(status)
+            self.quotas.fail(target.name, error, self._clock.now())
+        self._on_reading(self.quotas.status(target.name))
         return error
 
     def _wait_seconds(self, error: TargetError | None, failures: int) -> float:

@@ -60,6 +60,12 @@ class Setbacks:
         """Start over: a write succeeded, or the deployment is no more."""
         self._known.pop(deployment, None)
 
+    def forgive_quotas(self) -> None:
+        """Start over wherever a quota stood in the way: there is another one now."""
+        for deployment, known in list(self._known.items()):
+            if known.error_kind is ErrorKind.QUOTA_EXCEEDED:
+                del self._known[deployment]
+
     def add(
         self, deployment: str, sentence: str, kind: ErrorKind | None, retry_after: float | None
     ) -> None:

@@ -280,3 +280,16 @@ def test_writes_never_overlap_and_every_begun_order_ends_once(
         assert scene.target.writing_max <= in_flight_max
 
     asyncio.run(scenario())
+
+
+async def test_other_quotas_let_orders_begin_that_a_quota_stood_against_and_no_others(
+    scene: Scene,
+) -> None:
+    scene.target.answers.extend([failed(ErrorKind.QUOTA_EXCEEDED), failed(ErrorKind.REJECTED)])
+    await scene.carry_out(name=CHAT)
+    await scene.carry_out(name=CODE)
+    for name in (CHAT, CODE):
+        assert scene.actuator.submit(an_order(name)) is not None
+    scene.actuator.forgive_quotas()
+    assert scene.actuator.submit(an_order(CHAT)) is None
+    assert scene.actuator.submit(an_order(CODE)) is not None

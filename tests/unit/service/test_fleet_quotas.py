@@ -73,6 +73,16 @@ def test_while_one_of_several_accounts_has_not_said_its_part_there_is_no_sum() -
     assert quotas.in_force(START) == (a_reading(24),)
 
 
+def test_another_limit_is_news_and_what_is_in_use_is_not() -> None:
+    quotas = FleetQuotas([ONE])
+    assert not quotas.take_news(START)
+    quotas.take(ONE, told(a_reading(16, 4.0)))
+    assert quotas.take_news(START)
+    quotas.take(ONE, told(a_reading(16, 8.0)))
+    assert not quotas.take_news(START)
+    assert quotas.take_news(START + KEPT_SECONDS), "it no longer limits"
+
+
 def test_somebody_is_told_what_is_wrong_and_whether_it_still_limits() -> None:
     quotas = FleetQuotas([ONE])
     quotas.fail(ONE, a_failure(), START)

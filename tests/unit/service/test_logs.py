@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
-from scripted_world import CHAT, START, a_deployment, a_failure, a_policy, an_order
+from scripted_world import CHAT, START, a_deployment, a_failure, a_policy, a_reading, an_order
 
 from trimtab.clock import ManualClock
 from trimtab.core.decision import Outcome, Reason, WriteStatus
@@ -18,6 +18,7 @@ from trimtab.errors import ErrorKind, TargetError
 from trimtab.service import line_budget
 from trimtab.service.controller import Evaluation
 from trimtab.service.fleet import Reading, Trouble
+from trimtab.service.fleet_quotas import FleetQuotas
 from trimtab.service.line_budget import (
     LINES_BURST,
     LINES_PER_SECOND,
@@ -27,9 +28,12 @@ from trimtab.service.line_budget import (
 from trimtab.service.logs import NAMES_TOLD_MAX, Narrator, configure_logs, some_of
 from trimtab.service.observer import Poll
 from trimtab.service.withholding import Withheld, Withholding
+from trimtab.targets.port import AccountQuotas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from trimtab.core.account_quotas import QuotaReading
 
 
 class Book:
@@ -189,6 +193,30 @@ def test_a_failing_target_says_how_old_the_view_is_that_stays_in_force(book: Boo
     book.narrator.fleet_read(Reading(target="accounts/acme"))
     assert book.events() == ["target_failed", "target_recovered"]
     assert book.lines[0]["view_age_seconds"] == 42.0
+
+
+def test_quotas_are_told_when_they_are_other_than_before_and_when_they_cannot_be_read(
+    book: Book,
+) -> None:
+    quotas = FleetQuotas(["accounts/acme"])
+
+    def told(*readings: QuotaReading, not_understood: tuple[str, ...] = ()) -> None:
+        quotas.take(
+            "accounts/acme",
+            AccountQuotas(at=START, readings=readings, not_understood=not_understood),
+        )
+        book.narrator.quotas_read(quotas.status("accounts/acme"))
+
+    told(a_reading(16, used=4.0))
+    told(a_reading(16, used=8.0))  # what is in use changes all the time
+    for _ in range(2):
+        quotas.fail("accounts/acme", a_failure(ErrorKind.FORBIDDEN), START)
+        book.narrator.quotas_read(quotas.status("accounts/acme"))
+    told(a_reading(32), not_understood=("global--gb300-count",))
+    assert book.events() == ["quotas", "quotas_failed", "quotas_recovered", "quotas"]
+    assert book.lines[0]["accelerators"] == {"NVIDIA_H100_80GB": 16}
+    assert book.lines[3]["accelerators"] == {"NVIDIA_H100_80GB": 32}
+    assert book.lines[3]["not_understood"] == ["global--gb300-count"]
 
 
 def test_a_task_that_ended_is_told_with_its_traceback_for_who_mends_it(book: Book) -> None:

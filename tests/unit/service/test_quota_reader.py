@@ -8,16 +8,29 @@ from random import Random
 from typing import Self
 
 import pytest
-from scripted_world import START, TellingTarget, a_failure, a_reading, pass_time, settle
+from scripted_world import (
+    CHAT,
+    START,
+    ScriptedTarget,
+    TellingTarget,
+    a_failure,
+    a_reading,
+    an_order,
+    pass_time,
+    settle,
+)
 
 from trimtab.clock import ManualClock
+from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.errors import ErrorKind, TargetError
 from trimtab.service import quota_reader
-from trimtab.service.circuits import GuardedTarget, guarded
-from trimtab.service.fleet_quotas import FleetQuotas, QuotasStatus
+from trimtab.service.circuits import guarded
+from trimtab.service.fleet_quotas import QuotasStatus
 from trimtab.service.quota_reader import SOONEST_SECONDS, QuotaReader
+from trimtab.service.reload import Reload, ReloadResult, Trigger
 
 INTERVAL_SECONDS = 300.0
+RELOADED = Reload(at=START, trigger=Trigger.REQUEST, result=ReloadResult.UNCHANGED, policies=())
 
 
 class Asking:
@@ -27,19 +40,17 @@ class Asking:
         (self.guarded, *_), _ = guarded(
             [self.target], [], self.clock, Random(1), on_change=lambda _: None
         )
-        self.quotas = FleetQuotas([self.target.name])
         self.is_wanted = is_wanted
-        self.calls: list[tuple[str, str, str]] = []
         self.heard: list[QuotasStatus] = []
         self.reader = QuotaReader(
             self.clock,
             Random(1),
-            self.quotas,
+            [self.target, ScriptedTarget(account="accounts/plain")],
             interval_seconds=INTERVAL_SECONDS,
             is_wanted=lambda: self.is_wanted,
-            on_call=lambda *call: self.calls.append(call),
             on_reading=self.heard.append,
         )
+        self.quotas = self.reader.quotas
 
     async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.reader.keep_reading(self.guarded))
@@ -54,6 +65,17 @@ class Asking:
     def gaps(self) -> list[float]:
         return [after - before for before, after in pairwise(self.target.quotas_at)]
 
+    def refuse(self, name: str = CHAT, kind: ErrorKind = ErrorKind.QUOTA_EXCEEDED) -> None:
+        self.reader.wrote(
+            Outcome(
+                order=an_order(name),
+                at=self.clock.now(),
+                status=WriteStatus.NOT_APPLIED,
+                sentence="no",
+                error_kind=kind.value,
+            )
+        )
+
     async def pass_time(self, seconds: float) -> None:
         await pass_time(self.clock, seconds, step=5.0)
 
@@ -67,19 +89,21 @@ async def test_the_first_reading_comes_at_once_and_the_others_about_an_interval_
         assert all(
             0.9 * INTERVAL_SECONDS <= gap <= 1.1 * INTERVAL_SECONDS + 5 for gap in asking.gaps
         )
-        assert asking.calls == [("accounts/acme", "quotas", "ok")] * len(asking.target.quotas_at)
-        assert all(status.told is not None for status in asking.heard)
+        assert len(asking.heard) == len(asking.target.quotas_at)
+        assert all(status.trouble is None for status in asking.heard)
 
 
 async def test_nobody_is_asked_while_nobody_would_use_the_answer() -> None:
     async with Asking(is_wanted=False) as asking:
         await asking.pass_time(1000.0)
         assert asking.target.quotas_at == []
-        asking.reader.look_soon()  # another policy was put in force, and still nobody needs it
+        asking.reader.reloaded(
+            RELOADED
+        )  # another policy was put in force, and still nobody needs it
         await settle()
         assert asking.target.quotas_at == []
         asking.is_wanted = True
-        asking.reader.look_soon()
+        asking.reader.reloaded(RELOADED)
         await settle()
         assert asking.target.quotas_at == [1000.0]
 
@@ -88,15 +112,46 @@ async def test_a_refusal_has_it_read_again_soon_and_a_thousand_refusals_once() -
     async with Asking() as asking:
         await asking.pass_time(100.0)
         for _ in range(1000):
-            asking.reader.look_soon(asking.target.name)
+            asking.refuse()
         await asking.pass_time(SOONEST_SECONDS)
         assert asking.target.quotas_at == [0.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (CHAT, ErrorKind.CONFLICT),
+        ("accounts/other/deployments/chat", ErrorKind.QUOTA_EXCEEDED),
+        ("accounts/plain/deployments/chat", ErrorKind.QUOTA_EXCEEDED),
+    ],
+)
+async def test_what_failed_otherwise_or_elsewhere_has_nothing_read(
+    name: str, kind: ErrorKind
+) -> None:
+    async with Asking() as asking:
+        await asking.pass_time(100.0)
+        asking.refuse(name, kind)
+        await asking.pass_time(100.0)
+        assert asking.target.quotas_at == [0.0]
+
+
+async def test_only_accounts_that_tell_quotas_are_asked_for_them() -> None:
+    asking = Asking()
+    plain = guarded(
+        [asking.target, ScriptedTarget(account="accounts/plain")],
+        [],
+        asking.clock,
+        Random(1),
+        on_change=lambda _: None,
+    )[0]
+    assert [name for name, _ in asking.reader.tasks(plain)] == ["read the quotas of accounts/acme"]
+    assert [status.target for status in asking.quotas.statuses] == ["accounts/acme"]
 
 
 async def test_refusals_that_go_on_do_not_have_it_read_more_often_than_that() -> None:
     async with Asking() as asking:
         for _ in range(600):
-            asking.reader.look_soon(asking.target.name)
+            asking.refuse()
             await pass_time(asking.clock, 1.0, step=1.0)
         assert min(asking.gaps) >= SOONEST_SECONDS
         assert len(asking.target.quotas_at) > 10
@@ -112,7 +167,9 @@ async def test_after_failures_that_pass_the_pauses_double(kind: ErrorKind) -> No
         assert failed[0] <= 35.0
         assert 290.0 <= failed[-1] <= 605.0
         assert len(failed) < 20
-        assert asking.calls[-1] == ("accounts/acme", "quotas", kind.value)
+        trouble = asking.heard[-1].trouble
+        assert trouble is not None
+        assert trouble.kind is kind
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.FORBIDDEN, ErrorKind.NOT_FOUND, ErrorKind.REJECTED])
@@ -130,7 +187,7 @@ async def test_refusals_do_not_shorten_the_pause_after_a_failure() -> None:
         await asking.pass_time(330.0)
         before = len(asking.target.quotas_at)
         for _ in range(40):
-            asking.reader.look_soon(asking.target.name)
+            asking.refuse()
             await asking.pass_time(10.0)
         assert len(asking.target.quotas_at) == before
 
@@ -192,18 +249,8 @@ class TestBehindItsCircuit:
 
     async def test_a_target_without_quotas_says_so(self) -> None:
         asking = Asking()
-        plain: GuardedTarget = guarded(
-            [_Plain()],  # type: ignore[list-item]  # only its name is looked at
-            [],
-            asking.clock,
-            Random(1),
-            on_change=lambda _: None,
-        )[0][0]
-        assert not plain.tells_quotas
-        assert asking.guarded.tells_quotas
+        plain = guarded([ScriptedTarget()], [], asking.clock, Random(1), on_change=lambda _: None)[
+            0
+        ][0]
         with pytest.raises(TargetError, match="tells no quotas"):
             await plain.read_quotas()
-
-
-class _Plain:
-    name = "accounts/plain"

@@ -1,0 +1,61 @@
+"""Metrics of what all deployments share, read off at each scrape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from trimtab.service import fleet_metric_names as names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.metrics_core import Metric as Family
+
+    from trimtab.core.fleet_policy import Pool
+    from trimtab.service.fleet_quotas import QuotasStatus
+    from trimtab.service.metric_names import Metric
+
+
+class FleetCollector(Collector):
+    """Collects from what ``quotas`` returns."""
+
+    def __init__(self, quotas: Callable[[], Iterable[QuotasStatus]]) -> None:
+        self._quotas = quotas
+
+    def describe(self) -> Iterator[Family]:
+        """Describe nothing, so that registering does not ask for anything."""
+        return iter(())
+
+    def collect(self) -> Iterator[Family]:
+        """Yield every family, those without a series too."""
+        yield from _accounts(self._quotas())
+
+
+def _gauge(metric: Metric) -> GaugeMetricFamily:
+    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+
+def _labels(pool: Pool) -> tuple[str, str]:
+    return pool.accelerator_type, pool.region or ""
+
+
+def _accounts(statuses: Iterable[QuotasStatus]) -> Iterator[Family]:
+    quota, used = _gauge(names.ACCOUNT_QUOTA), _gauge(names.ACCOUNT_USED)
+    strange, read_at = _gauge(names.QUOTAS_NOT_UNDERSTOOD), _gauge(names.QUOTAS_LAST_READ)
+    readable = _gauge(names.QUOTAS_READABLE)
+    for status in statuses:
+        target, told = status.target, status.told
+        if told is None and status.trouble is None:
+            continue
+        readable.add_metric((target,), float(status.trouble is None))
+        if told is None:
+            continue
+        read_at.add_metric((target,), told.at)
+        strange.add_metric((target,), len(told.not_understood))
+        for one in told.readings:
+            quota.add_metric((target, *_labels(one.quota.pool)), one.quota.accelerators)
+            used.add_metric((target, *_labels(one.quota.pool)), one.used)
+    yield from (quota, used, strange, read_at, readable)

@@ -1,0 +1,35 @@
+"""The metrics of what all deployments share, as ``service/metric_names.py`` has those of each."""
+
+from __future__ import annotations
+
+from trimtab.service.metric_names import Metric
+
+POOL_LABELS = ("accelerator_type", "region")
+"""What is counted together; an empty region is all of them."""
+
+# -- what the accounts say -----------------------------------------------------------------------
+ACCOUNT_QUOTA = Metric(
+    "trimtab_account_quota_accelerators",
+    "Accelerators that the account may use, as its control plane told last.",
+    ("target", *POOL_LABELS),
+)
+ACCOUNT_USED = Metric(
+    "trimtab_account_used_accelerators",
+    "Accelerators in use as the account's control plane told last, also outside of all deployments.",
+    ("target", *POOL_LABELS),
+)
+QUOTAS_NOT_UNDERSTOOD = Metric(
+    "trimtab_account_quotas_not_understood",
+    "Quotas of the account that may be of accelerators and that limit nothing, as nobody can tell of which.",
+    ("target",),
+)
+QUOTAS_LAST_READ = Metric(
+    "trimtab_account_quotas_last_read_timestamp_seconds",
+    "When the account's quotas were last read; absent before the first time.",
+    ("target",),
+)
+QUOTAS_READABLE = Metric(
+    "trimtab_account_quotas_readable",
+    "Whether the last reading of the account's quotas worked; absent before the first.",
+    ("target",),
+)
