@@ -18,7 +18,7 @@ from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
 from trimtab.journal.entries import PoliciesInForce
 from trimtab.journal.history import History
-from trimtab.journal.sequence import Gap, Intention, Ordered
+from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 from trimtab.simulation.backtest import moments
@@ -259,6 +259,8 @@ def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[H
             elif isinstance(what, Ordered):
                 if what.by is not None:  # what runs out, the engine notices by itself
                     yield moments.Ordered(given=what.given, lifted=what.lifted)
+            elif isinstance(what, QuotasTold):
+                continue  # who is looked at alone shares nothing
             elif isinstance(what, Gap):
                 yield moments.Lapse(at=recorded.at)
             elif what.is_start and is_begun:

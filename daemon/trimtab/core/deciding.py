@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.core.conclusions import conclude, isolated
 from trimtab.core.orders import check, order_for
 from trimtab.core.shadow import carried_out
+from trimtab.core.stages.allocate import allocate
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds
 from trimtab.core.stages.combine import combine
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Decision, Order
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.proposals import View
+    from trimtab.core.stages.allocate import Share
     from trimtab.core.stages.draft import Case
 
 STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
-"""In the order they run. ``allocate`` will stand after ``bounds``."""
+"""In the order they run. ``allocate`` stands after them: it needs what all others want."""
 
 
 class Decided(NamedTuple):
@@ -36,16 +38,31 @@ class Decided(NamedTuple):
 
 
 def decide(case: Case, memory: DeploymentMemory) -> Decided:
-    """Let every stage have its say. A bug in any of them holds this deployment, and changes nothing."""
+    """Decide on a deployment that shares nothing with others."""
+    draft = drafted(case, memory)
+    return draft if isinstance(draft, Decided) else decided(case, draft, None)
+
+
+def drafted(case: Case, memory: DeploymentMemory) -> Draft | Decided:
+    """Let stages 1 to 7 have their say. A bug in any of them holds this deployment, and changes nothing."""
     draft = Draft(memory=memory, replicas=case.current)
     try:
         for stage in STAGES:
             stage(case, draft)
+    except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
+        return Decided(isolated(case, draft, bug))
+    return draft
+
+
+def decided(case: Case, draft: Draft, share: Share | None) -> Decided:
+    """Let stage 8 have its say and conclude. A bug holds this deployment, and changes nothing."""
+    try:
+        allocate(case, draft, share)
         decision = conclude(case, draft)
         order = order_for(decision, case.deployment, case.policy, draft.memory.user)
         if order is not None:
             check(order, case.deployment, case.policy, case.now)
-    except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
+    except Exception as bug:  # noqa: BLE001  as above
         return Decided(isolated(case, draft, bug))
     remembered = carried_out(draft.memory, decision, case.policy)
     return Decided(decision, order, remembered, draft.view)

@@ -27,19 +27,24 @@ def effective_bounds(
     now: float,
     may_be_zero: bool = False,
     is_emptied: bool = False,
+    ceiling: End | None = None,
 ) -> Bounds:
     """Intersect the user's range, the policy's, what accelerators allow and the platform's floors.
 
     The strictest end wins and gives its name. ``may_be_zero``: the policy scales to zero, and has
     waited long enough, or a person pinned the count at 0. ``is_emptied``: trimtab itself took the last
     replica, and nothing would bring one back. An accelerator limit on a shape whose accelerators are
-    unknown allows no growth: unknown is never zero.
+    unknown allows no growth: unknown is never zero. ``ceiling`` is what the quotas allow: it wins over lower
+    bounds, as there is no more, and lowers nothing that is asked for already.
     """
     has_own_range = policy.min_replicas is not None or policy.max_replicas is not None
     is_user_range_counted = user.is_believed or not has_own_range
     counted = 0 if may_be_zero else max(current, int(is_emptied))
     lower = _lower(deployment, policy, user, is_user_range_counted, counted, now)
     upper = _upper(deployment, policy, user, is_user_range_counted, current)
+    if ceiling is not None:
+        ceiling = max(ceiling[0], current), ceiling[1]
+        lower, upper = (min(one, ceiling, key=itemgetter(0)) for one in (lower, upper))
     return _bounds(*lower, *upper)
 
 

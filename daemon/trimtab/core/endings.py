@@ -10,6 +10,7 @@ from trimtab.core.decision import Reason, WriteStatus
 from trimtab.core.memory import At
 from trimtab.core.moves import with_move
 from trimtab.core.pipeline import asked
+from trimtab.errors import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 
 def after_ending(
-    memory: DeploymentMemory, outcome: Outcome, policies: Iterable[Policy], *, is_timed: bool
+    memory: DeploymentMemory,
+    outcome: Outcome,
+    policies: Iterable[Policy],
+    *,
+    is_timed: bool,
+    is_shared: bool = False,
 ) -> DeploymentMemory:
     """Return what is remembered after ``outcome``: its move, its wire, its refusal. ``VOID`` never was.
 
     ``policies`` are those in force. ``is_timed``: that an order taken over from an earlier run was
-    carried out is known, and not when.
+    carried out is known, and not when. ``is_shared``: a refusal for the quota is the fleet's matter.
     """
     order, status = outcome.order, outcome.status
     if status is WriteStatus.VOID:
@@ -43,5 +49,7 @@ def after_ending(
     if status is WriteStatus.APPLIED:  # when it is seen, it is nobody else's move
         memory = memory._replace(counted=order.to_replicas)
     watched = asked(memory.watched, outcome, is_timed=is_timed)
-    refusal = after_outcome(watched.refusal, outcome)
+    refusal = watched.refusal
+    if not (is_shared and outcome.error_kind == ErrorKind.QUOTA_EXCEEDED):
+        refusal = after_outcome(refusal, outcome)
     return wrote(memory._replace(watched=watched._replace(refusal=refusal)), outcome)

@@ -9,40 +9,39 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.core.conclusions import unclear
-from trimtab.core.deciding import decide
-from trimtab.core.decision import Decision, Event, Tick
+from trimtab.core.appealing import hear_appeal
+from trimtab.core.decision import Event, Tick
 from trimtab.core.edges import Outlook, Prospect, edges_of_helpers, next_edge, outlook_of
 from trimtab.core.endings import after_ending
-from trimtab.core.footing import Footing
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.hand_back import hand_back
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memories import Memories
 from trimtab.core.memory import Memory, Pair
 from trimtab.core.noticing import look_at, lose
-from trimtab.core.orders import asked_for
 from trimtab.core.overrides import OverrideBook, ended, why_overridden
-from trimtab.core.policy import Mode
+from trimtab.core.rounds import Round
 from trimtab.core.set_back import set_all_back
-from trimtab.core.shadow import life_of
-from trimtab.core.stages.draft import Case
-from trimtab.core.stages.relief import reliefs
+from trimtab.core.sharing import Sharing
 from trimtab.core.ties import Ties
-from trimtab.core.upheld import is_wish_told, uphold_all
+from trimtab.core.upheld import uphold_all
 from trimtab.core.watching import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.decision import Order, Outcome
     from trimtab.core.deployment import Deployment
+    from trimtab.core.fleet_memory import FleetMemory
+    from trimtab.core.fleet_policy import FleetPolicy
+    from trimtab.core.footing import Footing
     from trimtab.core.lead_time import LeadTime, Learned
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
-    from trimtab.core.stages.relief import Relief
 
 
 class Engine:
@@ -54,6 +53,7 @@ class Engine:
         memory: Memory | None = None,
         *,
         lead_times: LeadTimes | None = None,
+        fleet: FleetPolicy = NO_FLEET_POLICY,
     ) -> None:
         self._matcher = Matcher(policies)
         self._lead_times = lead_times or LeadTimes()
@@ -61,6 +61,7 @@ class Engine:
         self._resumed: set[str] = set()
         self._ties = Ties()
         self._outlooks: dict[int, Outlook] = {}
+        self._sharing = Sharing(fleet)
         self.recall(memory or Memory())
 
     def recall(self, memory: Memory) -> None:
@@ -73,6 +74,7 @@ class Engine:
         self._footings: dict[str, Footing] = {}
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
+        self._sharing.recall(memory.shared)
         self._is_recalled = True
         self._is_appeal_known = False
 
@@ -80,12 +82,23 @@ class Engine:
     def memory(self) -> Memory:
         """What must survive a restart, as a value. A copy: for whoever asks rarely."""
         known = dict(self._memories.by_name)
-        return Memory(known, self._overrides.overrides, self._lead_times.learned)
+        learned, shared = self._lead_times.learned, self._sharing.memory
+        return Memory(known, self._overrides.overrides, learned, shared)
 
     @property
     def learned(self) -> Mapping[str, Learned]:
         """What was learned of starts: ``Memory.lead_times``; the same object while nothing is new."""
         return self._lead_times.learned
+
+    @property
+    def shared(self) -> FleetMemory:
+        """What is remembered of the fleet: ``Memory.shared``; the same object while nothing is new."""
+        return self._sharing.memory
+
+    @property
+    def sharing(self) -> Sharing:
+        """What all deployments share, for whoever watches: quotas, spending, who claims what. Live."""
+        return self._sharing
 
     def remembered(self, name: str) -> DeploymentMemory | None:
         """Return what is remembered of one deployment."""
@@ -115,6 +128,23 @@ class Engine:
         )
         return next_edge(now, prospect)
 
+    def fleet_edge(self, now: float) -> float | None:
+        """Return when time alone may change what anybody is granted (UTC seconds); ``None``: it does not.
+
+        A step at that time, in which nobody needs to be due, names those in ``Tick.stirred``. At ``now``,
+        where something that the engine was told since the last step has such a consequence.
+        """
+        return self._sharing.edge(now)
+
+    def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
+        """Take in what the account says of all its quotas; ``fleet_edge`` is ``now`` if that is new.
+
+        A pool that is left out has no quota that the account is known to set. Without a fleet policy nothing
+        is taken in.
+        """
+        if self._sharing.is_active:
+            self._sharing.take_quotas(readings)
+
     def is_moved_by(self, sample: Sample) -> bool:
         """Whether ``sample`` might change what its deployment's rules wish (``core/footing.py``).
 
@@ -134,9 +164,18 @@ class Engine:
         """The policies in force."""
         return self._matcher.policies
 
-    def replace_policies(self, policies: Iterable[Policy]) -> None:
-        """Put other policies in force; what is remembered of deployments stays."""
+    @property
+    def fleet_policy(self) -> FleetPolicy:
+        """What is in force for all deployments together."""
+        return self._sharing.policy
+
+    def replace_policies(
+        self, policies: Iterable[Policy], fleet: FleetPolicy = NO_FLEET_POLICY
+    ) -> None:
+        """Put other policies in force, and that of the fleet; what is remembered stays."""
         self._matcher = Matcher(policies)
+        self._sharing.put_in_force(fleet)
+        self._share_anew()
         self._outlooks.clear()
         self._footings.clear()
         self._is_appeal_known = False
@@ -214,19 +253,18 @@ class Engine:
         if not self._is_appeal_known:
             self._hear_all_appeals(fleet)
         due = fleet if due is None else due
-        appeals = self._ties.appeals
-        stuck = [name for name in due if name in appeals]
-        decided = [*self._decide_each(now, stuck, fleet, {})]
-        self._ties.settle(due)  # those who help learn here what is missed now, not what was
-        others = [name for name in due if name not in appeals] if stuck else due
-        decided += self._decide_each(now, others, fleet, self._helping(now, others, fleet))
+        sharing = self._sharing
+        if sharing.is_active:
+            sharing.look(now, looked, absent, fleet, memories, self._policy_of)
+        decisions = self._round(now, fleet).decide(due)
+        stirred = sharing.stirred(due) if sharing.is_active else ()
         return Tick(
             at=now,
-            decisions=tuple(decision for decision, _ in decided),
-            orders=tuple(order for _, order in decided if order is not None),
+            decisions=tuple(decision for decision, _ in decisions),
+            orders=tuple(order for _, order in decisions if order is not None),
             events=tuple(events),
             touched=memories.take_touched(),
-            stirred=self._ties.take_stirred(),
+            stirred=(*self._ties.take_stirred(), *stirred),
         )
 
     def resume(self, order: Order, *, is_timed: bool = False) -> None:
@@ -235,9 +273,18 @@ class Engine:
         Its deployment is held until ``record`` is called with what reading back has shown. ``is_timed``
         says that its end will be told at its time, as a replay does that begins in the middle of a run.
         """
-        self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
+        self._fly(order)
         if not is_timed:
             self._resumed.add(order.deployment)
+
+    def see(self, fleet: Mapping[str, Deployment]) -> None:
+        """Take in what an earlier run, or the one that is replayed from its middle, has seen last."""
+        self._seen = dict(fleet)
+        self._share_anew()
+
+    def _share_anew(self) -> None:
+        if self._sharing.is_active and self._seen:
+            self._sharing.begin(self._seen, self._memories, self._policy_of)
 
     def hand_back(self, now: float, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
         """Return the writes that restore what people meant, where the policies ask for that.
@@ -254,7 +301,7 @@ class Engine:
             order = hand_back(deployment, memory, policy, standing, now)
             if order is not None:
                 orders.append(order)
-                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
+                self._fly(order)
         return tuple(orders)
 
     def record(self, outcome: Outcome) -> None:
@@ -267,10 +314,20 @@ class Engine:
         self._in_flight.pop(name, None)
         is_timed = name not in self._resumed
         self._resumed.discard(name)
-        memory = self._memories.get(name)
+        memory, deployment = self._memories.get(name), self._seen.get(name)
         if memory is not None:
-            memory = after_ending(memory, outcome, self.policies, is_timed=is_timed)
+            is_shared = self._sharing.refuses_for_all(outcome)
+            memory = after_ending(
+                memory, outcome, self.policies, is_timed=is_timed, is_shared=is_shared
+            )
+            memory = self._sharing.land(outcome, memory)
             self._memories.keep(name, memory)
+        if deployment is not None and self._sharing.is_active:
+            self._sharing.see(deployment, memory, self._policy_of(deployment))
+
+    def _fly(self, order: Order) -> None:
+        self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
+        self._sharing.fly(order.deployment, order.to_replicas)
 
     # -- taking in what is new ------------------------------------------------------------------
 
@@ -291,7 +348,7 @@ class Engine:
             look_at(look, deployment, self._memories, self.policies_for, in_flight=in_flight)
             self._seen[name] = deployment
             if name in self._memories.stuck or name in self._ties.appeals:
-                self._hear_appeal(deployment)
+                hear_appeal(self._ties, self._memories, deployment, self._policy_of)
         self._lead_times = look.lead_times
         for name in absent:
             lose(look, name, self._memories)
@@ -301,100 +358,27 @@ class Engine:
                 self._ties.stir([name])
         self._memories.forget_vanished(now, fleet)
 
-    def _hear_appeal(self, deployment: Deployment) -> None:
-        """Take in whom a deployment asks for help while it is stuck."""
-        policy = self._policy_of(deployment)
-        is_asking = (
-            deployment.name in self._memories.stuck
-            and policy is not None
-            and policy.mode is Mode.ENFORCE
-        )
-        helpers = policy.fallback_to if is_asking and policy is not None else ()
-        self._ties.ask(deployment.name, helpers)
-
     def _hear_all_appeals(self, fleet: Mapping[str, Deployment]) -> None:
         """Begin anew, after a start or with other policies."""
         self._is_appeal_known = True
         self._ties = Ties()
         for name in self._memories.stuck:
             if name in fleet:
-                self._hear_appeal(fleet[name])
+                hear_appeal(self._ties, self._memories, fleet[name], self._policy_of)
 
-    def _helping(
-        self, now: float, due: Collection[str], fleet: Mapping[str, Deployment]
-    ) -> dict[str, tuple[Relief, ...]]:
-        """Return whom those that are due make up for, as it stands before any of them is decided on.
-
-        Those who are stuck themselves have been: they help nobody.
-        """
-        asked = self._ties.appeals.helpers
-        helpers = [name for name in due if name in asked] if asked else ()
-        if not helpers:
-            return {}
-        known = self._memories.by_name
-        return reliefs(self._ties.appeals, helpers, now, fleet, known, self._policy_of)
-
-    # -- deciding -------------------------------------------------------------------------------
-
-    def _decide_each(
-        self,
-        now: float,
-        names: Iterable[str],
-        fleet: Mapping[str, Deployment],
-        helping: Mapping[str, tuple[Relief, ...]],
-    ) -> Iterator[tuple[Decision, Order | None]]:
-        for name in names:
-            deployment = fleet.get(name)
-            if deployment is None or name not in self._memories:
-                continue
-            decision, order = self._decide(now, deployment, fleet, helping.get(name, ()))
-            if order is not None:
-                self._in_flight[name] = Pair(order.min_replicas, order.max_replicas)
-            yield decision, order
-
-    def _decide(
-        self,
-        now: float,
-        deployment: Deployment,
-        fleet: Mapping[str, Deployment],
-        helping: tuple[Relief, ...],
-    ) -> tuple[Decision, Order | None]:
-        self._footings.pop(deployment.name, None)
-        policies = self.policies_for(deployment)
-        memory = self._memories.by_name[deployment.name]
-        if len(policies) != 1:
-            return unclear(now, deployment, policies), None
-        policy = policies[0]
-        is_writing = deployment.name in self._in_flight
-        actual = asked_for(deployment, policy, now)
-        memory, current = life_of(
-            memory, deployment, policy, now, actual=actual, is_writing=is_writing
-        )
-        case = Case(
+    def _round(self, now: float, fleet: Mapping[str, Deployment]) -> Round:
+        return Round(
             now=now,
-            deployment=deployment,
-            policy=policy,
-            current=current,
-            actual=None if policy.mode is Mode.ENFORCE else actual,
-            standing=self._overrides.standing(deployment.name),
-            lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
-            reliefs=helping,
             fleet=fleet,
-            has_write_in_flight=is_writing,
+            memories=self._memories,
+            ties=self._ties,
+            sharing=self._sharing,
+            footings=self._footings,
+            in_flight=self._in_flight,
+            overrides=self._overrides,
+            lead_times=self._lead_times,
+            policies_for=self.policies_for,
+            policy_of=self._policy_of,
+            outlook_of=self._outlook_of,
+            fly=self._fly,
         )
-        decided = decide(case, memory)
-        if decided.memory is not None:
-            self._remember(deployment.name, policy, decided.memory)
-        if decided.view is not None and is_wish_told(decided.memory or memory):
-            self._footings[deployment.name] = Footing(policy, decided.view)
-        return decided.decision, decided.order
-
-    def _remember(self, name: str, policy: Policy, memory: DeploymentMemory) -> None:
-        """Keep what a decision leaves behind, and whom it rests on."""
-        before = self._memories.by_name[name].watched
-        if memory.watched is not before and memory.watched.wanted != before.wanted:
-            self._ties.stir([name])
-        self._memories.keep(name, memory)
-        follows = self._outlook_of(policy).follows
-        if follows:
-            self._ties.follow(name, follows)

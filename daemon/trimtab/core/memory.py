@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
+from trimtab.core.claimed import claimed_from_json, claimed_to_json
 from trimtab.core.deployment import State
 from trimtab.core.encoded import plain
+from trimtab.core.fleet_memory import (
+    NO_FLEET_MEMORY,
+    FleetMemory,
+    fleet_memory_from_json,
+    fleet_memory_to_json,
+)
 from trimtab.core.lead_time import Learned
 from trimtab.core.overrides import override_from_json, override_to_json
 from trimtab.core.proposals import JsonValue
@@ -17,6 +24,7 @@ from trimtab.core.watched import UNWATCHED, Watched, watched_from_json, watched_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.claimed import Claimed
     from trimtab.core.overrides import Override
 
 FORMAT = 1
@@ -103,7 +111,7 @@ class DeploymentMemory(NamedTuple):
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
     ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are
     when every demand was last known, and above 0. ``shadow`` is the count that a policy which only
-    advises would have.
+    advises would have. ``claimed`` is what it claims of what the fleet shares.
     """
 
     adopted_at: float
@@ -127,18 +135,21 @@ class DeploymentMemory(NamedTuple):
     watched: Watched = UNWATCHED
     doubtful_moves: tuple[At, ...] = ()
     superseded: tuple[Pair, ...] = ()
+    claimed: Claimed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The memory of a whole fleet, by full deployment name, and the orders of people in force.
 
-    ``lead_times`` is what was learned of starts, by the keys of ``core/lead_time.py``.
+    ``lead_times`` is what was learned of starts, by the keys of ``core/lead_time.py``; ``shared`` what
+    is known of all that deployments share.
     """
 
     deployments: Mapping[str, DeploymentMemory] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     lead_times: Mapping[str, Learned] = field(default_factory=dict)
+    shared: FleetMemory = NO_FLEET_MEMORY
 
     def to_json(self) -> JsonObject:
         """Return JSON values from which ``from_json`` restores this memory exactly."""
@@ -149,6 +160,7 @@ class Memory:
             "lead_times": {
                 key: [list(one.seconds), one.failures] for key, one in self.lead_times.items()
             },
+            "shared": fleet_memory_to_json(self.shared),
         }
 
     @staticmethod
@@ -172,6 +184,7 @@ class Memory:
                     "dict[str, tuple[list[float], int]]", document["lead_times"]
                 ).items()
             },
+            shared=fleet_memory_from_json(document.get("shared")),
         )
 
 
@@ -220,6 +233,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "gone_at": one.gone_at,
         "shadow": _dump_shadow(one.shadow),
         "watched": watched_to_json(one.watched),
+        "claimed": claimed_to_json(one.claimed),
     }
 
 
@@ -272,6 +286,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         gone_at=cast("float | None", one["gone_at"]),
         shadow=_load_shadow(one["shadow"]),
         watched=watched_from_json(cast("JsonObject", one["watched"])),
+        claimed=claimed_from_json(one.get("claimed")),
     )
 
 

@@ -15,7 +15,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import WriteStatus
-from trimtab.journal.entries import Ended, Evaluated, Intended, Lost, Overridden, PoliciesInForce
+from trimtab.journal.entries import (
+    Ended,
+    Evaluated,
+    Intended,
+    Lost,
+    Overridden,
+    PoliciesInForce,
+    QuotasRead,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -205,7 +213,7 @@ def _key(order: Order) -> tuple[str, float]:
 
 def _stripped(item: Item) -> Item:
     if isinstance(item, Ended):
-        return replace(item, memory_changes={})
+        return replace(item, memory_changes={}, shared=None)
     if isinstance(item, Overridden):
         return replace(item, overrides=None)
     return item
@@ -237,6 +245,8 @@ class _Fold:
             self._flights |= item.flights
         else:
             self._sum["others"] += is_lost
+        if isinstance(item, Ended | QuotasRead) and item.shared is not None:
+            self._sum["shared"] = item.shared
         if isinstance(item, Ended):
             self._memory |= item.memory_changes
             self._flights[item.outcome.order.deployment] = None
@@ -265,7 +275,7 @@ class _Fold:
                 self._fleet.pop(name, None)  # who comes back stands last
             self._fleet[name] = one
         self._memory |= item.memory_changes
-        for name in ("fleet_order", "overrides", "lead_times"):
+        for name in ("fleet_order", "overrides", "lead_times", "shared"):
             if (value := getattr(item, name)) is not None:
                 self._sum[name] = value
 

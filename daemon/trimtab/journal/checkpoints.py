@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Order
 from trimtab.core.deployment import Deployment
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.lead_time import Learned
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.overrides import Override
@@ -76,6 +77,7 @@ def head_of(standing: Standing) -> dict[str, Any]:
     return {
         "overrides": encode(tuple[Override, ...], standing.overrides),
         "lead_times": {name: encode(Learned, one) for name, one in standing.lead_times.items()},
+        "shared": encode(FleetMemory, standing.shared),
         "in_flight": [encode(Order, order) for order in standing.in_flight.values()],
         "resumed": sorted(standing.resumed),
     }
@@ -112,6 +114,9 @@ def read_checkpoint(
             deployments=memory,
             overrides=decode(tuple[Override, ...], document["overrides"]),
             lead_times={n: decode(Learned, one) for n, one in document["lead_times"].items()},
+            shared=decode(FleetMemory, document["shared"])
+            if "shared" in document
+            else NO_FLEET_MEMORY,
         ),
         in_flight=in_flight,
         is_start=is_start,

@@ -1,6 +1,6 @@
 """What the journal is told, as values of the core, in the order in which it happened.
 
-The first four are everything that the engine is ever told, so that feeding them to an engine again
+The first five are everything that the engine is ever told, so that feeding them to an engine again
 makes the same decisions (invariant 8). ``Intended`` is written before an order is sent. Of fleet and
 memory an entry says what differs from the entry before: nobody walks ten thousand deployments to note
 that one was decided on. ``Lost`` stands where entries are missing.
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.decision import Event, Order, Outcome, Tick
     from trimtab.core.deployment import Deployment
+    from trimtab.core.fleet_memory import FleetMemory
     from trimtab.core.lead_time import LeadTimes, Learned
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
@@ -49,8 +51,8 @@ class Evaluated:
     ``fleet_changes`` holds the deployments that are another object than at the step before, and ``None``
     for those that are in the fleet no more; who is new stands behind all others. Only if the fleet's
     order came to differ from that, ``fleet_order`` says it whole. ``memory_changes`` holds what is
-    remembered now of each deployment that ``tick.touched`` names, ``None`` for nothing. ``overrides``
-    and ``lead_times`` are the small parts of the memory, whole; ``None``: as they were.
+    remembered now of each deployment that ``tick.touched`` names, ``None`` for nothing. ``overrides``,
+    ``lead_times`` and ``shared`` are the small parts of the memory, whole; ``None``: as they were.
     """
 
     at: float
@@ -65,17 +67,31 @@ class Evaluated:
     memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
     overrides: tuple[Override, ...] | None = None
     lead_times: Mapping[str, Learned] | None = None
+    shared: FleetMemory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """An order came to its end: ``Engine.record`` was called. ``VOID`` ones were never sent.
 
-    ``memory_changes`` is what is remembered of its deployment now.
+    ``memory_changes`` is what is remembered of its deployment now, ``shared`` as in ``Evaluated``.
     """
 
     outcome: Outcome
     memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
+    shared: FleetMemory | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotasRead:
+    """The account has said what its quotas are: ``Engine.take_quotas`` was called with ``readings``.
+
+    ``shared`` is what is remembered of the fleet now.
+    """
+
+    at: float
+    readings: tuple[QuotaReading, ...]
+    shared: FleetMemory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +138,8 @@ class Lost:
     memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
     overrides: tuple[Override, ...] | None = None
     lead_times: Mapping[str, Learned] | None = None
+    shared: FleetMemory | None = None
 
 
-Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | Intended
+Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | QuotasRead | Intended
 Item: TypeAlias = Entry | Lost

@@ -13,6 +13,7 @@ from dataclasses import fields
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, assert_never
 
+from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Order, Outcome
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override
@@ -21,7 +22,15 @@ from trimtab.journal.checkpoints import BEGUN, CheckpointWriter, head_of
 from trimtab.journal.codec import encode, hints_of
 from trimtab.journal.columns import column
 from trimtab.journal.decision_runs import DecisionRuns
-from trimtab.journal.entries import Ended, Evaluated, Intended, Lost, Overridden, PoliciesInForce
+from trimtab.journal.entries import (
+    Ended,
+    Evaluated,
+    Intended,
+    Lost,
+    Overridden,
+    PoliciesInForce,
+    QuotasRead,
+)
 from trimtab.journal.packing import compressed, pack, pack_row, unpack
 from trimtab.journal.turns import turn_as_document
 
@@ -43,7 +52,7 @@ ROWS_WAITING_MAX = 512
 """Deployments, and entries, whose rows wait at most: the 5 ms that they take are added to the wait for an
 intention."""
 
-_MEMORY_FIELDS = ("overrides", "lead_times")
+_MEMORY_FIELDS = ("overrides", "lead_times", "shared")
 _MEMORY_HINTS = hints_of(Memory)
 _POLICY_FIELDS = tuple(
     one.name for one in fields(PoliciesInForce) if one.name not in ("documents", "at")
@@ -96,6 +105,8 @@ class Recorder:
             self._overridden(item)
         elif isinstance(item, Lost):
             self._lost(item)
+        elif isinstance(item, QuotasRead):
+            self._quotas_read(item)
         elif isinstance(item, PoliciesInForce):
             self._policies(item)
         else:
@@ -128,7 +139,12 @@ class Recorder:
         self._entry(at, "gap", gap)
         self._begin_checkpoint(at, "checkpoint")
 
-    def _follow(self, item: Evaluated | Ended | Overridden | Lost) -> None:
+    def _quotas_read(self, entry: QuotasRead) -> None:
+        readings = encode(tuple[QuotaReading, ...], entry.readings)
+        self._entry(entry.at, "quotas", {"at": entry.at, "readings": readings})
+        self._follow(entry)
+
+    def _follow(self, item: Evaluated | Ended | Overridden | QuotasRead | Lost) -> None:
         """Note which rows are no longer right."""
         if isinstance(item, Evaluated | Lost):
             changes = item.memory_changes
@@ -136,12 +152,14 @@ class Recorder:
                 value = getattr(item, name)
                 if value is not None and value != getattr(self.standing, name):
                     self._changed_fields.add(name)
-        elif isinstance(item, Ended):
-            changes = item.memory_changes
-        else:
+        elif isinstance(item, Overridden):
             changes = {}
             if item.overrides is not None:
                 self._changed_fields.add("overrides")
+        else:
+            changes = item.memory_changes if isinstance(item, Ended) else {}
+            if item.shared is not None and item.shared != self.standing.shared:
+                self._changed_fields.add("shared")
         self._changed |= dict.fromkeys(changes)
         self.standing.take_in(item)
 

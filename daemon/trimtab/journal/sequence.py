@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Order, Outcome
 from trimtab.core.overrides import Override
 from trimtab.journal.checkpoints import BEGUN, Checkpoint, read_checkpoint
@@ -44,13 +45,22 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotasTold:
+    """The account said what its quotas are."""
+
+    readings: tuple[QuotaReading, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intention:
     """An order was about to be sent; the engine is not told of it."""
 
     order: Order
 
 
-What: TypeAlias = Checkpoint | Gap | Ordered | Intention | Outcome | PoliciesInForce | Turn
+What: TypeAlias = (
+    Checkpoint | Gap | Ordered | QuotasTold | Intention | Outcome | PoliciesInForce | Turn
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +143,10 @@ def _intended(document: Any, _connection: sqlite3.Connection, _seq: int) -> Inte
     return Intention(order=decode(Order, document["order"]))
 
 
+def _quotas(document: Any, _connection: sqlite3.Connection, _seq: int) -> QuotasTold:
+    return QuotasTold(readings=decode(tuple[QuotaReading, ...], document["readings"]))
+
+
 def _overridden(document: Any, _connection: sqlite3.Connection, _seq: int) -> Ordered:
     given = document["given"]
     return Ordered(
@@ -170,5 +184,6 @@ _READERS: dict[str, Callable[[Any, sqlite3.Connection, int], What]] = {
     "ended": _ended,
     "intended": _intended,
     "overridden": _overridden,
+    "quotas": _quotas,
     "policies": _policies,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.memory import Memory
-from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden
+from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden, QuotasRead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ class Standing:
     memory: dict[str, DeploymentMemory] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     lead_times: Mapping[str, Learned] = field(default_factory=dict)
+    shared: FleetMemory = NO_FLEET_MEMORY
     in_flight: dict[str, Order] = field(default_factory=dict)
     resumed: set[str] = field(default_factory=set)
 
@@ -42,13 +44,14 @@ class Standing:
             dict(self.memory),
             self.overrides,
             self.lead_times,
+            self.shared,
             dict(self.in_flight),
             set(self.resumed),
         )
 
     def as_memory(self) -> Memory:
         """Return what the engine remembers."""
-        return Memory(dict(self.memory), self.overrides, self.lead_times)
+        return Memory(dict(self.memory), self.overrides, self.lead_times, self.shared)
 
     def take_in(self, item: Item) -> None:
         """Follow one entry."""
@@ -59,6 +62,9 @@ class Standing:
         elif isinstance(item, Ended):
             self._end(item.outcome.order.deployment)
             put(self.memory, item.memory_changes)
+            self.shared = self.shared if item.shared is None else item.shared
+        elif isinstance(item, QuotasRead):
+            self.shared = self.shared if item.shared is None else item.shared
         elif isinstance(item, Overridden):
             self.overrides = self.overrides if item.overrides is None else item.overrides
         elif isinstance(item, Lost):
@@ -83,6 +89,8 @@ class Standing:
             self.overrides = item.overrides
         if item.lead_times is not None:
             self.lead_times = item.lead_times
+        if item.shared is not None:
+            self.shared = item.shared
 
     @classmethod
     def of(cls, memory: Memory, unfinished: Iterable[Order]) -> Standing:
@@ -92,6 +100,7 @@ class Standing:
             memory=dict(memory.deployments),
             overrides=memory.overrides,
             lead_times=memory.lead_times,
+            shared=memory.shared,
             in_flight=in_flight,
             resumed=set(in_flight),
         )

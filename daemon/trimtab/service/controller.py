@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import EventKind, Outcome, WriteStatus
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.service.actuator import need
 from trimtab.service.pace import Pace
 from trimtab.service.told_fleet import ToldFleet
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Tick
+    from trimtab.core.fleet_policy import FleetPolicy
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
     from trimtab.service.actuator import Actuator
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.trigger import Trigger
     from trimtab.service.withholding import Withholding
+
+    _Policies = tuple[tuple[Policy, ...], Mapping[str, str], FleetPolicy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,7 @@ class Controller:
         self._on_evaluation = on_evaluation
         self._decisions: dict[str, Decision] = {}
         self._withheld: dict[str, Withholding] = {}
-        self._next_policies: tuple[tuple[Policy, ...], Mapping[str, str]] | None = None
+        self._next_policies: _Policies | None = None
         self._policies_taken = asyncio.Event()
         self._pace = Pace(lambda: journalled.journal.decisions_behind)
         self.beat_at = clock.monotonic()
@@ -93,13 +99,16 @@ class Controller:
             await asyncio.sleep(0)
 
     async def put_in_force(
-        self, policies: tuple[Policy, ...], documents: Mapping[str, str]
+        self,
+        policies: tuple[Policy, ...],
+        documents: Mapping[str, str],
+        fleet: FleetPolicy = NO_FLEET_POLICY,
     ) -> None:
         """Let the loop decide by other policies from its next evaluation on, which is due at once.
 
         What is remembered of deployments stays. Returns when the policies are in force.
         """
-        self._next_policies = (policies, documents)
+        self._next_policies = (policies, documents, fleet)
         self._policies_taken.clear()
         self._trigger.tick_now(self._fleet.deployments)
         await self._policies_taken.wait()
@@ -170,8 +179,15 @@ class Controller:
             if at is not None:
                 trigger.foresee(name, at)
         trigger.wake(tick.stirred)
+        self._foresee_fleet()
         if self._told.is_behind:
             trigger.look_now()
+
+    def _foresee_fleet(self) -> None:
+        """Look by the time at which somebody may be granted something else."""
+        at = self._journalled.engine.fleet_edge(self._clock.now())
+        if at is not None:
+            self._trigger.look_by(at)
 
     def hand_back(self) -> tuple[Withholding, ...]:
         """Hand over the last writes of all, and return those that could not be begun."""
@@ -188,6 +204,7 @@ class Controller:
         self._journalled.record(outcome)
         if outcome.status is not WriteStatus.NOT_APPLIED:
             self._trigger.wake([outcome.order.deployment])
+        self._foresee_fleet()
 
     def _forget(self, deployment: str) -> None:
         self._decisions.pop(deployment, None)

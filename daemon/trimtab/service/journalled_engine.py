@@ -1,6 +1,6 @@
 """The engine with a journal beside it: whatever the engine is told is noted, in the same order.
 
-Nothing else in the service calls ``step``, ``record``, ``give``, ``lift`` or ``replace_policies``, so that the journal
+Nothing else in the service calls ``step``, ``record``, ``give``, ``lift``, ``take_quotas`` or ``replace_policies``, so that the journal
 holds exactly what an engine must be told to decide the same again.
 """
 
@@ -10,16 +10,26 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
+from trimtab.journal.entries import (
+    Ended,
+    Evaluated,
+    Intended,
+    Overridden,
+    PoliciesInForce,
+    QuotasRead,
+)
 from trimtab.journal.standing import put, put_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
+    from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.decision import Order, Outcome, Tick
     from trimtab.core.deployment import Deployment
     from trimtab.core.engine import Engine
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.lead_time import LeadTimes
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
@@ -99,6 +109,7 @@ class JournalledEngine:
                 memory_changes={name: engine.remembered(name) for name in tick.touched},
                 overrides=engine.overrides,
                 lead_times=engine.learned,
+                shared=engine.shared,
             )
         )
         return tick
@@ -133,9 +144,22 @@ class JournalledEngine:
         self.engine.record(outcome)
         name = outcome.order.deployment
         self.journal.note(
-            Ended(outcome=outcome, memory_changes={name: self.engine.remembered(name)})
+            Ended(
+                outcome=outcome,
+                memory_changes={name: self.engine.remembered(name)},
+                shared=self.engine.shared,
+            )
         )
         self.ended += 1
+
+    def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
+        """Let the engine know what the account says of its quotas, as ``Engine.take_quotas``."""
+        told, before = tuple(readings), self.engine.shared
+        self.engine.take_quotas(told)
+        if self.engine.shared is not before:
+            self.journal.note(
+                QuotasRead(at=self._clock.now(), readings=told, shared=self.engine.shared)
+            )
 
     def give(self, override: Override) -> tuple[Override, ...]:
         """Put a person's order in force, as ``Engine.give``."""
@@ -176,9 +200,14 @@ class JournalledEngine:
         """Return the writes that restore what people meant, as ``Engine.hand_back``."""
         return self.engine.hand_back(self._clock.now(), fleet)
 
-    def put_in_force(self, policies: Iterable[Policy], documents: Mapping[str, str]) -> None:
-        """Let the engine decide by these policies, which ``documents`` say."""
-        self.engine.replace_policies(policies)
+    def put_in_force(
+        self,
+        policies: Iterable[Policy],
+        documents: Mapping[str, str],
+        fleet: FleetPolicy = NO_FLEET_POLICY,
+    ) -> None:
+        """Let the engine decide by these policies and that of the fleet, which ``documents`` say."""
+        self.engine.replace_policies(policies, fleet)
         self.note_policies(documents)
 
     def note_policies(self, documents: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from trimtab.errors import OverrideError
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
 from trimtab.journal.entries import PoliciesInForce
-from trimtab.journal.sequence import Gap, Intention, Ordered
+from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 
@@ -96,13 +96,19 @@ class _Replaying:
             if what.is_break:
                 self._engine = self._begin_at = None
                 self.result.turns_unchecked += what.turns
-        elif isinstance(what, Outcome):
-            if (engine := self._engine_now()) is not None:
-                engine.record(what)
+        elif not isinstance(what, Intention):  # the engine gave the order, and hears of its end
+            self._tell(what)
+
+    def _tell(self, what: Outcome | Ordered | QuotasTold) -> None:
+        engine = self._engine_now()
+        if engine is None:
+            return
+        if isinstance(what, Outcome):
+            engine.record(what)
+        elif isinstance(what, QuotasTold):
+            engine.take_quotas(what.readings)
         elif isinstance(what, Ordered):
-            self._ordered(what)
-        elif isinstance(what, Intention):
-            return  # the engine gave the order, and hears of its end
+            self._ordered(engine, what)
         else:
             assert_never(what)
 
@@ -160,7 +166,7 @@ class _Replaying:
         if not report.is_valid:
             self._cannot_read(policies)
             return
-        self._engine.replace_policies(report.policies)
+        self._engine.replace_policies(report.policies, report.fleet)
 
     def _engine_now(self) -> Engine | None:
         """The engine, made as soon as what it begins with and its policies are known."""
@@ -172,10 +178,14 @@ class _Replaying:
             return None
         begin_at, self._begin_at = self._begin_at, None
         self._engine = Engine(
-            report.policies, begin_at.memory, lead_times=self._policies.lead_times
+            report.policies,
+            begin_at.memory,
+            lead_times=self._policies.lead_times,
+            fleet=report.fleet,
         )
         for order in begin_at.in_flight:
             self._engine.resume(order, is_timed=order.deployment not in begin_at.resumed)
+        self._engine.see(begin_at.fleet)
         return self._engine
 
     def _cannot_read(self, policies: PoliciesInForce) -> None:
@@ -187,9 +197,8 @@ class _Replaying:
         if problem not in self.result.problems:
             self.result.problems.append(problem)
 
-    def _ordered(self, ordered: Ordered) -> None:
-        engine = self._engine_now()
-        if engine is None or ordered.by is None:
+    def _ordered(self, engine: Engine, ordered: Ordered) -> None:
+        if ordered.by is None:
             return  # what runs out, the engine notices by itself
         if ordered.given is not None:
             try:
@@ -208,4 +217,8 @@ def _memory_difference(now: Memory, then: Memory) -> str:
         for field_name, was, value in zip(one._fields, one, again, strict=True):
             if was != value:
                 return f"the memory of {name} differs in {field_name}: {was!r} is journalled, now {value!r}"
+    if now.shared != then.shared:
+        return (
+            f"what is known of the fleet differs: {then.shared!r} is journalled, now {now.shared!r}"
+        )
     return "the memory differs from what is journalled"

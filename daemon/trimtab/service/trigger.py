@@ -113,6 +113,13 @@ class Trigger:
         self._pulse_at = self._clock.monotonic()
         self._event.set()
 
+    def look_by(self, at: float) -> None:
+        """Let a slice come by ``at`` (UTC seconds), even if it is empty."""
+        pulse_at = self._clock.monotonic() + max(0.0, at - self._clock.now())
+        if pulse_at < self._pulse_at:
+            self._pulse_at = pulse_at
+            self._event.set()
+
     def foresee(self, name: str, at: float) -> None:
         """Let ``name`` be due at ``at`` (UTC seconds) too, if it ticks and that is before its tick."""
         now = self._clock.monotonic()

@@ -23,9 +23,12 @@ from trimtab.journal.rows import as_row, field_names, from_row
 
 FIELDS = {
     "Ask": "at replicas is_measured",
+    "Asked": "at replicas",
     "At": "time replicas",
     "Bound": "replicas set_by",
     "Bounds": "lower upper",
+    "Claimed": "held wanted needed least floor need lead_time_seconds granted entitled held_since "
+    "short_since asked is_binding",
     "Decision": "deployment policy mode at verdict current desired wanted bounds sentence trail rule "
     "actual proposals readings",
     "Deployment": "name state state_text status_message status_code display_name base_model region "
@@ -33,14 +36,15 @@ FIELDS = {
     "schedule_floors annotations created_at updated_at expires_at deleted_at purged_at observed_at",
     "DeploymentMemory": "adopted_at user state created_at written doubtful latest lows highs moves "
     "counted rules damped demand_unknown_since idle_since wish gone_at shadow watched doubtful_moves "
-    "superseded",
+    "superseded claimed",
     "Facts": "load_replicas forecast_replicas spare_replicas forecast_error_replicas horizon_seconds "
     "miss_price_ratio missed_ratio missed_ratio_max capacity_requests_per_second capacity_factor_ratio",
     "Hold": "reason",
     "Latest": "time value replicas",
+    "Need": "load_replicas spread_replicas",
     "Pair": "min_replicas max_replicas",
     "Pipeline": "pending downloading initializing ready",
-    "Proposal": "rule role replicas sentence at_most is_abstaining blocks facts",
+    "Proposal": "rule role replicas sentence at_most is_abstaining blocks facts need",
     "Reading": "spec freshness value age_seconds replicas time",
     "Refusal": "kind since until refusals is_told is_over",
     "RuleMemory": "lows highs moved",
@@ -81,7 +85,7 @@ def test_the_order_of_fields_is_part_of_the_format() -> None:
 
 
 def test_memory_has_no_part_that_entries_say_nothing_of() -> None:
-    assert [one.name for one in fields(Memory)] == ["deployments", "overrides", "lead_times"]
+    assert [one.name for one in fields(Memory)] == ["deployments", "overrides", "lead_times", "shared"]
 
 
 def test_what_was_written_before_a_field_existed_is_read_and_what_was_written_after_is_refused() -> (

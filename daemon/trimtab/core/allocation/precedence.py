@@ -5,6 +5,10 @@ use. A miss counts as the work that is not done, in accelerators, whatever the m
 different models cannot be added up, and a replica of eight accelerators serves what eight replicas of one do.
 Worths are compared in steps of about five per cent; what is as good as equal goes to who waits longest.
 Waiting makes them worth more, too: twice as much for each ``patience_seconds``.
+
+Who waits gains on whoever comes later, and on nobody else. So the order is told by numbers that stand still,
+``log2(worth) - begin of waiting / patience``, as fair queues tell theirs by virtual times (Demers, Keshav and
+Shenker, "Analysis and simulation of a fair queueing algorithm", SIGCOMM 1989).
 """
 
 from __future__ import annotations
@@ -21,11 +25,6 @@ if TYPE_CHECKING:
 
 STEPS_A_DOUBLING = 16
 """Worths are compared in steps of the sixteenth root of two."""
-
-DOUBLINGS_MAX = 20
-"""However long somebody waits: a million times as much is first in any case."""
-
-NEVER_SHORT = 2.0**53
 
 REPLICAS_AT_ONCE = 4096
 """More than this many of one claim are not told apart: the rest count as the last of them."""
@@ -46,18 +45,12 @@ def worth(claim: Claim, replicas: int) -> float:
     return claim.team.weight * claim.need.used(replicas)
 
 
-def waited_seconds(claim: Claim, now: float) -> float:
-    """Return for how long ``claim`` has had less than it wanted."""
-    return 0.0 if claim.short_since is None else max(0.0, now - claim.short_since)
-
-
 def growths(place: int, claim: Claim, terms: Terms, most: int) -> Iterator[Growth]:
     """Yield what ``claim`` asks for beyond what it holds, at most ``most`` replicas, the best first."""
     first, last = claim.held + 1, claim.held + min(most, claim.wanted - claim.held)
     mean, spread = claim.need
-    doublings = min(DOUBLINGS_MAX, waited_seconds(claim, terms.now) / terms.patience_seconds)
-    base = log2(claim.team.weight) + doublings
-    since = NEVER_SHORT if claim.short_since is None else claim.short_since
+    since = terms.now if claim.short_since is None else claim.short_since
+    base = log2(claim.team.weight) - since / terms.patience_seconds
     name, rank = claim.deployment, -claim.priority
     while first <= last:
         if spread < CERTAIN_SPREAD and (first <= mean or first > mean + 1.0):

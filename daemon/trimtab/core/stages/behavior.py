@@ -47,6 +47,17 @@ def behavior(case: Case, draft: Draft) -> None:
         _limit(case, draft)
 
 
+def lowest_now(case: Case, draft: Draft) -> int:
+    """Return how low the count may go now by cooldown and limits, whatever the windows keep."""
+    rules, current = case.policy.down, case.current
+    lasts = [moves[-1].time for moves in (draft.memory.moves, draft.memory.doubtful_moves) if moves]
+    if lasts and max(lasts) + rules.cooldown_seconds > case.now:
+        return current
+    moves = (*draft.memory.moves, *(one for one in draft.memory.doubtful_moves if one.replicas < 0))
+    allowed = _lowest_allowed(rules, moves, current, case.now)
+    return 0 if allowed is None else allowed
+
+
 def _record_others_move(case: Case, draft: Draft) -> None:
     """Count a change that is not ours as a wish: the platform's own autoscaler may know more.
 

@@ -30,6 +30,7 @@ def bounds(case: Case, draft: Draft) -> None:
             current=case.current,
             now=case.now,
             may_be_zero=draft.may_be_zero,
+            ceiling=case.ceiling,
         )
     if draft.halt is not None or draft.is_drain:
         draft.note(STAGE, f"would be {allowed}")

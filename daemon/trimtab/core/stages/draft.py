@@ -27,7 +27,7 @@ class Case(NamedTuple):
 
     ``standing`` is what people have ordered. ``actual`` is the count that is really asked for where
     ``current`` is that of a shadow; else ``None``. ``reliefs`` is what stuck deployments miss and this
-    one makes up for.
+    one makes up for. ``ceiling`` is what the quotas alone allow, and which one that is.
     """
 
     now: float
@@ -40,6 +40,7 @@ class Case(NamedTuple):
     standing: Standing = NOTHING_ORDERED
     actual: int | None = None
     reliefs: tuple[Relief, ...] = ()
+    ceiling: tuple[int, str] | None = None
 
     @property
     def lead_time_seconds(self) -> float:

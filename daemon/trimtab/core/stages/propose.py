@@ -30,6 +30,7 @@ def propose(case: Case, draft: Draft) -> None:
         current=case.current,
         now=case.now,
         is_emptied=_is_emptied(case, draft.memory),
+        ceiling=case.ceiling,
     )
     view = draft.view = View(
         now=case.now,

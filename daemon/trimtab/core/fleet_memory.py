@@ -1,0 +1,50 @@
+"""What must survive a restart of what all deployments share: money spent, and quotas as they were taught."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from trimtab.core.fleet_policy import Pool
+from trimtab.core.known_quotas import NO_KNOWN_QUOTAS, AccountQuota, KnownQuotas, QuotaRefusal
+from trimtab.core.spend import NOTHING_SPENT, Spending, spending_from_json, spending_to_json
+
+if TYPE_CHECKING:
+    from trimtab.core.proposals import JsonValue
+
+
+class FleetMemory(NamedTuple):
+    """A part of the engine's memory; nothing in it while no fleet policy is in force."""
+
+    spending: Spending = NOTHING_SPENT
+    quotas: KnownQuotas = NO_KNOWN_QUOTAS
+
+
+NO_FLEET_MEMORY = FleetMemory()
+
+
+def fleet_memory_to_json(one: FleetMemory) -> JsonValue:
+    """Return JSON values from which ``fleet_memory_from_json`` restores ``one`` exactly."""
+    return {
+        "spending": spending_to_json(one.spending),
+        "account": [[list(quota.pool), *quota[1:]] for quota in one.quotas.account],
+        "refusals": [[list(quota.pool), *quota[1:]] for quota in one.quotas.refusals],
+    }
+
+
+def fleet_memory_from_json(document: JsonValue) -> FleetMemory:
+    """Restore what ``fleet_memory_to_json`` gave; ``None`` (an earlier version's memory): nothing."""
+    if document is None:
+        return NO_FLEET_MEMORY
+    # The document is our own; the casts say what was written.
+    parts = cast("dict[str, JsonValue]", document)
+    account = cast("list[tuple[tuple[str, str | None], int, float, int, int]]", parts["account"])
+    refusals = cast(
+        "list[tuple[tuple[str, str | None], int, float, float, int, int]]", parts["refusals"]
+    )
+    return FleetMemory(
+        spending_from_json(parts["spending"]),
+        KnownQuotas(
+            tuple(AccountQuota(Pool(*one[0]), *one[1:]) for one in account),
+            tuple(QuotaRefusal(Pool(*one[0]), *one[1:]) for one in refusals),
+        ),
+    )

@@ -1,0 +1,380 @@
+"""What the engine does for all deployments together: quotas, money, the book of claims, and who is woken by it.
+
+Nothing of it happens while no fleet policy is in force.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.core.allocation.book import MOMENT_SECONDS, Book
+from trimtab.core.allocation.values import Terms
+from trimtab.core.allocation.words import ceiling_words, grant_words
+from trimtab.core.capacity import FORGET_SECONDS
+from trimtab.core.claimed import Asked
+from trimtab.core.claiming import claim_of, claimed_by
+from trimtab.core.decision import WriteStatus
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, Pool, Preemption, QuotaSource
+from trimtab.core.known_quotas import (
+    after_acceptance,
+    after_readings,
+    after_refusal,
+    elsewhere_in,
+    quotas_in_force,
+    without_the_past,
+)
+from trimtab.core.pipeline import own_ready
+from trimtab.core.policy import Mode
+from trimtab.core.spend import SpendOutlook, spend_outlook, spent_until
+from trimtab.core.spend_edges import spend_edges
+from trimtab.core.stages.allocate import Share
+from trimtab.errors import ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from trimtab.core.account_quotas import QuotaReading
+    from trimtab.core.claimed import Claimed
+    from trimtab.core.decision import Outcome
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.fleet_policy import FleetPolicy, Quota
+    from trimtab.core.known_quotas import KnownQuotas
+    from trimtab.core.memories import Memories
+    from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.policy import Policy
+    from trimtab.core.stages.draft import Case, Draft
+
+LOOK_SECONDS = 60.0
+"""What runs is added up this often at least, so that a time in which nobody looked can be told."""
+
+ASSUMED_SECONDS = 300.0
+"""After so long without a look, the money for that time is assumed, not seen."""
+
+
+class Serving(NamedTuple):
+    """What of one deployment is billed: accelerators of a type that serve."""
+
+    accelerator_type: str
+    accelerators: int
+
+
+class Sharing:
+    """Holds the fleet policy in force, what is remembered of the fleet, and the book."""
+
+    def __init__(self, policy: FleetPolicy) -> None:
+        self.memory = NO_FLEET_MEMORY
+        self.outlook = SpendOutlook(None, ())
+        self._flights: dict[str, int] = {}
+        self._begin(policy)
+
+    def _begin(self, policy: FleetPolicy) -> None:
+        self.policy = policy
+        self.is_active = policy != NO_FLEET_POLICY
+        self.book = Book()
+        self._serving: dict[str, Serving] = {}
+        self._running: Counter[str] = Counter()
+        self._is_known = False
+        self._is_news = False
+        self._stirred: set[str] = set()
+
+    def put_in_force(self, policy: FleetPolicy) -> None:
+        """Let another fleet policy hold. Every claim is made anew at the next step."""
+        self._begin(policy)
+
+    def recall(self, memory: FleetMemory) -> None:
+        """Begin from what an earlier run remembered."""
+        self.memory = memory
+        self._begin(self.policy)
+
+    def begin(
+        self,
+        fleet: Mapping[str, Deployment],
+        memories: Memories,
+        policy_of: Callable[[Deployment], Policy | None],
+    ) -> None:
+        """Make the book of what is seen and remembered of everybody."""
+        self._is_known = True
+        for name, deployment in fleet.items():
+            self.see(deployment, memories.get(name), policy_of(deployment))
+
+    # -- taking in what is new ------------------------------------------------------------------
+
+    def look(
+        self,
+        now: float,
+        looked: Iterable[str],
+        gone: Iterable[str],
+        fleet: Mapping[str, Deployment],
+        memories: Memories,
+        policy_of: Callable[[Deployment], Policy | None],
+    ) -> None:
+        """Take in who is there and what they hold; then add up money, and say what all compete for."""
+        if not self._is_known:
+            self.begin(fleet, memories, policy_of)
+            looked = ()
+        for name in looked:
+            deployment = fleet.get(name)
+            if deployment is not None:
+                self.see(deployment, memories.get(name), policy_of(deployment))
+        for name in gone:
+            self.book.drop(name)
+            self._count_serving(name, None)
+        self._spend(now)
+        self.memory = self.memory._replace(quotas=without_the_past(self.memory.quotas, now))
+        self._open(now)
+
+    def see(
+        self, deployment: Deployment, memory: DeploymentMemory | None, policy: Policy | None
+    ) -> None:
+        """Let the deployment claim what it does as it is seen and remembered now."""
+        name = deployment.name
+        self.book.put(claim_of(deployment, memory, policy, self.policy, self._flights.get(name)))
+        claimed = None if memory is None else memory.claimed
+        is_bound = policy is not None and policy.mode is Mode.ENFORCE
+        is_resting = is_bound and claimed is not None and claimed.is_binding
+        self.book.settle(name, claimed.granted if claimed is not None and is_resting else None)
+        kind, each = deployment.shape.accelerator_type, deployment.shape.accelerators_per_replica
+        serving = None
+        if kind is not None and each:
+            serving = Serving(kind, own_ready(deployment) * each)
+        self._count_serving(name, serving)
+
+    def _count_serving(self, name: str, now: Serving | None) -> None:
+        before = self._serving.get(name)
+        if before == now:
+            return
+        if before is not None:
+            self._running[before.accelerator_type] -= before.accelerators
+            del self._serving[name]
+        if now is not None:
+            self._running[now.accelerator_type] += now.accelerators
+            self._serving[name] = now
+
+    def _spend(self, now: float) -> None:
+        """Add up what has run, when its rate changes and from time to time."""
+        spending, policy = self.memory.spending, self.policy
+        rate, unpriced = 0.0, 0
+        for kind, accelerators in sorted(self._running.items()):
+            price = policy.usd_an_hour(kind)
+            if price is None:
+                unpriced += accelerators
+            else:
+                rate += price * accelerators
+        is_same = (rate, unpriced) == (spending.usd_an_hour, spending.unpriced_accelerators)
+        if is_same and spending.at is not None and 0.0 <= now - spending.at < LOOK_SECONDS:
+            return
+        is_assumed = spending.at is not None and now - spending.at > ASSUMED_SECONDS
+        spending = spent_until(spending, now, policy.timezone, is_assumed=is_assumed)
+        spending = spending._replace(usd_an_hour=rate, unpriced_accelerators=unpriced)
+        self.memory = self.memory._replace(spending=spending)
+
+    def _open(self, now: float) -> None:
+        policy, known = self.policy, self.memory.quotas
+        moment = now // MOMENT_SECONDS * MOMENT_SECONDS
+        quotas = quotas_in_force(policy, known, moment)
+        self._stir_below(quotas)
+        self._is_news = False
+        self.outlook = spend_outlook(
+            policy.spend_limits,
+            self.memory.spending,
+            policy.timezone,
+            protected_usd_an_hour=self._protected_usd_an_hour(),
+            rate_usd_an_hour=self.book.usd_an_hour() if policy.spend_limits else 0.0,
+        )
+        self.book.open(
+            Terms(
+                now=moment,
+                quotas=quotas,
+                elsewhere=elsewhere_in(known, quotas),
+                teams=policy.teams,
+                spend=self.outlook.room,
+                preemption=policy.preemption,
+                hold_seconds=policy.hold_seconds,
+                patience_seconds=policy.patience_seconds,
+            )
+        )
+
+    def _stir_below(self, quotas: Mapping[Pool, Quota]) -> None:
+        """Wake those whose bounds a quota is part of, when it changes."""
+        before, after = (
+            {p: q for p, q in one.items() if q.source is not QuotaSource.REFUSAL}
+            for one in (self.book.terms.quotas, quotas)
+        )
+        changed = {pool for pool in {*before, *after} if before.get(pool) != after.get(pool)}
+        if changed and self.book.terms.now:
+            self._stirred.update(
+                name
+                for name, one in self.book.claims.items()
+                if not changed.isdisjoint(pools_of(one.accelerator_type, one.region))
+            )
+
+    def _protected_usd_an_hour(self) -> float:
+        return sum(
+            accelerators * (self.policy.usd_an_hour(kind) or 0.0)
+            for team in self.policy.teams
+            if team.is_protected
+            for kind, accelerators in team.guaranteed.items()
+        )
+
+    def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
+        """Take in all that the account's endpoint says now.
+
+        Before anything was seen, all that is in use counts as held by deployments.
+        """
+        held = self.book.held() if self._is_known else None
+        self._learn(after_readings(self.memory.quotas, readings, held))
+
+    def _learn(self, known: KnownQuotas) -> None:
+        if known != self.memory.quotas:
+            self.memory = self.memory._replace(quotas=known)
+            self._is_news = True
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def fly(self, name: str, replicas: int) -> None:
+        """Take in that a write is under way that asks for ``replicas``."""
+        self._flights[name] = replicas
+
+    def land(self, outcome: Outcome, memory: DeploymentMemory) -> DeploymentMemory:
+        """Take in how a write ended: what it asked for is held, or its quota is known now."""
+        order = outcome.order
+        self._flights.pop(order.deployment, None)
+        if not self.is_active:
+            return memory
+        is_up = order.to_replicas > order.from_replicas
+        if is_up and outcome.error_kind == ErrorKind.QUOTA_EXCEEDED:
+            self._refused(outcome)
+        elif is_up and outcome.status is WriteStatus.APPLIED:
+            self._accepted(outcome)
+        claimed = memory.claimed
+        if claimed is not None and outcome.status in (WriteStatus.APPLIED, WriteStatus.UNKNOWN):
+            asked = Asked(outcome.at, order.to_replicas)
+            memory = memory._replace(claimed=claimed._replace(asked=asked))
+        return memory
+
+    def _refused(self, outcome: Outcome) -> None:
+        claim = self.book.claim(outcome.order.deployment)
+        if claim is None or claim.accelerators is None or claim.accelerator_type is None:
+            return
+        order, each = outcome.order, claim.accelerators
+        told = outcome.quota
+        pool = Pool(claim.accelerator_type) if told is None else told.quota.pool
+        flown = max(0, claim.held - order.from_replicas) * each
+        self._learn(
+            after_refusal(
+                self.memory.quotas,
+                pool,
+                outcome.at,
+                held=self.book.held().get(pool, 0) - flown,
+                asked=(order.to_replicas - order.from_replicas) * each,
+                each=each,
+                reading=told,
+            )
+        )
+
+    def _accepted(self, outcome: Outcome) -> None:
+        claim = self.book.claim(outcome.order.deployment)
+        if claim is None or not self.memory.quotas.refusals:
+            return
+        pools = pools_of(claim.accelerator_type, claim.region)
+        self._learn(after_acceptance(self.memory.quotas, pools, outcome.at, self.book.held()))
+
+    def refuses_for_all(self, outcome: Outcome) -> bool:
+        """Whether a refusal for the quota is the pool's matter, and not that of the deployment alone."""
+        claim = self.book.claim(outcome.order.deployment) if self.is_active else None
+        return claim is not None and claim.accelerators is not None
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def ceiling(self, deployment: Deployment) -> tuple[int, str] | None:
+        """Return how many replicas the quotas would allow if nobody else held any, and why."""
+        if not self.is_active:
+            return None
+        each = deployment.shape.accelerators_per_replica
+        if not each:
+            return None
+        ends = [
+            ceiling_words(quota, each)
+            for pool in pools_of(deployment.shape.accelerator_type, deployment.region)
+            if (quota := self.book.terms.quotas.get(pool)) is not None
+            and quota.source is not QuotaSource.REFUSAL
+        ]
+        return min(ends, default=None)
+
+    def claim(self, case: Case, draft: Draft) -> None:
+        """Let a draft say what its deployment claims."""
+        name = case.deployment.name
+        claimed = claimed_by(case, draft, self._flights.get(name))
+        draft.memory = draft.memory._replace(claimed=self._waiting(claimed))
+        self.see(case.deployment, draft.memory, case.policy)
+
+    def _waiting(self, claimed: Claimed | None) -> Claimed | None:
+        if claimed is None or not claimed.is_binding:
+            return claimed
+        if claimed.wanted <= claimed.held:
+            return claimed._replace(short_since=None)
+        if claimed.short_since is None:
+            return claimed._replace(short_since=self.book.terms.now)
+        return claimed
+
+    def share(self, case: Case, draft: Draft) -> Share | None:
+        """Return what the draft of a decision is granted, and remember it."""
+        claimed, name = draft.memory.claimed, case.deployment.name
+        if claimed is None or not claimed.is_binding:
+            return None
+        grant = self.book.grant(name)
+        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
+        draft.memory = draft.memory._replace(claimed=settled)
+        self.book.settle(name, grant.replicas)
+        if grant.short is None:
+            return Share(grant, "")
+        claim = self.book.claim(name)
+        assert claim is not None  # noqa: S101  it has been made a moment ago
+        others = () if grant.pool is None else self.book.holders(claim, grant.pool)
+        return Share(grant, grant_words(claim, grant, self.book.terms, others))
+
+    def stirred(self, due: Collection[str]) -> tuple[str, ...]:
+        """Return who was not due and may have more, or has to give something back."""
+        found, self._stirred = self._stirred.union(self.book.stirred()), set()
+        return tuple(sorted(found.difference(due)))
+
+    def edge(self, now: float) -> float | None:
+        """Return when time alone may change a grant, in UTC seconds; ``now``: grants wait to be made."""
+        if not self.is_active:
+            return None
+        if self.book.is_stale or self._is_news or not self._is_known:
+            return now
+        edges = [
+            end
+            for one in self.memory.quotas.refusals
+            for end in (one.until, one.until + FORGET_SECONDS)
+        ]
+        if self.book.is_anybody_short and self.policy.preemption is not Preemption.NEVER:
+            edges.append(now + MOMENT_SECONDS)  # somebody's hold may be over
+        edges += spend_edges(
+            self.policy.spend_limits,
+            self.memory.spending,
+            self.policy.timezone,
+            now,
+            self.outlook,
+            is_short=self.book.is_anybody_short,
+        )
+        ahead = [-(-edge // MOMENT_SECONDS) * MOMENT_SECONDS for edge in edges if edge > now]
+        return min((edge for edge in ahead if edge > now), default=None)
+
+    # -- for whoever watches --------------------------------------------------------------------
+
+    @property
+    def quotas(self) -> Mapping[Pool, Quota]:
+        """The quotas in force, the smallest for each pool."""
+        return self.book.terms.quotas
+
+
+def pools_of(accelerator_type: str | None, region: str) -> tuple[Pool, ...]:
+    """Return the pools that replicas of this hardware come from, whether they have a quota or not."""
+    if accelerator_type is None:
+        return ()
+    whole = Pool(accelerator_type)
+    return (whole, Pool(accelerator_type, region)) if region else (whole,)
