@@ -61,7 +61,7 @@ async def scrape(call: Call) -> web.Response:
 def _quota_value(account: Account, quota: Quota) -> Value:
     usage = quota.usage
     if quota.accelerator_type is not None:
-        usage = float(quotas.in_use(account.deployments.values(), quota.accelerator_type))
+        usage += quotas.in_use(account.deployments.values(), quota.accelerator_type)
     return quotas.message_value(account.id, quota, usage)
 
 

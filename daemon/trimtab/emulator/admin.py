@@ -239,17 +239,19 @@ class _Levers:
         return account
 
     async def put_quota(self, request: web.Request) -> web.Response:
-        """Set a quota as support would: ``value`` and ``maxValue``."""
+        """Set a quota as support would: ``value``, ``maxValue``, and ``usage`` beside the deployments."""
         account = self._account(request)
         body = await _body(request)
         value = _integer(body, "value", None)
         quota_id = request.match_info["quota"]
         quota = account.quotas.setdefault(quota_id, Quota(quota_id, value, value, 0.0))
         quota.value, quota.maximum = value, _integer(body, "maxValue", max(value, quota.maximum))
+        quota.usage = _number(body, "usage", quota.usage, 0.0, 1e9)
         quota.updated_at = now = self._emulation.look()
         for deployment in account.deployments.values():
             self._emulation.settle(deployment, now)
-        return _answer({"name": f"{account.name}/quotas/{quota_id}", "value": quota.value})
+        told = {"value": quota.value, "maxValue": quota.maximum, "usage": quota.usage}
+        return _answer({"name": f"{account.name}/quotas/{quota_id}", **told})
 
     # -- deployments -------------------------------------------------------------------------
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Quota:
-    """One limit. ``value`` is enforced; ``maximum`` is how far its owner may raise it."""
+    """One limit. ``value`` is enforced; ``maximum`` is how far its owner may raise it.
+
+    ``usage`` is what is in use beside the deployments: dollars, requests, or accelerators that train.
+    """
 
     id: str
     value: int
@@ -65,10 +68,10 @@ def require(
     quota = quotas.get(quota_id(accelerator_type) or "")
     if quota is None or requesting <= 0:
         return
-    used = deployments.held(accelerator_type)
+    used = deployments.held(accelerator_type) + quota.usage
     if used + requesting > quota.value:
         raise exhausted(
-            f"{quota.id} for account {account}, in use: {used}, quota: {quota.value}, "
+            f"{quota.id} for account {account}, in use: {used:g}, quota: {quota.value}, "
             f"requesting: {requesting}"
         )
 
@@ -78,7 +81,7 @@ def grantable(quotas: dict[str, Quota], deployments: Roster, deployment: Deploym
     quota = quotas.get(quota_id(deployment.accelerator_type) or "")
     if quota is None:
         return deployment.desired
-    used_by_others = deployments.held(deployment.accelerator_type)
+    used_by_others = deployments.held(deployment.accelerator_type) + int(quota.usage)
     if deployments.has(deployment):
         used_by_others -= deployment.held
     room = max(0, quota.value - used_by_others) // deployment.accelerators

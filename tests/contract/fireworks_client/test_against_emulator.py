@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from trimtab.clock import ManualClock
 from trimtab.core.decision import Order, Reason, WriteStatus
 from trimtab.core.deployment import State
+from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
 from trimtab.core.policy import Actuation
 from trimtab.emulator.emulation import Emulation
 from trimtab.emulator.faults import Fault, FaultKind
+from trimtab.emulator.hardware import ACCELERATORS
 from trimtab.emulator.server import EmulatorServer
 from trimtab.emulator.switches import Switches
 from trimtab.errors import ErrorKind
@@ -159,6 +161,30 @@ async def test_a_quota_that_is_used_up_is_told_apart_and_changes_nothing(
         ErrorKind.QUOTA_EXCEEDED,
     )
     assert (await fleet_target.read_fleet())[D1].min_replicas == 1
+    told = Quota(Pool("NVIDIA_H100_80GB"), 24, QuotaSource.REFUSAL)
+    assert result.quota is not None
+    assert (result.quota.quota, result.quota.used) == (told, 4.0)
+
+
+async def test_a_refusal_and_the_quotas_themselves_say_the_same_of_what_is_in_use(
+    fleet_target: FireworksTarget, emulation: Emulation
+) -> None:
+    seen = (await fleet_target.read_fleet())[D1]
+    emulation.account.quotas["global--h100-count"].usage = 12  # they train
+    refused = (await fleet_target.write(order(seen, 9, 9))).quota
+    told = {one.quota.pool: one for one in (await fleet_target.read_quotas()).readings}
+    assert refused is not None
+    reading = told[refused.quota.pool]
+    assert (reading.quota.accelerators, reading.used) == (24, 16.0)
+    assert (refused.quota.accelerators, refused.used) == (24, 16.0)
+
+
+async def test_every_accelerator_quota_of_an_account_is_understood(
+    fleet_target: FireworksTarget,
+) -> None:
+    told = await fleet_target.read_quotas()
+    assert {one.quota.pool for one in told.readings} == {Pool(kind) for kind in ACCELERATORS}
+    assert told.not_understood == ()
 
 
 async def test_a_scale_order_is_carried_out(fleet_target: FireworksTarget) -> None:

@@ -140,6 +140,29 @@ async def test_the_quota_refuses_with_its_own_text(api: Api) -> None:
     )
 
 
+async def test_accelerators_that_train_are_in_use_as_well(
+    api: Api, emulation: Emulation, clock: ManualClock
+) -> None:
+    quota = "/_emu/accounts/acct/quotas/global--h100-count"
+    await api.call("PUT", quota, {"value": 16, "usage": 12})
+    await create(api, {"minReplicaCount": 2, "maxReplicaCount": 2})
+    told = (await api.get("quotas/global--h100-count")).json
+
+    refused = await create(api, {"minReplicaCount": 4, "maxReplicaCount": 4}, deploymentId="d2")
+    emulation.switches = Switches(quota_check="scheduling")
+    await create(api, {"minReplicaCount": 4, "maxReplicaCount": 4}, deploymentId="d2")
+    clock.advance(3600)
+    short = (await api.get("deployments/d2")).json
+    await api.call("PUT", quota, {"value": 16, "usage": 0})
+    clock.advance(3600)
+    enough = (await api.get("deployments/d2")).json
+
+    assert told["usage"] == 14.0
+    assert "in use: 14, quota: 16, requesting: 4" in refused.json["message"]
+    assert short["replicaStats"] == {"readyReplicaCount": 2, "pendingSchedulingReplicaCount": 2}
+    assert enough["replicaStats"] == {"readyReplicaCount": 4}
+
+
 async def test_a_quota_checked_at_scheduling_leaves_replicas_pending(
     api: Api, emulation: Emulation, clock: ManualClock
 ) -> None:
