@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     fleet_refresh_interval: Annotated[float, _between(1, 3600)] = 15.0
     """How often the deployments of each account are listed."""
 
+    quota_refresh_interval: Annotated[float, _between(1, 86400)] = 300.0
+    """How often each account is asked for its accelerator quotas, while there is a fleet file."""
+
     metrics_interval: Annotated[float, _between(INTERVAL_SECONDS_MIN, 3600)] = 30.0
     """How often each account's metrics are read; its values change every 30 s."""
 

@@ -1,0 +1,44 @@
+"""How a daemon begins: from what the journal kept, as if it had never stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trimtab.service.waiting import unless_set
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from trimtab.service.audience import Audience
+    from trimtab.service.fleet import Fleet
+    from trimtab.service.interrupted import Interrupted
+    from trimtab.service.journal_watch import JournalWatch
+    from trimtab.service.journalled_engine import JournalledEngine
+
+LOOK_SECONDS = 1.0
+"""How often to look at how the journal is while it does not open; afterwards at each evaluation."""
+
+
+async def begin(
+    stop: asyncio.Event,
+    *,
+    journalled: JournalledEngine,
+    journal_watch: JournalWatch,
+    documents: Mapping[str, str],
+    interrupted: Interrupted,
+    fleet: Fleet,
+    audience: Audience,
+) -> bool:
+    """Let the engine begin from what the journal kept; false when ``stop`` was set before that came.
+
+    While another process holds the journal this may take for ever.
+    """
+    recollection = await unless_set(stop, journalled.recall(), LOOK_SECONDS, journal_watch.look)
+    if recollection is None:
+        return False
+    journalled.note_policies(documents)
+    interrupted.take(recollection.unfinished, recollection.until)
+    fleet.expect(journalled.engine.memory.deployments)
+    audience.recalled(recollection, fleet.out_of_reach(recollection.memory.deployments))
+    return True
