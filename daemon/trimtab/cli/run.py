@@ -13,7 +13,7 @@ from trimtab.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from trimtab.core.decision import Tick
-    from trimtab.core.policy import Policy
+    from trimtab.policy.last_good import InForce
     from trimtab.service.daemon import Daemon
     from trimtab.service.reload import PolicyFiles
     from trimtab.settings import Settings
@@ -66,7 +66,7 @@ def run(
     raise typer.Exit(code)
 
 
-def _load(settings: Settings) -> tuple[PolicyFiles, tuple[Policy, ...]] | None:
+def _load(settings: Settings) -> tuple[PolicyFiles, InForce] | None:
     """Read the policies and show every diagnostic; ``None`` if any file cannot be used."""
     from trimtab.policy import as_text
     from trimtab.service.query_checks import known_sources
@@ -76,13 +76,13 @@ def _load(settings: Settings) -> tuple[PolicyFiles, tuple[Policy, ...]] | None:
     report, in_force, _ = files.read()
     if report.diagnostics:
         _say(as_text(report.diagnostics).rstrip("\n"))
-    return (files, in_force.policies) if report.is_valid else None
+    return (files, in_force) if report.is_valid else None
 
 
 async def _run(
     settings: Settings,
     files: PolicyFiles,
-    policies: tuple[Policy, ...],
+    in_force: InForce,
     *,
     is_fail_fast: bool,
 ) -> ExitCode:
@@ -105,7 +105,13 @@ async def _run(
 
     random = Random()  # noqa: S311  jitter, not a secret
     daemon = build_daemon(
-        settings, policies, clock, random, policy_files=files, on_tick=stop_on_bug
+        settings,
+        in_force.policies,
+        clock,
+        random,
+        fleet_policy=in_force.fleet,
+        policy_files=files,
+        on_tick=stop_on_bug,
     )
     ending, sentences = await run_process(
         daemon,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import EventKind, Outcome, WriteStatus
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
-from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.service.actuator import need
 from trimtab.service.pace import Pace
 from trimtab.service.told_fleet import ToldFleet
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision, Tick
-    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample

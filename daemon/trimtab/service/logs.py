@@ -220,6 +220,7 @@ class Narrator(Silence):
             added=some_of(reload.added),
             changed=some_of(reload.changed),
             removed=some_of(reload.removed),
+            fleet_changed=reload.is_fleet_changed or None,
             bad_files=len(reload.bad),
         )
         for bad in reload.bad:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trimtab.clock import Clock
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
     from trimtab.policy import LoadReport
     from trimtab.policy.last_good import BadFile, InForce
@@ -57,7 +58,10 @@ class ReloadResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """One reading of the policy files: what came of it, and what it changed in force, by name."""
+    """One reading of the policy files: what came of it, and what it changed in force, by name.
+
+    ``is_fleet_changed``: whether what is ordered for all deployments together is another.
+    """
 
     at: float
     trigger: Trigger
@@ -67,6 +71,7 @@ class Reload:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     bad: tuple[BadFile, ...] = ()
+    is_fleet_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,8 @@ class PolicyFiles:
 class Reloader:
     """Reads the files when they change or somebody asks, and puts what is good in force.
 
-    ``put_in_force`` swaps the policies between two evaluations and returns when it is done; it also
-    hears the documents that they come from.
+    ``put_in_force`` swaps the policies, and what is ordered for the fleet, between two evaluations and
+    returns when it is done; it also hears the documents that they come from.
     """
 
     def __init__(
@@ -120,14 +125,16 @@ class Reloader:
         clock: Clock,
         files: PolicyFiles,
         *,
-        in_force: tuple[Policy, ...],
-        put_in_force: Callable[[tuple[Policy, ...], Mapping[str, str]], Awaitable[None]],
+        in_force: tuple[tuple[Policy, ...], FleetPolicy],
+        put_in_force: Callable[
+            [tuple[Policy, ...], Mapping[str, str], FleetPolicy], Awaitable[None]
+        ],
         on_reload: Callable[[Reload], None],
         rescan_seconds: float = RESCAN_SECONDS,
     ) -> None:
         self._clock = clock
         self._files = files
-        self._policies = in_force
+        self._policies, self._fleet = in_force
         self._put_in_force = put_in_force
         self._on_reload = on_reload
         self._rescan_seconds = rescan_seconds
@@ -149,11 +156,14 @@ class Reloader:
         """Read the files, in a thread, and put what is good in force before returning."""
         async with self._one_at_a_time:
             _, in_force, is_new = await asyncio.to_thread(self._files.read)
-            before, after = self._policies, in_force.policies
-            if after != before:
-                await self._put_in_force(after, in_force.documents)
-                self._policies = after
-            reload = self._compare(trigger, before, in_force, is_new=is_new)
+            before, fleet_before = self._policies, self._fleet
+            if (in_force.policies, in_force.fleet) != (before, fleet_before):
+                await self._put_in_force(in_force.policies, in_force.documents, in_force.fleet)
+                self._policies, self._fleet = in_force.policies, in_force.fleet
+            reload = replace(
+                self._compare(trigger, before, in_force, is_new=is_new),
+                is_fleet_changed=in_force.fleet != fleet_before,
+            )
             if is_new or trigger not in (Trigger.RESCAN, Trigger.CHANGE):
                 self.status = PolicyFilesStatus(str(self._files.path), reload.at, in_force.bad)
                 self._on_reload(reload)

@@ -29,6 +29,7 @@ async def reload_answer(daemon: Daemon) -> Answer:
         "added": list(reload.added),
         "changed": list(reload.changed),
         "removed": list(reload.removed),
+        "fleet_changed": reload.is_fleet_changed,
     }
     if reload.result is not ReloadResult.BAD_FILES:
         return 200, body

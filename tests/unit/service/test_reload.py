@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from trimtab.clock import ManualClock
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy
 from trimtab.core.policy import Policy
 from trimtab.service import reload as reload_module
 from trimtab.service.reload import PolicyFiles, Reload, Reloader, ReloadResult, Trigger
@@ -34,24 +35,28 @@ class Service:
 
     def __init__(self, folder: Path, rescan_seconds: float = 60.0) -> None:
         files = PolicyFiles(folder)
-        self.policies: tuple[Policy, ...] = files.read()[1].policies
+        in_force = files.read()[1]
+        self.policies: tuple[Policy, ...] = in_force.policies
+        self.fleet = in_force.fleet
         self.swaps = 0
         self.told: list[Reload] = []
         self.news = asyncio.Event()
         self.reloader = Reloader(
             ManualClock(1000.0),
             files,
-            in_force=self.policies,
+            in_force=(self.policies, self.fleet),
             put_in_force=self.put_in_force,
             on_reload=self.hear,
             rescan_seconds=rescan_seconds,
         )
 
     async def put_in_force(
-        self, policies: tuple[Policy, ...], documents: Mapping[str, str]
+        self, policies: tuple[Policy, ...], documents: Mapping[str, str], fleet: FleetPolicy
     ) -> None:
         self.swaps += 1
         self.policies = policies
+        self.documents = documents
+        self.fleet = fleet
 
     def hear(self, reload: Reload) -> None:
         self.told.append(reload)
@@ -65,6 +70,15 @@ class Service:
     @property
     def names(self) -> list[str]:
         return [policy.name for policy in self.policies]
+
+
+def fleet(hold: str, more: str = "") -> str:
+    return f"""\
+apiVersion: trimtab.dev/v1
+kind: Fleet
+metadata: {{name: acme}}
+spec: {{hold: {hold}{more}}}
+"""
 
 
 @pytest.fixture
@@ -110,6 +124,34 @@ async def test_a_reload_says_what_it_changed(folder: Path) -> None:
     (folder / "b.yaml").unlink()
     reload = await service.reloader.reload(Trigger.REQUEST)
     assert (reload.changed, reload.removed) == (("one",), ("two",))
+
+
+async def test_what_is_ordered_for_the_fleet_is_put_in_force_with_the_policies(
+    folder: Path,
+) -> None:
+    service = Service(folder)
+    path = folder / "fleet.yaml"
+    path.write_text(fleet("10m"), encoding="utf-8")
+    reload = await service.reloader.reload(Trigger.REQUEST)
+    assert (reload.result, reload.is_fleet_changed) == (ReloadResult.OK, True)
+    assert (service.fleet.hold_seconds, service.names) == (600.0, ["one"])
+    assert set(service.documents) == {str(folder / "a.yaml"), str(path)}
+    path.write_text(fleet("20m", ", quotas: [{accelerator: X, max: -1}]"), encoding="utf-8")
+    reload = await service.reloader.reload(Trigger.REQUEST)
+    assert (reload.result, reload.is_fleet_changed) == (ReloadResult.BAD_FILES, False)
+    assert [bad.kept for bad in reload.bad] == [(f"the Fleet at {path}:1",)]
+    assert (service.fleet.hold_seconds, service.swaps) == (600.0, 1)
+    path.unlink()
+    reload = await service.reloader.reload(Trigger.REQUEST)
+    assert (reload.is_fleet_changed, service.fleet) == (True, NO_FLEET_POLICY)
+
+
+async def test_new_defaults_of_the_fleet_change_policies_whose_files_stand(folder: Path) -> None:
+    service = Service(folder)
+    path = folder / "fleet.yaml"
+    path.write_text(fleet("10m", ", defaults: {priority: 7}"), encoding="utf-8")
+    reload = await service.reloader.reload(Trigger.REQUEST)
+    assert (reload.changed, service.policies[0].priority) == (("one",), 7)
 
 
 async def test_nothing_new_swaps_nothing_and_is_told_only_to_who_asked(folder: Path) -> None:
