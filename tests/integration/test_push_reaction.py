@@ -18,8 +18,9 @@ from trimtab.emulator.server import EmulatorServer
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.plant import ConstantWorkload, Load
 from trimtab.policy import read_policy_texts
-from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.daemon import Daemon
 from trimtab.service.push_wiring import push_sources
+from trimtab.service.timing import Timing
 from trimtab.service.trigger import SLICE_MAX
 from trimtab.settings_push import JsonSettings
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget

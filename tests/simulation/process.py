@@ -13,8 +13,9 @@ from tests.simulation.network import KEY, SimulatedConnection
 
 from trimtab.clock import SystemClock
 from trimtab.core.decision import EventKind, Hold, Outcome, Reason, Tick
-from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.daemon import Daemon
 from trimtab.service.reload import PolicyFiles
+from trimtab.service.timing import Timing
 from trimtab.sources.fireworks import FireworksMetrics
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
 

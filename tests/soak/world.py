@@ -35,8 +35,9 @@ from trimtab.journal.retention import Retention
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
 from trimtab.policy import read_policy_texts
-from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.daemon import Daemon
 from trimtab.service.push_wiring import push_sources
+from trimtab.service.timing import Timing
 from trimtab.service.trigger import URGENT, Trigger
 from trimtab.settings_push import RemoteWriteSettings
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget

@@ -11,15 +11,16 @@ or let ``await daemon.run()`` last until ``daemon.stop()`` is called.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Self
 
 from trimtab.core.engine import Engine
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy
 from trimtab.journal.port import VolatileJournal
 from trimtab.service.actuator import WRITES_IN_FLIGHT_MAX, Actuator
 from trimtab.service.audience import Audience, Callbacks
+from trimtab.service.beginning import begin
 from trimtab.service.circuits import guarded
 from trimtab.service.controller import Controller
 from trimtab.service.ending import end
@@ -39,11 +40,12 @@ from trimtab.service.overview import Overview
 from trimtab.service.polls import Polls
 from trimtab.service.push import open_desks
 from trimtab.service.push_sink import WakingSink
+from trimtab.service.quota_reader import QuotaReader
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
 from trimtab.service.supervisor import Supervisor
+from trimtab.service.timing import Timing
 from trimtab.service.trigger import Trigger
-from trimtab.service.waiting import unless_set
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from trimtab.journal.port import Journal
     from trimtab.service.controller import Evaluation
     from trimtab.service.fleet import Reading
+    from trimtab.service.fleet_quotas import QuotasStatus
     from trimtab.service.push import PushSource
     from trimtab.service.reload import PolicyFiles, Reload
     from trimtab.service.status import StatusSnapshot
@@ -64,32 +67,15 @@ if TYPE_CHECKING:
     from trimtab.targets.port import Target
 
 
-LOOK_SECONDS = 1.0
-"""How often to look at how the journal is while it does not open; afterwards at each evaluation."""
-
 RELOAD_SECONDS_MAX = 30.0
 """How long a request to reload may take, of real time: files are read in real time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """How often and how long, in seconds of the daemon's clock; the shutdown in real seconds.
-
-    An evaluation is of a few deployments and takes milliseconds; one that takes longer than
-    ``slow_evaluation_seconds`` is warned of.
-    """
-
-    tick_interval_seconds: float = 15.0
-    fleet_refresh_interval_seconds: float = 15.0
-    shutdown_timeout_seconds: float = 10.0
-    slow_evaluation_seconds: float = 0.5
-
-
 class Daemon:
-    """Observes, decides and acts for the deployments of ``targets`` that ``policies`` match.
+    """Observes, decides and acts for those of ``targets`` that ``policies`` match, within ``fleet_policy``.
 
     ``on_tick`` hears every evaluation and ``on_outcome`` the end of every write, in the event loop:
-    they must be quick; what they raise is logged and survived. ``policy_files`` is where ``policies``
+    they must be quick; what they raise is logged and survived. ``policy_files`` is where these
     came from: they are watched, and followed as they change. ``journal`` remembers: what it kept
     replaces ``memory``, and while it cannot keep anything, nothing is written to deployments unless
     ``is_journal_required`` is false. ``plugins`` are the strategies of others that policies may use.
@@ -105,6 +91,7 @@ class Daemon:
         sources: Sequence[Source],
         push_sources: Sequence[PushSource] = (),
         policies: Iterable[Policy],
+        fleet_policy: FleetPolicy = NO_FLEET_POLICY,
         policy_files: PolicyFiles | None = None,
         timing: Timing | None = None,
         lead_times: LeadTimes | None = None,
@@ -123,17 +110,27 @@ class Daemon:
         self._background: asyncio.Task[None] | None = None
         self._polls = Polls()
         self.instruments = Instruments()
+        random = random or Random()  # noqa: S311  jitter, not a secret
+        self._quota_reader = QuotaReader(
+            clock,
+            random,
+            targets,
+            interval_seconds=self.timing.quota_refresh_interval_seconds,
+            is_wanted=lambda: self.engine.sharing.is_active,
+            on_reading=self._take_quotas,
+        )
         self._audience = Audience(
             Narrator(self.timing.tick_interval_seconds, self.timing.slow_evaluation_seconds),
             self.instruments,
             self._polls,
             Callbacks(on_tick, on_outcome),
+            self._quota_reader,
         )
-        random = random or Random()  # noqa: S311  jitter, not a secret
         guarded_targets, self._sources = guarded(
             targets, sources, clock, random, on_change=self._audience.circuit_changed
         )
-        self.engine = Engine(policies, memory, lead_times=lead_times)
+        self._quota_tasks = self._quota_reader.tasks(guarded_targets)
+        self.engine = Engine(policies, memory, lead_times=lead_times, fleet=fleet_policy)
         self._journalled = JournalledEngine(
             clock,
             self.engine,
@@ -197,7 +194,7 @@ class Daemon:
             self._reloader = Reloader(
                 clock,
                 policy_files,
-                in_force=self.engine.policies,
+                in_force=(self.engine.policies, self.engine.fleet_policy),
                 put_in_force=self._controller.put_in_force,
                 on_reload=self._audience.reloaded,
             )
@@ -221,12 +218,14 @@ class Daemon:
             sources=self._sources,
             reloader=self._reloader,
             desks=self.desks,
+            quotas=self._quota_reader.quotas,
             is_stopping=self._stop.is_set,
         )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
         few = self._overview.status_of_few
         self.exposition = self.instruments.show(few, self._overview.deployments)
         self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
+        self.instruments.show_fleet(self._quota_reader.quotas)
         self.instruments.expect_circuits(few().circuits)
         self.instruments.expect(
             targets=[target.name for target in targets],
@@ -241,7 +240,16 @@ class Daemon:
             raise RuntimeError("this daemon has run already; make a new one")
         self._overview.started_at = self._clock.now()
         try:
-            if not await self._recall():
+            has_begun = await begin(
+                self._stop,
+                journalled=self._journalled,
+                journal_watch=self._journal_watch,
+                documents=self._policy_files.documents if self._policy_files else {},
+                interrupted=self._interrupted,
+                fleet=self.fleet,
+                audience=self._audience,
+            )
+            if not has_begun:
                 return
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -254,24 +262,6 @@ class Daemon:
         finally:
             self._stop.set()
             await self.close()
-
-    async def _recall(self) -> bool:
-        """Let the engine begin from what the journal kept; false when stopped before that came.
-
-        While another process holds the journal this may take for ever.
-        """
-        recollection = await unless_set(
-            self._stop, self._journalled.recall(), LOOK_SECONDS, self._journal_watch.look
-        )
-        if recollection is None:
-            return False
-        self._journalled.note_policies(self._policy_files.documents if self._policy_files else {})
-        self._interrupted.take(recollection.unfinished, recollection.until)
-        self.fleet.expect(self.engine.memory.deployments)
-        self._audience.recalled(
-            recollection, self.fleet.out_of_reach(recollection.memory.deployments)
-        )
-        return True
 
     def stop(self) -> None:
         """Ask ``run`` to end. Returns at once; calling it again changes nothing."""
@@ -304,6 +294,7 @@ class Daemon:
             (f"read the fleet of {target.name}", partial(self._reader.keep_reading, target))
             for target in self.fleet.targets
         ]
+        tasks += self._quota_tasks
         for source in self._sources:
             observer = Observer(
                 self._clock,
@@ -361,6 +352,14 @@ class Daemon:
     def _take_outcome(self, outcome: Outcome) -> None:
         self._controller.take_outcome(outcome)
         self._audience.wrote(outcome)
+
+    def _take_quotas(self, quotas: QuotasStatus) -> None:
+        self._audience.quotas_read(quotas)
+        told = self._quota_reader.quotas
+        self._journalled.take_quotas(told.in_force(self._clock.now()))
+        if told.take_news(self._clock.now()):
+            self._actuator.forgive_quotas()
+        self._trigger.look_now()
 
     def _take_interrupted(self, outcome: Outcome) -> None:
         self._controller.take_outcome(outcome)

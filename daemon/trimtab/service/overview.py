@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trimtab.service.circuits import GuardedSource, GuardedTarget
     from trimtab.service.controller import Controller
     from trimtab.service.fleet import Fleet
+    from trimtab.service.fleet_quotas import FleetQuotas
     from trimtab.service.interrupted import Interrupted
     from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.overrides import Overrides
@@ -45,6 +46,7 @@ class Overview:
         sources: tuple[GuardedSource, ...],
         reloader: Reloader | None,
         desks: tuple[PushDesk, ...],
+        quotas: FleetQuotas,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._clock = clock
@@ -59,6 +61,7 @@ class Overview:
         self._sources = sources
         self._reloader = reloader
         self._desks = desks
+        self._quotas = quotas
         self._is_stopping = is_stopping
         self.started_at: float | None = None
 
@@ -143,7 +146,7 @@ class Overview:
         return tuple(missing)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return what somebody should mend although the daemon decides: journal, policies, pushes."""
+        """Return what somebody should mend although the daemon decides: journal, policies, pushes, quotas."""
         remarks = []
         status = self._journalled.journal.status
         if status.mode not in WRITABLE_MODES:
@@ -151,6 +154,8 @@ class Overview:
         if self._reloader is not None:
             remarks += [f"policy file {bad.sentence}" for bad in self._reloader.status.bad]
         remarks += [remark for desk in self._desks for remark in desk.remarks]
+        now = self._clock.now()
+        remarks += [one for status in self._quotas.statuses if (one := status.remark(now))]
         return tuple(remarks)
 
     def beat_age_seconds(self) -> float:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy
 from trimtab.core.lead_time import LeadTimes, StartValue
 from trimtab.journal.port import VolatileJournal
 from trimtab.journal.retention import Retention
 from trimtab.journal.sqlite import SqliteJournal
-from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.daemon import Daemon
 from trimtab.service.pull_wiring import pull_sources
 from trimtab.service.push_wiring import push_sources
+from trimtab.service.timing import Timing
 from trimtab.sources.fireworks import NAME as FIREWORKS
 from trimtab.sources.fireworks import FireworksMetrics
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
@@ -37,12 +39,14 @@ def build_daemon(
     clock: Clock,
     random: Random,
     *,
+    fleet_policy: FleetPolicy = NO_FLEET_POLICY,
     policy_files: PolicyFiles | None = None,
     on_tick: Callable[[Tick], None] | None = None,
 ) -> Daemon:
     """Wire a daemon for the accounts of ``settings``, with its journal. Raises ``SettingsError``.
 
-    ``policy_files`` is where ``policies`` came from, if they are to be followed as they change.
+    ``policy_files`` is where ``policies`` and ``fleet_policy`` came from, if they are to be followed as
+    they change.
     """
     targets = [
         FireworksTarget(_account(name, one), clock, annotate=one.annotate, rng=random)
@@ -63,10 +67,12 @@ def build_daemon(
         sources=[*sources, *pull_sources(settings.sources, clock)],
         push_sources=push_sources(settings.sources),
         policies=policies,
+        fleet_policy=fleet_policy,
         policy_files=policy_files,
         timing=Timing(
             tick_interval_seconds=settings.tick_interval,
             fleet_refresh_interval_seconds=settings.fleet_refresh_interval,
+            quota_refresh_interval_seconds=settings.quota_refresh_interval,
             shutdown_timeout_seconds=settings.shutdown_timeout,
         ),
         lead_times=LeadTimes(

@@ -17,8 +17,9 @@ from tests.integration.control_plane import ACCOUNT, KEY, ControlPlane
 from trimtab.clock import SystemClock
 from trimtab.core.decision import Decision, Tick
 from trimtab.policy import read_policy_texts
-from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.daemon import Daemon
 from trimtab.service.push_wiring import push_sources
+from trimtab.service.timing import Timing
 from trimtab.settings_push import AnyPush
 from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
 from trimtab.web.app import build_app

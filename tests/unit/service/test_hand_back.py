@@ -11,7 +11,7 @@ from test_journalled import Scene, ScriptedJournal
 from trimtab.core.decision import Reason, WriteStatus
 from trimtab.journal.entries import Ended, Intended
 from trimtab.journal.port import JournalMode
-from trimtab.service.daemon import Timing
+from trimtab.service.timing import Timing
 
 HANDS_BACK = a_policy(hand_back=True)
 

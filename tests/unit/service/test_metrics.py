@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from scripted_world import (
     CHAT,
@@ -16,7 +16,9 @@ from scripted_world import (
     ScriptedSource,
     ScriptedTarget,
     a_deployment,
+    a_failure,
     a_policy,
+    a_reading,
     a_source_failure,
     pass_time,
 )
@@ -29,14 +31,22 @@ from trimtab.core.policy import Rule
 from trimtab.core.roles import Role
 from trimtab.core.strategies.capacity import Capacity
 from trimtab.errors import ErrorKind
-from trimtab.service import metric_names
+from trimtab.service import fleet_metric_names, metric_names
 from trimtab.service.daemon import Daemon
+from trimtab.service.fleet_collector import FleetCollector
+from trimtab.service.fleet_quotas import FleetQuotas
 from trimtab.service.metric_names import Metric
+from trimtab.targets.port import AccountQuotas
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
-METRICS = [one for one in vars(metric_names).values() if isinstance(one, Metric)]
+METRICS = {
+    one
+    for module in (metric_names, fleet_metric_names)
+    for one in vars(module).values()
+    if isinstance(one, Metric)
+}
 
 
 ORDERS_AHEAD = (
@@ -207,6 +217,33 @@ async def test_what_the_daemon_does_is_counted() -> None:
         assert scene.value(metric_names.TARGET_REQUESTS, verb="write", outcome="ok") == 2
         assert scene.value(metric_names.LAST_EVALUATION) == scene.daemon.status().ticked_at
         assert scene.value(metric_names.POLICY_DEPLOYMENTS, policy="chat-prod") == 2
+
+
+def test_what_accounts_say_of_their_quotas_is_told_as_they_said_it() -> None:
+    quotas = FleetQuotas(["accounts/one", "accounts/other", "accounts/silent"])
+    quotas.take(
+        "accounts/one",
+        AccountQuotas(at=START, readings=(a_reading(16, 12.5),), not_understood=("gb300",)),
+    )
+    quotas.fail("accounts/other", a_failure(ErrorKind.FORBIDDEN), START)
+    registry = CollectorRegistry()
+    registry.register(FleetCollector(lambda: quotas.statuses))
+
+    def value(metric: Metric, target: str, **labels: str) -> float | None:
+        return registry.get_sample_value(metric.name, {"target": target} | labels)
+
+    h100 = {"accelerator_type": "NVIDIA_H100_80GB", "region": ""}
+    names = fleet_metric_names
+    assert value(names.ACCOUNT_QUOTA, "accounts/one", **h100) == 16
+    assert value(names.ACCOUNT_USED, "accounts/one", **h100) == 12.5
+    assert value(names.QUOTAS_NOT_UNDERSTOOD, "accounts/one") == 1
+    assert value(names.QUOTAS_LAST_READ, "accounts/one") == START
+    readable = [
+        value(names.QUOTAS_READABLE, f"accounts/{account}")
+        for account in ("one", "other", "silent")
+    ]
+    assert readable == [1, 0, None], "nobody asked the third"
+    assert value(names.QUOTAS_LAST_READ, "accounts/other") is None, "never is not 1970"
 
 
 async def test_every_name_is_exposed_and_nothing_else_is() -> None:

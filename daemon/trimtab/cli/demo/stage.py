@@ -38,7 +38,8 @@ from trimtab.emulator.app import build_app
 from trimtab.emulator.emulation import Emulation
 from trimtab.errors import TrimtabError
 from trimtab.policy import load_policies
-from trimtab.service.daemon import Daemon, Timing
+from trimtab.service.daemon import Daemon
+from trimtab.service.timing import Timing
 from trimtab.simulation.references import Reference, ReferenceCase
 from trimtab.sources.fireworks import NAME as SOURCE
 from trimtab.sources.fireworks import FireworksMetrics
