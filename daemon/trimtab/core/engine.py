@@ -257,14 +257,13 @@ class Engine:
         if sharing.is_active:
             sharing.look(now, looked, absent, fleet, memories, self._policy_of)
         decisions = self._round(now, fleet).decide(due)
-        stirred = sharing.stirred(due) if sharing.is_active else ()
         return Tick(
             at=now,
             decisions=tuple(decision for decision, _ in decisions),
             orders=tuple(order for _, order in decisions if order is not None),
             events=tuple(events),
             touched=memories.take_touched(),
-            stirred=(*self._ties.take_stirred(), *stirred),
+            stirred=(*self._ties.take_stirred(), *sharing.take_stirred()),
         )
 
     def resume(self, order: Order, *, is_timed: bool = False) -> None:

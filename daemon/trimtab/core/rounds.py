@@ -76,6 +76,8 @@ class Round:
         others = [name for name in due if name not in appeals] if stuck else due
         relieved = helping(self.ties, self.memories, self.now, others, self.fleet, self.policy_of)
         begun += [begin(*one) for one in self._cases(others, relieved)]
+        if self.sharing.is_active:
+            self.sharing.allocate(due)
         ended = (self._end(one) if isinstance(one, Begun) else one for one in begun)
         return [(one.decision, one.order) for one in ended]
 
@@ -164,4 +166,7 @@ class Round:
             self.footings[case.deployment.name] = Footing(case.policy, ended.view)
         if ended.order is not None:
             self.fly(ended.order)
+            if self.sharing.is_active:  # what was asked for is held
+                now = self.memories.get(case.deployment.name)
+                self.sharing.see(case.deployment, now, case.policy)
         return ended

@@ -335,10 +335,17 @@ class Sharing:
         others = () if grant.pool is None else self.book.holders(claim, grant.pool)
         return Share(grant, grant_words(claim, grant, self.book.terms, others))
 
-    def stirred(self, due: Collection[str]) -> tuple[str, ...]:
-        """Return who was not due and may have more, or has to give something back."""
-        found, self._stirred = self._stirred.union(self.book.stirred()), set()
-        return tuple(sorted(found.difference(due)))
+    def allocate(self, due: Collection[str]) -> None:
+        """Make the grants, and note who is not due and may have more, or has to give something back."""
+        self._stirred.update(self.book.stirred())
+        self._stirred.difference_update(due)
+
+    def take_stirred(self) -> tuple[str, ...]:
+        """Return whom the last allocation concerns and that was not due, by name."""
+        if not self._stirred:
+            return ()
+        stirred, self._stirred = self._stirred, set()
+        return tuple(sorted(stirred))
 
     def edge(self, now: float) -> float | None:
         """Return when time alone may change a grant, in UTC seconds; ``now``: grants wait to be made."""
