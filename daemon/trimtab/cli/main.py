@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Check policy files: every mistake at once, with its place.",
     "test": "Run policy tests: series in, expected decisions out.",
     "journal": "Show what was decided and written, and replay it.",
+    "cost": "Show what was spent, by whom, what stood idle and what refusals cost.",
     "explain": "Show what a policy would decide, and every step to it.",
     "policies": "List the policies and where each of their values comes from.",
     "schema": "Print the JSON Schema of policy files, for editors.",

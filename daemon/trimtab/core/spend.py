@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from math import exp
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from trimtab.core.allocation.values import SpendRoom
@@ -39,6 +39,9 @@ SET_BACK_SECONDS = 1.0
 """A step of the clock by less is none (``core/set_back.py`` has the same)."""
 
 _FULL_RATIO = 1.0
+
+_Sums: TypeAlias = "tuple[float, float, float, float] | None"
+_Written: TypeAlias = "tuple[float | None, float, int, _Sums, _Sums, _Sums]"
 
 
 class Span(NamedTuple):
@@ -232,10 +235,10 @@ def spending_to_json(one: Spending) -> JsonValue:
 
 
 def spending_from_json(one: JsonValue) -> Spending:
-    """Restore what ``spending_to_json`` gave."""
-    match one:
-        case [at, rate, unpriced, *sums]:
-            hour, day, month = (None if spent is None else Spent(*spent) for spent in sums)  # type: ignore[misc]
-            return Spending(at, rate, unpriced, hour, day, month)  # type: ignore[arg-type]
-        case _:
-            return NOTHING_SPENT
+    """Restore what ``spending_to_json`` gave; ``None``: nothing was spent."""
+    if one is None:
+        return NOTHING_SPENT
+    # The document is our own; the cast says what was written.
+    at, rate, unpriced, *sums = cast("_Written", one)
+    hour, day, month = (None if spent is None else Spent(*spent) for spent in sums)
+    return Spending(at, rate, unpriced, hour, day, month)

@@ -20,7 +20,7 @@ from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from trimtab.core.decision import Tick
     from trimtab.core.memory import Memory
@@ -65,11 +65,18 @@ class Replayed:
         return self.difference is None
 
 
-def replay(recorded: Iterable[Recorded]) -> Replayed:
-    """Feed ``recorded`` to engines, as far as the first difference."""
+def replay(
+    recorded: Iterable[Recorded], *, heard: Callable[[Recorded, Tick | None], None] | None = None
+) -> Replayed:
+    """Feed ``recorded`` to engines, as far as the first difference.
+
+    ``heard`` is told of every entry, with what the engine decided anew where it is a turn that came out equal.
+    """
     replaying = _Replaying()
     for one in recorded:
-        replaying.take(one)
+        tick = replaying.take(one)
+        if heard is not None:
+            heard(one, tick)
         if replaying.result.difference is not None:
             break
     return replaying.result
@@ -84,11 +91,11 @@ class _Replaying:
         self._begin_at: Checkpoint | None = None
         self._policies: PoliciesInForce | None = None
 
-    def take(self, recorded: Recorded) -> None:
+    def take(self, recorded: Recorded) -> Tick | None:
         what = recorded.what
         if isinstance(what, Turn):
-            self._turn(recorded, what)
-        elif isinstance(what, Checkpoint):
+            return self._turn(recorded, what)
+        if isinstance(what, Checkpoint):
             self._checkpoint(recorded, what)
         elif isinstance(what, PoliciesInForce):
             self._put_in_force(what)
@@ -98,6 +105,7 @@ class _Replaying:
                 self.result.turns_unchecked += what.turns
         elif not isinstance(what, Intention):  # the engine gave the order, and hears of its end
             self._tell(what)
+        return None
 
     def _tell(self, what: Outcome | Ordered | QuotasTold) -> None:
         engine = self._engine_now()
@@ -112,11 +120,11 @@ class _Replaying:
         else:
             assert_never(what)
 
-    def _turn(self, recorded: Recorded, turn: Turn) -> None:
+    def _turn(self, recorded: Recorded, turn: Turn) -> Tick | None:
         engine, result = self._engine_now(), self.result
         if engine is None:
             result.turns_unchecked += 1
-            return
+            return None
         tick = engine.step(
             turn.at,
             turn.fleet,
@@ -131,12 +139,13 @@ class _Replaying:
             self.result.difference = Difference(
                 seq=recorded.seq, at=turn.at, sentence=sentence, tick=tick
             )
-            return
+            return None
         result.turns += 1
         result.decisions += len(tick.decisions)
         result.orders += len(tick.orders)
         result.since = turn.at if result.since is None else result.since
         result.until = turn.at
+        return tick
 
     def _checkpoint(self, recorded: Recorded, checkpoint: Checkpoint) -> None:
         if checkpoint.is_start:
