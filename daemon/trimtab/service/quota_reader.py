@@ -35,6 +35,10 @@ JITTER_RATIO = 0.1
 SOONEST_SECONDS = 30.0
 """Between two readings of one account, however many refusals there are; less where the interval is less."""
 
+FIRST_READINGS = 3
+"""So many come that soon after one another: what is in use elsewhere is what two of them agree on, and the first
+may come before anybody knows what deployments hold."""
+
 READ_SECONDS_MAX = 60.0
 """In real time."""
 
@@ -103,7 +107,7 @@ class QuotaReader(Silence):
 
     async def keep_reading(self, target: GuardedTarget) -> None:
         """Read for ever, while it is wanted."""
-        asked, failures = self._asked[target.name], 0
+        asked, failures, answers = self._asked[target.name], 0, 0
         soonest_seconds = min(SOONEST_SECONDS, self._interval_seconds)
         while True:
             while not self._is_wanted():
@@ -112,11 +116,13 @@ class QuotaReader(Silence):
             started_at = self._clock.monotonic()
             asked.clear()
             error = await self.read(target)
-            failures = 0 if error is None else failures + 1
-            wait_seconds = self._wait_seconds(error, failures)
             if error is not None:
-                await self._clock.sleep(wait_seconds)
-            elif await happened_within(self._clock, asked, wait_seconds):
+                failures += 1
+                await self._clock.sleep(self._pause_seconds(error, failures))
+                continue
+            failures, answers = 0, answers + 1
+            is_first = answers < FIRST_READINGS
+            if is_first or await happened_within(self._clock, asked, self._wait_seconds()):
                 rest = soonest_seconds - (self._clock.monotonic() - started_at)
                 await self._clock.sleep(max(0.0, rest))
 
@@ -137,10 +143,11 @@ class QuotaReader(Silence):
         self._on_reading(self.quotas.status(target.name))
         return error
 
-    def _wait_seconds(self, error: TargetError | None, failures: int) -> float:
-        if error is None:
-            ratio = self._random.uniform(1.0 - JITTER_RATIO, 1.0 + JITTER_RATIO)
-            return self._interval_seconds * ratio
+    def _wait_seconds(self) -> float:
+        ratio = self._random.uniform(1.0 - JITTER_RATIO, 1.0 + JITTER_RATIO)
+        return self._interval_seconds * ratio
+
+    def _pause_seconds(self, error: TargetError, failures: int) -> float:
         pace = STANDING if error.kind in _STANDING_KINDS else PASSING
         wait_seconds = pace.wait_seconds(failures, self._random)
         return max(wait_seconds, error.retry_after_seconds or 0.0)

@@ -1,0 +1,308 @@
+"""Sixteen accelerators and deployments that want thirty-two: who gets them, what is said, what it costs to ask."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from math import log2
+from random import Random
+from typing import TYPE_CHECKING
+
+from trimtab.clock import ScaledClock
+from trimtab.core.decision import Hold, Reason, WriteStatus
+from trimtab.core.fleet_policy import (
+    FleetPolicy,
+    Pool,
+    Preemption,
+    Quota,
+    QuotaSource,
+    Team,
+    TeamSelector,
+)
+from trimtab.core.policy import MoveRules, Policy, Rule, Selector
+from trimtab.core.roles import Role
+from trimtab.core.signals import SignalSpec
+from trimtab.core.strategies.target import Target
+from trimtab.emulator.emulation import Emulation
+from trimtab.emulator.faults import Fault, FaultKind
+from trimtab.emulator.server import EmulatorServer
+from trimtab.errors import ErrorKind
+from trimtab.plant import Load, PastTheEnd, StartTimes, SteppedWorkload
+from trimtab.service.daemon import Daemon
+from trimtab.service.timing import Timing
+from trimtab.sources.fireworks import FireworksMetrics
+from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from trimtab.core.decision import Decision, Outcome, Tick
+
+SPEED = 300.0
+ACCOUNT, KEY = "demo", "fw_test_0123456789abcdef"
+H100 = "NVIDIA_H100_80GB"
+QUOTA = 16
+QUOTA_ID = "global--h100-count"
+PATIENCE_SECONDS = 40.0
+SETTLED_SECONDS = 300.0
+"""So long of the emulated time without a write is an end."""
+
+LARGE, SMALL = "llama-70b-throughput", "llama-8b-minimal"
+WISHES = {"chat": 4, "search": 8, "batch": 8}
+"""In replicas of 4, 1 and 1 accelerators: 32 in all."""
+EACH = {"chat": 4, "search": 1, "batch": 1}
+
+POLICY = Policy(
+    name="by-rate",
+    selector=Selector(base_model="accounts/fireworks/models/llama-*"),
+    signals=(
+        SignalSpec(
+            name="requests",
+            source="fireworks",
+            query="request_counter_total:sum_by_deployment",
+            max_age_seconds=150.0,
+        ),
+    ),
+    rules=(Rule(name="r", role=Role.DEMAND, strategy=Target(signal="requests", target=10.0)),),
+    min_replicas=1,
+    max_replicas=8,
+    up=MoveRules(stabilization_seconds=0.0),  # no limit: the first wish is the whole one
+)
+
+FLEET = FleetPolicy(
+    teams=(
+        Team(name="chat", selector=TeamSelector(names=("chat",)), priority=200, weight=4.0),
+        Team(
+            name="search",
+            selector=TeamSelector(names=("search",)),
+            weight=2.0,
+            guaranteed={H100: 4},
+        ),
+        Team(name="batch", selector=TeamSelector(names=("batch",)), priority=50),
+    ),
+)
+
+WINNERS = {"chat": 2, "search": 7, "batch": 1}
+"""Four for the guarantee of search; then chat, which comes first, gets the second replica that fits; search, the
+next, the three accelerators that are too few for a third; batch keeps what it holds."""
+
+
+def name_of(deployment: str) -> str:
+    return f"accounts/{ACCOUNT}/deployments/{deployment}"
+
+
+class Shortage:
+    """An emulator whose account is short of accelerators, a daemon, and what it said."""
+
+    def __init__(self, *, quota: int = QUOTA, fleet: FleetPolicy = FLEET) -> None:
+        self.clock = ScaledClock(speed=SPEED)
+        self.emulation = Emulation(self.clock, account=ACCOUNT, seed=7, accelerator_quota=quota)
+        self.server = EmulatorServer(self.emulation)
+        self.fleet = fleet
+        self.outcomes: list[Outcome] = []
+        self.ticks: list[Tick] = []
+        self._changed = asyncio.Event()
+        self._gap = self.emulation.faults.add(Fault(FaultKind.METRICS_GAP))
+        for deployment, wish in WISHES.items():
+            rate = wish * 10.0 - 1.0
+            self.emulation.add_deployment(
+                ACCOUNT,
+                deployment,
+                shape=LARGE if EACH[deployment] == 4 else SMALL,
+                workload=SteppedWorkload([(60.0, Load(rate, 20, 4))], past_the_end=PastTheEnd.HOLD),
+                min=1,
+                max=8,
+                replicas_ready=1,
+                display_name=deployment,
+                start_times=StartTimes(5.0, 20.0, 20.0, failure_probability=0.0),
+            )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Daemon]:
+        async with self.server:
+            await self.clock.sleep(90.0)  # until the metrics would know the whole load
+            account = FireworksAccount(
+                account_id=ACCOUNT, api_key=KEY, base_url=self.server.base_url
+            )
+            target = FireworksTarget(account, self.clock, rng=Random(1))
+            source = FireworksMetrics(
+                self.clock, account_id=ACCOUNT, scrape=target.client.scrape_metrics
+            )
+            daemon = Daemon(
+                clock=self.clock,
+                targets=[target],
+                sources=[source],
+                policies=[POLICY],
+                fleet_policy=self.fleet,
+                timing=Timing(quota_refresh_interval_seconds=120.0),
+                random=Random(1),
+                on_tick=self._ticked,
+                on_outcome=self.outcomes.append,
+            )
+            async with daemon:
+                yield daemon
+
+    def _ticked(self, tick: Tick) -> None:
+        self.ticks.append(tick)
+        self._changed.set()
+
+    async def until(self, is_so: Callable[[], bool], what: str) -> None:
+        """Return at the first evaluation after which ``is_so``."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not is_so():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(
+                f"still not: {what}; asked for {self.asked_for}, "
+                f"{[decision.sentence for decision in self.latest.values()]}"
+            ) from None
+
+    async def evaluations(self, count: int) -> None:
+        """Return after so many more."""
+        ticks = len(self.ticks)
+        await self.until(lambda: len(self.ticks) >= ticks + count, f"{count} more evaluations")
+
+    async def settle(self) -> dict[str, int]:
+        """Return what is asked for once nothing has been written for a while."""
+        await self.until(lambda: bool(self.outcomes), "a write")
+        await self.until(
+            lambda: self.ticks[-1].at - self.outcomes[-1].at > SETTLED_SECONDS, "nothing moves"
+        )
+        return self.asked_for
+
+    @property
+    def asked_for(self) -> dict[str, int]:
+        self.emulation.look()
+        deployments = self.emulation.deployments
+        return {one: deployments[name_of(one)].desired for one in WISHES}
+
+    @property
+    def held(self) -> int:
+        return sum(count * EACH[one] for one, count in self.asked_for.items())
+
+    @property
+    def latest(self) -> dict[str, Decision]:
+        found = {one.deployment: one for tick in self.ticks for one in tick.decisions}
+        return {one: found[name_of(one)] for one in WISHES}
+
+    @property
+    def reasons(self) -> set[Reason]:
+        return {one.verdict.reason for tick in self.ticks for one in tick.decisions}
+
+    @property
+    def refusals(self) -> list[Outcome]:
+        return [one for one in self.outcomes if one.error_kind == ErrorKind.QUOTA_EXCEEDED]
+
+    def set_quota(self, value: int, usage: float = 0.0) -> None:
+        """As support would."""
+        quota = self.emulation.account.quotas[QUOTA_ID]
+        quota.value, quota.maximum, quota.usage = value, max(value, quota.maximum), usage
+
+    def hide_quotas(self) -> None:
+        """As for a key that may not see them."""
+        self.emulation.faults.add(Fault(FaultKind.ERROR, operation="ListQuotas", status=403))
+
+    def show_load(self) -> None:
+        """Let the metrics tell of everybody's load at the same moment."""
+        self.emulation.faults.remove(self._gap.id)
+
+
+def said(decision: Decision) -> str:
+    """What stage 8 says of it in the trail."""
+    (step,) = (one for one in decision.trail if one.stage == "allocate")
+    return step.sentence
+
+
+async def test_what_there_is_goes_to_guarantees_then_by_priority_and_comes_back_when_it_is_raised() -> (
+    None
+):
+    world = Shortage()
+    async with world.running() as daemon:
+        await world.until(lambda: Pool(H100) in daemon.engine.sharing.quotas, "the quota is known")
+        world.show_load()
+        assert await world.settle() == WINNERS
+        assert world.held == QUOTA, "nothing is free that somebody could use"
+        chat, search, batch = (world.latest[one] for one in ("chat", "search", "batch"))
+        world.set_quota(40)
+        await world.until(lambda: world.asked_for == WISHES, "everybody has what they want")
+        await world.settle()
+        writes = len(world.outcomes)
+        world.set_quota(8)
+        await world.until(
+            lambda: daemon.engine.sharing.quotas[Pool(H100)].accelerators == 8,
+            "the lower quota is known",
+        )
+        await world.evaluations(20)
+        assert world.asked_for == WISHES, "what runs and is needed stays"
+    assert len(world.outcomes) == writes
+    assert said(chat) == (
+        f"quota {H100} 16, 4 a replica -> at most 4, 7 accelerators held by search, "
+        f"1 accelerators held by batch: 2 of 4"
+    )
+    assert said(search) == (
+        f"quota {H100} 16, 1 a replica -> at most 16, 8 held by chat, 1 held by batch: 7 of 8"
+    )
+    assert said(batch) == (
+        f"quota {H100} 16, 1 a replica -> at most 16, 8 held by chat, 7 held by search: 1 of 8"
+    )
+    for decision in (chat, search, batch):
+        assert decision.verdict == Hold(Reason.QUOTA)
+        assert said(decision) in decision.sentence
+    # What the account says is known: nobody ever asked for more than there was.
+    assert {one.status for one in world.outcomes} == {WriteStatus.APPLIED}
+    assert Reason.INVARIANT not in world.reasons
+
+
+async def test_accelerators_that_are_in_use_outside_of_all_deployments_are_taken_off() -> None:
+    world = Shortage(quota=20)
+    world.set_quota(20, usage=4)
+    async with world.running() as daemon:
+        await world.until(
+            lambda: any(one.elsewhere == 4 for one in daemon.engine.shared.quotas.account),
+            "what trains is known",
+        )
+        world.show_load()
+        assert await world.settle() == WINNERS
+    assert world.refusals == []
+    assert "4 accelerators in use outside of all deployments" in said(world.latest["batch"])
+
+
+async def test_the_fleet_file_wins_where_it_allows_less_than_the_account() -> None:
+    in_file = Quota(Pool(H100), QUOTA, QuotaSource.FILE)
+    world = Shortage(quota=64, fleet=replace(FLEET, quotas=(in_file,)))
+    async with world.running() as daemon:
+        await world.until(lambda: Pool(H100) in daemon.engine.sharing.quotas, "the quota is known")
+        world.show_load()
+        assert await world.settle() == WINNERS
+    assert world.refusals == []
+
+
+async def test_refusals_teach_what_an_account_does_not_tell_and_that_it_tells_more_without_a_storm() -> (
+    None
+):
+    world = Shortage(
+        fleet=replace(FLEET, preemption=Preemption.LOWER_PRIORITY, hold_seconds=1200.0)
+    )
+    world.hide_quotas()
+    async with world.running() as daemon:
+        await world.until(lambda: bool(daemon.remarks()), "nobody tells quotas")
+        began_at = world.clock.now()
+        world.show_load()
+        # Who wrote first had more, as nobody knew; the order of precedence wins when that was held long enough.
+        await world.until(lambda: world.asked_for == WINNERS, "the winners of a known quota")
+        taught = daemon.engine.sharing.quotas[Pool(H100)]
+        refused, seconds = len(world.refusals), world.clock.now() - began_at
+        assert [one for one in daemon.remarks() if "quotas of" in one]
+        trails = [said(one) for one in world.latest.values()]
+        world.set_quota(40)
+        await world.until(lambda: world.asked_for == WISHES, "everybody has what they want")
+        again = len(world.refusals) - refused
+    assert taught == Quota(Pool(H100), QUOTA, QuotaSource.REFUSAL)
+    assert all(f"quota {H100} 16, " in trail for trail in trails), trails
+    # Three may ask before the first answer. Then it is the account's pauses, of 1, 2, 4 … minutes.
+    assert 1 <= refused <= 3 + log2(1 + seconds / 60.0), refused
+    assert again <= 1, "one may have been under way"
+    assert Reason.INVARIANT not in world.reasons
