@@ -54,7 +54,7 @@ def test_nothing_stays_free_that_somebody_wants_may_have_and_could_fit(fleet: Sh
     sums = sums_of(fleet, allocation)
     for claim in fleet.claims:
         grant = allocation.of(claim)
-        is_lowered = grant.short in (Reason.RECLAIMED, Reason.PREEMPTED)
+        is_lowered = grant.entitled < min(claim.held, claim.wanted)
         if grant.entitled < claim.wanted and not is_lowered:
             assert not would_fit(fleet, sums, claim), (claim, grant)
 
@@ -157,7 +157,7 @@ def test_with_more_quota_the_first_in_precedence_whose_grant_changes_gets_more(
     with_more = _with_more(fleet, more)
     before, after = (allocate(one.claims, one.terms) for one in (fleet, with_more))
     keys = sorted(
-        (growth.key, number)
+        (growth[0], number)
         for number, claim in enumerate(fleet.claims)
         if claim.wanted > claim.held
         for growth in growths(number, claim, fleet.terms, 100)

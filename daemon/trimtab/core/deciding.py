@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.core.conclusions import conclude, isolated
 from trimtab.core.orders import check, order_for
 from trimtab.core.shadow import carried_out
-from trimtab.core.stages.allocate import allocate
+from trimtab.core.stages.allocate import allocate, check_share
 from trimtab.core.stages.behavior import behavior
 from trimtab.core.stages.bounds import bounds
 from trimtab.core.stages.combine import combine
 from trimtab.core.stages.draft import Draft
 from trimtab.core.stages.freshness import freshness
+from trimtab.core.stages.group import group
 from trimtab.core.stages.lifecycle import lifecycle
 from trimtab.core.stages.override import override
 from trimtab.core.stages.propose import propose
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from trimtab.core.stages.allocate import Share
     from trimtab.core.stages.draft import Case
 
-STAGES = (freshness, propose, combine, lifecycle, override, behavior, bounds)
+STAGES = (freshness, propose, combine, group, lifecycle, override, behavior, bounds)
 """In the order they run. ``allocate`` stands after them: it needs what all others want."""
 
 
@@ -62,6 +63,7 @@ def decided(case: Case, draft: Draft, share: Share | None) -> Decided:
         order = order_for(decision, case.deployment, case.policy, draft.memory.user)
         if order is not None:
             check(order, case.deployment, case.policy, case.now)
+            check_share(order, share)
     except Exception as bug:  # noqa: BLE001  as above
         return Decided(isolated(case, draft, bug))
     remembered = carried_out(draft.memory, decision, case.policy)

@@ -41,6 +41,19 @@ class Need(NamedTuple):
         share = _beyond(replicas - 1 - mean, spread) - _beyond(replicas - mean, spread)
         return min(1.0, max(USED_MIN, share))
 
+    def shares(self, first: int, last: int) -> list[float]:
+        """Return ``used`` of the replicas number ``first`` to ``last``."""
+        mean, spread = self
+        if spread < CERTAIN_SPREAD:
+            return [self.used(number) for number in range(first, last + 1)]
+        found = []
+        before = _beyond(first - 1 - mean, spread)
+        for number in range(first, last + 1):
+            after = _beyond(number - mean, spread)
+            found.append(min(1.0, max(USED_MIN, before - after)))
+            before = after
+        return found
+
 
 def _beyond(distance: float, spread: float) -> float:
     """Return how much of the load is to be expected beyond ``distance`` above its mean."""

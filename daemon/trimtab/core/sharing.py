@@ -5,8 +5,7 @@ Nothing of it happens while no fleet policy is in force.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.book import MOMENT_SECONDS, Book
 from trimtab.core.allocation.values import Terms
@@ -25,8 +24,9 @@ from trimtab.core.known_quotas import (
     quotas_in_force,
     without_the_past,
 )
-from trimtab.core.pipeline import own_ready
+from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
+from trimtab.core.running import Running
 from trimtab.core.spend import SpendOutlook, spend_outlook, spent_until
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from trimtab.core.account_quotas import QuotaReading
+    from trimtab.core.allocation.values import Claim, Grant
     from trimtab.core.claimed import Claimed
     from trimtab.core.decision import Outcome
     from trimtab.core.deployment import Deployment
@@ -53,13 +54,6 @@ ASSUMED_SECONDS = 300.0
 """After so long without a look, the money for that time is assumed, not seen."""
 
 
-class Serving(NamedTuple):
-    """What of one deployment is billed: accelerators of a type that serve."""
-
-    accelerator_type: str
-    accelerators: int
-
-
 class Sharing:
     """Holds the fleet policy in force, what is remembered of the fleet, and the book."""
 
@@ -73,11 +67,12 @@ class Sharing:
         self.policy = policy
         self.is_active = policy != NO_FLEET_POLICY
         self.book = Book()
-        self._serving: dict[str, Serving] = {}
-        self._running: Counter[str] = Counter()
+        self.mixing = Mixing(policy.groups)
+        self._running = Running()
         self._is_known = False
         self._is_news = False
         self._stirred: set[str] = set()
+        self._grants: dict[str, Grant] = {}
 
     def put_in_force(self, policy: FleetPolicy) -> None:
         """Let another fleet policy hold. Every claim is made anew at the next step."""
@@ -120,7 +115,7 @@ class Sharing:
                 self.see(deployment, memories.get(name), policy_of(deployment))
         for name in gone:
             self.book.drop(name)
-            self._count_serving(name, None)
+            self._running.count(name, None)
         self._spend(now)
         self.memory = self.memory._replace(quotas=without_the_past(self.memory.quotas, now))
         self._open(now)
@@ -135,33 +130,12 @@ class Sharing:
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding
         self.book.settle(name, claimed.granted if claimed is not None and is_resting else None)
-        kind, each = deployment.shape.accelerator_type, deployment.shape.accelerators_per_replica
-        serving = None
-        if kind is not None and each:
-            serving = Serving(kind, own_ready(deployment) * each)
-        self._count_serving(name, serving)
-
-    def _count_serving(self, name: str, now: Serving | None) -> None:
-        before = self._serving.get(name)
-        if before == now:
-            return
-        if before is not None:
-            self._running[before.accelerator_type] -= before.accelerators
-            del self._serving[name]
-        if now is not None:
-            self._running[now.accelerator_type] += now.accelerators
-            self._serving[name] = now
+        self._running.count(name, deployment)
 
     def _spend(self, now: float) -> None:
         """Add up what has run, when its rate changes and from time to time."""
         spending, policy = self.memory.spending, self.policy
-        rate, unpriced = 0.0, 0
-        for kind, accelerators in sorted(self._running.items()):
-            price = policy.usd_an_hour(kind)
-            if price is None:
-                unpriced += accelerators
-            else:
-                rate += price * accelerators
+        rate, unpriced = self._running.rate(policy)
         is_same = (rate, unpriced) == (spending.usd_an_hour, spending.unpriced_accelerators)
         if is_same and spending.at is not None and 0.0 <= now - spending.at < LOOK_SECONDS:
             return
@@ -324,21 +298,39 @@ class Sharing:
         claimed, name = draft.memory.claimed, case.deployment.name
         if claimed is None or not claimed.is_binding:
             return None
-        grant = self.book.grant(name)
+        grant = self._grants[name]
         settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
         draft.memory = draft.memory._replace(claimed=settled)
         self.book.settle(name, grant.replicas)
-        if grant.short is None:
-            return Share(grant, "")
         claim = self.book.claim(name)
         assert claim is not None  # noqa: S101  it has been made a moment ago
+        most = self._most_now(claim)
+        if grant.short is None:
+            return Share(grant, "", most)
         others = () if grant.pool is None else self.book.holders(claim, grant.pool)
-        return Share(grant, grant_words(claim, grant, self.book.terms, others))
+        return Share(grant, grant_words(claim, grant, self.book.terms, others), most)
+
+    def _most_now(self, claim: Claim) -> int | None:
+        """Return how many replicas the quotas of the files allow beside all that others hold at this moment.
+
+        Counted from what is held alone, after the orders that were made already in this step.
+        """
+        each, held = claim.accelerators, self.book.held()
+        frees = [
+            quota.accelerators - held[quota.pool]
+            for quota in self.policy.quotas
+            if quota.pool in pools_of(claim.accelerator_type, claim.region)
+        ]
+        if each is None or not frees:
+            return None
+        return claim.held + max(0, min(frees)) // each
 
     def allocate(self, due: Collection[str]) -> None:
         """Make the grants, and note who is not due and may have more, or has to give something back."""
-        self._stirred.update(self.book.stirred())
+        book = self.book
+        self._stirred.update(book.stirred())
         self._stirred.difference_update(due)
+        self._grants = {name: book.grant(name) for name in due if book.claim(name) is not None}
 
     def take_stirred(self) -> tuple[str, ...]:
         """Return whom the last allocation concerns and that was not due, by name."""

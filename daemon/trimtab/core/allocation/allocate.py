@@ -13,11 +13,10 @@ Operations Research 5, 1957), and off it by less than one replica for each limit
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.precedence import growths
-from trimtab.core.allocation.reclaim import Reclaim
+from trimtab.core.allocation.reclaim import FOR_MONEY, Reclaim
 from trimtab.core.allocation.room import COUNT_MAX, Rooms
 from trimtab.core.allocation.values import Allocation, Grant
 from trimtab.core.decision import Reason
@@ -32,16 +31,25 @@ if TYPE_CHECKING:
     from trimtab.core.fleet_policy import Pool
 
 
-def allocate(claims: Sequence[Claim], terms: Terms) -> Allocation:
-    """Return what each of ``claims`` may have. The order of the claims makes no difference."""
-    return _Allocating(claims, terms).run()
+Ranks = dict[str, "tuple[Claim, int, list[Growth]]"]
+"""The precedence of what claims ask for, by deployment, as it was worked out for the very same claim."""
+
+
+def allocate(claims: Sequence[Claim], terms: Terms, ranks: Ranks | None = None) -> Allocation:
+    """Return what each of ``claims`` may have. The order of the claims makes no difference.
+
+    ``ranks`` saves work to whoever allocates over almost the same claims again and again, under the same
+    patience: what is in it is used, what is not is put in. It changes nothing else.
+    """
+    return _Allocating(claims, terms, {} if ranks is None else ranks).run()
 
 
 class _Allocating:
     """One run. ``kept`` is what each claim ends up with, by its place among the claims."""
 
-    def __init__(self, claims: Sequence[Claim], terms: Terms) -> None:
+    def __init__(self, claims: Sequence[Claim], terms: Terms, ranks: Ranks) -> None:
         self.claims = claims
+        self.ranks = ranks
         self.terms = terms
         self.rooms = Rooms(terms)
         self.kept: list[int] = []
@@ -58,46 +66,66 @@ class _Allocating:
         wishes = self._wishes()
         self._grow_into_guarantees(wishes)
         is_preempting = self.terms.preemption is not Preemption.NEVER
-        self._grow(wishes, may_preempt=is_preempting)
-        if is_preempting and self.reclaim.taken:
-            self._grow(wishes, may_preempt=False)  # what was taken in whole replicas and is over
+        if is_preempting or self.rooms.money.is_limited:
+            self._grow(wishes, may_preempt=is_preempting)
+            if is_preempting and self.reclaim.taken:
+                self._grow(
+                    wishes, may_preempt=False
+                )  # what was taken in whole replicas and is over
+        else:
+            self._fill(wishes)
         return self._granted()
 
     def _keep(self) -> None:
         """Let everybody keep what is held, or as few as are wanted."""
         kept, room_of, growing = self.kept, self.room_of, self.growing
-        of, money = self.rooms.of, self.rooms.money
+        of, rate = self.rooms.of, 0.0
+        known: dict[tuple[str | None, str, int], Room] = {}
         for index, claim in enumerate(self.claims):
-            held, wanted, each = claim.held, claim.wanted, claim.accelerators
-            count = held if held < wanted else wanted  # noqa: FURB136  min() is a tenth of all
-            kept.append(count)
+            _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team = claim
             if wanted > held:
+                count = held
                 growing.append(index)
-            if claim.usd_an_hour is not None:
-                money.rate += count * claim.usd_an_hour
-            if each is None or claim.accelerator_type is None:
+            else:
+                count = wanted
+            kept.append(count)
+            if usd is not None:
+                rate += count * usd
+            if each is None or kind is None:
                 room_of.append(None)
                 continue
-            room = of(claim.accelerator_type, claim.region, claim.team)
+            key = kind, region, id(team)
+            room = known.get(key)
+            if room is None:
+                room = known[key] = of(kind, region, team)
             room_of.append(room)
-            if count:
-                room.keep(count * each)
-            if held:
-                room.hold(held * each)
+            room.at_first += count * each
+            room.held += held * each
+        self.rooms.money.rate = rate
+        self.rooms.begin()
 
     def _wishes(self) -> list[Growth]:
         """Return all that is asked for beyond what is held, in the order of precedence."""
         found: list[Growth] = []
+        ranks = self.ranks
         for index in self.growing:
             if index in self.reclaim.taken:
                 continue
             claim, room = self.claims[index], self.room_of[index]
-            pools = () if room is None else room.pools
-            if room is None and self.terms.quotas:
+            most = COUNT_MAX
+            if room is not None:
+                most = room.largest // (claim.accelerators or 1)
+            elif self.terms.quotas:
                 continue  # who knows what it would take
-            most = min((one.quota // (claim.accelerators or 1) for one in pools), default=COUNT_MAX)
-            found += growths(index, claim, self.terms, most)
-        found.sort(key=itemgetter(0))
+            rank = ranks.get(claim.deployment)
+            if rank is not None and rank[0] is claim and rank[1] == most:
+                found += [(key, index, replicas) for key, _, replicas in rank[2]]
+                continue
+            ranked = growths(index, claim, self.terms, most)
+            if claim.short_since is not None:  # else it stands on what the time is
+                ranks[claim.deployment] = claim, most, ranked
+            found += ranked
+        found.sort()
         return found
 
     def _grow_into_guarantees(self, wishes: list[Growth]) -> None:
@@ -121,7 +149,7 @@ class _Allocating:
                 self._give(index, fits)
                 count += fits
             if count:
-                wishes[place] = wishes[place]._replace(replicas=replicas - count)
+                wishes[place] = wishes[place][0], index, replicas - count
 
     def _grow(self, wishes: list[Growth], *, may_preempt: bool) -> None:
         """Let everybody grow, the first in precedence first; pass over what does not fit."""
@@ -141,7 +169,23 @@ class _Allocating:
                 self._give(index, fits)
                 count += fits
             if count:
-                wishes[place] = wishes[place]._replace(replicas=replicas - count)
+                wishes[place] = wishes[place][0], index, replicas - count
+
+    def _fill(self, wishes: list[Growth]) -> None:
+        """As ``_grow``, where neither money nor preemption plays a part: one look at each wish."""
+        taken, room_of, claims = self.reclaim.taken, self.room_of, self.claims
+        for _, index, replicas in wishes:
+            room, each = room_of[index], claims[index].accelerators
+            if replicas == 0 or index in taken:
+                continue
+            if room is None or each is None:
+                self._give(index, replicas)
+            elif each < room.full_for:
+                most = room.most(each)
+                if most:
+                    self._give(index, min(replicas, most))
+                else:
+                    room.full_for = each  # rooms only shrink from here on
 
     def _fitting(self, index: int) -> int:
         claim, room = self.claims[index], self.room_of[index]
@@ -176,26 +220,34 @@ class _Allocating:
                 room.hold(count * claim.accelerators)
             now[index] += count
         grants: dict[str, Grant] = {}
-        for index in {*self.growing, *self.reclaim.taken}:
+        taken = self.reclaim.taken
+        known: dict[tuple[int, int | None, bool], tuple[Reason, Pool | None]] = {}
+        for index in {*self.growing, *taken}:
             claim, entitled = self.claims[index], self.kept[index]
             replicas = now.get(index, entitled)
             if replicas == entitled == claim.wanted:
                 continue
-            grants[claim.deployment] = self._grant(index, claim, replicas, entitled)
+            if index in taken or entitled == claim.wanted:
+                grants[claim.deployment] = self._grant(index, claim, replicas, entitled)
+                continue
+            room = self.room_of[index]
+            key = id(room), claim.accelerators, claim.usd_an_hour is None
+            why = known.get(key)
+            if why is None:
+                why = known[key] = self._why(claim, room)
+            grants[claim.deployment] = Grant(claim.deployment, replicas, entitled, *why)
         used = {one.pool: one.quota - one.free for one in self.rooms.pools}
         return Allocation(grants, used, self.rooms.money.rate)
 
     def _grant(self, index: int, claim: Claim, replicas: int, entitled: int) -> Grant:
-        taker, pool = "", None
-        if index in self.reclaim.taken:
-            by, is_needed = self.reclaim.taken[index]
-            short = Reason.PREEMPTED if is_needed else Reason.RECLAIMED
-            taker = "" if by < 0 else self.claims[by].deployment
-        elif entitled == claim.wanted:
-            short = Reason.NOT_FREE_YET
-        else:
-            short, pool = self._why(claim, self.room_of[index])
-        return Grant(claim.deployment, replicas, entitled, short, pool, taker)
+        if index not in self.reclaim.taken:
+            return Grant(claim.deployment, replicas, entitled, Reason.NOT_FREE_YET)
+        by, is_needed = self.reclaim.taken[index]
+        if by == FOR_MONEY:
+            return Grant(claim.deployment, replicas, entitled, Reason.SPEND_LIMIT)
+        short = Reason.PREEMPTED if is_needed else Reason.RECLAIMED
+        taker = "" if by < 0 else self.claims[by].deployment
+        return Grant(claim.deployment, replicas, entitled, short, None, taker)
 
     def _why(self, claim: Claim, room: Room | None) -> tuple[Reason, Pool | None]:
         """Say what keeps ``claim`` from one replica more. Rooms only shrink: it still does at the end."""

@@ -23,6 +23,7 @@ from trimtab.core.fleet_policy import Pool
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from trimtab.core.allocation.allocate import Ranks
     from trimtab.core.allocation.values import Claim, Grant
     from trimtab.core.fleet_policy import Team
 
@@ -64,6 +65,8 @@ class Book:
         elif before._replace(now=terms.now) != terms:
             for shelf in self._shelves.values():
                 shelf.grants = None
+                if before.patience_seconds != terms.patience_seconds:
+                    shelf.ranks.clear()
 
     def put(self, claim: Claim) -> None:
         """Let ``claim`` stand in place of the deployment's last one."""
@@ -186,7 +189,10 @@ class Book:
             terms = _about(terms, key)
         shelf.at = terms.now
         is_plain = shelf.fits(terms)
-        shelf.grants = NOTHING_SHORT if is_plain else allocate(tuple(shelf.claims.values()), terms)
+        if is_plain:
+            shelf.grants = NOTHING_SHORT
+        else:
+            shelf.grants = allocate(tuple(shelf.claims.values()), terms, shelf.ranks)
         shelf.holders = {}
         return shelf.grants
 
@@ -200,7 +206,7 @@ class _Shelf:
 
     __slots__ = (
         "at", "claims", "grants", "held", "held_by_price", "holders", "most", "most_by_price",
-        "teams", "told", "unknown", "unpriced",
+        "ranks", "teams", "told", "unknown", "unpriced",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -208,6 +214,7 @@ class _Shelf:
         self.grants: Allocation | None = None
         self.told: Mapping[str, Grant] | None = None
         self.at = 0.0
+        self.ranks: Ranks = {}
         self.holders: dict[Pool, list[tuple[int, str]]] = {}
         self.held: Counter[tuple[str, str, str]] = Counter()
         self.most: Counter[tuple[str, str, str]] = Counter()
@@ -223,6 +230,7 @@ class _Shelf:
 
     def take(self, claim: Claim) -> None:
         del self.claims[claim.deployment]
+        self.ranks.pop(claim.deployment, None)
         self._count(claim, -1)
 
     def _count(self, claim: Claim, sign: int) -> None:

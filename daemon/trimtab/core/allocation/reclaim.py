@@ -28,6 +28,10 @@ Entry = tuple[bool, int, float, str, int, int]
 """Whether it is needed, priority, worth, name, place of the claim, count: who gives way first comes first."""
 
 
+FOR_MONEY, FOR_QUOTA = -1, -2
+"""Taken for nobody: money is short, or a quota shrank."""
+
+
 class Reclaim:
     """Takes replicas away. ``taken`` says from whom (by place) and for whom."""
 
@@ -60,7 +64,7 @@ class Reclaim:
             is_covered = claim.team.is_protected and _is_guaranteed(claim, room)
             if not claim.usd_an_hour or is_covered:
                 continue
-            self._take(index, None)
+            self._take(index, FOR_MONEY)
             self._push(heap, index)
 
     def for_quotas(self) -> None:
@@ -84,7 +88,7 @@ class Reclaim:
                 ):
                     spared.append(entry)
                     continue
-                self._take(index, None)
+                self._take(index, FOR_QUOTA)
                 self._push(heap, index)
             for entry in spared:
                 heappush(heap, entry)
@@ -221,7 +225,7 @@ class Reclaim:
         if entry is not None:
             heappush(heap, entry)
 
-    def _take(self, index: int, taker: int | None) -> None:
+    def _take(self, index: int, taker: int) -> None:
         claim, room = self.claims[index], self.room_of[index]
         is_needed = self.kept[index] <= claim.needed
         self.kept[index] -= 1
@@ -229,7 +233,7 @@ class Reclaim:
             room.keep(-claim.accelerators)
         if claim.usd_an_hour is not None:
             self.rooms.money.rate -= claim.usd_an_hour
-        self.taken[index] = (-1 if taker is None else taker, is_needed)
+        self.taken[index] = (taker, is_needed)
 
     def _is_settled(self, victim: int) -> bool:
         since = self.claims[victim].held_since

@@ -59,14 +59,25 @@ class TeamRoom:
 
 
 class Room:
-    """Where the claims of one team on one type in one region find their accelerators."""
+    """Where the claims of one team on one type in one region find their accelerators.
 
-    __slots__ = ("pools", "team", "whole")
+    ``largest`` is the smallest of the quotas; replicas of ``full_for`` accelerators or more have found none.
+    """
+
+    __slots__ = ("at_first", "full_for", "held", "largest", "pools", "team", "whole")
 
     def __init__(self, whole: PoolRoom | None, regional: PoolRoom | None, team: TeamRoom) -> None:
         self.whole = whole
         self.pools = tuple(one for one in (whole, regional) if one is not None)
         self.team = team
+        self.largest = min((one.quota for one in self.pools), default=COUNT_MAX)
+        self.full_for = COUNT_MAX
+        self.at_first = self.held = 0
+
+    def begin(self) -> None:
+        """Count what was added up in ``at_first`` (to be kept) and ``held``."""
+        self.keep(self.at_first)
+        self.hold(self.held)
 
     def keep(self, accelerators: int) -> None:
         """Count so many more as kept; fewer, where it is negative."""
@@ -162,9 +173,14 @@ class Rooms:
         """Every pool with a quota."""
         return self._pools.values()
 
+    def begin(self) -> None:
+        """Count what was added up in each room."""
+        for room in self._by_key.values():
+            room.begin()
+
     def of(self, accelerator_type: str, region: str, team: Team) -> Room:
         """Return where such a claim finds its accelerators."""
-        key = (accelerator_type, region, team.name)
+        key = accelerator_type, region, team.name
         room = self._by_key.get(key)
         if room is None:
             room = self._by_key[key] = Room(

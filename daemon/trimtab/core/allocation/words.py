@@ -38,6 +38,9 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
             said = _quota_words(claim, grant, terms, others)
         case Reason.BORROWING:
             said = _borrowing_words(claim)
+        case Reason.SPEND_LIMIT if grant.entitled < claim.held:
+            limit = "the spend limit" if terms.spend is None else terms.spend.limit
+            said = f"{limit} allows no more than ${_kept(terms):,.2f} an hour for all"
         case Reason.SPEND_LIMIT:
             limit = "the spend limit" if terms.spend is None else terms.spend.limit
             said = f"{limit} allows no more replicas of ${claim.usd_an_hour or 0.0:,.2f} an hour"
@@ -56,8 +59,12 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
     return f"{said}: {grant.replicas} of {claim.wanted}"
 
 
+def _kept(terms: Terms) -> float:
+    return 0.0 if terms.spend is None else terms.spend.keep_usd_an_hour
+
+
 def _taker(grant: Grant) -> str:
-    return short_name(grant.ceded_to) if grant.ceded_to else "the limit"
+    return short_name(grant.ceded_to) if grant.ceded_to else "the quota, which shrank"
 
 
 def _quota_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim]) -> str:

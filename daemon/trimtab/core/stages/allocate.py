@@ -10,19 +10,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.bounds import Bound
+from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
     from trimtab.core.allocation.values import Grant
+    from trimtab.core.decision import Order
     from trimtab.core.stages.draft import Case, Draft
 
 STAGE = "allocate"
 
 
 class Share(NamedTuple):
-    """What was granted, and why it is not what was wanted, in words."""
+    """What was granted, and why it is not what was wanted, in words.
+
+    ``most`` is the most that the quotas of the files allow at this moment; ``None``: they say nothing of it.
+    """
 
     grant: Grant
     sentence: str
+    most: int | None = None
+
+
+def check_share(order: Order, share: Share | None) -> None:
+    """Assert that no more is asked for than a quota of the files allows. Raises ``InvariantViolation``."""
+    is_up = order.to_replicas > order.from_replicas
+    if share is None or share.most is None or not is_up or order.to_replicas <= share.most:
+        return
+    raise InvariantViolation(
+        f"{order.to_replicas} replicas for {order.deployment} would exceed a quota of the fleet, which "
+        f"allows {share.most} beside what others hold"
+    )
 
 
 def allocate(case: Case, draft: Draft, share: Share | None) -> None:
