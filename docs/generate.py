@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from diagnostics import diagnostics_pages
 from events import events_page
+from fleet_format import fleet_format_page
 from reasons import GROUPS, Entry, reasons_page
 from strategies import expressions_page, strategies_page
 from withheld import withheld_page
@@ -149,6 +150,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "events.md": events_page,
     "withheld.md": withheld_page,
     "expressions.md": expressions_page,
+    "fleet.md": fleet_format_page,
     "metrics.md": metrics_page,
     "reasons.md": all_reasons_page,
     "strategies.md": strategies_page,

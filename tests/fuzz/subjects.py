@@ -287,7 +287,8 @@ def feed_policies(data: bytes) -> None:
         promise(len(str(one)) < 5000, "a diagnostic is no page", len(str(one)))
     for show in FORMATS if crc32(data) % 8 == 0 else ():  # showing takes longer than reading
         show(report.diagnostics).encode()
-    promise(report.is_valid or not report.policies, "a file with errors gives no policies", text)
+    orders = (report.policies, report.groups, report.fleet.origins)
+    promise(report.is_valid or not any(orders), "a file with errors orders nothing", text)
     if report.policies:
         engine = Engine(report.policies)
         for after in (0.0, 15.0):

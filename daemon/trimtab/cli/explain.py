@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.decision import Decision, Order
     from trimtab.core.policy import Policy
+    from trimtab.policy import LoadReport
     from trimtab.policy.testing.what_if import Answer
 
 POLICY_OPTION = "--policy"
@@ -80,7 +81,8 @@ def explain(
     from trimtab.policy.testing.what_if import what_if
 
     moment = _moment(at, timezone)
-    policies = _policies(policy)
+    read = _policies(policy)
+    policies = read.policies
     one = _deployment(deployment or [], policies, moment)
     signals = [_signal(text) for text in signal or []]
     matching = [each for each in policies if each.selector.matches(one.deployment)]
@@ -95,18 +97,19 @@ def explain(
         at=moment,
         lasting_seconds=_duration(after, "--after"),
         lead_time_seconds=one.lead_time_seconds,
+        fleet=read.fleet,
     )
     typer.echo(_as_json(answer) if is_json else "\n".join(_as_text(answer, matching[0], after)))
 
 
-def _policies(path: Path) -> tuple[Policy, ...]:
+def _policies(path: Path) -> LoadReport:
     from trimtab.policy import as_text, read_policies
 
     report = read_policies(path)
     if not report.is_valid:
         typer.echo(as_text(report.diagnostics), err=True, nl=False)
         raise typer.Exit(ExitCode.FAILED)
-    return report.policies
+    return report
 
 
 def _deployment(given: Sequence[str], policies: Sequence[Policy], moment: float) -> Any:

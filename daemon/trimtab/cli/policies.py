@@ -10,14 +10,17 @@ import typer
 
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
+from trimtab.cli.tables import print_table, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy, Selector
     from trimtab.policy.effective import EffectiveValue
+    from trimtab.policy.place import Place
 
 
 def policies(
@@ -44,7 +47,8 @@ def policies(
 ) -> None:
     """List the policies that the daemon would run, and where each effective value comes from.
 
-    The origin of a value is a line of a file, a default of the format or of a strategy, or the
+    What is ordered for the whole fleet is listed below them. The origin of a value is a line of a file (of
+    a Fleet, where a policy inherits it), a default of the format or of a strategy, or the
     deployment itself. The exit code is 0 when there is something to show, 1 when a file has errors or no policy is for the
     deployment, 2 when the command line is wrong.
     """
@@ -54,26 +58,62 @@ def policies(
     if not report.is_valid:
         typer.echo(as_text(report.errors), err=True, nl=False)
         raise typer.Exit(ExitCode.FAILED)
-    shown: Sequence[Policy] = report.policies
     one = _deployment(deployment) if deployment else None
-    if one is not None:
-        shown = [policy for policy in shown if policy.selector.matches(one)]
-        if not shown:
-            message = f"no policy matches {one.name}: trimtab would leave it alone"
-            typer.echo(message, err=True)
-            raise typer.Exit(ExitCode.FAILED)
-        if len(shown) > 1:
-            message = f"{len(shown)} policies match {one.name}: it would be held; exactly one may"
-            typer.echo(message, err=True)
-    effective = _effective(path)
+    chosen = report.policies if one is None else _for_deployment(report.policies, one)
+    _show(path, report.fleet, chosen, one, has_values=values, is_json=is_json)
+
+
+def _for_deployment(policies: Sequence[Policy], deployment: Deployment) -> Sequence[Policy]:
+    found = [policy for policy in policies if policy.selector.matches(deployment)]
+    if not found:
+        message = f"no policy matches {deployment.name}: trimtab would leave it alone"
+        typer.echo(message, err=True)
+        raise typer.Exit(ExitCode.FAILED)
+    if len(found) > 1:
+        message = (
+            f"{len(found)} policies match {deployment.name}: it would be held; exactly one may"
+        )
+        typer.echo(message, err=True)
+    return found
+
+
+def _show(
+    path: Path,
+    fleet_policy: FleetPolicy,
+    chosen: Sequence[Policy],
+    deployment: Deployment | None,
+    *,
+    has_values: bool,
+    is_json: bool,
+) -> None:
+    from trimtab.cli.fleet_shown import FleetShown
+    from trimtab.policy.store import documents_at
+
+    read = documents_at(path)
+    effective = _effective(place for file in read for place in file.places)
+    fleet = FleetShown(
+        fleet_policy,
+        tuple(place for file in read for place in file.fleets),
+        tuple(place for file in read for place in file.groups),
+    )
     if is_json:
-        document = [_as_json(policy, effective[policy.origin], one) for policy in shown]
-        typer.echo(json.dumps({"policies": document}, indent=2, ensure_ascii=False))
+        document = [
+            _as_json(policy, effective[policy.origin], deployment, fleet_policy)
+            for policy in chosen
+        ]
+        everything = {"policies": document} | fleet.as_json()
+        typer.echo(json.dumps(everything, indent=2, ensure_ascii=False))
         return
-    _print_list(shown)
-    if values or one is not None:
-        for policy in shown:
-            _print_values(policy, effective[policy.origin], one)
+    _print_list(chosen)
+    fleet.print_list()
+    for policy in chosen if has_values or deployment is not None else ():
+        more: list[tuple[str, str, str]] = []
+        if deployment is not None:
+            more += _bounds_as_rows(policy, deployment, fleet_policy)
+            more += fleet.of_deployment(deployment, policy)
+        _print_values(policy, effective[policy.origin], more)
+    if has_values:
+        fleet.print_values()
 
 
 def _deployment(given: Sequence[str]) -> Deployment:
@@ -86,21 +126,16 @@ def _deployment(given: Sequence[str]) -> Deployment:
         raise typer.BadParameter(str(error), param_hint="--deployment") from None
 
 
-def _effective(path: Path) -> dict[str, tuple[EffectiveValue, ...]]:
+def _effective(places: Iterable[Place]) -> dict[str, tuple[EffectiveValue, ...]]:
     """The effective values of every policy, by its origin (file and line)."""
     from trimtab.policy.effective import effective_values
-    from trimtab.policy.reading import read_content
-    from trimtab.policy.store import find_policy_files
 
-    found = {}
-    for file in find_policy_files(path):
-        for place in read_content(str(file), file.read_bytes()).places:
-            found[f"{file}:{place.root.span.line}"] = effective_values(place)
-    return found
+    return {place.origin: effective_values(place) for place in places}
 
 
-def _bounds(policy: Policy, deployment: Deployment) -> Bounds:
+def _bounds(policy: Policy, deployment: Deployment, fleet: FleetPolicy) -> Bounds:
     """The bounds as the engine would work them out for a deployment that it has just met."""
+    from trimtab.cli.fleet_shown import quota_ceiling
     from trimtab.clock import SystemClock
     from trimtab.core.adoption import adopt
     from trimtab.core.effective_bounds import effective_bounds
@@ -114,11 +149,15 @@ def _bounds(policy: Policy, deployment: Deployment) -> Bounds:
         current=asked_for(deployment, policy, now),
         now=now,
         may_be_zero=policy.scale_to_zero is not None,
+        ceiling=quota_ceiling(fleet, deployment),
     )
 
 
 def _as_json(
-    policy: Policy, values: Sequence[EffectiveValue], deployment: Deployment | None
+    policy: Policy,
+    values: Sequence[EffectiveValue],
+    deployment: Deployment | None,
+    fleet: FleetPolicy,
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": policy.name,
@@ -129,7 +168,7 @@ def _as_json(
         "values": [{"key": one.key, "value": one.value, "origin": one.origin} for one in values],
     }
     if deployment is not None:
-        bounds = _bounds(policy, deployment)
+        bounds = _bounds(policy, deployment, fleet)
         document["bounds"] = {
             end: {"replicas": bound.replicas, "set_by": bound.set_by}
             for end, bound in (("lower", bounds.lower), ("upper", bounds.upper))
@@ -147,7 +186,7 @@ def _for(selector: Selector) -> str:
     return ", ".join(f"{key} {text}" for key, text in parts.items() if text is not None)
 
 
-def _print_list(shown: Sequence[Policy]) -> None:
+def _print_list(listed: Sequence[Policy]) -> None:
     rows = [
         (
             policy.name,
@@ -161,51 +200,22 @@ def _print_list(shown: Sequence[Policy]) -> None:
             policy.owner or "-",
             policy.origin,
         )
-        for policy in shown
+        for policy in listed
     ]
-    _print_table(("policy", "for", "mode", "actuation", "rules", "owner", "from"), rows)
+    print_table(("policy", "for", "mode", "actuation", "rules", "owner", "from"), rows)
+
+
+def _bounds_as_rows(
+    policy: Policy, deployment: Deployment, fleet: FleetPolicy
+) -> list[tuple[str, str, str]]:
+    bounds = _bounds(policy, deployment, fleet)
+    ends = (("lower", bounds.lower), ("upper", bounds.upper))
+    return [(f"effective {end} bound", str(bound.replicas), bound.set_by) for end, bound in ends]
 
 
 def _print_values(
-    policy: Policy, values: Sequence[EffectiveValue], deployment: Deployment | None
+    policy: Policy, values: Sequence[EffectiveValue], more: Sequence[tuple[str, str, str]]
 ) -> None:
-    rows = [(one.key, _shown(one.value), one.origin) for one in values]
-    if deployment is not None:
-        bounds = _bounds(policy, deployment)
-        ends = (("lower", bounds.lower), ("upper", bounds.upper))
-        rows += [
-            (f"effective {end} bound", str(bound.replicas), bound.set_by) for end, bound in ends
-        ]
+    rows = [(one.key, shown(one.value), one.origin) for one in values]
     typer.echo(f"\n{policy.name}")
-    _print_table(("value", "is", "from"), rows)
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table that a terminal folds to its width, and that a pipe gets whole, one line a row."""
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from trimtab.policy.diagnostics import printable
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in head:
-        table.add_column(title, overflow="fold", no_wrap=not sys.stdout.isatty())
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else max(80, sum(_widths(head, rows)) + 2 * len(head))
-    Console(width=width, highlight=False).print(table)
-
-
-def _widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(row[index]) for row in (head, *rows)) for index in range(len(head))]
+    print_table(("value", "is", "from"), [*rows, *more])

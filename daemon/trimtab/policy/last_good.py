@@ -110,12 +110,13 @@ class LastGood:
 
     def _in_force(self) -> InForce:
         every = tuple(self._held.values())
+        groups = tuple(group for held in every for group in held.groups)
         return InForce(
             policies=tuple(policy for held in every for policy in held.policies),
             bad=tuple(self._bad.values()),
             documents={file: self._texts[file] for file, held in self._held.items() if held},
-            fleet=fleet_of(fleet for held in every for fleet in held.fleets),
-            groups=tuple(group for held in every for group in held.groups),
+            fleet=fleet_of((fleet for held in every for fleet in held.fleets), groups),
+            groups=groups,
         )
 
     def _follow_renames(self, report: LoadReport, bad: dict[str, tuple[Diagnostic, ...]]) -> None:

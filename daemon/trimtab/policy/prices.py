@@ -15,7 +15,9 @@ from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy, Price, merge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LIST_PRICES_OF = "fireworks.ai/pricing, 2026-05-08"
+    from trimtab.core.group import Group
+
+LIST_PRICES_OF = "fireworks.ai/pricing, as recorded on 2026-05-08"
 
 SHIPPED_PRICES: Mapping[str, Price] = MappingProxyType(
     {
@@ -46,7 +48,9 @@ def with_shipped_prices(fleet: FleetPolicy) -> FleetPolicy:
     return merged((fleet, FleetPolicy(prices=SHIPPED_PRICES)))
 
 
-def fleet_of(parts: Iterable[FleetPolicy]) -> FleetPolicy:
+def fleet_of(parts: Iterable[FleetPolicy], groups: Iterable[Group] = ()) -> FleetPolicy:
     """Return what all files order together; the shipped prices are beneath. No file: no orders at all."""
-    found = tuple(parts)
+    found, together = tuple(parts), tuple(groups)
+    if together:
+        found = (*found, FleetPolicy(groups=together))
     return with_shipped_prices(merged(found)) if found else NO_FLEET_POLICY

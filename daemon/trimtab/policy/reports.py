@@ -80,7 +80,7 @@ class LoadReport:
     @property
     def fleet(self) -> FleetPolicy:
         """What all valid files together order for the fleet; the shipped prices are beneath."""
-        return fleet_of(part for file in self.files for part in file.fleets)
+        return fleet_of((part for file in self.files for part in file.fleets), self.groups)
 
     @property
     def groups(self) -> tuple[Group, ...]:

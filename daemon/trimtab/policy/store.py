@@ -47,6 +47,27 @@ class PolicyStore:
         self._has_read = False
         self._last: tuple[list[tuple[str, bytes]], LoadReport] | None = None
 
+    def load_all(self, paths: Sequence[Path]) -> LoadReport:
+        """As ``load``, for several paths together: what is at one may be ordered for all of them."""
+        names: dict[str, None] = {}
+        there: list[Path] = []
+        missing: list[FileReport] = []
+        for path in paths:
+            try:
+                found = find_files(path)
+            except OSError as error:
+                why = f"{why_not(error)}: no policies can be read"
+                missing += _whole_path(path, codes.NO_SUCH_PATH, why).files
+            else:
+                names.update(dict.fromkeys(found))
+                there.append(path)
+        report = self._load([File.at(name) for name in names])
+        for path in there:
+            own = [one for name, one in self._known.items() if Path(name).is_relative_to(path)]
+            if all(one.alone.is_valid and not one.read.has_policies for one in own):
+                missing += _whole_path(path, codes.NO_POLICIES, "there is no policy here").files
+        return LoadReport((*report.files, *missing)) if missing else report
+
     def load(self, path: str | Path) -> LoadReport:
         """Read every document at ``path``, a file or a directory. What is wrong is part of the answer.
 
@@ -208,6 +229,17 @@ def _garbage_collector_at_rest() -> Iterator[None]:
 def find_policy_files(path: Path) -> Iterator[Path]:
     """The files that ``path`` stands for, in a stable order; ``OSError`` if there is no such path."""
     return map(Path, find_files(path))
+
+
+def documents_at(path: Path) -> tuple[ReadFile, ...]:
+    """Every document at ``path`` with its place, policies with what they inherit; nothing is checked.
+
+    For whoever shows what was written, once it is known to be right.
+    """
+    files = [File.at(name) for name in find_files(path)]
+    found = (inherited_in(file.read(None)) for file in files if file.may_hold_fleet)
+    inherited = next((one for one in found if one is not None), None)
+    return tuple(file.read(inherited) for file in files)
 
 
 def _with_orders(alone: FileReport, read: ReadFile) -> FileReport:

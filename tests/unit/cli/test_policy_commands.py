@@ -316,3 +316,101 @@ def test_policies_shows_what_is_wrong_instead_of_half_a_list(trimtab: Any, typo:
     result = trimtab("policies", typo)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "POL104" in result.stderr
+
+
+# -- fleets and groups -------------------------------------------------------------------------
+
+FLEET = POLICIES / "examples" / "fleet.yaml"
+
+
+@pytest.fixture
+def with_fleet(tmp_path: Path) -> Path:
+    for path in (SMALL, FLEET, FLEET.with_name("group.yaml")):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    return tmp_path
+
+
+def cells(line: str) -> list[str]:
+    return [cell for cell in line.split("  ") if cell.strip()]
+
+
+def test_policies_lists_what_is_ordered_for_the_whole_fleet(trimtab: Any, with_fleet: Path) -> None:
+    result = trimtab("policies", with_fleet)
+    assert result.exit_code == 0
+    listed = [line.split()[:2] for line in result.stdout.splitlines() if line]
+    assert listed[-3:] == [["kind", "name"], ["Fleet", "fleet"], ["Group", GROUP_NAME]]
+    assert "1 quota, 1 price, 2 limits, 2 teams, defaults" in result.stdout
+
+
+GROUP_NAME = "chat-on-two-kinds-of-hardware"
+
+
+def test_policies_says_where_each_value_of_the_fleet_comes_from(
+    trimtab: Any, with_fleet: Path
+) -> None:
+    document = json.loads(trimtab("policies", with_fleet, "--json").stdout)
+    values = {one["key"]: (one["value"], one["origin"]) for one in document["fleet"]["values"]}
+    fleet = with_fleet / "fleet.yaml"
+    assert values["quotas.NVIDIA_H100_80GB"] == (16, f"{fleet}:14")
+    assert values["hold"] == ("30m", "default")
+    assert values["prices.NVIDIA_H100_80GB"] == (7.0, f"{fleet}:17")
+    assert "recorded on 2026-05-08" in values["prices.NVIDIA_B200_180GB"][1]
+    assert values["teams.batch.priority"][0] == 50
+    (group,) = document["groups"]
+    shares = {one["key"]: (one["value"], one["origin"]) for one in group["values"]}
+    assert shares["members.chat-h200.requestsPerSecond"] == (None, "learned")
+    table = trimtab("policies", with_fleet, "--values").stdout
+    assert all(key in table for key in (*values, *shares))
+
+
+def test_policies_says_which_values_a_policy_inherits_and_from_where(
+    trimtab: Any, with_fleet: Path
+) -> None:
+    document = json.loads(trimtab("policies", with_fleet, "--json").stdout)
+    values = {one["key"]: one for one in document["policies"][0]["values"]}
+    assert values["outOfBand.grace"]["value"] == "5m"
+    assert values["outOfBand.grace"]["origin"] == f"{with_fleet / 'fleet.yaml'}:33 (fleet)"
+
+
+def test_policies_says_whose_a_deployment_is_and_what_the_quotas_leave_it(
+    trimtab: Any, with_fleet: Path
+) -> None:
+    fields = (
+        "displayName=chat-8b",
+        "replicas=2",
+        "max=40",
+        "acceleratorType=NVIDIA_H100_80GB",
+        "acceleratorsPerReplica=8",
+    )
+    options = [word for field in fields for word in ("--deployment", field)]
+    lines = trimtab("policies", with_fleet, *options).stdout.splitlines()
+    found = {cells(line)[0]: [cell.strip() for cell in cells(line)[1:]] for line in lines if line}
+    fleet = with_fleet / "fleet.yaml"
+    assert found["team"] == ["chat", f"{fleet}:22"]
+    assert found["dollars a replica-hour"] == ["56.00", f"{fleet}:17"]
+    upper = found["effective upper bound"]
+    assert upper[0] == "2"
+    assert "quota NVIDIA_H100_80GB 16" in upper[1]
+
+
+def test_explain_counts_the_fleet_in(trimtab: Any, with_fleet: Path) -> None:
+    fields = (
+        "displayName=chat-8b",
+        "replicas=1",
+        "max=40",
+        "acceleratorType=NVIDIA_H100_80GB",
+        "acceleratorsPerReplica=8",
+    )
+    options = [word for field in fields for word in ("--deployment", field)]
+    signals = ("--signal", "requests=500", "--signal", "concurrency=400")
+    shown = trimtab("explain", "--policy", with_fleet, *options, *signals).stdout
+    assert "quota NVIDIA_H100_80GB 16, 8 a replica" in shown
+
+
+def test_check_finds_mistakes_in_fleets(trimtab: Any, with_fleet: Path) -> None:
+    fleet = with_fleet / "fleet.yaml"
+    text = fleet.read_text(encoding="utf-8").replace("weight: 4 ", "weight: 0 ")
+    fleet.write_text(text, encoding="utf-8")
+    result = trimtab("check", with_fleet)
+    assert result.exit_code == 1
+    assert f"{fleet}:24:15: error POL202: `spec.teams[0].weight` is `0`" in result.stdout

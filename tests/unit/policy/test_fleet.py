@@ -131,7 +131,7 @@ def test_a_deployment_is_of_the_first_team_that_it_fits() -> None:
 def test_a_shipped_price_says_where_and_when_it_is_from_and_a_file_goes_before_it() -> None:
     found = read(fleet(f"prices: {{{H100}: 6.25}}")).fleet
     assert found.prices[H100].source == "0.yaml:4"
-    assert found.prices[H200].source == "fireworks.ai/pricing, 2026-05-08"
+    assert found.prices[H200].source == "fireworks.ai/pricing, as recorded on 2026-05-08"
     assert with_shipped_prices(NO_FLEET_POLICY).usd_an_hour(H200) == 7.0
 
 

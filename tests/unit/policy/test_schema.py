@@ -9,7 +9,7 @@ import jsonschema_rs  # comes with schemathesis
 import pytest
 
 from trimtab.policy.diagnostics import FileText, Findings
-from trimtab.policy.schema import main, policy_schema, schema_text
+from trimtab.policy.schema import SCHEMAS, main, policy_schema, schema_text
 from trimtab.policy.yaml_nodes import read_nodes
 
 REPOSITORY = Path(__file__).parents[3]
@@ -51,9 +51,21 @@ def validator() -> Any:
     return jsonschema_rs.validator_for(policy_schema())
 
 
-def test_the_committed_schema_is_the_generated_one() -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == schema_text(), (
-        "run: python -m trimtab.policy.schema policies/schema/policy.schema.json"
+@pytest.fixture(scope="module")
+def validators() -> dict[str, Any]:
+    """Those of all schemas, by the kind of document."""
+    kinds = {kind: policy_schema(kind) for kind in SCHEMAS}
+    return {
+        schema["properties"]["kind"]["const"]: jsonschema_rs.validator_for(schema)
+        for schema in kinds.values()
+    }
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_the_committed_schema_is_the_generated_one(kind: str) -> None:
+    committed = COMMITTED.with_name(f"{kind}.schema.json")
+    assert committed.read_text(encoding="utf-8") == schema_text(kind), (
+        "run: trimtab schema --out policies/schema"
     )
 
 
@@ -66,8 +78,9 @@ def test_the_command_prints_the_schema_or_writes_it(
     assert (tmp_path / "schema.json").read_text(encoding="utf-8") == schema_text()
 
 
-def test_it_is_a_schema_by_the_rules_for_schemas() -> None:
-    jsonschema_rs.meta.validate(policy_schema())
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_it_is_a_schema_by_the_rules_for_schemas(kind: str) -> None:
+    jsonschema_rs.meta.validate(policy_schema(kind))
 
 
 def test_valid_policies_pass(validator: Any, every_key: str, fewest_keys: str) -> None:
@@ -78,15 +91,14 @@ def test_valid_policies_pass(validator: Any, every_key: str, fewest_keys: str) -
 @pytest.mark.parametrize(
     "path",
     [
-        path
-        for path in sorted((REPOSITORY / "policies").rglob("*.yaml"))
-        if path.parent.name != "tests"  # of another kind
+        *sorted((REPOSITORY / "policies").rglob("*.yaml")),
+        Path(__file__).parent / "valid" / "every-key-of-a-fleet.yaml",
     ],
-    ids=lambda path: path.stem,
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
-def test_the_shipped_policies_pass(validator: Any, path: Path) -> None:
+def test_the_shipped_documents_pass(validators: dict[str, Any], path: Path) -> None:
     for document in documents(path.read_text(encoding="utf-8")):
-        assert validator.is_valid(document)
+        assert validators[document["kind"]].is_valid(document)
 
 
 def _shape_cases() -> list[str]:
@@ -101,13 +113,21 @@ def _shape_cases() -> list[str]:
 
 
 @pytest.mark.parametrize("case", _shape_cases())
-def test_what_is_wrong_in_shape_or_value_fails_in_the_editor_too(validator: Any, case: str) -> None:
+def test_what_is_wrong_in_shape_or_value_fails_in_the_editor_too(
+    validators: dict[str, Any], case: str
+) -> None:
     text = (INVALID / f"{case}.yaml").read_text(encoding="utf-8")
-    assert not all(validator.is_valid(document) for document in documents(text))
+
+    def is_valid(document: Any) -> bool:
+        kind = document.get("kind") if isinstance(document, dict) else None
+        return bool(validators.get(str(kind), validators["ScalingPolicy"]).is_valid(document))
+
+    assert not all(is_valid(document) for document in documents(text))
 
 
-def test_every_key_has_a_description_for_the_editor() -> None:
-    schema = policy_schema()
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_every_key_has_a_description_for_the_editor(kind: str) -> None:
+    schema = policy_schema(kind)
     parts = [schema, *schema["$defs"].values()]
     for part in parts:
         for key, value in part.get("properties", {}).items():

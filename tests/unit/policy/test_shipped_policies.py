@@ -16,8 +16,16 @@ from trimtab.policy.testing import PolicyTestCase, read_policy_tests, run_test
 POLICIES = Path(__file__).parents[3] / "policies"
 README = POLICIES / "README.md"
 TESTS = sorted((POLICIES / "tests").glob("*.yaml"))
-FILES = sorted(set(POLICIES.rglob("*.yaml")) - set(TESTS))
-EXAMPLES = sorted((POLICIES / "examples").glob("*.yaml"))
+FLEETS = sorted((POLICIES / "examples").glob("fleet*.yaml"))
+GROUPS = sorted((POLICIES / "examples").glob("group*.yaml"))
+FILES = sorted(set(POLICIES.rglob("*.yaml")) - {*TESTS, *FLEETS, *GROUPS})
+EXAMPLES = sorted(set(FILES).intersection((POLICIES / "examples").glob("*.yaml")))
+SCHEMAS = [
+    *((path, "policy") for path in FILES),
+    *((path, "policytest") for path in TESTS),
+    *((path, "fleet") for path in FLEETS),
+    *((path, "group") for path in GROUPS),
+]
 MODELS = "accounts/fireworks/models"
 
 # The mistakes that the README shows: a file, and what is changed in it.
@@ -63,9 +71,11 @@ def test_they_decide_what_their_tests_expect(case: PolicyTestCase) -> None:
     assert run_test(case).failures == ()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILES, *FLEETS], ids=lambda path: path.stem)
 def test_each_has_a_test_of_its_own(path: Path) -> None:
-    tested = {policy.origin.rpartition(":")[0] for case in cases() for policy in case.policies}
+    origins = {origin for case in cases() for origin in case.fleet.origins}
+    origins |= {policy.origin for case in cases() for policy in case.policies}
+    tested = {origin.rpartition(":")[0] for origin in origins}
     assert path.resolve() in {Path(name).resolve() for name in tested}
 
 
@@ -111,21 +121,24 @@ def test_the_example_to_begin_with_writes_nothing() -> None:
     assert policy.mode is Mode.ADVISE
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_each_file_tells_the_editor_where_its_schema_is(path: Path) -> None:
+@pytest.mark.parametrize(("path", "kind"), SCHEMAS, ids=lambda one: getattr(one, "stem", one))
+def test_each_file_tells_the_editor_where_its_schema_is(path: Path, kind: str) -> None:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     schema = first.removeprefix("# yaml-language-server: $schema=")
-    assert (path.parent / schema).resolve() == POLICIES / "schema" / "policy.schema.json"
+    assert (path.parent / schema).resolve() == POLICIES / "schema" / f"{kind}.schema.json"
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
-def test_each_test_tells_the_editor_where_its_schema_is(path: Path) -> None:
-    first = path.read_text(encoding="utf-8").splitlines()[0]
-    schema = first.removeprefix("# yaml-language-server: $schema=")
-    assert (path.parent / schema).resolve() == POLICIES / "schema" / "policytest.schema.json"
+def test_the_fleet_to_start_from_limits_what_it_says() -> None:
+    fleet = load_policies(POLICIES / "examples").fleet
+    assert [(quota.pool.accelerator_type, quota.accelerators) for quota in fleet.quotas] == [
+        ("NVIDIA_H100_80GB", 16)
+    ]
+    assert [team.name for team in fleet.teams] == ["chat", "batch"]
+    (group,) = load_policies(POLICIES / "examples").groups
+    assert len(group.members) == 2
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILES, *FLEETS, *GROUPS], ids=lambda path: path.stem)
 def test_the_readme_mentions_each_file(path: Path) -> None:
     assert f"({path.relative_to(POLICIES)})" in README.read_text(encoding="utf-8")
 

@@ -15,9 +15,9 @@ from trimtab.policy import codes
 from trimtab.policy.codes import Severity
 from trimtab.policy.diagnostics import START, Diagnostic, FileText, Findings, in_order
 from trimtab.policy.files import SUFFIXES
-from trimtab.policy.loader import read_policies
 from trimtab.policy.model_errors import note_model_errors
 from trimtab.policy.reading import FILE_BYTES_MAX
+from trimtab.policy.store import PolicyStore
 from trimtab.policy.suggestions import did_you_mean, one_of
 from trimtab.policy.testing.document import PolicyTest
 from trimtab.policy.testing.series import expand
@@ -25,9 +25,11 @@ from trimtab.policy.testing.world import deployment_at_start
 from trimtab.policy.yaml_nodes import read_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
+    from trimtab.policy.reports import LoadReport
     from trimtab.policy.testing.document import PolicyTestSpec
     from trimtab.policy.testing.series import Value
     from trimtab.policy.yaml_nodes import Node
@@ -38,7 +40,10 @@ DIRECTORIES_LEFT_OUT = frozenset({"schema"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTestCase:
-    """One test, ready to run. ``begins_at`` is UTC seconds; ``lines`` are those of ``expect``."""
+    """One test, ready to run. ``begins_at`` is UTC seconds; ``lines`` are those of ``expect``.
+
+    ``fleet`` is what the files under test order for all deployments together.
+    """
 
     name: str
     file: str
@@ -47,6 +52,7 @@ class PolicyTestCase:
     spec: PolicyTestSpec
     begins_at: float
     policies: tuple[Policy, ...]
+    fleet: FleetPolicy
     policy: Policy
     series: Mapping[str, tuple[Value, ...]]
     lines: tuple[int, ...]
@@ -112,19 +118,17 @@ def _about_path(path: Path, code: codes.Code, message: str) -> PolicyTestFile:
 
 
 class _Shelf:
-    """The policies of each file under test, read once however many tests name it."""
+    """The files under test, read once however many tests name the same ones."""
 
     def __init__(self, sources: Collection[str] | None) -> None:
         self._sources = sources
-        self._read: dict[str, tuple[tuple[Policy, ...], str]] = {}
+        self._read: dict[tuple[str, ...], LoadReport] = {}
 
-    def policies(self, path: Path) -> tuple[tuple[Policy, ...], str]:
-        """The policies at ``path``, or none and a sentence why."""
-        key = os.path.realpath(path)
+    def read(self, paths: Sequence[Path]) -> LoadReport:
+        """What is at all ``paths`` together: policies may inherit from a Fleet among them."""
+        key = tuple(os.path.realpath(path) for path in paths)
         if key not in self._read:
-            report = read_policies(path, sources=self._sources)
-            why = str(report.errors[0]) if report.errors else ""
-            self._read[key] = ((), why) if why else (report.policies, "")
+            self._read[key] = PolicyStore(sources=self._sources).load_all(paths)
         return self._read[key]
 
 
@@ -168,9 +172,10 @@ def _read_test(root: Node, path: Path, findings: Findings, shelf: _Shelf) -> Pol
         note_model_errors(findings, error.errors(include_url=False), root, PolicyTest)
         return None
     spec = document.spec
-    policies = _policies_under_test(spec, root, path, findings, shelf)
-    if policies is None:
+    report = _under_test(spec, root, path, findings, shelf)
+    if report is None:
         return None
+    policies = report.policies
     policy = _the_one_that_decides(spec, policies, root, findings)
     if policy is None:
         return None
@@ -185,6 +190,7 @@ def _read_test(root: Node, path: Path, findings: Findings, shelf: _Shelf) -> Pol
         spec=spec,
         begins_at=utc_seconds(datetime.fromisoformat(spec.start), spec.timezone),
         policies=policies,
+        fleet=report.fleet,
         policy=policy,
         series={name: expand(text) for name, text in spec.series.items()},
         lines=tuple(
@@ -193,23 +199,22 @@ def _read_test(root: Node, path: Path, findings: Findings, shelf: _Shelf) -> Pol
     )
 
 
-def _policies_under_test(
+def _under_test(
     spec: PolicyTestSpec, root: Node, path: Path, findings: Findings, shelf: _Shelf
-) -> tuple[Policy, ...] | None:
-    found: list[Policy] = []
-    is_complete = True
-    for index, name in enumerate(spec.policies):
-        policies, why = shelf.policies(path.parent / name)
-        if why:
-            path_to: tuple[str | int, ...] = ("spec", "policies", index)
-            if root.find(path_to)[2] < len(path_to):
-                path_to = path_to[:2]  # a single file, not in a list
-            at = root.value_span(path_to)
-            hint = f"see what `trimtab check` says of {name}"
-            findings.add(codes.POLICY_UNDER_TEST, at, f"it cannot be used: {why}", hint)
-            is_complete = False
-        found += policies
-    return tuple(found) if is_complete else None
+) -> LoadReport | None:
+    paths = [path.parent / name for name in spec.policies]
+    report = shelf.read(paths)
+    for index, (name, at) in enumerate(zip(spec.policies, paths, strict=True)):
+        error = next((one for one in report.errors if Path(one.file).is_relative_to(at)), None)
+        if error is None:
+            continue
+        path_to: tuple[str | int, ...] = ("spec", "policies", index)
+        if root.find(path_to)[2] < len(path_to):
+            path_to = path_to[:2]  # a single file, not in a list
+        span = root.value_span(path_to)
+        hint = f"see what `trimtab check` says of {name}"
+        findings.add(codes.POLICY_UNDER_TEST, span, f"it cannot be used: {error}", hint)
+    return report if report.is_valid else None
 
 
 def _the_one_that_decides(

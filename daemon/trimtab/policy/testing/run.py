@@ -71,7 +71,7 @@ def _play(test: PolicyTestCase) -> Iterator[_Seen]:
     spec, begins_at = test.spec, test.begins_at
     fleet = Fleet((spec.deployment, *spec.others), begins_at)
     lead_times = LeadTimes(default_seconds=spec.deployment.lead_time)
-    engine = Engine(test.policies, lead_times=lead_times)
+    engine = Engine(test.policies, lead_times=lead_times, fleet=test.fleet)
     events = sorted(spec.events, key=lambda event: event.at)
     times = _agenda(test)
     while times:
@@ -159,7 +159,12 @@ def _without_ended(
         **engine.memory.deployments,
         test.spec.deployment.name: memory._replace(latest=latest),
     }
-    return Engine(test.policies, replace(engine.memory, deployments=edited), lead_times=lead_times)
+    return Engine(
+        test.policies,
+        replace(engine.memory, deployments=edited),
+        lead_times=lead_times,
+        fleet=test.fleet,
+    )
 
 
 def _judge(line: int, expectation: Expectation, seen: list[_Seen]) -> Iterator[Failure]:

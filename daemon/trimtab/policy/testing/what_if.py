@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.engine import Engine
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.policy import Mode
 from trimtab.core.signals import Sample
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.decision import Decision, Order
     from trimtab.core.deployment import Deployment
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
 
 STEPS_MAX = 240
@@ -44,19 +46,22 @@ def what_if(
     at: float,
     lasting_seconds: float = 0.0,
     lead_time_seconds: float | None = None,
+    fleet: FleetPolicy = NO_FLEET_POLICY,
 ) -> Answer:
     """Decide for ``deployment`` at ``at`` (UTC seconds), after ``lasting_seconds`` of the same.
 
     ``signals`` are values and their ages in seconds. Nothing that is decided on the way is carried
     out, so rate limits are untouched and stabilisation windows hold nothing but this load. Exactly one
-    of ``policies`` must match.
+    of ``policies`` must match. ``fleet`` is what is ordered for all deployments; of these there is one.
     """
     lead_times = (
         LeadTimes() if lead_time_seconds is None else LeadTimes(default_seconds=lead_time_seconds)
     )
     # As if it enforced: an advising policy's shadow would move on the way, which nobody asked about.
     engine = Engine(
-        [replace(policy, mode=Mode.ENFORCE) for policy in policies], lead_times=lead_times
+        [replace(policy, mode=Mode.ENFORCE) for policy in policies],
+        lead_times=lead_times,
+        fleet=fleet,
     )
     modes = {policy.name: policy.mode for policy in policies}
     steps = min(STEPS_MAX, int(lasting_seconds / STEP_SECONDS_MIN))
