@@ -225,7 +225,7 @@ class Daemon:
         few = self._overview.status_of_few
         self.exposition = self.instruments.show(few, self._overview.deployments)
         self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
-        self.instruments.show_fleet(self._quota_reader.quotas)
+        self.instruments.show_fleet(self._quota_reader.quotas, lambda: self.engine.sharing)
         self.instruments.expect_circuits(few().circuits)
         self.instruments.expect(
             targets=[target.name for target in targets],

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
     from trimtab.core.fleet_policy import Pool
-    from trimtab.service.fleet_quotas import QuotasStatus
+    from trimtab.core.sharing import Sharing
+    from trimtab.service.fleet_quotas import FleetQuotas, QuotasStatus
     from trimtab.service.metric_names import Metric
 
 
 class FleetCollector(Collector):
-    """Collects from what ``quotas`` returns."""
+    """Collects from what ``quotas`` has and ``sharing`` returns."""
 
-    def __init__(self, quotas: Callable[[], Iterable[QuotasStatus]]) -> None:
+    def __init__(self, quotas: FleetQuotas, sharing: Callable[[], Sharing]) -> None:
         self._quotas = quotas
+        self._sharing = sharing
 
     def describe(self) -> Iterator[Family]:
         """Describe nothing, so that registering does not ask for anything."""
@@ -31,7 +33,8 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield every family, those without a series too."""
-        yield from _accounts(self._quotas())
+        yield from _shared(self._sharing())
+        yield from _accounts(self._quotas.statuses)
 
 
 def _gauge(metric: Metric) -> GaugeMetricFamily:
@@ -40,6 +43,19 @@ def _gauge(metric: Metric) -> GaugeMetricFamily:
 
 def _labels(pool: Pool) -> tuple[str, str]:
     return pool.accelerator_type, pool.region or ""
+
+
+def _shared(sharing: Sharing) -> Iterator[Family]:
+    quota, held = _gauge(names.QUOTA), _gauge(names.HELD)
+    elsewhere = _gauge(names.ELSEWHERE)
+    if sharing.is_active:
+        for pool, one in sharing.quotas.items():
+            quota.add_metric((*_labels(pool), one.source.value), one.accelerators)
+            elsewhere.add_metric(_labels(pool), sharing.book.terms.elsewhere.get(pool, 0))
+        for pool, accelerators in sharing.book.held().items():
+            if pool.region is None or pool in sharing.quotas:
+                held.add_metric(_labels(pool), accelerators)
+    yield from (quota, held, elsewhere)
 
 
 def _accounts(statuses: Iterable[QuotasStatus]) -> Iterator[Family]:

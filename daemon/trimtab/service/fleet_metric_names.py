@@ -7,6 +7,24 @@ from trimtab.service.metric_names import Metric
 POOL_LABELS = ("accelerator_type", "region")
 """What is counted together; an empty region is all of them."""
 
+# -- what is shared, while a fleet file is in force ------------------------------------------------
+QUOTA = Metric(
+    "trimtab_fleet_quota_accelerators",
+    "Accelerators of which no more are asked for: the smallest of what fleet files, accounts and refusals say, "
+    "and which of them says so.",
+    (*POOL_LABELS, "source"),
+)
+HELD = Metric(
+    "trimtab_fleet_held_accelerators",
+    "Accelerators that all deployments hold: asked for, or in a write under way.",
+    POOL_LABELS,
+)
+ELSEWHERE = Metric(
+    "trimtab_fleet_elsewhere_accelerators",
+    "Accelerators of a quota that are in use outside of all deployments, as far as the account tells.",
+    POOL_LABELS,
+)
+
 # -- what the accounts say -----------------------------------------------------------------------
 ACCOUNT_QUOTA = Metric(
     "trimtab_account_quota_accelerators",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
     from trimtab.core.decision import Outcome, Verdict
+    from trimtab.core.sharing import Sharing
     from trimtab.journal.port import JournalStatus
     from trimtab.service.circuits import CircuitStatus
     from trimtab.service.controller import Evaluation
@@ -93,9 +94,9 @@ class Instruments(Silence):
         """Add what was pushed, read off at each scrape."""
         self._few.register(PushCollector(statuses))
 
-    def show_fleet(self, quotas: FleetQuotas) -> None:
+    def show_fleet(self, quotas: FleetQuotas, sharing: Callable[[], Sharing]) -> None:
         """Add what all deployments share, read off at each scrape."""
-        self._few.register(FleetCollector(lambda: quotas.statuses))
+        self._few.register(FleetCollector(quotas, sharing))
 
     def expect_circuits(self, circuits: Iterable[CircuitStatus]) -> None:
         """Let the counters of these dependencies begin at 0."""

@@ -27,8 +27,10 @@ from tests.servers.process import binary
 from trimtab.clock import ManualClock
 from trimtab.core.deployment import Shape
 from trimtab.core.facts import Facts
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy, Pool, Quota, QuotaSource
 from trimtab.core.policy import Rule
 from trimtab.core.roles import Role
+from trimtab.core.sharing import Sharing
 from trimtab.core.strategies.capacity import Capacity
 from trimtab.errors import ErrorKind
 from trimtab.service import fleet_metric_names, metric_names
@@ -59,7 +61,7 @@ ORDERS_AHEAD = (
 
 
 class Scene:
-    def __init__(self, **policy: Any) -> None:
+    def __init__(self, *, fleet: FleetPolicy = NO_FLEET_POLICY, **policy: Any) -> None:
         self.clock = ManualClock(START)
         shape = Shape(accelerator_type="NVIDIA_H100_80GB", accelerators_per_replica=4)
         self.target = ScriptedTarget().hold(a_deployment(CHAT, shape=shape), a_deployment(CODE))
@@ -69,6 +71,7 @@ class Scene:
             targets=[self.target],
             sources=[self.source],
             policies=[a_policy(owner="ml", **policy)],
+            fleet_policy=fleet,
             random=Random(1),
         )
 
@@ -227,7 +230,7 @@ def test_what_accounts_say_of_their_quotas_is_told_as_they_said_it() -> None:
     )
     quotas.fail("accounts/other", a_failure(ErrorKind.FORBIDDEN), START)
     registry = CollectorRegistry()
-    registry.register(FleetCollector(lambda: quotas.statuses))
+    registry.register(FleetCollector(quotas, lambda: Sharing(NO_FLEET_POLICY)))
 
     def value(metric: Metric, target: str, **labels: str) -> float | None:
         return registry.get_sample_value(metric.name, {"target": target} | labels)
@@ -244,6 +247,23 @@ def test_what_accounts_say_of_their_quotas_is_told_as_they_said_it() -> None:
     ]
     assert readable == [1, 0, None], "nobody asked the third"
     assert value(names.QUOTAS_LAST_READ, "accounts/other") is None, "never is not 1970"
+
+
+async def test_what_deployments_share_is_told_with_who_limits_it() -> None:
+    h100 = {"accelerator_type": "NVIDIA_H100_80GB", "region": ""}
+    quota = Quota(Pool("NVIDIA_H100_80GB"), 8, QuotaSource.FILE)
+    names = fleet_metric_names
+    scene = Scene(fleet=FleetPolicy(quotas=(quota,)))
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert scene.value(names.QUOTA, **h100, source="file") == 8
+        assert scene.value(names.HELD, **h100) == 8, "two replicas of four"
+        assert scene.value(names.ELSEWHERE, **h100) == 0
+        assert scene.value(metric_names.HOLD, deployment=CHAT, reason="at_max") == 1
+    scene = Scene()
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert "trimtab_fleet_quota_accelerators{" not in scene.text, "nothing is shared"
 
 
 async def test_every_name_is_exposed_and_nothing_else_is() -> None:
