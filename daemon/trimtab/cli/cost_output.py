@@ -67,7 +67,7 @@ def as_csv(table: Table) -> str:
 def _cell(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def as_json(bill: Bill, table: Table) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from trimtab.core.deployment import Deployment
+    from trimtab.core.group import Group
     from trimtab.core.policy import Policy
 
 
@@ -134,7 +135,7 @@ class FleetPolicy:
     ``timezone`` is the account's, in which days and months end (an IANA name). ``hold_seconds``: for how long a
     replica that was taken over is kept at least, and over which a cold start is weighed against the gain.
     ``patience_seconds``: every time a deployment has waited so long, its wish counts twice as much among those
-    of its priority.
+    of its priority. ``groups`` are deployments whose demand is met together.
     """
 
     quotas: tuple[Quota, ...] = ()
@@ -146,6 +147,7 @@ class FleetPolicy:
     hold_seconds: float = 1800.0
     patience_seconds: float = 900.0
     origins: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
 
     def team_of(self, deployment: Deployment) -> Team:
         """Return the first team that ``deployment`` is of, in the order of the files."""
@@ -195,4 +197,5 @@ def merged(parts: Iterable[FleetPolicy]) -> FleetPolicy:
         hold_seconds=next(holds, plain.hold_seconds),
         patience_seconds=next(patiences, plain.patience_seconds),
         origins=tuple(origin for one in found for origin in one.origins),
+        groups=tuple(group for one in found for group in one.groups),
     )

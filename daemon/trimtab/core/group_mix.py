@@ -87,7 +87,7 @@ def cheapest_mix(
 ) -> Mix:
     """Return the mix of ``parts`` (at least one) that serves ``demand`` at the lowest cost.
 
-    Equal costs: what is asked for already, then what was found first, beginning with who serves soonest.
+    Equal costs: what is asked for already, then more of the members that come first.
     """
     pricing = Pricing(parts, demand, horizon_seconds, miss_price_ratio)
     search = _Search(pricing)
@@ -277,7 +277,7 @@ class _Rest:
             slope, starting = part.usd_an_hour / each, part.lead_time_seconds / _HOUR_SECONDS
             self.segments.append((slope * pricing.hours, (paid - least) * each, place))
             self.segments.append((slope * (pricing.hours + starting), (most - paid) * each, place))
-        self.segments.sort()
+        self.segments.sort(key=lambda one: (one[0], one[2]))
         self.capacity = self.carried + sum(more for _, more, _ in self.segments)
 
     def at_least(self, need: float) -> float:

@@ -15,6 +15,7 @@ from trimtab.core.fleet_memory import (
     fleet_memory_from_json,
     fleet_memory_to_json,
 )
+from trimtab.core.grouped import grouped_from_json, grouped_to_json
 from trimtab.core.lead_time import Learned
 from trimtab.core.overrides import override_from_json, override_to_json
 from trimtab.core.proposals import JsonValue
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trimtab.core.claimed import Claimed
+    from trimtab.core.grouped import Grouped
     from trimtab.core.overrides import Override
 
 FORMAT = 1
@@ -111,7 +113,8 @@ class DeploymentMemory(NamedTuple):
     ``rules`` is what strategies remember, ``damped`` what rules with their own damping do.
     ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are
     when every demand was last known, and above 0. ``shadow`` is the count that a policy which only
-    advises would have. ``claimed`` is what it claims of what the fleet shares.
+    advises would have. ``claimed`` is what it claims of what the fleet shares,
+    ``grouped`` its part of the demand of its group.
     """
 
     adopted_at: float
@@ -136,6 +139,7 @@ class DeploymentMemory(NamedTuple):
     doubtful_moves: tuple[At, ...] = ()
     superseded: tuple[Pair, ...] = ()
     claimed: Claimed | None = None
+    grouped: Grouped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,7 @@ def _dump(one: DeploymentMemory) -> JsonObject:
         "shadow": _dump_shadow(one.shadow),
         "watched": watched_to_json(one.watched),
         "claimed": claimed_to_json(one.claimed),
+        "grouped": grouped_to_json(one.grouped),
     }
 
 
@@ -287,6 +292,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         shadow=_load_shadow(one["shadow"]),
         watched=watched_from_json(cast("JsonObject", one["watched"])),
         claimed=claimed_from_json(one.get("claimed")),
+        grouped=grouped_from_json(one.get("grouped")),
     )
 
 

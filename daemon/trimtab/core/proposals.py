@@ -56,7 +56,8 @@ class Wish(NamedTuple):
     missing data. ``memory`` replaces what the strategy remembers for this rule; JSON values only, or an
     ``Encoded`` (``core/encoded.py``) where making them at every decision would take too long. ``facts``
     are numbers behind the count that people want to watch. ``need`` is what a further replica is worth
-    where accelerators are short (``core/need.py``); ``None``: every replica of the wish is needed.
+    where accelerators are short (``core/need.py``); ``None``: every replica of the wish is needed. ``load`` is
+    the wish before it was rounded up, where that is known: a group rounds only once (``core/grouped.py``).
     """
 
     replicas: int | None
@@ -66,6 +67,7 @@ class Wish(NamedTuple):
     is_abstaining: bool = False
     facts: Facts | None = None
     need: Need | None = None
+    load: float | None = None
 
 
 class Proposal(NamedTuple):
@@ -83,3 +85,4 @@ class Proposal(NamedTuple):
     blocks: Blocks | None = None
     facts: Facts | None = None
     need: Need | None = None
+    load: float | None = None

@@ -34,15 +34,17 @@ if TYPE_CHECKING:
     from trimtab.core.policy import Policy
     from trimtab.core.sharing import Sharing
     from trimtab.core.stages.draft import Draft
+    from trimtab.core.stages.group import Mates
     from trimtab.core.stages.relief import Relief
     from trimtab.core.ties import Ties
 
 
 class Begun(NamedTuple):
-    """A decision that stages 1 to 7 have made a draft of."""
+    """A decision that stages 1 to 7 have made a draft of. ``was_short``: less was granted than wanted before."""
 
     case: Case
     draft: Draft
+    was_short: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +73,22 @@ class Round:
         appeals = self.ties.appeals
         begin = self._begin if self.sharing.is_active else self._decide
         stuck = [name for name in due if name in appeals]
-        begun = [begin(*one) for one in self._cases(stuck, {})]
+        mates = self._mates(due)
+        begun = [begin(*one) for one in self._cases(stuck, {}, mates)]
         self.ties.settle(due)
         others = [name for name in due if name not in appeals] if stuck else due
         relieved = helping(self.ties, self.memories, self.now, others, self.fleet, self.policy_of)
-        begun += [begin(*one) for one in self._cases(others, relieved)]
+        begun += [begin(*one) for one in self._cases(others, relieved, mates)]
         if self.sharing.is_active:
             self.sharing.allocate(due)
         ended = (self._end(one) if isinstance(one, Begun) else one for one in begun)
         return [(one.decision, one.order) for one in ended]
 
     def _cases(
-        self, names: Iterable[str], relieved: Mapping[str, tuple[Relief, ...]]
+        self,
+        names: Iterable[str],
+        relieved: Mapping[str, tuple[Relief, ...]],
+        mates: Mapping[str, Mates],
     ) -> Iterator[tuple[Case | Decision, DeploymentMemory]]:
         """Yield what is to be decided on, or the decision where the policies leave nothing to decide."""
         now, fleet, memories = self.now, self.fleet, self.memories.by_name
@@ -112,8 +118,29 @@ class Round:
                 fleet=fleet,
                 has_write_in_flight=is_writing,
                 ceiling=self.sharing.ceiling(deployment),
+                mates=mates.get(name),
             )
             yield case, memory
+
+    def _mates(self, due: Iterable[str]) -> dict[str, Mates]:
+        """Return the groups of those who are due, as they stand before any of them is decided on."""
+        mixing = self.sharing.mixing
+        if not mixing.groups:
+            return {}
+        found = {
+            name: mixing.mates(
+                name,
+                self.now,
+                fleet=self.fleet,
+                memories=self.memories.by_name,
+                in_flight=self.in_flight,
+                prices=self.sharing.policy,
+                lead_times=self.lead_times,
+                policy_of=self.policy_of,
+            )
+            for name in due
+        }
+        return {name: one for name, one in found.items() if one is not None}
 
     def _decide(self, case: Case | Decision, memory: DeploymentMemory) -> Decided:
         """Decide at once: nothing is shared."""
@@ -135,21 +162,25 @@ class Round:
         self.sharing.claim(case, draft)
         self._stir(case, draft.memory)
         self._keep(case, draft.memory)  # whoever helps looks into it
-        return Begun(case, draft)
+        return Begun(case, draft, _is_short(memory))
 
     def _end(self, begun: Begun) -> Decided:
         """Bring a decision to its end, now that it is known what there is for whom."""
-        case, draft = begun
+        case, draft, was_short = begun
         ended = decided(case, draft, self.sharing.share(case, draft))
         memory = draft.memory if ended.memory is None else ended.memory
         self._keep(case, memory)
+        if case.mates is not None and _is_short(memory) is not was_short:
+            self.ties.stir([case.deployment.name])  # the others of its group make up for it
         return self._conclude(case, ended, memory)
 
     def _stir(self, case: Case, memory: DeploymentMemory) -> None:
-        """Wake those who rest on what this one misses."""
+        """Wake those who rest on what this one misses, or on its part of their group's demand."""
         name = case.deployment.name
-        before = self.memories.by_name[name].watched
-        if memory.watched is not before and memory.watched.wanted != before.wanted:
+        before = self.memories.by_name[name]
+        watched = memory.watched
+        is_missing = watched is not before.watched and watched.wanted != before.watched.wanted
+        if is_missing or memory.grouped != before.grouped:
             self.ties.stir([name])
 
     def _keep(self, case: Case, memory: DeploymentMemory) -> None:
@@ -157,6 +188,8 @@ class Round:
         name = case.deployment.name
         self.memories.keep(name, memory)
         follows = self.outlook_of(case.policy).follows
+        if case.mates is not None:
+            follows = (*follows, *self.sharing.mixing.mates_of(name))
         if follows:
             self.ties.follow(name, follows)
 
@@ -170,3 +203,7 @@ class Round:
                 now = self.memories.get(case.deployment.name)
                 self.sharing.see(case.deployment, now, case.policy)
         return ended
+
+
+def _is_short(memory: DeploymentMemory) -> bool:
+    return memory.claimed is not None and memory.claimed.entitled < memory.claimed.wanted

@@ -139,6 +139,10 @@ def test_equal_costs_keep_what_is_asked_for() -> None:
     assert mix(40.0, part("one"), part("two", asked=4)).target == (0, 4)
 
 
+def test_what_costs_the_same_goes_to_the_first_member() -> None:
+    assert mix(40.0, part("one", upper=9), part("two", upper=3)).target == (4, 0)
+
+
 def test_spare_that_is_asked_for_counts_as_demand_but_not_as_missed() -> None:
     slow, fast = part("slow", usd=8.0, lead=1800.0, asked=4), part("fast", usd=9.5, lead=60.0)
     assert mix(40.0, slow, fast, spare=20.0, hours=6.0).target == (6, 0)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trimtab.core.policy import Policy
     from trimtab.core.proposals import Proposal, View
     from trimtab.core.signals import Reading
+    from trimtab.core.stages.group import Mates
     from trimtab.core.stages.relief import Relief
 
 
@@ -28,6 +29,7 @@ class Case(NamedTuple):
     ``standing`` is what people have ordered. ``actual`` is the count that is really asked for where
     ``current`` is that of a shadow; else ``None``. ``reliefs`` is what stuck deployments miss and this
     one makes up for. ``ceiling`` is what the quotas alone allow, and which one that is.
+    ``mates`` is its group as it stands.
     """
 
     now: float
@@ -41,6 +43,7 @@ class Case(NamedTuple):
     actual: int | None = None
     reliefs: tuple[Relief, ...] = ()
     ceiling: tuple[int, str] | None = None
+    mates: Mates | None = None
 
     @property
     def lead_time_seconds(self) -> float:

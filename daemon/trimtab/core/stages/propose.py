@@ -67,6 +67,7 @@ def propose(case: Case, draft: Draft) -> None:
                 None,
                 wish.facts,
                 wish.need,
+                wish.load,
             )
         )
         draft.note(STAGE, f"{rule.role} {rule.name}: {wish.sentence}")

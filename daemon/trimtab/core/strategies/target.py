@@ -117,9 +117,10 @@ class Target:
         load = f"{self.signal} {average:.4g} on each of {covered} ready, target {self.target:.4g}"
         if silent == 0 and (coming == 0 or ratio <= 1):
             if self._is_on_target(ratio):
-                return Wish(replicas=current, sentence=f"{load}: within tolerance, keeps {current}")
+                kept = f"{load}: within tolerance, keeps {current}"
+                return Wish(replicas=current, sentence=kept, load=ratio * covered)
             wanted = whole_up(ratio * covered)
-            return Wish(replicas=wanted, sentence=f"{load}: wants {wanted}")
+            return Wish(replicas=wanted, sentence=f"{load}: wants {wanted}", load=ratio * covered)
         # In replicas' worth of load, with those who are not in the average filled in.
         worth, counted = ratio * covered, covered + silent
         if ratio > 1:
@@ -132,7 +133,7 @@ class Target:
         wanted = whole_up(worth)
         if self._is_cancelled(ratio, worth / counted, wanted, current):
             return Wish(replicas=current, sentence=f"{load}: {filled}, keeps {current}")
-        return Wish(replicas=wanted, sentence=f"{load}: wants {wanted}")
+        return Wish(replicas=wanted, sentence=f"{load}: wants {wanted}", load=worth)
 
     def _is_cancelled(self, ratio: float, refilled: float, wanted: int, current: int) -> bool:
         """Whether the filled-in ratio no longer speaks for a move the way the measured one does."""
@@ -146,8 +147,9 @@ class Target:
         wanted = whole_up(worth)
         load = f"{self.signal} {total:.4g} in all, target {self.target:.4g} a replica"
         if current > 0 and self._is_on_target(worth / current):
-            return Wish(replicas=current, sentence=f"{load}: within tolerance, keeps {current}")
-        return Wish(replicas=wanted, sentence=f"{load}: wants {wanted}")
+            kept = f"{load}: within tolerance, keeps {current}"
+            return Wish(replicas=current, sentence=kept, load=worth)
+        return Wish(replicas=wanted, sentence=f"{load}: wants {wanted}", load=worth)
 
     def _from_value(self, view: View, value: float) -> Wish:
         current, ready = view.current, view.ready

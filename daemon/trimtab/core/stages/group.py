@@ -1,0 +1,181 @@
+"""Part of stage 3: what a member of a group asks for, once its own wish and those of the others are added up.
+
+Each member's rules say what its own traffic needs. Together that is a demand in requests a second, and this
+member's part of the cheapest mix for it is its count (``core/group_mix.py``). Every member works out the same mix, of
+what is remembered of the others. A member asks as if it could have all that it asks for, and counts on no
+more of the others than they have: so one that is refused goes on asking, and the next one makes up for it.
+
+Floors, ceilings, holds, bounds, people's orders and missing data of the member itself hold for the mix, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.core.decision import Reason
+from trimtab.core.group_mix import Demand, Part, cheapest_mix
+from trimtab.core.grouped import Grouped
+from trimtab.core.pipeline import own_ready
+from trimtab.core.policy import Mode
+from trimtab.core.roles import Blocks, Role
+
+if TYPE_CHECKING:
+    from trimtab.core.group import Group, Member
+    from trimtab.core.group_mix import Mix
+    from trimtab.core.stages.draft import Case, Draft
+
+STAGE = "group"
+
+
+class Mate(NamedTuple):
+    """Another member as it stands: what its rules asked for last, and what can be counted on."""
+
+    place: int
+    grouped: Grouped
+    part: Part
+
+
+class Mates(NamedTuple):
+    """The group of the deployment that is decided on, its place in it, what one of its replicas costs, and the others.
+
+    ``usd_an_hour`` is ``None`` where the price is unknown.
+    """
+
+    group: Group
+    place: int
+    usd_an_hour: float | None
+    others: tuple[Mate, ...]
+
+    @property
+    def member(self) -> Member:
+        """The one that is decided on."""
+        return self.group.members[self.place]
+
+
+def group(case: Case, draft: Draft) -> None:
+    """Replace the own wish by the part in the group's mix."""
+    mates = case.mates
+    if mates is None or case.policy.mode is Mode.ADVISE:
+        _leave(draft)
+        return
+    grouped = _grouped(case, draft, mates)
+    if isinstance(grouped, str):
+        _leave(draft)
+        draft.note(STAGE, f"group {mates.group.name}: decides for itself, as {grouped}")
+        return
+    before = draft.memory.grouped
+    if not grouped.is_like(before):
+        draft.memory = draft.memory._replace(grouped=grouped)
+    if not mates.others:
+        draft.note(STAGE, f"group {mates.group.name}: nothing is known of the others yet")
+        return
+    own = Mate(mates.place, grouped, _own_part(case, grouped))
+    members = sorted((own, *mates.others), key=lambda mate: mate.place)
+    mix = cheapest_mix(
+        [mate.part for mate in members],
+        Demand(
+            sum(mate.grouped.load_requests_per_second for mate in members),
+            sum(mate.grouped.asked_requests_per_second for mate in members),
+        ),
+        horizon_seconds=mates.group.horizon_seconds,
+        miss_price_ratio=mates.group.miss_price_ratio,
+    )
+    _take(draft, mates.group, members, mix, members.index(own))
+
+
+def _leave(draft: Draft) -> None:
+    if draft.memory.grouped is not None:
+        draft.memory = draft.memory._replace(grouped=None)
+
+
+def _grouped(case: Case, draft: Draft, mates: Mates) -> Grouped | str:
+    """Return what the own rules ask for and within which bounds, or why that cannot be mixed."""
+    facts = [one.facts for one in draft.proposals if one.facts is not None]
+    learned = (one.capacity_requests_per_second for one in facts)
+    each = mates.member.requests_per_second or next((one for one in learned if one), None)
+    if each is None:
+        return "it is not known what one replica carries"
+    if mates.usd_an_hour is None:
+        return "it is not known what one replica costs"
+    if (
+        draft.wanted is None
+        or draft.reason is Reason.MISSING_DATA
+        or case.standing.pause is not None
+    ):
+        current = case.current  # moves for nobody
+        return Grouped(current, float(current), current, current, each, mates.usd_an_hour)
+    demands = [
+        one for one in draft.proposals if one.role is Role.DEMAND and one.replicas is not None
+    ]
+    demand = max(demands, key=lambda one: one.replicas or 0, default=None)
+    wanted = draft.wanted if demand is None or demand.replicas is None else demand.replicas
+    load = float(wanted)
+    if demand is not None and demand.need is not None:
+        load = min(load, demand.need.load_replicas)
+    elif demand is not None and demand.load is not None:
+        load = min(load, demand.load)
+    lower, upper = _range(case, draft)
+    return Grouped(wanted, load, lower, upper, each, mates.usd_an_hour)
+
+
+def _range(case: Case, draft: Draft) -> tuple[int, int]:
+    """Return how few and how many there may be, whatever the group would have."""
+    current, bounds = case.current, draft.bounds
+    if case.standing.pin is not None and case.standing.pin.replicas is not None:
+        pinned = case.standing.pin.replicas
+        return pinned, pinned
+    assert bounds is not None  # noqa: S101  stage 2 has worked them out
+    lower, upper = bounds.lower.replicas, bounds.upper.replicas
+    if draft.may_be_zero and lower <= 1:
+        lower = 0
+    for one in draft.proposals:
+        if one.role is Role.FLOOR and one.replicas is not None:
+            lower = max(lower, one.replicas)
+        at_most = one.replicas if one.role is Role.CEILING else one.at_most
+        if at_most is not None:
+            upper = min(upper, at_most)
+    blocks = {one.blocks for one in draft.proposals}
+    if case.standing.block_up is not None or blocks & {Blocks.UP, Blocks.BOTH}:
+        upper = min(upper, max(lower, current))
+    if case.standing.block_down is not None or blocks & {Blocks.DOWN, Blocks.BOTH}:
+        lower = max(lower, min(upper, current))
+    return min(lower, upper), upper
+
+
+def _own_part(case: Case, grouped: Grouped) -> Part:
+    return Part(
+        deployment=case.deployment.name,
+        requests_per_second=grouped.requests_per_second,
+        usd_an_hour=grouped.usd_an_hour,
+        asked=case.current,
+        serving=min(case.current, own_ready(case.deployment)),
+        lower=grouped.lower,
+        upper=grouped.upper,
+        lead_time_seconds=case.lead_time_seconds,
+    )
+
+
+def _take(draft: Draft, of: Group, members: list[Mate], mix: Mix, place: int) -> None:
+    """Let the part in the mix be the wish."""
+    count = mix.now[place]
+    shares = " and ".join(
+        f"{replicas} {mate.part.deployment.rpartition('/')[2]}"
+        for mate, replicas in zip(members, mix.target, strict=True)
+        if replicas
+    )
+    demand = sum(mate.grouped.asked_requests_per_second for mate in members)
+    sentence = (
+        f"group {of.name}: {demand:.4g} requests/s by {shares or 'nobody'} "
+        f"for ${mix.usd_an_hour:,.2f} an hour"
+    )
+    if count > mix.target[place]:
+        sentence += f"; {count} here until those serve"
+    # Missing data and holds keep the count where it is; the mix has these as bounds, too.
+    if count == draft.replicas:
+        draft.note(STAGE, sentence)
+        return
+    draft.move(
+        STAGE, count, Reason.GROUP, f"{sentence}, in place of the {draft.replicas} of its own rules"
+    )
+    draft.wanted = count
+    draft.rule = ""
