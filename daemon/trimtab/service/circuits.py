@@ -190,6 +190,12 @@ class GuardedTarget:
         self.circuit.end(call, result.error_kind, result.sentence)
         return result
 
+    @property
+    def shape_trouble(self) -> TargetError | None:
+        """The target's."""
+        target = self._target
+        return target.shape_trouble if isinstance(target, TellsQuotas) else None
+
     async def read_quotas(self) -> AccountQuotas:
         """Ask for the account's quotas. Raises ``TargetError``, also when nothing was asked.
 

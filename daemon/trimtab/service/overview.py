@@ -146,7 +146,7 @@ class Overview:
         return tuple(missing)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return what somebody should mend although the daemon decides: journal, policies, pushes, quotas."""
+        """Return what somebody should mend although the daemon decides."""
         remarks = []
         status = self._journalled.journal.status
         if status.mode not in WRITABLE_MODES:
@@ -154,6 +154,11 @@ class Overview:
         if self._reloader is not None:
             remarks += [f"policy file {bad.sentence}" for bad in self._reloader.status.bad]
         remarks += [remark for desk in self._desks for remark in desk.remarks]
+        remarks += [
+            f"accelerators of {target.name} are unknown: {target.shape_trouble}"
+            for target in self._targets
+            if target.shape_trouble is not None
+        ]
         now = self._clock.now()
         remarks += [one for status in self._quotas.statuses if (one := status.remark(now))]
         return tuple(remarks)

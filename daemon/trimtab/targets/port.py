@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.decision import Order, WriteStatus
     from trimtab.core.deployment import Deployment
-    from trimtab.errors import ErrorKind
+    from trimtab.errors import ErrorKind, TargetError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,11 @@ class Target(Protocol):
 @runtime_checkable
 class TellsQuotas(Protocol):
     """A target that can also say how many accelerators there are. Not every control plane does."""
+
+    @property
+    def shape_trouble(self) -> TargetError | None:
+        """Why the accelerators of some deployment are not known; ``None``: nothing stands in the way."""
+        ...
 
     async def read_quotas(self) -> AccountQuotas:
         """Ask for the account's quotas. Raises ``TargetError``."""

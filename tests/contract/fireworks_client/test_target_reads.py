@@ -166,6 +166,18 @@ async def test_a_shape_that_cannot_be_read_leaves_accelerators_unknown_and_not_z
     clock.advance(601)
     server.on("GET", f"/v1/{V1}", version(V1, 4))
     assert (await target.read_fleet())[D1].shape.accelerators_per_replica == 4
+    assert target.shape_trouble is None
+
+
+async def test_a_shape_that_no_deployment_has_any_more_is_no_trouble(
+    target: Any, server: Any, reply: Any
+) -> None:
+    server.on("GET", LIST, {"deployments": [row(deploymentShape=V1)]}, {"deployments": [row()]})
+    server.on("GET", f"/v1/{V1}", reply({"code": 7, "message": "no"}, status=403))
+    await target.read_fleet()
+    assert target.shape_trouble is not None
+    await target.read_fleet()
+    assert target.shape_trouble is None
 
 
 async def test_shapes_that_do_not_come_do_not_hide_the_fleet(

@@ -176,6 +176,7 @@ class TellingTarget(ScriptedTarget):
     quotas: tuple[QuotaReading, ...] = ()
     not_understood: tuple[str, ...] = ()
     quota_failure: Exception | None = None
+    shape_trouble: TargetError | None = None
     during_quotas: Callable[[], Awaitable[Any]] | None = None
     quotas_at: list[float] = field(default_factory=list)
 

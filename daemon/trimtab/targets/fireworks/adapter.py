@@ -105,8 +105,8 @@ class FireworksTarget:
 
     @property
     def shape_trouble(self) -> FireworksError | None:
-        """Why the last shape that could not be read could not be."""
-        return self._shapes.last_error
+        """Why the shape of some deployment could not be read; ``None``: all are known."""
+        return self._shapes.trouble
 
     def owns(self, deployment: str) -> bool:
         """Whether a full name is one of this account's deployments."""

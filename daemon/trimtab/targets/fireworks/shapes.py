@@ -30,24 +30,32 @@ LEARN_SECONDS_MAX = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A shape, or that it could not be read, and until when (monotonic; ``None``: for good)."""
+    """A shape, or why it could not be read, and until when (monotonic; ``None``: for good).
+
+    A shape that was read before is better than none: with an error it is what was read last.
+    """
 
     shape: ShapeResource | None
     until: float | None
+    error: FireworksError | None = None
 
 
 class ShapeCatalog:
     """Turns a deployment's ``deployment_shape`` into the shape it means.
 
     A version is immutable, so it is read once. What cannot be read is ``None``, unknown, and asked
-    for again later; it never fails the fleet that needs it. ``last_error`` says why, for people.
+    for again later; it never fails the fleet that needs it.
     """
 
     def __init__(self, client: FireworksClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._known: dict[str, _Known] = {}
-        self.last_error: FireworksError | None = None
+
+    @property
+    def trouble(self) -> FireworksError | None:
+        """Why a shape that some deployment has now could not be read, for people."""
+        return next((one.error for one in self._known.values() if one.error is not None), None)
 
     async def learn(self, names: Iterable[str]) -> None:
         """Read the shapes of ``names`` that are not known (any more), a few at a time.
@@ -68,12 +76,12 @@ class ShapeCatalog:
         except TimeoutError:
             late = [name for name in wanted if not self._is_known(name)]
             until = self._clock.monotonic() + FAILED_SECONDS
-            self._known.update({name: _Known(self.shape(name), until) for name in late})
-            self.last_error = FireworksError(
+            error = FireworksError(
                 f"{len(late)} of {len(wanted)} shapes were not read within {LEARN_SECONDS_MAX:.0f} s; "
                 f"see whether the control plane is slow or a proxy stands in between.",
                 kind=ErrorKind.TIMEOUT,
             )
+            self._known.update({name: _Known(self.shape(name), until, error) for name in late})
 
     def forget_all_but(self, names: Iterable[str]) -> None:
         """Drop the shapes that no deployment refers to any more."""
@@ -98,10 +106,7 @@ class ShapeCatalog:
                 return _Known(await self._client.get_shape(name), now + SHAPE_SECONDS)
             version = await self._client.get_shape_version(name)
         except FireworksError as error:
-            self.last_error = error
             lasting = error.kind in {ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN, ErrorKind.REJECTED}
-            # A shape that was read before is better than none: only a new one replaces it.
-            return _Known(
-                self.shape(name), now + (FORBIDDEN_SECONDS if lasting else FAILED_SECONDS)
-            )
+            until = now + (FORBIDDEN_SECONDS if lasting else FAILED_SECONDS)
+            return _Known(self.shape(name), until, error)
         return _Known(version.snapshot, None if version.snapshot else now + FAILED_SECONDS)
