@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.worlds import failing_disk
 from tests.worlds.failing_disk import FailingDisk
-from tests.worlds.journal_world import START, Life
+from tests.worlds.journal_world import FLEET, POLICY, START, Life
 
 from trimtab.clock import ManualClock
 from trimtab.core.decision import Order, WriteStatus
@@ -94,9 +94,10 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.abandon()
         shutil.rmtree(self.folder)
 
-    @initialize(seed=st.integers(0, 2**32))
-    def begin(self, seed: int) -> None:
+    @initialize(seed=st.integers(0, 2**32), is_sharing=st.booleans())
+    def begin(self, seed: int, is_sharing: bool) -> None:
         self.random = Random(seed)
+        self.policy = POLICY + FLEET if is_sharing else POLICY
         self._start()
 
     def _start(self) -> None:
@@ -118,7 +119,11 @@ class JournalMachine(RuleBasedStateMachine):
             # The end of an order may have been noted and not have reached the disk.
             assert order in self.intended or order in self.ended_since_settled
         self.life = Life(
-            self.journal.note, memory=recollection.memory, random=self.random, now=self.clock.now()
+            self.journal.note,
+            memory=recollection.memory,
+            random=self.random,
+            now=self.clock.now(),
+            policy=self.policy,
         )
         for order in recollection.unfinished:
             self.life.engine.resume(order)

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from trimtab.clock import ManualClock
+from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Order, Outcome, Tick, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
 from trimtab.core.engine import Engine
+from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.signals import Sample
+from trimtab.errors import ErrorKind
 from trimtab.journal.entries import Entry, Intended
 from trimtab.journal.port import VolatileJournal
 from trimtab.policy import read_policy_texts
@@ -37,6 +40,27 @@ spec:
       role: demand
       strategy: {type: target, signal: load, target: 10}
 """
+
+FLEET = """\
+---
+apiVersion: trimtab.dev/v1
+kind: Fleet
+metadata: {name: acme}
+spec:
+  quotas:
+    - {accelerator: NVIDIA_H100_80GB, max: 40}
+  spend:
+    hour: {usd: 200}
+    day: {usd: 3000}
+  teams:
+    - name: first
+      deployments: {names: ["chat-0"]}
+      priority: 200
+      guaranteed: {NVIDIA_H100_80GB: 16}
+  preemption: lower-priority
+  hold: 5m
+"""
+"""Beside ``POLICY``: accelerators and money are short as soon as three deployments are busy."""
 
 
 class OwnTime(ManualClock):
@@ -86,7 +110,9 @@ class Life:
     def __post_init__(self) -> None:
         report = read_policy_texts([("chat.yaml", self.policy)])
         assert report.is_valid, report.diagnostics
-        self.engine = Engine(report.policies, self.memory, lead_times=self.lead_times)
+        self.engine = Engine(
+            report.policies, self.memory, lead_times=self.lead_times, fleet=report.fleet
+        )
         self.journalled = JournalledEngine(
             OwnTime(self), self.engine, Passing(self), lead_times=self.lead_times
         )
@@ -94,8 +120,8 @@ class Life:
 
     def put_in_force(self, text: str | None = None) -> None:
         text = self.policy if text is None else text
-        policies = read_policy_texts([("chat.yaml", text)]).policies
-        self.journalled.put_in_force(policies, {"chat.yaml": text})
+        report = read_policy_texts([("chat.yaml", text)])
+        self.journalled.put_in_force(report.policies, {"chat.yaml": text}, report.fleet)
 
     def turn(
         self,
@@ -185,8 +211,20 @@ class Life:
                 pipeline=Pipeline(ready=order.to_replicas),
             )
             self.fleet = {**self.fleet, order.deployment: changed}  # what was noted stays
-        outcome = Outcome(order=order, at=self.now, status=status, sentence=f"it was {status}")
+        is_refused = status is WriteStatus.NOT_APPLIED and self.engine.sharing.is_active
+        outcome = Outcome(
+            order=order,
+            at=self.now,
+            status=status,
+            sentence=f"it was {status}",
+            error_kind=ErrorKind.QUOTA_EXCEEDED if is_refused else None,
+        )
         self.journalled.record(outcome)
+
+    def read_quota(self, accelerators: int, used: int) -> None:
+        """Let the account say what it has of the one type there is."""
+        quota = Quota(Pool("NVIDIA_H100_80GB"), accelerators, QuotaSource.ACCOUNT)
+        self.journalled.take_quotas([QuotaReading(quota, used, self.now)])
 
     def act(self) -> None:
         """Carry out everything that was ordered."""
@@ -212,7 +250,9 @@ class Life:
 
     def happen(self) -> None:
         """Something of what may happen to a fleet, drawn from ``random``."""
-        match self.random.randrange(12):
+        match self.random.randrange(13):
+            case 12:
+                self.read_quota(self.random.randint(8, 60), self.random.randint(0, 60))
             case 0:
                 number = self.random.randrange(self.deployments + 2)
                 self.fleet = {**self.fleet, name_of(number): a_deployment(number)}

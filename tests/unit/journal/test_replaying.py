@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
-from tests.worlds.journal_world import POLICY, START, Life, name_of
+from tests.worlds.journal_world import FLEET, POLICY, START, Life, name_of
 
 from trimtab.clock import ManualClock
 from trimtab.core.decision import EventKind
+from trimtab.journal import recorder
 from trimtab.journal.backlog import Backlog
+from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.history import History
 from trimtab.journal.recorder import CHECKPOINT_SECONDS
 from trimtab.journal.sqlite import SqliteJournal
@@ -154,3 +157,32 @@ def test_a_deployment_is_held_by_an_earlier_run_until_that_order_ends() -> None:
     (ended,) = backlog.take().items
     standing.take_in(ended)
     assert (standing.in_flight, standing.resumed) == ({}, set())
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_fleet_that_shares_is_replayed_exactly_from_each_checkpoint(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Claims, grants, money, quotas that were read or taught. Seen to catch: a checkpoint without what is known
+    of the fleet, one whose fleet is not seen before the next outcome, and quotas read that are not noted.
+    """
+    monkeypatch.setattr(recorder, "CHECKPOINT_TURNS", 7)
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note, policy=POLICY + FLEET, deployments=4, random=Random(seed))
+    life.put_in_force()
+    for _ in range(60):
+        life.happen()
+    await journal.close()
+    with History(path) as history:
+        begins = [one.at for one in history.sequence() if isinstance(one.what, Checkpoint)]
+    assert len(begins) > 3
+    for at in begins:
+        with History(path) as history:
+            found = replay(history.sequence(since=at))
+        assert (found.difference, found.problems) == (None, [])
+    again = SqliteJournal(path, clock, worker=InlineWorker())
+    assert (await again.open()).memory == life.engine.memory
+    await again.close()
+    assert life.engine.shared.spending.day is not None
+    assert life.engine.shared.quotas.account

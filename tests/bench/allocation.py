@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""How long it takes to share accelerators that are short, and how far from the best possible that is.
+
+``allocate``: the whole function over a fleet on three accelerator types, of which a tenth asks for more than there
+is, and of which everybody does. ``again``: the same after one claim has changed, as the engine's book runs it:
+the precedence of all others is known. ``book_step``: what one changed claim costs the book while all sums fit.
+CPU time, the median of some runs. ``excess``: over a thousand random fleets, see ``tests/worlds/random_fleets.py``.
+Prints one JSON object; compare numbers of one machine only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+from pathlib import Path
+from random import Random
+from time import process_time_ns
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.worlds.random_fleets import excess
+
+from trimtab.core.allocation.allocate import Ranks, allocate
+from trimtab.core.allocation.book import Book
+from trimtab.core.allocation.values import Claim, Terms
+from trimtab.core.fleet_policy import Pool, Quota, Team, TeamSelector
+from trimtab.core.need import Need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TYPES = ("H100", "H200", "B200")
+NOW = 100_000.0
+RUNS = 15
+
+
+def a_fleet(count: int, share: float) -> tuple[tuple[Claim, ...], Terms]:
+    """Return a fleet in which ``share`` of all ask for more, and half of what is asked for is there."""
+    random = Random(1)
+    teams = tuple(
+        Team(name=f"t{number}", selector=TeamSelector(), weight=random.choice([0.5, 1.0, 2.0, 4.0]))
+        for number in range(5)
+    )
+    claims = tuple(_claim(number, random, share, teams) for number in range(count))
+    quotas = {}
+    for kind in TYPES:
+        ones = [one for one in claims if one.accelerator_type == kind]
+        held = sum(one.held * (one.accelerators or 0) for one in ones)
+        wanted = sum(one.wanted * (one.accelerators or 0) for one in ones)
+        quotas[Pool(kind)] = Quota(Pool(kind), (held + wanted) // 2)
+    return claims, Terms(now=NOW, quotas=quotas, teams=teams)
+
+
+def _claim(number: int, random: Random, share: float, teams: tuple[Team, ...]) -> Claim:
+    each, held = random.choice([1, 2, 4, 8]), random.randint(1, 4)
+    wanted = held + (random.randint(1, 3) if random.random() < share else 0)
+    return Claim(
+        deployment=f"accounts/acme/deployments/d{number}",
+        accelerator_type=random.choice(TYPES),
+        region=random.choice(["US", "EU"]),
+        accelerators=each,
+        held=held,
+        wanted=wanted,
+        needed=wanted,
+        least=1,
+        floor=1,
+        need=Need(wanted - 1 + random.random(), 0.5),
+        usd_an_hour=7.0 * each,
+        lead_time_seconds=60.0,
+        short_since=NOW - random.random() * 900.0,
+        team=random.choice(teams),
+    )
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    """Return the median CPU time of some runs."""
+    found = []
+    for _ in range(RUNS):
+        begun = process_time_ns()
+        run()
+        found.append((process_time_ns() - begun) / 1e6)
+    return round(statistics.median(found), 2)
+
+
+def measure(count: int) -> dict[str, Any]:
+    """Measure one size of the fleet."""
+    claims, terms = a_fleet(count, 0.1)
+    every, their_terms = a_fleet(count, 1.0)
+    known: Ranks = {}
+    known_of_all: Ranks = {}
+    allocate(claims, terms, known)
+    allocate(every, their_terms, known_of_all)
+    return {
+        "deployments": count,
+        "allocate_milliseconds": milliseconds(lambda: allocate(claims, terms)),
+        "allocate_again_milliseconds": milliseconds(lambda: allocate(claims, terms, known)),
+        "everybody_asks": {
+            "allocate_milliseconds": milliseconds(lambda: allocate(every, their_terms)),
+            "allocate_again_milliseconds": milliseconds(
+                lambda: allocate(every, their_terms, known_of_all)
+            ),
+        },
+        "book_step_microseconds": _book_step(claims, terms),
+    }
+
+
+def _book_step(claims: tuple[Claim, ...], terms: Terms) -> float:
+    book = Book()
+    quotas = {pool: Quota(pool, 10**9) for pool in terms.quotas}
+    book.open(terms._replace(quotas=quotas))
+    for claim in claims:
+        book.put(claim)
+    book.stirred()
+    one = claims[0]
+
+    def step() -> None:
+        nonlocal one
+        one = one._replace(wanted=one.wanted % 5 + 1)
+        book.put(one)
+        book.stirred()
+        book.grant(one.deployment)
+
+    return round(1000.0 * milliseconds(lambda: [step() for _ in range(100)]) / 100.0, 2)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--fleets", type=int, default=1_000, help="random fleets to compare")
+    arguments = parser.parse_args()
+    with_fractions = excess(range(arguments.fleets))
+    whole = excess(range(arguments.fleets), least=4, most=40, is_whole=True)
+    document = {
+        "benchmark": "allocation",
+        "python": platform.python_version(),
+        "sizes": [measure(size) for size in arguments.sizes],
+        "excess_over_the_linear_program": with_fractions._asdict(),
+        "excess_of_small_fleets_over_whole_replicas": whole._asdict(),
+    }
+    sys.stdout.write(json.dumps(document) + "\n")
+
+
+if __name__ == "__main__":
+    main()
