@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trimtab.core.account_quotas import QuotaReading
+from trimtab.core.fleet_policy import Quota, QuotaSource
 from trimtab.service.waiting import unless_set
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from trimtab.service.audience import Audience
     from trimtab.service.fleet import Fleet
+    from trimtab.service.fleet_quotas import FleetQuotas
     from trimtab.service.interrupted import Interrupted
     from trimtab.service.journal_watch import JournalWatch
     from trimtab.service.journalled_engine import JournalledEngine
@@ -28,6 +31,7 @@ async def begin(
     documents: Mapping[str, str],
     interrupted: Interrupted,
     fleet: Fleet,
+    quotas: FleetQuotas,
     audience: Audience,
 ) -> bool:
     """Let the engine begin from what the journal kept; false when ``stop`` was set before that came.
@@ -40,5 +44,12 @@ async def begin(
     journalled.note_policies(documents)
     interrupted.take(recollection.unfinished, recollection.until)
     fleet.expect(journalled.engine.memory.deployments)
+    quotas.remember(
+        # Of what was in use, what is elsewhere is all that is remembered; no older reading is taken in anew.
+        QuotaReading(
+            Quota(one.pool, one.accelerators, QuotaSource.ACCOUNT), float(one.elsewhere), one.at
+        )
+        for one in journalled.engine.shared.quotas.account
+    )
     audience.recalled(recollection, fleet.out_of_reach(recollection.memory.deployments))
     return True

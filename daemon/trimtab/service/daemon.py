@@ -247,6 +247,7 @@ class Daemon:
                 documents=self._policy_files.documents if self._policy_files else {},
                 interrupted=self._interrupted,
                 fleet=self.fleet,
+                quotas=self._quota_reader.quotas,
                 audience=self._audience,
             )
             if not has_begun:

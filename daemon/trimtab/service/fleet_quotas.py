@@ -53,6 +53,7 @@ class FleetQuotas:
     def __init__(self, targets: Iterable[str]) -> None:
         self._statuses = {target: QuotasStatus(target=target) for target in targets}
         self._limits: frozenset[Quota] = frozenset()
+        self._remembered: tuple[QuotaReading, ...] = ()
 
     @property
     def statuses(self) -> tuple[QuotasStatus, ...]:
@@ -74,11 +75,17 @@ class FleetQuotas:
         trouble = Trouble(since=since, kind=error.kind, sentence=str(error))
         self._statuses[target] = replace(before, trouble=trouble)
 
+    def remember(self, readings: Iterable[QuotaReading]) -> None:
+        """Take in what an earlier run knew: it limits, for its hour, until an account has answered."""
+        self._remembered = tuple(readings)
+
     def in_force(self, now: float) -> tuple[QuotaReading, ...]:
         """Return the one reading of each pool that limits somebody at ``now``, by pool: the whole list.
 
         A pool that any account has not told, or not for an hour, is not in it: unknown, never nothing.
         """
+        if all(status.told is None for status in self._statuses.values()):
+            return tuple(one for one in self._remembered if now - one.at < KEPT_SECONDS)
         parts = [
             {one.quota.pool: one for one in told.readings}
             for told in (status.told for status in self._statuses.values())

@@ -20,6 +20,7 @@ from trimtab.clock import ManualClock
 from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Order, Outcome, Reason, WriteStatus
 from trimtab.core.deployment import Shape
+from trimtab.core.fleet_memory import FleetMemory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     FleetPolicy,
@@ -29,6 +30,8 @@ from trimtab.core.fleet_policy import (
     Team,
     TeamSelector,
 )
+from trimtab.core.known_quotas import AccountQuota, KnownQuotas
+from trimtab.core.memory import Memory
 from trimtab.errors import ErrorKind
 from trimtab.service.daemon import Daemon
 from trimtab.service.timing import Timing
@@ -41,7 +44,9 @@ SHARED = FleetPolicy(teams=(Team(name="chat", selector=TeamSelector(names=("chat
 class Scene:
     """Chat has two replicas of four accelerators and wants four."""
 
-    def __init__(self, quota: int, fleet: FleetPolicy = SHARED) -> None:
+    def __init__(
+        self, quota: int, fleet: FleetPolicy = SHARED, memory: Memory | None = None
+    ) -> None:
         self.clock = ManualClock(START)
         shape = Shape(accelerator_type=H100.accelerator_type, accelerators_per_replica=4)
         self.target = TellingTarget(clock=self.clock, quotas=(a_reading(quota, used=8.0),))
@@ -53,6 +58,7 @@ class Scene:
             sources=[ScriptedSource(self.clock, load=40.0)],
             policies=[a_policy()],
             fleet_policy=fleet,
+            memory=memory,
             timing=Timing(quota_refresh_interval_seconds=300.0),
             random=Random(1),
             on_outcome=self.outcomes.append,
@@ -122,6 +128,17 @@ async def test_after_an_hour_without_an_answer_the_last_one_limits_nobody() -> N
         await pass_time(scene.clock, 7200.0, step=10.0)
         assert scene.asked_for == 4
         assert scene.daemon.not_ready() == (), "it decides all the same"
+
+
+async def test_what_an_earlier_run_knew_limits_for_the_rest_of_its_hour() -> None:
+    known = KnownQuotas(account=(AccountQuota(H100, 12, START - 1800.0, 0, 0),))
+    scene = Scene(quota=64, memory=Memory(shared=FleetMemory(quotas=known)))
+    scene.target.quota_failure = a_failure(ErrorKind.FORBIDDEN)
+    async with scene.daemon:
+        await pass_time(scene.clock, 1500.0, step=10.0)
+        assert scene.asked_for == 3
+        await pass_time(scene.clock, 4200.0, step=10.0)
+        assert scene.asked_for == 4
 
 
 async def test_people_are_told_of_what_is_not_known() -> None:
