@@ -28,6 +28,7 @@ from trimtab.policy.reports import FileReport, LoadReport
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from trimtab.policy.diagnostics import Span
     from trimtab.policy.reading import ReadFile
 
 
@@ -100,15 +101,16 @@ class PolicyStore:
     def _read(self, files: Sequence[File]) -> LoadReport:
         new, old, before = self._new_defaults(files), self._inherited, self._known
         report = self._read_with(files, new, before)
-        has_new = self._has_read and new != old
+        is_other = self._has_read and not _is_same(new, old)
         self._has_read = True
-        names = {file.name for file in files}
-        carrier = next((one.file for one in (new, old) if one and one.file in names), None)
-        if not has_new or report.is_valid or carrier is None:
+        if report.is_valid or not is_other:
             self._inherited = new
             return report
-        why = str(report.errors[0])
-        return self._read_with(files, old, before, _Waiting(carrier, why))
+        carriers = frozenset(one.file for one in (old, new) if one is not None)
+        waiting = _Waiting(carriers, str(report.errors[0]))
+        report = self._read_with(files, old, before, waiting)
+        gone = carriers.difference(file.name for file in files)
+        return LoadReport((*report.files, *map(waiting.report_of, sorted(gone))))
 
     def _new_defaults(self, files: Iterable[File]) -> Inherited | None:
         """The first defaults of all files. Those of others have a diagnostic, which is not noted here."""
@@ -162,6 +164,11 @@ def inherited_in(read: ReadFile) -> Inherited | None:
     return None
 
 
+def _is_same(one: Inherited | None, other: Inherited | None) -> bool:
+    """Whether they say the same in the same file: that file might not be good, or its text be kept."""
+    return one == other and (one is None or other is None or one.file == other.file)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """One file as it is by itself: ``alone`` is its report when no other file disturbs it."""
@@ -191,24 +198,30 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """New defaults that cannot be taken: which file has them (or has them no more), and why."""
+    """Defaults that cannot be changed yet: which files have them, or had them, and why."""
 
-    file: str
+    files: frozenset[str]
     why: str
 
     def note(self, known: Iterable[_Known]) -> None:
-        """Refuse the file, unless it is bad enough already."""
+        """Refuse the files, unless they are bad enough already."""
         for one in known:
-            if one.alone.file != self.file or not one.report().is_valid:
+            if one.alone.file not in self.files or not one.report().is_valid:
                 continue
             place = next((one for one in one.read.fleets if one.is_given(SECTION)), None)
-            message = f"the new defaults cannot be taken yet: {self.why}"
-            hint = "mend that file, or take the defaults back"
-            if place is not None:
-                place.note_key(codes.DEFAULTS_THAT_WAIT, SECTION, message, hint)
-            else:
-                message = f"the defaults cannot be taken away yet: {self.why}"
-                one.read.findings.add(codes.DEFAULTS_THAT_WAIT, START, message, hint)
+            at = START if place is None else place.root.key_span(SECTION)
+            self._refuse(one.read.findings, at, has_new=place is not None)
+
+    def report_of(self, name: str) -> FileReport:
+        """What is said of a file with defaults that is gone: it is not gone yet."""
+        findings = Findings(FileText(name, ""))
+        self._refuse(findings, START, has_new=False)
+        return FileReport(name, (), tuple(findings.diagnostics))
+
+    def _refuse(self, findings: Findings, at: Span, *, has_new: bool) -> None:
+        what = "the new defaults cannot be taken" if has_new else "the defaults cannot be given up"
+        hint = "mend that file, or take the change of the defaults back"
+        findings.add(codes.DEFAULTS_THAT_WAIT, at, f"{what} yet: {self.why}", hint)
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trimtab.core.policy import Mode
 from trimtab.policy import PolicyStore, as_text, codes, read_policy_texts
@@ -227,3 +230,95 @@ def test_what_is_in_force_is_read_the_same_from_its_documents_alone() -> None:
         assert as_text(replayed.errors) == "no findings\n"
         assert replayed.policies == folder.in_force.policies
         assert replayed.fleet == folder.in_force.fleet
+
+
+FLEETS = (
+    fleet("priority: 7"),
+    fleet("priority: 8, bounds: {min: 5}"),
+    fleet("bounds: {min: 1}", "  timezone: Europe/Zurich\n"),
+    fleet("", "  quotas: [{accelerator: NVIDIA_H100_80GB, max: 8}]\n"),
+    fleet("priority: nine"),
+    "kind: Fleet\nspec: [",
+)
+POLICIES = (
+    policy(),
+    policy(more="  bounds: {max: 4}\n"),
+    policy(more="  mode: perhaps\n"),
+    policy("code"),
+    policy("code", "  bounds: {max: 3}\n") + "---\n" + fleet("leadTime: 3m"),
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("fleet"), st.sampled_from([*FLEETS, *POLICIES, None])),
+            st.tuples(st.sampled_from(["a", "z"]), st.sampled_from([*POLICIES, *FLEETS, None])),
+        ),
+        max_size=8,
+    )
+)
+def test_whatever_happens_to_the_files_a_replay_reads_what_was_in_force(
+    changes: list[tuple[str, str | None]],
+) -> None:
+    # Seen to catch: new defaults taken although a file is bad; a Fleet with defaults that is deleted
+    # meanwhile; the same defaults in another file, of which nothing is in force.
+    folder = Folder()
+    for name, text in changes:
+        folder.change(**{name: text})
+        replayed = folder.as_replayed()
+        assert replayed.is_valid
+        assert replayed.policies == folder.in_force.policies
+        assert replayed.fleet == folder.in_force.fleet
+
+
+DEFAULTS = {
+    "mode": "advise",
+    "actuation": "floor",
+    "bounds": {"min": 1, "max": 20},
+    "behavior": {
+        "scaleUp": {"cooldown": "10s", "select": "min"},
+        "scaleDown": {"stabilization": "10m", "limits": [{"replicas": 1, "period": "1m"}]},
+    },
+    "fallback": {"after": "5m", "replicas": 2},
+    "expiry": {"minimumUsefulTime": "5m"},
+    "leadTime": "4m",
+    "outOfBand": {"grace": "5m"},
+    "stuck": {"after": "15m"},
+    "handBack": True,
+    "priority": 50,
+}
+OWN = {
+    "mode": "enforce",
+    "bounds": {"max": 6},
+    "behavior": {"scaleUp": {"cooldown": "20s"}, "scaleDown": {"limits": []}},
+    "expiry": {"atExpiry": "drain"},
+    "priority": 70,
+}
+
+
+def written_out(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """What somebody would write who copies the defaults into the policy by hand."""
+    result = dict(own)
+    for key, value in defaults.items():
+        if key not in own:
+            result[key] = value
+        elif isinstance(value, dict):
+            result[key] = written_out(value, own[key])
+    return result
+
+
+@given(st.sets(st.sampled_from(sorted(DEFAULTS))), st.sets(st.sampled_from(sorted(OWN))))
+def test_to_inherit_is_to_write_it_out(inherited: set[str], own: set[str]) -> None:
+    # Seen to catch: the default before the policy's own, sections replaced as a whole.
+    defaults = {key: DEFAULTS[key] for key in sorted(inherited)}
+    mine = {key: OWN[key] for key in sorted(own)}
+
+    def text(more: dict[str, Any]) -> str:
+        return policy() + "".join(f"  {key}: {json.dumps(value)}\n" for key, value in more.items())
+
+    head = fleet().removesuffix("\n")
+    report = read(fleet=f"{head}\n  defaults: {json.dumps(defaults)}\n", chat=text(mine))
+    assert report.errors == ()
+    by_hand = read(chat=text(written_out(defaults, mine)))
+    assert report.policies == by_hand.policies
