@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,7 @@ async def running(folder: Path, emulation: Emulation) -> AsyncIterator[tuple[Tri
             TRIMTAB_TICK_INTERVAL="1s",
             TRIMTAB_FLEET_REFRESH_INTERVAL="1s",
             TRIMTAB_QUOTA_REFRESH_INTERVAL="1s",
+            TRIMTAB_JOURNAL__PATH=str(folder.parent / "journal.db"),
         )
         async with trimtab_run(environment, folder) as process:
             started = await process.wait_for("started")
@@ -113,6 +116,18 @@ async def has_written(process: Trimtab, counts: dict[str, int]) -> None:
 async def page(url: str) -> str:
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return await response.text()
+
+
+async def replayed(journal: Path) -> str:
+    """What an engine that decides everything again comes to."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "trimtab", "journal", "replay", str(journal)),
+        env=clean_environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60.0)
+    return output.decode()
 
 
 def value(metrics: str, name: str, **labels: str) -> float | None:
@@ -152,6 +167,7 @@ async def test_a_fleet_file_shares_accelerators_out_and_a_changed_one_more_of_th
     assert value(short, "trimtab_fleet_held_accelerators", accelerator_type=H100) == 16
     assert value(enough, "trimtab_fleet_quota_accelerators", source="file") == 40
     assert process.find("write", error_kind="quota_exceeded") is None
+    assert "reproduced exactly" in await replayed(tmp_path / "journal.db")
 
 
 async def test_without_a_fleet_file_nobody_asks_for_quotas_and_one_that_comes_is_followed(
