@@ -36,15 +36,16 @@ FIELDS = {
     "schedule_floors annotations created_at updated_at expires_at deleted_at purged_at observed_at",
     "DeploymentMemory": "adopted_at user state created_at written doubtful latest lows highs moves "
     "counted rules damped demand_unknown_since idle_since wish gone_at shadow watched doubtful_moves "
-    "superseded claimed",
+    "superseded claimed grouped",
     "Facts": "load_replicas forecast_replicas spare_replicas forecast_error_replicas horizon_seconds "
     "miss_price_ratio missed_ratio missed_ratio_max capacity_requests_per_second capacity_factor_ratio",
+    "Grouped": "replicas load lower upper requests_per_second usd_an_hour",
     "Hold": "reason",
     "Latest": "time value replicas",
     "Need": "load_replicas spread_replicas",
     "Pair": "min_replicas max_replicas",
     "Pipeline": "pending downloading initializing ready",
-    "Proposal": "rule role replicas sentence at_most is_abstaining blocks facts need",
+    "Proposal": "rule role replicas sentence at_most is_abstaining blocks facts need load",
     "Reading": "spec freshness value age_seconds replicas time",
     "Refusal": "kind since until refusals is_told is_over",
     "RuleMemory": "lows highs moved",
@@ -85,7 +86,12 @@ def test_the_order_of_fields_is_part_of_the_format() -> None:
 
 
 def test_memory_has_no_part_that_entries_say_nothing_of() -> None:
-    assert [one.name for one in fields(Memory)] == ["deployments", "overrides", "lead_times", "shared"]
+    assert [one.name for one in fields(Memory)] == [
+        "deployments",
+        "overrides",
+        "lead_times",
+        "shared",
+    ]
 
 
 def test_what_was_written_before_a_field_existed_is_read_and_what_was_written_after_is_refused() -> (
