@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from trimtab.core.fleet_policy import Period
 from trimtab.service import fleet_metric_names as names
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield every family, those without a series too."""
-        yield from _shared(self._sharing())
+        sharing = self._sharing()
+        yield from _shared(sharing)
+        yield from _money(sharing)
         yield from _accounts(self._quotas.statuses)
 
 
@@ -56,6 +59,26 @@ def _shared(sharing: Sharing) -> Iterator[Family]:
             if pool.region is None or pool in sharing.quotas:
                 held.add_metric(_labels(pool), accelerators)
     yield from (quota, held, elsewhere)
+
+
+def _money(sharing: Sharing) -> Iterator[Family]:
+    rate, unpriced = _gauge(names.SPEND_RATE), _gauge(names.UNPRICED)
+    spent, assumed = _gauge(names.SPENT), _gauge(names.SPENT_ASSUMED)
+    most, trimming = _gauge(names.SPEND_LIMIT), _gauge(names.SPEND_TRIMMING)
+    spending = sharing.memory.spending
+    if sharing.is_active and spending.at is not None:
+        rate.add_metric((), spending.usd_an_hour)
+        unpriced.add_metric((), spending.unpriced_accelerators)
+        for period in Period:
+            found = spending.of(period)
+            if found is not None:
+                spent.add_metric((period.value,), found.usd)
+                assumed.add_metric((period.value,), found.assumed_usd)
+    lowered = {one.limit for one in sharing.outlook.warned if one.is_trimming}
+    for limit in sharing.policy.spend_limits:
+        most.add_metric((limit.period.value,), limit.usd)
+        trimming.add_metric((limit.period.value,), float(limit in lowered))
+    yield from (rate, unpriced, spent, assumed, most, trimming)
 
 
 def _accounts(statuses: Iterable[QuotasStatus]) -> Iterator[Family]:

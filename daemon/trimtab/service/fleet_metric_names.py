@@ -25,6 +25,32 @@ ELSEWHERE = Metric(
     POOL_LABELS,
 )
 
+# -- money, while a fleet file is in force ---------------------------------------------------------
+SPEND_RATE = Metric(
+    "trimtab_spend_rate_usd_per_hour",
+    "What all that serves and has a price costs an hour; absent before anything was seen.",
+)
+UNPRICED = Metric(
+    "trimtab_spend_unpriced_accelerators",
+    "Accelerators that serve without a price: they are in no sum of money.",
+)
+SPENT = Metric(
+    "trimtab_spend_usd",
+    "Spent in the account's present hour, day and month, to within a minute; begins anew with each.",
+    ("period",),
+)
+SPENT_ASSUMED = Metric(
+    "trimtab_spend_assumed_usd",
+    "The part of it that was charged for time in which nobody looked.",
+    ("period",),
+)
+SPEND_LIMIT = Metric("trimtab_spend_limit_usd", "The most that may be spent in it.", ("period",))
+SPEND_TRIMMING = Metric(
+    "trimtab_spend_limit_trimming",
+    "Whether counts are lowered for the limit now.",
+    ("period",),
+)
+
 # -- what the accounts say -----------------------------------------------------------------------
 ACCOUNT_QUOTA = Metric(
     "trimtab_account_quota_accelerators",

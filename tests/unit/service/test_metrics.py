@@ -27,7 +27,16 @@ from tests.servers.process import binary
 from trimtab.clock import ManualClock
 from trimtab.core.deployment import Shape
 from trimtab.core.facts import Facts
-from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy, Pool, Quota, QuotaSource
+from trimtab.core.fleet_policy import (
+    NO_FLEET_POLICY,
+    FleetPolicy,
+    Period,
+    Pool,
+    Price,
+    Quota,
+    QuotaSource,
+    SpendLimit,
+)
 from trimtab.core.policy import Rule
 from trimtab.core.roles import Role
 from trimtab.core.sharing import Sharing
@@ -264,6 +273,37 @@ async def test_what_deployments_share_is_told_with_who_limits_it() -> None:
     async with scene.daemon:
         await pass_time(scene.clock, 30.0)
         assert "trimtab_fleet_quota_accelerators{" not in scene.text, "nothing is shared"
+
+
+async def test_money_is_told_with_its_limits_and_what_has_no_price_apart() -> None:
+    names = fleet_metric_names
+    limit = SpendLimit(period=Period.MONTH, usd=100_000.0)
+    price = {"NVIDIA_H100_80GB": Price(7.0, "a test")}
+    scene = Scene(fleet=FleetPolicy(prices=price, spend_limits=(limit,)))
+    async with scene.daemon:
+        await pass_time(scene.clock, 300.0)
+        assert scene.value(names.SPEND_RATE) == 3 * 4 * 7.0
+        assert scene.value(names.UNPRICED) == 0
+        spent = scene.value(names.SPENT, period="month") or 0.0
+        assert 84.0 * 200 / 3600 < spent <= 84.0 * 300 / 3600
+        assert scene.value(names.SPENT_ASSUMED, period="month") == 0
+        assert scene.value(names.SPEND_LIMIT, period="month") == 100_000
+        assert scene.value(names.SPEND_LIMIT, period="day") is None, "there is none"
+        assert scene.value(names.SPEND_TRIMMING, period="month") == 0
+    small = SpendLimit(period=Period.MONTH, usd=1000.0)
+    scene = Scene(fleet=FleetPolicy(prices=price, spend_limits=(small,)))
+    async with scene.daemon:
+        await pass_time(scene.clock, 300.0)
+        assert scene.value(names.SPEND_RATE) == 28.0, "the lower bound goes on"
+        assert scene.value(names.SPEND_TRIMMING, period="month") == 1
+    scene = Scene(fleet=FleetPolicy(prices={"AMD_MI300X_192GB": Price(3.0, "a test")}))
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert scene.value(names.UNPRICED) == 12
+    scene = Scene()
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert scene.value(names.SPEND_RATE) is None, "nothing is shared"
 
 
 async def test_every_name_is_exposed_and_nothing_else_is() -> None:
