@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trimtab.clock import SystemClock
+from trimtab.core.fleet_fit import orders_for_nobody
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 
@@ -161,6 +162,9 @@ class Overview:
         ]
         now = self._clock.now()
         remarks += [one for status in self._quotas.statuses if (one := status.remark(now))]
+        engine = self._journalled.engine
+        if engine.sharing.is_active and self._fleet.is_known:
+            remarks += orders_for_nobody(engine.fleet_policy, self._fleet.deployments.values())
         return tuple(remarks)
 
     def beat_age_seconds(self) -> float:
