@@ -14,6 +14,7 @@ from running import Trimtab, clean_environment, trimtab_run
 
 from trimtab.clock import ScaledClock
 from trimtab.emulator.emulation import Emulation
+from trimtab.emulator.faults import Fault, FaultKind
 from trimtab.emulator.server import EmulatorServer
 from trimtab.plant import Load, PastTheEnd, StartTimes, SteppedWorkload
 
@@ -61,9 +62,9 @@ spec:
 """
 
 
-def an_emulation() -> Emulation:
+def an_emulation(quota: int = 64) -> Emulation:
     emulation = Emulation(
-        ScaledClock(speed=SPEED), account=ACCOUNT, api_key=KEY, seed=7, accelerator_quota=64
+        ScaledClock(speed=SPEED), account=ACCOUNT, api_key=KEY, seed=7, accelerator_quota=quota
     )
     for name, wish in WISHES.items():
         # Arrivals are random: clear of the next replica, and of what one less would tolerate.
@@ -189,3 +190,30 @@ async def test_without_a_fleet_file_nobody_asks_for_quotas_and_one_that_comes_is
     assert value(shared, "trimtab_target_requests_total", verb="quotas", outcome="ok") == 1
     # What runs and is needed stays, although it is twice what there is.
     assert value(shared, "trimtab_fleet_held_accelerators", accelerator_type=H100) == 32
+
+
+async def test_a_quota_that_only_refusals_tell_of_is_kept_and_a_replay_learns_it_too(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    unlimited = FLEET.replace("  quotas:\n    - {accelerator: NVIDIA_H100_80GB, max: 16}\n", "")
+    (folder / "fleet.yaml").write_text(unlimited, encoding="utf-8")
+    emulation = an_emulation(quota=16)
+    emulation.faults.add(Fault(FaultKind.ERROR, operation="ListQuotas", status=403))
+    async with running(folder, emulation) as (process, url):
+        refused = await process.wait_for("write", error_kind="quota_exceeded")
+        held = await process.wait_for("hold", reason="quota")
+        metrics = await page(f"{url}/metrics")
+        while value(metrics, "trimtab_fleet_held_accelerators", accelerator_type=H100) != 16:
+            await asyncio.sleep(0.2)
+            metrics = await page(f"{url}/metrics")
+        readiness = await page(f"{url}/readyz?verbose=1")
+    refusals = [line for line in process.lines if line.get("error_kind") == "quota_exceeded"]
+    assert "global--h100-count for account acme, in use: " in refused["sentence"]
+    assert f"quota {H100} 16, " in held["sentence"]
+    assert value(metrics, "trimtab_fleet_quota_accelerators", source="refusal") == 16
+    assert len(refusals) <= len(WISHES), "each may have asked before the first answer, and no more"
+    assert "the quotas of accounts/acme were never read" in readiness
+    assert "reproduced exactly" in await replayed(tmp_path / "journal.db")

@@ -268,7 +268,9 @@ class Actuator:
         ended = self._ended(
             order, result.status, result.sentence, result.error_kind, result.retry_after_seconds
         )
-        return ended if result.quota is None else replace(ended, quota=result.quota)
+        if result.quota is not None:  # the next wish will know what there is
+            self._setbacks.excuse_first(order.deployment)
+        return replace(ended, quota=result.quota)
 
     def _unread(self, order: Order, error: TargetError) -> Outcome:
         return self._ended(

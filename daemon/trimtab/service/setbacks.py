@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,13 @@ class Setbacks:
     def forget(self, deployment: str) -> None:
         """Start over: a write succeeded, or the deployment is no more."""
         self._known.pop(deployment, None)
+
+    def excuse_first(self, deployment: str) -> None:
+        """Let a deployment be begun again at once whose refusal said what there is, but not twice in a row."""
+        known = self._known.get(deployment)
+        if known is not None and known.failures == 1:
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._known[deployment] = replace(known, until=now, until_monotonic=monotonic)
 
     def forgive_quotas(self) -> None:
         """Start over wherever a quota stood in the way: there is another one now."""

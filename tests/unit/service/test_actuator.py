@@ -16,6 +16,7 @@ from scripted_world import (
     ScriptedTarget,
     a_deployment,
     a_failure,
+    a_reading,
     an_order,
     settle,
 )
@@ -293,3 +294,14 @@ async def test_other_quotas_let_orders_begin_that_a_quota_stood_against_and_no_o
     scene.actuator.forgive_quotas()
     assert scene.actuator.submit(an_order(CHAT)) is None
     assert scene.actuator.submit(an_order(CODE)) is not None
+
+
+async def test_a_refusal_that_says_what_there_is_may_be_answered_at_once_but_not_twice_in_a_row(
+    scene: Scene,
+) -> None:
+    told = replace(failed(ErrorKind.QUOTA_EXCEEDED), quota=a_reading(8, used=8.0))
+    scene.target.answers.extend([told, told])
+    outcome = await scene.carry_out(to=6)
+    assert outcome.quota == told.quota
+    await scene.carry_out(to=5)  # fewer, now that it is known
+    assert scene.actuator.submit(an_order(to=4)) is not None, "a control plane that says no anyway"
