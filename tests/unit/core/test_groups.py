@@ -11,7 +11,15 @@ from trimtab.core.decision import Reason
 from trimtab.core.deployment import Shape
 from trimtab.core.engine import Engine
 from trimtab.core.memory import Memory
+from trimtab.core.stages.combine import combine
+from trimtab.core.stages.draft import Case, Draft
+from trimtab.core.stages.freshness import freshness
+from trimtab.core.stages.group import Mates, group
+from trimtab.core.stages.propose import propose
+from trimtab.core.stages.relief import Relief
 from trimtab.policy import read_policy_texts
+
+OTHER = "accounts/acme/deployments/code"
 
 
 def test_the_demand_goes_to_the_cheapest_mix_and_nothing_is_missed_on_the_way() -> None:
@@ -118,3 +126,35 @@ def test_a_pin_of_one_member_is_kept_and_the_other_does_the_rest() -> None:
     town.serve(DEAR, 1)
     town.live(60)
     assert town.counts() == (1, 5)
+
+
+def a_case(town: Town, reliefs: tuple[Relief, ...]) -> tuple[Case, Draft, Mates]:
+    """Return the cheap one's decision as it stands after stage 3."""
+    deployment, memory = town.fleet[CHEAP], town.engine.remembered(CHEAP)
+    assert memory is not None
+    policy = town.engine.policies_for(deployment)[0]
+    case = Case(
+        now=town.now,
+        deployment=deployment,
+        policy=policy,
+        current=2,
+        lead_time=town.engine.lead_time_of(deployment),
+        fleet=town.fleet,
+        reliefs=reliefs,
+    )
+    draft = Draft(memory=memory, replicas=2)
+    for stage in (freshness, propose, combine):
+        stage(case, draft)
+    of = town.engine.fleet_policy.groups[0]
+    return case, draft, Mates(of, 0, 28.0, ())
+
+
+def test_who_is_stuck_elsewhere_is_helped_by_the_group_and_a_stuck_mate_by_the_mix_alone() -> None:
+    for stuck, cheap in ((OTHER, 3), (DEAR, 2)):
+        town = Town(load=80.0)
+        town.serve(CHEAP, 2)
+        town.live(20)
+        case, draft, mates = a_case(town, (Relief(stuck, 1),))
+        group(case._replace(mates=mates), draft)
+        assert draft.memory.grouped is not None
+        assert draft.memory.grouped.replicas == cheap

@@ -114,8 +114,16 @@ def _grouped(case: Case, draft: Draft, mates: Mates) -> Grouped | str:
         load = min(load, demand.need.load_replicas)
     elif demand is not None and demand.load is not None:
         load = min(load, demand.load)
+    helped = _helped(case, mates)
+    wanted, load = wanted + helped, load + helped
     lower, upper = _range(case, draft)
     return Grouped(wanted, load, lower, upper, each, mates.usd_an_hour)
+
+
+def _helped(case: Case, mates: Mates) -> int:
+    """Return what is done for the stuck of other groups; for those of the own one the mix makes up."""
+    own = {member.deployment for member in mates.group.members}
+    return sum(one.replicas for one in case.reliefs if one.deployment not in own)
 
 
 def _range(case: Case, draft: Draft) -> tuple[int, int]:
