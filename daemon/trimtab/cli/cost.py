@@ -64,21 +64,35 @@ def cost(
 
     The exit code is 0, or 1 when there is no journal or it cannot be read.
     """
-    from trimtab.cli.cost_output import as_csv, as_json
-    from trimtab.cli.cost_reading import read_bill
-    from trimtab.cli.cost_rows import table_of
-    from trimtab.errors import JournalError
-
     at, seconds = _since(since)
     for flag, file in (("--csv", csv_file), ("--json", json_file)):
         _check_file(flag, file)
+    bill = _read(path, at, seconds, _prices(price or ()), is_replayed=is_replayed)
+    _show(bill, by, csv_file, json_file)
+
+
+def _read(
+    path: Path,
+    since: float | None,
+    seconds: float | None,
+    prices: dict[str, float],
+    *,
+    is_replayed: bool,
+) -> Bill:
+    from trimtab.cli.cost_reading import read_bill
+    from trimtab.errors import JournalError
+
     try:
-        bill = read_bill(
-            path, since=at, seconds=seconds, prices=_prices(price or ()), is_replayed=is_replayed
-        )
+        return read_bill(path, since=since, seconds=seconds, prices=prices, is_replayed=is_replayed)
     except JournalError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.FAILED) from None
+
+
+def _show(bill: Bill, by: By, csv_file: Path | None, json_file: Path | None) -> None:
+    from trimtab.cli.cost_output import as_csv, as_json
+    from trimtab.cli.cost_rows import table_of
+
     table = table_of(bill, by)
     if STDOUT not in (csv_file, json_file):
         _print(bill, table)
