@@ -1,5 +1,9 @@
 """A fleet that shares accelerators, whatever happens in whatever order: the quota holds on the wire, nothing is
 forgotten by a restart, the book is what one made anew would be, and whoever may have more comes to know.
+
+Seen to catch: orders that are not held when they are made; the begin of waiting not kept; sums that change and leave the
+grants as they were. What nothing here catches alone, because other things hold it too, has examples in
+``tests/unit/core/test_sharing.py``: what a write asked for and nobody has seen yet, and who is woken.
 """
 
 from __future__ import annotations
