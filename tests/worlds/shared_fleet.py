@@ -128,12 +128,16 @@ class SharedFleet:
             for one in self.deployments.values()
         )
 
-    def promised(self) -> int:
-        """What is in use, or will be if every write under way is carried out before any other."""
-        orders = {order.deployment: order.to_replicas for order in self.open_orders}
+    def promised(self, unseen: Iterable[Order] = ()) -> int:
+        """What is in use, or will be if every write under way is carried out before any other.
+
+        ``unseen`` were carried out, and the deployments do not show it yet.
+        """
+        most: dict[str, int] = {}
+        for order in (*self.open_orders, *unseen):
+            most[order.deployment] = max(most.get(order.deployment, 0), order.to_replicas)
         return sum(
-            max(asked_replicas(one), orders.get(name, 0))
-            * (one.shape.accelerators_per_replica or 0)
+            max(asked_replicas(one), most.get(name, 0)) * (one.shape.accelerators_per_replica or 0)
             for name, one in self.deployments.items()
         )
 
