@@ -39,7 +39,13 @@ def full(name: str) -> str:
 def one_of(name: str, replicas: int, each: int, **changes: object) -> Deployment:
     """A deployment of ``replicas`` that serve, of ``each`` H100 a replica."""
     shape = Shape(accelerator_type=H100, accelerators_per_replica=each)
-    fields = {"name": full(name), "min_replicas": 0, "max_replicas": 20, "shape": shape} | changes
+    fields = {
+        "name": full(name),
+        "min_replicas": 0,
+        "max_replicas": 20,
+        "shape": shape,
+        "observed_at": START,
+    } | changes
     return a_deployment(replicas, **fields)
 
 

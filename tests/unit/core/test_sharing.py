@@ -106,6 +106,20 @@ def test_who_waits_is_woken_when_others_were_seen_without_it_and_not_before() ->
     assert world.counts() == {"chat": 1, "batch": 1}
 
 
+def test_what_was_asked_for_counts_until_a_later_look_even_if_it_is_not_wanted_any_more() -> None:
+    """Seen to catch: what is held told by what is seen alone."""
+    world = SharedFleet.of(quota(8), one_of("chat", 1, 4), one_of("batch", 0, 4))
+    world.load(chat=2, batch=0)
+    world.step()
+    (order,) = world.open_orders
+    world.carry_out(order, is_seen=False)
+    world.load(chat=1, batch=1)
+    world.step("chat", after=1.0)
+    world.step("batch", after=1.0)
+    assert not world.open_orders
+    assert reason_of(world, "batch") is Reason.NOT_FREE_YET
+
+
 def test_what_a_window_keeps_without_need_is_given_to_an_owner() -> None:
     own = Team(name="chat", selector=TeamSelector(names=("chat",)), guaranteed={H100: 8})
     slow = MoveRules(stabilization_seconds=3600.0)
