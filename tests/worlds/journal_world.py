@@ -60,6 +60,9 @@ class Passing(VolatileJournal):
     def note(self, entry: Entry) -> None:
         self._life.note(entry)
 
+    async def intend(self, entry: Intended) -> None:
+        self._life.note(entry)
+
 
 @dataclass
 class Life:
@@ -168,9 +171,14 @@ class Life:
         raise AssertionError("nothing was ordered")
 
     def intend(self, order: Order) -> Intended:
-        entry = Intended(at=self.now, order=order)
+        entry = self.intention(order)
         self.note(entry)
         return entry
+
+    def intention(self, order: Order) -> Intended:
+        """What is noted before ``order`` is sent."""
+        memory = self.engine.remembered(order.deployment)
+        return Intended(at=self.now, order=order, memory=memory)
 
     def end(self, order: Order, status: WriteStatus = WriteStatus.APPLIED) -> None:
         """Carry the order out (or not), and let the engine and the journal know."""

@@ -96,10 +96,16 @@ class Overridden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intended:
-    """An order is about to be sent. Durable before the write, or there is no write."""
+    """An order is about to be sent. Durable before the write, or there is no write.
+
+    ``memory`` is what is remembered of its deployment now, for a log that is read where the turns before
+    were lost. ``number`` is its place among all intentions ever noted, from 1; the journal gives it.
+    """
 
     at: float
     order: Order
+    memory: DeploymentMemory | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

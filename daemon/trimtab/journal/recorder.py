@@ -40,8 +40,7 @@ CHECKPOINT_TURNS = 20_000
 """Turns after which it is written sooner: some minutes of a fleet that is never quiet."""
 
 ROWS_WAITING_MAX = 512
-"""Deployments, and entries, whose rows wait at most: the 5 ms that they take are added to the wait for an
-intention."""
+"""Deployments, and entries, whose rows wait at most: 5 ms for whoever waits for the transaction's end."""
 
 _MEMORY_FIELDS = ("overrides", "lead_times")
 _MEMORY_HINTS = hints_of(Memory)
@@ -57,9 +56,17 @@ class Recorder:
     ``standing`` is how the engine stood when the file was last right, and is followed from there.
     """
 
-    def __init__(self, connection: sqlite3.Connection, seq: int, standing: Standing) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        seq: int,
+        standing: Standing,
+        last_intention: int = 0,
+    ) -> None:
         self.connection = connection
         self.standing = standing
+        self.last_intention = last_intention
+        """The number of the last intention in the file."""
         self._seq = seq
         self._runs = DecisionRuns(connection)
         self._entries: list[tuple[int, float, str, bytes]] = []
@@ -188,6 +195,12 @@ class Recorder:
     def _intended(self, entry: Intended) -> None:
         self._entry(entry.at, "intended", {"at": entry.at, "order": encode(Order, entry.order)})
         self.intend(entry)
+        self.last_intention = max(self.last_intention, entry.number)
+
+    def take_over(self, entry: Intended) -> None:
+        """Write an intention that a log had and the file had not, with the memory that came with it."""
+        self._intended(entry)
+        self._changed[entry.order.deployment] = None
 
     def intend(self, entry: Intended) -> None:
         """Make the row of a write, if the same one does not stand unfinished already."""

@@ -199,9 +199,10 @@ class JournalledEngine:
         Raises ``JournalError`` when that cannot be done; then the order must not be sent, and its
         end must be recorded all the same.
         """
-        self.journal.note(Intended(at=self._clock.now(), order=order))
         self.intended += 1
-        await self.journal.settle()
+        remembered = self.engine.remembered(order.deployment)
+        entry = Intended(at=self._clock.now(), order=order, memory=remembered)
+        await self.journal.intend(entry)
 
 
 def _version(documents: Mapping[str, str], policies: Iterable[Policy]) -> str:

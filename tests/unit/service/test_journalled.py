@@ -68,6 +68,10 @@ class ScriptedJournal:
         assert not self.is_closed, "noted after the end"
         self.entries.append(entry)
 
+    async def intend(self, entry: Intended) -> None:
+        self.note(entry)
+        await self.settle()
+
     async def settle(self) -> None:
         await asyncio.sleep(0)
         if self.failure is not None:
