@@ -104,7 +104,7 @@ class SqliteJournal:
         while (recollection := await self._work(self._keeper.open)) is None:
             await self._clock.sleep(LOCK_POLL_SECONDS)
         self._is_open = True
-        self._last_intention = 0
+        self._last_intention = recollection.last_intention
         if self._keeper.status.mode is JournalMode.DURABLE:
             self._intentions.prepare()
         return recollection

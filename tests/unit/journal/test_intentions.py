@@ -226,7 +226,7 @@ async def test_where_the_log_fails_intentions_go_into_the_file_until_it_works_ag
     await scene.journal.intend(scene.life.intention(order))
     assert (await scene.kill_and_start()).unfinished == (order,)
     scene.journal.abandon()
-    disk.make_log = make  # type: ignore[method-assign]
+    disk.make_log = make  # type: ignore[method-assign]  # somebody gave the permission
     await scene.start()
     assert scene.journal.status.trouble is None
 
