@@ -158,7 +158,11 @@ class FastQueue(FluidQueue):
             return first
         limit, budget = self._surest_limit(arrivals, first, last, serving), serving * 1000.0
         model, fresh, exp, expm1 = self.model, 1.0 - self.cached_prompt_share, math.exp, math.expm1
-        overhead, weight_read, per_token = model.overhead_ms, model.weight_read_ms, model.ms_per_token
+        overhead, weight_read, per_token = (
+            model.overhead_ms,
+            model.weight_read_ms,
+            model.ms_per_token,
+        )
         per_kv, chunk = model.ms_per_thousand_kv_tokens, model.prefill_chunk_tokens
         full_compute = max(per_token * chunk, weight_read)
         ttft_slo, tpot_slo = self.slo.ttft_seconds * 1000.0, self.slo.tpot_seconds * 1000.0
