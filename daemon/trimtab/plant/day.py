@@ -176,7 +176,7 @@ class DayWorkload:
 
     def _felt_in(self, hour: int) -> tuple[tuple[float, float, float], ...]:
         if hour != self._felt_hour:  # a burst may last into the next hour
-            self._felt = (*self._bursts_of(hour),)
+            self._felt = (*self._bursts_of(hour - 1), *self._bursts_of(hour))
             self._felt_hour = hour
         return self._felt
 
