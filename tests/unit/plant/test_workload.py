@@ -165,7 +165,7 @@ def test_a_made_up_day_is_a_function_of_seed_and_time_in_any_order_of_asking(
 def test_the_table_of_a_week_has_the_very_loads_of_its_seconds(
     seed: int, hour: float, weekday: int, begin: int, seconds: int
 ) -> None:
-    # Seen to catch: bursts of one hour only, a first slot that holds for all its five seconds.
+    # Seen to catch: exponentials of numpy, bursts of one hour only, a first slot that holds for all its five seconds.
     week, alike = (a_week(seed=seed, hour=hour, weekday=weekday) for _ in range(2))
 
     values, lengths = week.table(begin, seconds)
