@@ -146,7 +146,7 @@ class Arrays:
     def freeze(self) -> None:
         """Let nobody change anything any more, through whichever name."""
         for view in _VIEWS(self):
-            view.setflags(False)  # noqa: FBT003  ``write``: by name it takes three times as long
+            view.setflags(False)  # write: by name it takes three times as long
 
     def copy(self) -> Arrays:
         """Return a copy that may be changed."""
