@@ -104,7 +104,7 @@ def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
         arrays.week, arrays.week_seen, 900.0, now := seasons.into_week(at), now + lead_seconds
     )
     middle = levels[1:4]
-    forecasts = [*levels, *seasons.all_moved(levels, day), *seasons.all_moved(middle, week)]
+    forecasts = [*levels, *seasons.moved(levels, day), *seasons.moved(middle, week)]
     hour = seasons.hour_shares(arrays, at, arrays.lead_ticks)
     if hour is None:
         return forecasts + middle

@@ -72,7 +72,7 @@ def _at(curve: np.ndarray, seen: np.ndarray, place: float) -> float | None:
     return float(curve.item(left) * (1.0 - part) + curve.item(right) * part)
 
 
-def all_moved(levels: list[float], along: tuple[float, float] | None) -> list[float]:
+def moved(levels: list[float], along: tuple[float, float] | None) -> list[float]:
     """Return each level after the curve's change, in proportion to how the two stand now."""
     if along is None:
         return levels
