@@ -51,22 +51,36 @@ class Known(Encoded):
         }
 
     @property
-    def facts(self) -> Facts:
-        """What people watch, as far as it was learned; what was given is the strategy's to add."""
+    def capacity(self) -> float | None:
+        """Requests a second that one replica was learned to carry; ``None`` while it is not known."""
         capacity = self.line.capacity
-        if capacity is not None:
-            capacity /= self.trim.factor
-        if self.experience is None:
-            return Facts(capacity_requests_per_second=capacity)
+        return None if capacity is None else capacity / self.trim.factor
+
+    def facts(
+        self,
+        count: int,
+        *,
+        missed_ratio_max: float,
+        capacity_requests_per_second: float | None,
+        capacity_factor_ratio: float | None,
+    ) -> Facts:
+        """What people watch of asking for ``count`` replicas: what was learned, with what is given.
+
+        There is an experience.
+        """
+        assert self.experience is not None  # noqa: S101  the caller has looked
         tally, arrays = self.experience.tally, self.experience.arrays
         return Facts(
             load_replicas=tally.load,
             forecast_replicas=tally.forecast,
+            spare_replicas=max(0.0, count - tally.forecast),
             forecast_error_replicas=tally.spread,
             horizon_seconds=arrays.lead_ticks * TICK_SECONDS,
             miss_price_ratio=exp(tally.price_log),
             missed_ratio=tally.missed / tally.offered if tally.offered > 0.0 else 0.0,
-            capacity_requests_per_second=capacity,
+            missed_ratio_max=missed_ratio_max,
+            capacity_requests_per_second=capacity_requests_per_second,
+            capacity_factor_ratio=capacity_factor_ratio,
         )
 
     @classmethod

@@ -113,7 +113,7 @@ class Capacity:
         work = self._work(view, known)
         if isinstance(work, str):
             return Wish(None, work, self._listening(view, known))
-        known = self._learned(view, known, work._replace(load=min(work.load, LOAD_MAX)))
+        known = self._learned(view, known, work)
         if known.experience is None:
             return Wish(None, f"{work.text}: listens until the first 15 s are over", known)
         return self._wish(view, known, work)
@@ -156,8 +156,8 @@ class Capacity:
             if seen is not None and capacity is not None:
                 each = "" if self.requests_per_second is not None else "learned "
                 text = f"{self.requests} {seen[1]:.4g}, {each}capacity {capacity:.4g} a replica"
-                work = Work(seen[0].time or view.now, seen[1] / capacity, _hold(seen[0]), text)
-                return _trimmed(work, known)
+                load = seen[1] / capacity * known.trim.factor
+                return Work(seen[0].time or view.now, load, _hold(seen[0]), text)
             if seen is not None and self.in_flight_at_slo is None:
                 why.append("what one replica carries is not learned yet")
         if self.in_flight is not None and self.in_flight_at_slo is not None:
@@ -232,26 +232,29 @@ class Capacity:
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
-        from trimtab.core.forecast.cells import hear
+        from trimtab.core.forecast.cells import Heard, hear
         from trimtab.core.forecast.known import Known
         from trimtab.core.forecast.learning import learned
         from trimtab.core.forecast.occupancy import load_of
 
-        heard, cells = hear(known.heard, work.time, work.load, work.hold_seconds)
+        load = min(work.load, LOAD_MAX)
+        heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
         if heard is known.heard:
             return known
         age = max(0.0, view.now - work.time)
         before = age if known.heard is None else heard.age_seconds
-        heard = heard._replace(age_seconds=before + AGE_SHARE * (age - before))
+        age_seconds = before + AGE_SHARE * (age - before)
+        heard = Heard(heard.until, heard.total, heard.seconds, age_seconds)
         experience, line, trim = known.experience, known.line, known.trim
         if not cells:
             return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
-        terms = self._terms(view, experience, heard.age_seconds, known.at_first)
         rate, in_flight = self._sighting(view)
+        occupied = None
         if in_flight is not None and self.in_flight_at_slo is not None and view.ready:
             occupied = load_of(in_flight, view.ready, self.in_flight_at_slo)
-            terms = terms._replace(occupied=occupied)
-        terms = terms._replace(missed_share=self._missed_share(view))
+        terms = self._terms(
+            view, experience, age_seconds, known.at_first, occupied, self._missed_share(view)
+        )
         for cell in cells:
             experience = learned(experience, cell.end, cell.load, terms)
             if in_flight is None:
@@ -268,7 +271,15 @@ class Capacity:
         within = None if self.within_slo is None else view.readings[self.within_slo].value
         return None if within is None else 1.0 - min(1.0, max(0.0, within))
 
-    def _terms(self, view: View, before: Experience | None, age: float, at_first: int) -> Terms:
+    def _terms(
+        self,
+        view: View,
+        before: Experience | None,
+        age: float,
+        at_first: int,
+        occupied: float | None = None,
+        missed_share: float | None = None,
+    ) -> Terms:
         from trimtab.core.forecast.learning import Terms, lead_ticks_of
 
         bounds = view.bounds
@@ -283,6 +294,8 @@ class Capacity:
             upper=max(lower, float(upper)),
             attainment=self.attainment,
             ceiling=self.price_ceiling,
+            occupied=occupied,
+            missed_share=missed_share,
         )
 
     # -- answering -----------------------------------------------------------------------------
@@ -301,7 +314,7 @@ class Capacity:
 
     def _facts(self, known: Known, count: int) -> Facts:
         """The numbers behind ``count``, with what was given."""
-        facts, factor = known.facts, known.trim.factor
+        factor = known.trim.factor
         given = self.requests_per_second
         is_given = given is not None or self.in_flight_at_slo is not None
         if given is not None:
@@ -309,9 +322,9 @@ class Capacity:
         elif known.mix.work_seconds > 0.0:
             each = 1.0 / (known.mix.work_seconds * factor)
         else:
-            each = facts.capacity_requests_per_second
-        return facts._replace(
-            spare_replicas=max(0.0, count - (facts.forecast_replicas or 0.0)),
+            each = known.capacity
+        return known.facts(
+            count,
             missed_ratio_max=1.0 - self.attainment,
             capacity_requests_per_second=each,
             capacity_factor_ratio=1.0 / factor if is_given else None,
