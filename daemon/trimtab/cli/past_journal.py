@@ -16,7 +16,7 @@ from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.signals import Per
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.history import History
 from trimtab.journal.sequence import Gap, Intention, Ordered
 from trimtab.journal.turns import Turn
@@ -259,6 +259,8 @@ def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[H
             elif isinstance(what, Ordered):
                 if what.by is not None:  # what runs out, the engine notices by itself
                     yield moments.Ordered(given=what.given, lifted=what.lifted)
+            elif isinstance(what, Primed):
+                yield moments.Primed(what.deployment, what.rule, what.remembered)
             elif isinstance(what, Gap):
                 yield moments.Lapse(at=recorded.at)
             elif what.is_start and is_begun:

@@ -14,7 +14,7 @@ from trimtab.core.engine import Engine
 from trimtab.errors import OverrideError
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.sequence import Gap, Intention, Ordered
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
@@ -99,6 +99,9 @@ class _Replaying:
         elif isinstance(what, Outcome):
             if (engine := self._engine_now()) is not None:
                 engine.record(what)
+        elif isinstance(what, Primed):
+            if (engine := self._engine_now()) is not None:
+                engine.prime(what.deployment, what.rule, what.remembered)
         elif isinstance(what, Ordered):
             self._ordered(what)
         elif isinstance(what, Intention):
