@@ -116,10 +116,10 @@ class Engine:
         )
         return next_edge(now, prospect)
 
-    def cold_rules(self, name: str, now: float) -> tuple[Priming, ...]:
-        """Return which rules of ``name`` would like to hear of the past, as it stands after its last look."""
+    def cold_rules(self, name: str, now: float) -> tuple[Priming, ...] | None:
+        """Return which rules of ``name`` would like to hear of the past; ``None``: not looked at yet."""
         known = self._known(name)
-        return () if known is None else cold_rules(now, *known, self.lead_time_of(known[0]))
+        return None if known is None else cold_rules(now, *known, self.lead_time_of(known[0]))
 
     def prime(self, name: str, rule: str, remembered: JsonValue) -> None:
         """Let a rule go on from what ``core/priming.py`` made of its past."""

@@ -142,7 +142,7 @@ class JournalledEngine:
     def prime(self, name: str, rule: str, primed: JsonValue) -> bool:
         """Let a rule go on from what its past has taught it; false where by now it knows enough by itself."""
         now = self._clock.now()
-        for priming in self.engine.cold_rules(name, now):
+        for priming in self.engine.cold_rules(name, now) or ():
             remembered = joined_memory(priming, primed) if priming.rule == rule else None
             if remembered is None:
                 continue
