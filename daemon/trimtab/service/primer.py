@@ -47,6 +47,9 @@ ATTEMPTS_MAX = 5
 FETCH_SECONDS_MAX = 60.0
 """For one answer, in real time; sources have tighter limits of their own."""
 
+PAUSE_SECONDS_MAX = 5.0
+"""After an answer the server is left alone for as long as it took, or this."""
+
 WORK_SHARE = 0.25
 """Of one core, at most, for living through the past."""
 
@@ -211,7 +214,8 @@ class Primer:
                 self._book.take(series, step)
             self._ambiguous += told.ambiguous
             start = max(told.until, start) + step
-            await self._clock.sleep(self._clock.monotonic() - began_at)
+            took_seconds = self._clock.monotonic() - began_at
+            await self._clock.sleep(min(took_seconds, PAUSE_SECONDS_MAX))
 
     def _tell_failures(
         self,

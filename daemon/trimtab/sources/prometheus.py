@@ -78,14 +78,17 @@ class PrometheusReader:
     ) -> Recount:
         """Ask a query over a range, for as many steps as make an answer of a bearable size.
 
-        As in ``answer``, what it is computed from may be as old as the signal's ``maxAge``, so that a
-        series that stopped has no values after that. See ``Recounting.recount``.
+        As in ``answer``, no value is older than the signal's ``maxAge``, computed ones on servers that let
+        us say so: a series that stopped has none after that. See ``Recounting.recount``.
         """
         series_expected = self._series_seen.get(question.text, len(question.signals))
         steps = min(POINTS_MAX, max(1, ANSWER_POINTS // max(1, series_expected)))
         until = min(end, start + (steps - 1) * step_seconds)
+        text = question.text
+        if is_selector(text):
+            text = f"last_over_time({text.strip()}[{math.ceil(question.max_age_seconds)}s])"
         found = await self._api.fetch_range(
-            only_of(question, self._label),
+            only_of(question, text, self._label),
             start,
             until,
             step_seconds,

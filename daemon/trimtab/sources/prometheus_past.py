@@ -19,19 +19,19 @@ FEW = 16
 """Deployments that are named in the query; of more, everything is asked for and some of it left."""
 
 
-def only_of(question: Question, label: str) -> str:
-    """Return the query, for its deployments alone where these are few.
+def only_of(question: Question, text: str, label: str) -> str:
+    """Return ``text``, which asks ``question``, for its deployments alone where these are few.
 
     A query that answers for ten thousand would else say all of them each time that one is new. PromQL
     selects labels of a result by matching it with a vector that has them.
     """
     if question.deployment is not None or len(question.signals) > FEW:
-        return question.text
+        return text
     names = {one: None for name in question.signals for one in (name, short_name(name))}
     vectors = " or ".join(
         f'label_replace(vector(1), "{label}", {_quoted(name)}, "", "")' for name in names
     )
-    return f"({question.text}\n) and on ({label}) ({vectors})"
+    return f"({text}\n) and on ({label}) ({vectors})"
 
 
 def _quoted(name: str) -> str:
