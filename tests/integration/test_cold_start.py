@@ -16,9 +16,9 @@ from trimtab.clock import SystemClock
 from trimtab.core.decision import Decision, Tick
 from trimtab.core.forecast.known import Known
 from trimtab.journal.history import History
-from trimtab.policy import read_policy_texts
 from trimtab.service.daemon import Daemon
 from trimtab.service.query_checks import known_sources
+from trimtab.service.reload import PolicyFiles
 from trimtab.service.replay import replay
 from trimtab.service.wiring import build_daemon
 from trimtab.settings import load_settings
@@ -96,11 +96,20 @@ async def decided(prometheus: str, folder: Path, *, history: str, values: int) -
         text = text.replace("JOURNAL", str(folder / "journal.db")).replace("HISTORY", history)
         (folder / "settings.yaml").write_text(text)
         settings = load_settings(folder / "settings.yaml")
-        report = read_policy_texts([("policy.yaml", POLICY)], sources=known_sources(settings))
+        (folder / "policies").mkdir()
+        (folder / "policies" / "chat.yaml").write_text(POLICY)
+        files = PolicyFiles(folder / "policies", sources=known_sources(settings))
+        report, in_force, _ = files.read()
         assert report.is_valid, report.diagnostics
-        daemon = build_daemon(settings, report.policies, SystemClock(), Random(1), on_tick=look)
+        daemon = build_daemon(
+            settings,
+            in_force.policies,
+            SystemClock(),
+            Random(1),
+            policy_files=files,
+            on_tick=look,
+        )
         async with daemon, asyncio.timeout(120):
-            daemon._journalled.note_policies({"policy.yaml": POLICY})
             await until(lambda: _cells(daemon) >= values)
             known = _cells(daemon)
             await until(lambda: _cells(daemon) > known)  # until then the count of before stands
