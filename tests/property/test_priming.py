@@ -1,7 +1,6 @@
 """A past that was told is a past that was lived: the same numbers, as far as ``Capacity.primed`` promises.
 
-Seen to catch: a first value that counts for 15 s instead of for as long as it held; curves that begin anew with
-the replayed day; a past that counts as missed what the replicas of now would have missed then.
+Seen to catch: curves that begin anew with the replayed day.
 """
 
 from __future__ import annotations

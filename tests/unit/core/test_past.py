@@ -101,10 +101,25 @@ def test_the_budget_begins_whole_whatever_the_past_would_have_cost() -> None:
     assert joined.facts.missed_ratio == 0.0
 
 
+def test_what_serves_now_says_nothing_of_what_served_then() -> None:
+    """Seen to catch: a past that counts as missed what the replicas of now would have missed."""
+    few, many = (
+        primed(two_weeks(), a_view_at(NOW, current=serving), memory=Known(1)) for serving in (1, 50)
+    )
+    assert few == many
+
+
+def test_an_hour_is_enough_and_its_first_value_counts_for_as_long_as_it_held() -> None:
+    """Seen to catch: a first value that counts for 15 s."""
+    known = primed(rates(waves, NOW - 3600.0, NOW, 60.0), a_view_at(NOW))
+    assert known.experience is not None
+    assert known.experience.tally.ticks == COLD_TICKS
+
+
 def test_a_past_is_asked_for_until_an_hour_was_lived() -> None:
     assert BY_RATE.past_wanted(None) is not None
     young = lived(waves, NOW, NOW + 15.0 * COLD_TICKS - 15.0)
-    old = lived(waves, NOW, NOW + 15.0 * COLD_TICKS + 30.0)
+    old = lived(waves, NOW - 15.0 * COLD_TICKS - 30.0, NOW)
     wanted = BY_RATE.past_wanted(young)
     assert wanted is not None
     assert wanted.signals == ("rate",)

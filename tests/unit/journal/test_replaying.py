@@ -194,3 +194,20 @@ async def test_what_a_rule_learned_from_its_past_is_told_again(
     again = SqliteJournal(path, clock, worker=InlineWorker())
     assert (await again.open()).memory == life.engine.memory
     await again.close()
+
+
+async def test_what_a_rule_learned_is_there_after_a_restart_that_nothing_came_before(
+    path: Path, clock: ManualClock
+) -> None:
+    """Seen to catch: an entry whose memory is not written, which the next decision would hide."""
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note, deployments=1)
+    life.put_in_force()
+    life.turn(load=60.0)
+    await journal.settle()
+    life.prime(name_of(0))
+    await journal.close()
+    again = SqliteJournal(path, clock, worker=InlineWorker())
+    assert (await again.open()).memory == life.engine.memory
+    await again.close()

@@ -23,9 +23,10 @@ from trimtab.core.signals import Per, Sample, SignalSpec
 from trimtab.core.strategies.capacity import Capacity
 from trimtab.errors import ErrorKind, SourceError
 from trimtab.journal.entries import Primed
+from trimtab.service.circuits import guarded
 from trimtab.service.daemon import Daemon
 from trimtab.service.primer import ATTEMPTS_MAX, stretches
-from trimtab.sources.asking import Question
+from trimtab.sources.asking import Question, questions
 from trimtab.sources.port import PastSeries, Recount
 
 NAMES = [f"{ACCOUNT}/deployments/d{number}" for number in range(3)]
@@ -205,6 +206,18 @@ async def test_what_does_not_pass_is_given_up_and_told_once(
     assert capsys.readouterr().out.count("history_failed") == 1
 
 
+async def test_failures_of_the_past_never_open_the_circuit_of_the_present() -> None:
+    clock = ManualClock(START)
+    source = RecountingSource(clock)
+    source.recount_failures = [SourceError("no", kind=ErrorKind.TIMEOUT)] * 10
+    _, (one,) = guarded([], [source], clock, Random(1), on_change=lambda _: None)
+    (question,) = questions({NAMES[0]: [REQUESTS]})
+    for _ in range(10):
+        with pytest.raises(SourceError, match="no"):
+            await one.recount(question, 0.0, 60.0, 60.0)
+    assert one.circuit.status.state == "closed"
+
+
 async def test_after_a_change_of_policies_it_is_tried_again() -> None:
     scene = Scene()
     scene.source.recount_failures = [SourceError("no", kind=ErrorKind.REJECTED)]
@@ -235,6 +248,7 @@ async def test_a_source_without_a_past_is_asked_for_none(source: Any) -> None:
     scene = Scene(source=source)
     async with scene.daemon:
         await scene.pass_time(30, turns=50)
+        assert scene.count("nothing") == 0.0, "nobody even looked"
     assert getattr(source, "asked", []) == []
 
 
