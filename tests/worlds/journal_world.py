@@ -14,7 +14,7 @@ from trimtab.core.lead_time import LeadTimes
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.signals import Sample
-from trimtab.journal.entries import Entry, Intended
+from trimtab.journal.entries import Entry, Intended, Primed
 from trimtab.journal.port import VolatileJournal
 from trimtab.policy import read_policy_texts
 from trimtab.service.journalled_engine import JournalledEngine
@@ -218,9 +218,25 @@ class Life:
     def lift(self, override: Override) -> None:
         self.journalled.lift([override.id], by="ada@example", reason="seen")
 
+    def prime(self, name: str) -> None:
+        """Let a rule remember what its past has taught it, as ``JournalledEngine.prime`` does."""
+        if self.engine.remembered(name) is None:
+            return
+        remembered = ["Another", {"seen": self.now}]
+        self.engine.prime(name, "demand", remembered)
+        self.note(
+            Primed(
+                at=self.now,
+                deployment=name,
+                rule="demand",
+                remembered=remembered,
+                memory_changes={name: self.engine.remembered(name)},
+            )
+        )
+
     def happen(self) -> None:
         """Something of what may happen to a fleet, drawn from ``random``."""
-        match self.random.randrange(12):
+        match self.random.randrange(13):
             case 0:
                 number = self.random.randrange(self.deployments + 2)
                 self.fleet = {**self.fleet, name_of(number): a_deployment(number)}
@@ -245,6 +261,8 @@ class Life:
                 self.slice()
             case 8:
                 self.looks_at_all = not self.looks_at_all
+            case 9:
+                self.prime(self.random.choice(list(self.fleet)))
             case _:
                 self.turn(after=self.random.choice([0.5, 15.0, 15.0, 60.0, 400.0]))
                 if self.random.random() < 0.6:

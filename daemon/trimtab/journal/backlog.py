@@ -15,7 +15,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import WriteStatus
-from trimtab.journal.entries import Ended, Evaluated, Intended, Lost, Overridden, PoliciesInForce
+from trimtab.journal.entries import (
+    Ended,
+    Evaluated,
+    Intended,
+    Lost,
+    Overridden,
+    PoliciesInForce,
+    Primed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +37,9 @@ ten thousand deployments fits, and 80 MB are not exceeded by much."""
 
 SAMPLES_A_WEIGHT = 16
 """So many samples, or changes of the fleet, weigh as much as a decision."""
+
+PRIMED_WEIGHT = 32
+"""What a rule remembers that has learned from its past weighs as much as so many decisions."""
 
 SMALL_MAX = 4096
 """Other entries that wait at most."""
@@ -124,7 +135,7 @@ class Backlog:
             self._shrink()
 
     def _count(self, item: Item) -> None:
-        if isinstance(item, Evaluated):
+        if isinstance(item, Evaluated | Primed):
             self._weight += weight_of(item)
         elif not isinstance(item, Lost):
             self._small += 1
@@ -135,7 +146,7 @@ class Backlog:
         weight, small = self._weight_max * KEPT_SHARE, self._small_max * KEPT_SHARE
         cut = len(self._items)
         for item in reversed(self._items):
-            if isinstance(item, Evaluated):
+            if isinstance(item, Evaluated | Primed):
                 weight -= weight_of(item)
             elif not isinstance(item, Lost):
                 small -= 1
@@ -151,8 +162,10 @@ class Backlog:
             self._count(item)
 
 
-def weight_of(turn: Evaluated) -> int:
-    """What a turn weighs, as if decisions were all that it holds."""
+def weight_of(turn: Evaluated | Primed) -> int:
+    """What a turn, or a rule that was primed, weighs, as if decisions were all that it holds."""
+    if isinstance(turn, Primed):
+        return PRIMED_WEIGHT
     others = len(turn.samples) + len(turn.fleet_changes)
     return max(1, len(turn.tick.decisions)) + others // SAMPLES_A_WEIGHT
 
@@ -237,8 +250,9 @@ class _Fold:
             self._flights |= item.flights
         else:
             self._sum["others"] += is_lost
-        if isinstance(item, Ended):
+        if isinstance(item, Ended | Primed):
             self._memory |= item.memory_changes
+        if isinstance(item, Ended):
             self._flights[item.outcome.order.deployment] = None
         elif isinstance(item, Overridden) and item.overrides is not None:
             self._sum["overrides"] = item.overrides

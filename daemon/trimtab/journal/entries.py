@@ -1,6 +1,6 @@
 """What the journal is told, as values of the core, in the order in which it happened.
 
-The first four are everything that the engine is ever told, so that feeding them to an engine again
+The first five are everything that the engine is ever told, so that feeding them to an engine again
 makes the same decisions (invariant 8). ``Intended`` is written before an order is sent. Of fleet and
 memory an entry says what differs from the entry before: nobody walks ten thousand deployments to note
 that one was decided on. ``Lost`` stands where entries are missing.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trimtab.core.lead_time import LeadTimes, Learned
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
+    from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
 
 _NOTHING: Mapping[str, None] = MappingProxyType({})
@@ -95,6 +96,21 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Primed:
+    """A rule of ``deployment`` went on from what its past had taught it: ``Engine.prime`` was called.
+
+    ``remembered`` is what it remembers since. That is all that a replay needs, and some ten kilobytes,
+    where the samples would be a hundred times as much. ``memory_changes`` is as in ``Ended``.
+    """
+
+    at: float
+    deployment: str
+    rule: str
+    remembered: JsonValue
+    memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intended:
     """An order is about to be sent. Durable before the write, or there is no write.
 
@@ -130,5 +146,5 @@ class Lost:
     lead_times: Mapping[str, Learned] | None = None
 
 
-Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | Intended
+Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | Primed | Intended
 Item: TypeAlias = Entry | Lost

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, assert_never
 
 from trimtab.core.decision import Order, Outcome
+from trimtab.core.encoded import plain
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override
 from trimtab.journal.bulk import insert
@@ -21,7 +22,15 @@ from trimtab.journal.checkpoints import BEGUN, CheckpointWriter, head_of
 from trimtab.journal.codec import encode, hints_of
 from trimtab.journal.columns import column
 from trimtab.journal.decision_runs import DecisionRuns
-from trimtab.journal.entries import Ended, Evaluated, Intended, Lost, Overridden, PoliciesInForce
+from trimtab.journal.entries import (
+    Ended,
+    Evaluated,
+    Intended,
+    Lost,
+    Overridden,
+    PoliciesInForce,
+    Primed,
+)
 from trimtab.journal.packing import compressed, pack, pack_row, unpack
 from trimtab.journal.turns import turn_as_document
 
@@ -101,6 +110,8 @@ class Recorder:
             self._intended(item)
         elif isinstance(item, Overridden):
             self._overridden(item)
+        elif isinstance(item, Primed):
+            self._primed(item)
         elif isinstance(item, Lost):
             self._lost(item)
         elif isinstance(item, PoliciesInForce):
@@ -135,7 +146,7 @@ class Recorder:
         self._entry(at, "gap", gap)
         self._begin_checkpoint(at, "checkpoint")
 
-    def _follow(self, item: Evaluated | Ended | Overridden | Lost) -> None:
+    def _follow(self, item: Evaluated | Ended | Overridden | Primed | Lost) -> None:
         """Note which rows are no longer right."""
         if isinstance(item, Evaluated | Lost):
             changes = item.memory_changes
@@ -143,7 +154,7 @@ class Recorder:
                 value = getattr(item, name)
                 if value is not None and value != getattr(self.standing, name):
                     self._changed_fields.add(name)
-        elif isinstance(item, Ended):
+        elif isinstance(item, Ended | Primed):
             changes = item.memory_changes
         else:
             changes = {}
@@ -239,17 +250,27 @@ class Recorder:
         )
         self._follow(entry)
 
+    def _primed(self, entry: Primed) -> None:
+        document = {
+            "at": entry.at,
+            "deployment": entry.deployment,
+            "rule": entry.rule,
+            "remembered": plain(entry.remembered),
+        }
+        self._entry(entry.at, "primed", document)
+        self._follow(entry)
+
     def _policies(self, entry: PoliciesInForce) -> None:
         document = {"at": entry.at} | {
             name: encode(_POLICY_HINTS[name], getattr(entry, name)) for name in _POLICY_FIELDS
         }
         seq = self._entry(entry.at, "policies", document)
         for position, (path, text) in enumerate(entry.documents.items()):
-            plain = json.dumps(text).encode("ascii")
-            digest = blake2b(plain, digest_size=16).digest()
+            content = json.dumps(text).encode("ascii")
+            digest = blake2b(content, digest_size=16).digest()
             self.connection.execute(
                 "INSERT OR IGNORE INTO policy_texts (hash, body) VALUES (?, ?)",
-                (digest, compressed(plain, level=6)),
+                (digest, compressed(content, level=6)),
             )
             self.connection.execute(
                 "INSERT INTO policy_documents (seq, position, path, hash) VALUES (?, ?, ?, ?)",

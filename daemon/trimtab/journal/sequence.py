@@ -10,7 +10,7 @@ from trimtab.core.decision import Order, Outcome
 from trimtab.core.overrides import Override
 from trimtab.journal.checkpoints import BEGUN, Checkpoint, read_checkpoint
 from trimtab.journal.codec import decode, hints_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.packing import decompressed
 from trimtab.journal.turns import Turn, read_turn
 
@@ -50,7 +50,7 @@ class Intention:
     order: Order
 
 
-What: TypeAlias = Checkpoint | Gap | Ordered | Intention | Outcome | PoliciesInForce | Turn
+What: TypeAlias = Checkpoint | Gap | Ordered | Intention | Outcome | PoliciesInForce | Primed | Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +143,10 @@ def _overridden(document: Any, _connection: sqlite3.Connection, _seq: int) -> Or
     )
 
 
+def _primed(document: Any, _connection: sqlite3.Connection, _seq: int) -> Primed:
+    return Primed(**document)
+
+
 def _policies(document: Any, connection: sqlite3.Connection, seq: int) -> PoliciesInForce:
     hints = hints_of(PoliciesInForce)
     return PoliciesInForce(
@@ -171,4 +175,5 @@ _READERS: dict[str, Callable[[Any, sqlite3.Connection, int], What]] = {
     "intended": _intended,
     "overridden": _overridden,
     "policies": _policies,
+    "primed": _primed,
 }

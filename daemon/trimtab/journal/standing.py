@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from trimtab.core.memory import Memory
-from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden
+from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden, Primed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,6 +58,8 @@ class Standing:
                 self.in_flight[order.deployment] = order
         elif isinstance(item, Ended):
             self._end(item.outcome.order.deployment)
+            put(self.memory, item.memory_changes)
+        elif isinstance(item, Primed):
             put(self.memory, item.memory_changes)
         elif isinstance(item, Overridden):
             self.overrides = self.overrides if item.overrides is None else item.overrides

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
+    from trimtab.service.primer import PrimingReport
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
@@ -76,6 +77,10 @@ class Listener(Protocol):
         """The journal is in another mode."""
         ...
 
+    def primed(self, report: PrimingReport) -> None:
+        """Rules have learned from the past, or could not."""
+        ...
+
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened: what it had kept, and of which deployments nothing can be read."""
         ...
@@ -120,6 +125,9 @@ class Silence:
 
     def journal_changed(self, status: JournalStatus) -> None:
         """The journal is in another mode."""
+
+    def primed(self, report: PrimingReport) -> None:
+        """Rules have learned from the past, or could not."""
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
@@ -210,6 +218,11 @@ class Audience:
         """The journal is in another mode."""
         for listener in self._listeners:
             _guarded(listener.journal_changed, status)
+
+    def primed(self, report: PrimingReport) -> None:
+        """Rules have learned from the past, or could not."""
+        for listener in self._listeners:
+            _guarded(listener.primed, report)
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""

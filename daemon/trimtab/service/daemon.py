@@ -32,7 +32,6 @@ from trimtab.service.interrupted import Interrupted
 from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
-from trimtab.service.observer import Observer
 from trimtab.service.override_desk import OverrideDesk
 from trimtab.service.overrides import Overrides
 from trimtab.service.overview import Overview
@@ -41,6 +40,7 @@ from trimtab.service.push import open_desks
 from trimtab.service.push_sink import WakingSink
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
+from trimtab.service.source_tasks import source_tasks
 from trimtab.service.supervisor import Supervisor
 from trimtab.service.trigger import Trigger
 from trimtab.service.waiting import unless_set
@@ -129,7 +129,7 @@ class Daemon:
             self._polls,
             Callbacks(on_tick, on_outcome),
         )
-        random = random or Random()  # noqa: S311  jitter, not a secret
+        self._random = random = random or Random()  # noqa: S311  jitter, not a secret
         guarded_targets, self._sources = guarded(
             targets, sources, clock, random, on_change=self._audience.circuit_changed
         )
@@ -304,17 +304,16 @@ class Daemon:
             (f"read the fleet of {target.name}", partial(self._reader.keep_reading, target))
             for target in self.fleet.targets
         ]
-        for source in self._sources:
-            observer = Observer(
-                self._clock,
-                source,
-                engine=self.engine,
-                fleet=self.fleet,
-                inbox=self._inbox,
-                trigger=self._trigger,
-                on_poll=self._audience.polled,
-            )
-            tasks.append((f"ask {source.name} at {source.endpoint}", observer.run))
+        tasks += source_tasks(
+            self._clock,
+            self._random,
+            self._sources,
+            journalled=self._journalled,
+            fleet=self.fleet,
+            inbox=self._inbox,
+            trigger=self._trigger,
+            audience=self._audience,
+        )
         if self._reloader is not None:
             tasks.append((f"watch the policies at {self._reloader.path}", self._reloader.run))
             tasks.append(("reload policies when asked to", self._reloader.run_when_asked))

@@ -1,6 +1,6 @@
 """The engine with a journal beside it: whatever the engine is told is noted, in the same order.
 
-Nothing else in the service calls ``step``, ``record``, ``give``, ``lift`` or ``replace_policies``, so that the journal
+Nothing else in the service calls ``step``, ``record``, ``prime``, ``give``, ``lift`` or ``replace_policies``, so that the journal
 holds exactly what an engine must be told to decide the same again.
 """
 
@@ -10,7 +10,8 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
+from trimtab.core.priming import joined_memory
+from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce, Primed
 from trimtab.journal.standing import put, put_in_order
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trimtab.core.lead_time import LeadTimes
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
+    from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
     from trimtab.journal.entries import Entry
     from trimtab.journal.port import Journal, Recollection
@@ -136,6 +138,27 @@ class JournalledEngine:
             Ended(outcome=outcome, memory_changes={name: self.engine.remembered(name)})
         )
         self.ended += 1
+
+    def prime(self, name: str, rule: str, primed: JsonValue) -> bool:
+        """Let a rule go on from what its past has taught it; false where by now it knows enough by itself."""
+        now = self._clock.now()
+        for priming in self.engine.cold_rules(name, now) or ():
+            remembered = joined_memory(priming, primed) if priming.rule == rule else None
+            if remembered is None:
+                continue
+            self.engine.prime(name, rule, remembered)
+            changes = {name: self.engine.remembered(name)}
+            self.journal.note(
+                Primed(
+                    at=now,
+                    deployment=name,
+                    rule=rule,
+                    remembered=remembered,
+                    memory_changes=changes,
+                )
+            )
+            return True
+        return False
 
     def give(self, override: Override) -> tuple[Override, ...]:
         """Put a person's order in force, as ``Engine.give``."""

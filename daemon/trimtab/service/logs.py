@@ -23,6 +23,7 @@ from trimtab.service.audience import Silence
 from trimtab.service.breaker import CircuitState
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.line_budget import LineBudget
+from trimtab.service.primer import PrimingEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from trimtab.service.fleet import Reading
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
+    from trimtab.service.primer import PrimingReport
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
@@ -221,6 +223,30 @@ class Narrator(Silence):
         """Log another mode of the journal; the sentence says what to do."""
         tell = self._log.info if status.mode in WRITABLE_MODES else self._log.warning
         tell("journal", mode=status.mode.value, sentence=status.sentence)
+
+    def primed(self, report: PrimingReport) -> None:
+        """Log what rules begin with; of many at once not each."""
+        since = report.since
+        fields = {
+            "source": report.source,
+            "outcome": report.end.value,
+            "since": None if since is None else datetime.fromtimestamp(since, tz=UTC).isoformat(),
+            "values": report.values,
+            "ambiguous": report.ambiguous or None,
+        }
+        if report.end is PrimingEnd.FAILED:
+            deployments = dict.fromkeys(name for name, _ in report.rules)
+            self._log.warning(
+                "history_failed",
+                **fields,
+                deployments=some_of(tuple(deployments)),
+                error_kind=report.error_kind,
+                sentence=f"{report.trouble}; {len(report.rules)} rules learn from what comes instead",
+            )
+            return
+        for name, rule in report.rules:
+            if self._noticed.spend(report.at, "history"):
+                self._log.info("history", **fields, deployment=name, rule=rule)
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """Log what the journal had kept."""

@@ -197,6 +197,11 @@ OVERRIDE_END = Metric(
     "block.",
     ("deployment", "kind", "blocks"),
 )
+PRIMINGS = Metric(
+    "trimtab_history_rules_total",
+    "Rules that began with no memory and asked a source for the past, by what became of that.",
+    ("source", "outcome"),
+)
 OVERRIDES = Metric(
     "trimtab_overrides_total",
     "Overrides that people gave, and how they ended.",

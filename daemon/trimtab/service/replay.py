@@ -14,7 +14,7 @@ from trimtab.core.engine import Engine
 from trimtab.errors import OverrideError
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.sequence import Gap, Intention, Ordered
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
@@ -96,15 +96,23 @@ class _Replaying:
             if what.is_break:
                 self._engine = self._begin_at = None
                 self.result.turns_unchecked += what.turns
-        elif isinstance(what, Outcome):
-            if (engine := self._engine_now()) is not None:
-                engine.record(what)
-        elif isinstance(what, Ordered):
-            self._ordered(what)
+        elif isinstance(what, Outcome | Primed | Ordered):
+            self._told(what)
         elif isinstance(what, Intention):
             return  # the engine gave the order, and hears of its end
         else:
             assert_never(what)
+
+    def _told(self, what: Outcome | Primed | Ordered) -> None:
+        """Tell the engine what somebody else had told it between two turns."""
+        if isinstance(what, Ordered):
+            self._ordered(what)
+        elif (engine := self._engine_now()) is None:
+            return
+        elif isinstance(what, Outcome):
+            engine.record(what)
+        else:
+            engine.prime(what.deployment, what.rule, what.remembered)
 
     def _turn(self, recorded: Recorded, turn: Turn) -> None:
         engine, result = self._engine_now(), self.result

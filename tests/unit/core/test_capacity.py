@@ -178,24 +178,6 @@ def test_what_waits_is_cleared_within_a_lead_time_and_is_no_lasting_load() -> No
     assert "2 of them for what waits" in burdened.sentence
 
 
-def test_history_gives_it_a_start() -> None:
-    def load(at: float) -> float:
-        return 6.0 + 3.0 * math.sin(at / 86_400.0 * 2.0 * math.pi)
-
-    times = [NOW + 15.0 * tick for tick in range(1, 3 * 5760)]
-    view = a_view({}, now=times[-1], current=9)._replace(bounds=ROOM)
-    memory = BY_RATE.primed(((at, load(at)) for at in times), view)
-    known = Known.recalled(memory)
-    assert known is not None
-    assert known.experience is not None
-    assert known.experience.tally.load == pytest.approx(load(times[-1]), abs=0.1)
-    at = times[-1] + 15.0
-    now = a_view({"rate": 10.0 * load(at)}, now=at, current=9)
-    wish = BY_RATE.propose(now._replace(bounds=ROOM), memory)
-    assert wish.replicas is not None
-    assert load(at) <= wish.replicas <= load(at) + 3.0
-
-
 LOADED = """
 import sys
 from trimtab.policy import read_policy_texts

@@ -19,10 +19,11 @@ class Known(Encoded):
     """What was heard of the running cell, what was learned, and what was learned of one replica.
 
     ``at_first`` is how many replicas were asked for when learning began. ``experience`` is ``None``
-    before the first cell is full, ``heard`` before the first sample.
+    before the first cell is full, ``heard`` before the first sample. ``kept_until`` (UTC seconds) is set
+    where the past was learned from: until then what was asked for at first is held all the same.
     """
 
-    __slots__ = ("at_first", "experience", "heard", "line", "mix", "trim")
+    __slots__ = ("at_first", "experience", "heard", "kept_until", "line", "mix", "trim")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Known(Encoded):
         line: Line | None = None,
         trim: Trim | None = None,
         mix: Mix | None = None,
+        kept_until: float | None = None,
     ) -> None:
         self.at_first = at_first
         self.heard = heard
@@ -39,9 +41,24 @@ class Known(Encoded):
         self.line = line or Line()
         self.trim = trim or Trim()
         self.mix = mix or Mix()
+        self.kept_until = kept_until
+
+    def living(
+        self,
+        heard: Heard | None,
+        experience: Experience | None,
+        line: Line,
+        trim: Trim,
+        mix: Mix | None = None,
+    ) -> Known:
+        """Return what is known after a sample; what is not given stays."""
+        return Known(self.at_first, heard, experience, line, trim, mix or self.mix, self.kept_until)
 
     def _encode(self) -> JsonValue:
-        return {
+        kept: dict[str, JsonValue] = {}
+        if self.kept_until is not None:
+            kept["kept_until"] = self.kept_until
+        return kept | {
             "at_first": self.at_first,
             "heard": None if self.heard is None else list(self.heard),
             "experience": None if self.experience is None else self.experience.as_json(),
@@ -88,7 +105,7 @@ class Known(Encoded):
         """Return what is remembered; ``None`` where it is nothing, or of something else."""
         if isinstance(memory, cls):
             return memory
-        if not isinstance(memory, dict) or memory.keys() != _KEYS:
+        if not isinstance(memory, dict) or memory.keys() - {"kept_until"} != _KEYS:
             return None
         heard, experience = memory["heard"], memory["experience"]
         restored = Experience.restored(experience)
@@ -102,6 +119,7 @@ class Known(Encoded):
                 Line(*cast("list[float]", memory["line"])),
                 Trim(*cast("list[float]", memory["trim"])),
                 Mix(*cast("list[float]", memory["mix"])),
+                cast("float | None", memory.get("kept_until")),
             )
         except TypeError:
             return None

@@ -17,19 +17,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from trimtab.core.forecast.work import Sighting, Work
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.core.signals import Per
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
     from trimtab.core.forecast.learning import Terms
-    from trimtab.core.forecast.occupancy import Mix
+    from trimtab.core.past import PastValue, PastWanted
     from trimtab.core.proposals import JsonValue, View
     from trimtab.core.signals import Reading
 
@@ -45,27 +46,6 @@ LOAD_MAX = 1e6
 
 COUNT_MAX = 2**24
 """Counts are kept as 32-bit numbers, which are whole up to here."""
-
-
-class Work(NamedTuple):
-    """A load in replicas, when it was true, and how to say where it comes from.
-
-    ``is_by_rate``: what arrives, not what is there. ``mix``: what a request is known to take then.
-    """
-
-    time: float
-    load: float
-    hold_seconds: float
-    text: str
-    is_by_rate: bool = True
-    mix: Mix | None = None
-
-
-class Sighting(NamedTuple):
-    """Requests a second and in flight over the replicas that serve, where both are told."""
-
-    rate: float | None
-    in_flight: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,23 +102,66 @@ class Capacity:
         """When the next cell may be full."""
         return ((now // TICK_SECONDS + 1.0) * TICK_SECONDS,)
 
-    def primed(self, samples: Iterable[tuple[float, float]], view: View) -> JsonValue:
-        """Return a memory that has lived through ``samples``: (UTC seconds, load in replicas), in order.
+    # -- the time before it began (``Primeable``) -----------------------------------------------
 
-        Settings are replayed as they would have been; nothing is known of what really served then, so
-        the error budget begins whole. ``view`` gives lead time and bounds.
+    def past_wanted(self, memory: JsonValue) -> PastWanted | None:
+        """Ask for what tells of load, unless an hour was lived through or nothing is told over time.
+
+        Requests in flight are not asked for: what they say depends on how many replicas served.
         """
-        from trimtab.core.forecast.cells import hear
         from trimtab.core.forecast.known import Known
-        from trimtab.core.forecast.learning import learned
+        from trimtab.core.forecast.past import SPANS, is_cold
+        from trimtab.core.past import PastWanted
 
-        heard, experience = None, None
-        terms = self._terms(view, None, 0.0, view.current)
-        for time, load in samples:
-            heard, cells = hear(heard, time, load, 300.0)
-            for cell in cells:
-                experience = learned(experience, cell.end, cell.load, terms)
-        return Known(view.current, None, experience)
+        known = Known.recalled(memory)
+        if not is_cold(known):
+            return None
+        told = self._capacities(known)
+        is_hopeful = self.requests is not None and self.in_flight is not None
+        return PastWanted(tuple(told), SPANS) if told or is_hopeful else None
+
+    def primed(
+        self, past: Mapping[str, Sequence[PastValue]], view: View, memory: JsonValue
+    ) -> Generator[None, None, JsonValue]:
+        """Live through ``past``: the settings as they would have been; nobody knows what served then.
+
+        The curves as if all of it had been lived, the rest as of its last day. ``view`` gives lead time
+        and bounds. ``None`` where that is less than an hour, or ended an hour ago or more.
+        """
+        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.past import COLD_TICKS, REPLAYED_SECONDS, live_through, loads_of
+
+        known = Known.recalled(memory) or Known(view.current)
+        loads = loads_of(past, self._capacities(known), known.trim.factor, LOAD_MAX)
+        if not loads or loads[-1].time < view.now - COLD_TICKS * TICK_SECONDS:
+            return None
+        terms = self._terms(view, None, 0.0, known.at_first)._replace(is_past=True)
+        replayed_from = loads[-1].time - REPLAYED_SECONDS
+        heard, experience = yield from live_through(loads, terms, replayed_from)
+        if experience is None or experience.tally.ticks < COLD_TICKS:
+            return None
+        return Known(known.at_first, heard, experience)
+
+    def joined(self, primed: JsonValue, memory: JsonValue, view: View) -> JsonValue | None:
+        """Return what ``primed`` and what was lived meanwhile come to; ``None`` where that is warm."""
+        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.past import joined
+
+        known = Known.recalled(memory) or Known(view.current)
+        of_past = Known.recalled(primed)
+        return None if of_past is None else joined(of_past, known)
+
+    def _capacities(self, known: Known | None) -> dict[str, float]:
+        """What one replica carries of each signal that tells of load over time, as ``_work`` has it."""
+        tokens = {
+            self.prompt_tokens: self.prompt_tokens_per_second,
+            self.output_tokens: self.output_tokens_per_second,
+        }
+        told = {name: one for name, one in tokens.items() if name is not None and one is not None}
+        if told or self.requests is None:
+            return told
+        each = self.requests_per_second or (None if known is None else known.line.capacity)
+        return {} if each is None else {self.requests: each}
 
     # -- from readings to work -----------------------------------------------------------------
 
@@ -214,7 +237,6 @@ class Capacity:
     def _listening(self, view: View, known: Known) -> Known:
         """Learn what a replica carries while that is not known: no load can be told before it is."""
         from trimtab.core.forecast.cells import hear
-        from trimtab.core.forecast.known import Known
 
         rate, in_flight = self._sighting(view)
         if self.requests is None or rate is None or in_flight is None:
@@ -228,12 +250,11 @@ class Capacity:
             line = line.seeing(rate, in_flight, view.ready)
         # Only the time was of interest: a load that is not known is none to be remembered.
         heard = heard._replace(total=0.0, seconds=0.0)
-        return Known(known.at_first, heard, known.experience, line, known.trim, known.mix)
+        return known.living(heard, known.experience, line, known.trim)
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
         from trimtab.core.forecast.cells import Heard, hear
-        from trimtab.core.forecast.known import Known
         from trimtab.core.forecast.learning import learned
         from trimtab.core.forecast.occupancy import load_of
 
@@ -247,7 +268,7 @@ class Capacity:
         heard = Heard(heard.until, heard.total, heard.seconds, age_seconds)
         experience, line, trim = known.experience, known.line, known.trim
         if not cells:
-            return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
+            return known.living(heard, experience, line, trim, work.mix)
         rate, in_flight = self._sighting(view)
         occupied = None
         if in_flight is not None and self.in_flight_at_slo is not None and view.ready:
@@ -256,7 +277,9 @@ class Capacity:
             view, experience, age_seconds, known.at_first, occupied, self._missed_share(view)
         )
         for cell in cells:
-            experience = learned(experience, cell.end, cell.load, terms)
+            is_early = known.kept_until is not None and cell.end <= known.kept_until
+            lived = terms._replace(is_early=True) if is_early else terms
+            experience = learned(experience, cell.end, cell.load, lived)
             if in_flight is None:
                 continue
             if rate is not None and self.requests_per_second is None:
@@ -264,7 +287,7 @@ class Capacity:
             if self.in_flight_at_slo is not None and work.is_by_rate:
                 load = cell.load / known.trim.factor  # cells are trimmed already
                 trim = trim.seeing(load, in_flight, view.ready, self.in_flight_at_slo)
-        return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
+        return known.living(heard, experience, line, trim, work.mix)
 
     def _missed_share(self, view: View) -> float | None:
         """Return which share of the requests is told to have missed the SLO."""
@@ -301,6 +324,8 @@ class Capacity:
     # -- answering -----------------------------------------------------------------------------
 
     def _wish(self, view: View, known: Known, work: Work) -> Wish:
+        from trimtab.core.forecast.sentence import sentence
+
         experience = known.experience
         assert experience is not None  # noqa: S101  the caller has looked
         count = int(experience.tally.wanted)
@@ -309,8 +334,8 @@ class Capacity:
         count += queued
         if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
             return Wish(0, f"{work.text}: no load, wants none", known, facts=facts)
-        sentence = self._sentence(view, known, facts, count, queued)
-        return Wish(min(count, REPLICAS_MAX), sentence, known, facts=facts)
+        text = sentence(view, experience.tally, facts, count, queued, self.requests_per_second)
+        return Wish(min(count, REPLICAS_MAX), text, known, facts=facts)
 
     def _facts(self, known: Known, count: int) -> Facts:
         """The numbers behind ``count``, with what was given."""
@@ -344,33 +369,6 @@ class Capacity:
             return 0
         work_seconds = seen[1] / capacity * known.trim.factor
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
-
-    def _sentence(self, view: View, known: Known, facts: Facts, count: int, queued: int) -> str:
-        from trimtab.core.forecast.settings import in_words
-
-        assert known.experience is not None  # noqa: S101  the caller has looked
-        tally = known.experience.tally
-        usual = f"usual change {tally.seasonal:+.2f}, " if abs(tally.seasonal) >= 0.05 else ""
-        way = max(0, view.current - view.ready)
-        more = f", {queued} of them for what waits" if queued else ""
-        return (
-            f"need {tally.forecast:.2f} in {(facts.horizon_seconds or 0.0) / 60.0:.0f} min: "
-            f"{tally.load:.2f} now, {usual}"
-            f"spare {facts.spare_replicas:.2f} (error {tally.spread:.2f}); "
-            f"{view.ready} ready, {way} on the way: ask for {count}{more} "
-            f"(as {in_words(tally.chosen)}; price {facts.miss_price_ratio:.3g}, "
-            f"missed {facts.missed_ratio:.2%} of {facts.missed_ratio_max:.2%}{self._each(facts)})"
-        )
-
-    def _each(self, facts: Facts) -> str:
-        """Say what one replica is believed to carry, and by whom."""
-        each, factor = facts.capacity_requests_per_second, facts.capacity_factor_ratio
-        if each is None:
-            return "" if factor is None else f"; a replica carries {factor:.0%} of what was given"
-        if self.requests_per_second is None:
-            return f"; a replica carries {each:.3g} requests/s, learned"
-        of_given = "" if factor is None or factor > 0.995 else f", {factor:.0%} of what was given"
-        return f"; a replica carries {each:.3g} requests/s{of_given}"
 
 
 def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | None:
