@@ -77,6 +77,10 @@ class Listener(Protocol):
         """The journal is in another mode."""
         ...
 
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Something is amiss with the journal although everything is kept; ``None``: no more."""
+        ...
+
     def primed(self, report: PrimingReport) -> None:
         """Rules have learned from the past, or could not."""
         ...
@@ -125,6 +129,9 @@ class Silence:
 
     def journal_changed(self, status: JournalStatus) -> None:
         """The journal is in another mode."""
+
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Something is amiss with the journal, or no more."""
 
     def primed(self, report: PrimingReport) -> None:
         """Rules have learned from the past, or could not."""
@@ -218,6 +225,11 @@ class Audience:
         """The journal is in another mode."""
         for listener in self._listeners:
             _guarded(listener.journal_changed, status)
+
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Something is amiss with the journal, or no more."""
+        for listener in self._listeners:
+            _guarded(listener.journal_troubled, trouble)
 
     def primed(self, report: PrimingReport) -> None:
         """Rules have learned from the past, or could not."""

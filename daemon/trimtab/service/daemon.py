@@ -141,9 +141,7 @@ class Daemon:
             plugins=plugins,
             lead_times=lead_times,
         )
-        self._journal_watch = JournalWatch(
-            self._journalled.journal, on_change=self._audience.journal_changed
-        )
+        self._journal_watch = JournalWatch(self._journalled.journal, self._audience)
         self._policy_files = policy_files
         self.fleet = Fleet(clock, guarded_targets)
         self._inbox = Inbox(clock)

@@ -224,6 +224,13 @@ class Narrator(Silence):
         tell = self._log.info if status.mode in WRITABLE_MODES else self._log.warning
         tell("journal", mode=status.mode.value, sentence=status.sentence)
 
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Log what makes writes slower, and that it is over."""
+        if trouble is None:
+            self._log.info("intention_log", sentence="the log of intentions works again")
+        else:
+            self._log.warning("intention_log", sentence=trouble)
+
     def primed(self, report: PrimingReport) -> None:
         """Log what rules begin with; of many at once not each."""
         since = report.since

@@ -95,7 +95,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(
 def test_a_load_that_is_silent_for_the_days_asked_for_is_named(recorded: Path) -> None:
     silent = "".join(f"{60 * n},{'600' if n > 1500 else '0'},600,120\n" for n in range(3000))
     (recorded / "late.csv").write_text(LOAD.partition("\n")[0] + f"\n{silent}")
-    with pytest.raises(InputError, match="late: the load has no requests at all.*more --days"):
+    with pytest.raises(InputError, match=r"late: the load has no requests at all.*more --days"):
         list(comparison_jobs(Comparison(traces=recorded, days=1.0, json_file=Path("x"))))
 
 
