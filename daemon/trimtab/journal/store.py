@@ -40,11 +40,6 @@ WAL_PAGES = 4096
 """Pages after which the log is moved into the file: rows of memory are written again and again, and reach
 the file once for many times."""
 
-OVERTAKEN = (
-    "trimtab was stopped before how it ended was kept; a later write of the same deployment was begun, so "
-    "it had ended"
-)
-
 WAL_BYTES_MAX = 32 * 1024 * 1024
 """To what the write-ahead log is cut back once its content is in the file."""
 
@@ -121,10 +116,8 @@ class Store:
         recorder = self._new_recorder(carried)
         for one in found.intended:
             recorder.take_over(one)
-        for order in found.overtaken:
-            recorder.finish(
-                Outcome(order=order, at=at, status=WriteStatus.UNKNOWN, sentence=OVERTAKEN)
-            )
+        for outcome in found.overtaken:
+            recorder.finish(outcome)
         recorder.begin(at)
         self.commit(at, is_full_sync=True)
 

@@ -134,7 +134,13 @@ async def test_it_is_taken_over_once_however_often_trimtab_is_killed(scene: Scen
         assert [one.status for one in history.writes()] == ["applied"]
 
 
-async def test_one_that_a_later_one_followed_had_ended(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("decided_on", "status", "words"),
+    [(0, "unknown", "so it had ended"), (1, "applied", "from its result")],
+)
+async def test_one_that_a_later_one_followed_had_ended_as_that_one_saw(
+    scene: Scene, decided_on: int, status: str, words: str
+) -> None:
     await scene.journal.settle()
     scene.worker.is_stuck = True
     first = scene.life.until_ordered()
@@ -143,14 +149,23 @@ async def test_one_that_a_later_one_followed_had_ended(scene: Scene) -> None:
     scene.life.open_orders.clear()
     scene.clock.advance(60.0)
     scene.life.now = scene.clock.now()
-    second = replace(first, at=first.at + 60.0)
+    bounds = [
+        (first.expected_min_replicas, first.expected_max_replicas),
+        (first.min_replicas, first.max_replicas),
+    ][decided_on]
+    second = replace(
+        first,
+        at=first.at + 60.0,
+        expected_min_replicas=bounds[0],
+        expected_max_replicas=bounds[1],
+    )
     await scene.journal.intend(scene.life.intention(second))
     recollection = await scene.kill_and_start()
     assert recollection.unfinished == (second,)
     with History(scene.path) as history:
         told = {one.order.at: one for one in history.writes()}
-    assert (told[first.at].status, told[second.at].status) == ("unknown", None)
-    assert "a later write of the same deployment" in (told[first.at].sentence or "")
+    assert (told[first.at].status, told[second.at].status) == (status, None)
+    assert words in (told[first.at].sentence or "")
 
 
 async def test_after_a_clean_end_nothing_is_taken_from_the_log(scene: Scene) -> None:
