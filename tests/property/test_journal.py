@@ -293,6 +293,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.disk.fail(failing_disk.MALFORMED)
         self.life.turn(after=1.0)
         self._noted()
+        with pytest.raises(JournalError):  # it was met, so that nobody has the file open
+            asyncio.run(self.journal.settle())
         self.disk.heal()
         failing_disk.damage(self.path)
         self.the_disk_heals()
