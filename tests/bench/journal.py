@@ -68,7 +68,7 @@ class BenchClock(SystemClock):
     """Real seconds, counted from the time at which the loads of ``decisions.py`` begin."""
 
     def __init__(self) -> None:
-        super().__init__("journal")
+        super().__init__()
         self._began = self.monotonic()
 
     def now(self) -> float:
