@@ -133,6 +133,9 @@ class PrometheusSettings(HttpSettings):
     deployment_label: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_]\w*$")] = "deployment"
     """Holds the full name or the id of the deployment that a series is about."""
 
+    history: Annotated[float, between(0, 90 * 86_400)] = 14 * 86_400.0
+    """How far back rules that begin without memory may ask what their signals were; ``0s``: not at all."""
+
     warnings: Literal["refuse", "accept"] = "refuse"
     """What to do with values that the server itself calls incomplete; told in either case."""
 

@@ -49,7 +49,7 @@ class MeasuredWorker(ThreadWorker):
     """Adds up the CPU time that its thread takes for its jobs."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("journal")
         self.cpu_seconds = 0.0
 
     def submit(self, job: Callable[[], None]) -> None:

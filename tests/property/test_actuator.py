@@ -94,6 +94,10 @@ class Journal:
     def note(self, entry: Entry) -> None:
         self.entries.append(entry)
 
+    async def intend(self, entry: Intended) -> None:
+        self.note(entry)
+        await self.settle()
+
     async def settle(self) -> None:
         reach = len(self.entries)
         await asyncio.sleep(0)

@@ -235,7 +235,13 @@ class Life:
         has_failed = deployment.state is State.FAILED
         if ready >= target:
             self.waiting_since.pop(name, None)
-        elif ready > before or name not in self.waiting_since or is_reshaped or has_failed:
+        elif (
+            ready > before
+            or before >= target  # nothing was missed of what is asked for now; it was lost since
+            or name not in self.waiting_since
+            or is_reshaped
+            or has_failed
+        ):
             self.waiting_since[name] = self.now
         if ready > before or is_reshaped:
             self.refused[name].clear()

@@ -3,7 +3,8 @@
 Seen to catch, within 25 lives each: a failed batch that is not given back; memory that is not written anew
 after a failure, or written as of too early; a transaction that failed and is not set off by a gap; turns that
 extend a run of decisions and reach no row; what is folded without its orders in flight; orders in flight
-left out of a checkpoint; a gap without a checkpoint, or one whose fleet is not taken; what is trimmed too far.
+left out of a checkpoint; intentions of the log that are not taken over, without their memory, or said to be
+in the file too early; a gap without a checkpoint, or one whose fleet is not taken; what is trimmed too far.
 Not seen to catch, and tested by themselves (unit/journal): ends folded without their memory, who was looked
 at, and which orders were of an earlier run.
 """
@@ -14,6 +15,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -30,11 +32,13 @@ from trimtab.core.decision import Order, WriteStatus
 from trimtab.core.memory import Memory
 from trimtab.errors import JournalError
 from trimtab.journal.backlog import Backlog
+from trimtab.journal.entries import Intended
 from trimtab.journal.history import History
 from trimtab.journal.port import JournalMode
 from trimtab.journal.retention import Retention
 from trimtab.journal.sequence import Gap
 from trimtab.journal.sqlite import SqliteJournal
+from trimtab.journal.worker import InlineWorker
 from trimtab.service.replay import replay
 
 FAULTS = st.sampled_from(
@@ -88,6 +92,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.intended: list[Order] = []
         self.ended_since_settled: list[Order] = []
         self.has_lost_turns = False
+        self.in_the_log: list[tuple[int, Intended]] = []
 
     def teardown(self) -> None:
         self.disk.heal()
@@ -106,13 +111,15 @@ class JournalMachine(RuleBasedStateMachine):
             self.path,
             self.clock,
             worker=self.worker,
+            log_worker=InlineWorker(),
             connect=self.disk.connect,
+            make_log=self.disk.make_log,
             retention=Retention(age_seconds=1800.0),
             backlog=Backlog(weight_max=192, small_max=64),
         )
         recollection = asyncio.run(self.journal.open())
         assert self.journal.status.mode is JournalMode.DURABLE
-        assert recollection.memory in [self.settled_memory, *self.noted_memories]
+        assert recollection.memory in self._memories_that_may_be()
         for order in self.settled_open:
             assert order in recollection.unfinished
         for order in recollection.unfinished:
@@ -131,6 +138,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.intended = list(recollection.unfinished)
         self.ended_since_settled = []
         self.settled_memory, self.noted_memories = recollection.memory, []
+        self.in_the_log = []
         self.settled_open = list(recollection.unfinished)
         self.life.put_in_force()
         self._settle()
@@ -147,12 +155,26 @@ class JournalMachine(RuleBasedStateMachine):
             self.worker.is_slow = was_slow
         self.settled_memory = self.life.engine.memory
         self.noted_memories = []
+        self.in_the_log = []
         self.settled_open = list(self.intended)
         self.ended_since_settled = []
         with History(self.path) as history:
             kept = history.recollection()
         assert kept.memory == self.settled_memory
         assert all(order in kept.unfinished for order in self.settled_open)
+
+    def _memories_that_may_be(self) -> list[Memory]:
+        """The file as of some moment, and of what was intended since the memory that came with it."""
+        found = []
+        for place, memory in enumerate([self.settled_memory, *self.noted_memories]):
+            deployments = dict(memory.deployments)
+            for noted_before, one in self.in_the_log:
+                if noted_before >= place and one.memory is not None:
+                    name = one.order.deployment
+                    rules = deployments[name].rules if name in deployments else {}
+                    deployments[name] = one.memory._replace(rules=rules)
+            found.append(replace(memory, deployments=deployments))
+        return found
 
     def _noted(self) -> None:
         self.noted_memories.append(self.life.engine.memory)
@@ -199,6 +221,27 @@ class JournalMachine(RuleBasedStateMachine):
         self.intended.append(order)
         self.life.intend(order)
         self._settle()
+
+    @precondition(lambda self: any(o not in self.intended for o in self.life.open_orders))
+    @rule()
+    def intend(self) -> None:
+        """Even while the journal's thread is at something else, if the log can be written."""
+        order = next(one for one in self.life.open_orders if one not in self.intended)
+        self.intended.append(order)
+        entry = self.life.intention(order)
+        was_slow = self.worker.is_slow
+        if self.disk.fault is not None or self.journal.status.trouble is not None:
+            self.worker.is_slow = False
+            self.worker.work()
+        try:
+            asyncio.run(self.journal.intend(entry))
+        except JournalError:
+            assert self.journal.status.mode is not JournalMode.DURABLE
+        else:
+            self.in_the_log.append((len(self.noted_memories), entry))
+            self.settled_open.append(order)
+        finally:
+            self.worker.is_slow = was_slow
 
     @precondition(lambda self: self.life.open_orders)
     @rule(status=st.sampled_from(list(WriteStatus)))
@@ -255,6 +298,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.disk.fail(failing_disk.MALFORMED)
         self.life.turn(after=1.0)
         self._noted()
+        with pytest.raises(JournalError):  # it was met, so that nobody has the file open
+            asyncio.run(self.journal.settle())
         self.disk.heal()
         failing_disk.damage(self.path)
         self.the_disk_heals()
@@ -281,6 +326,20 @@ class JournalMachine(RuleBasedStateMachine):
         self.disk.heal()
         self.replays_exactly()
         self._start()
+
+    @rule(ends=st.booleans())
+    def kill_in_the_middle_of_writes(self, ends: bool) -> None:
+        """Much is decided, nobody waits for the file, and of what was intended some has ended."""
+        self.the_disk_heals()
+        self.worker.has_lulls = False
+        for _ in range(3):
+            self.turns_under_load()
+            if any(one not in self.intended for one in self.life.open_orders):
+                self.intend()
+            if ends and self.intended:
+                self.clock.advance(0.01)
+                self.end_an_order(WriteStatus.APPLIED)
+        self.kill()
 
     @rule()
     def close(self) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from trimtab.clock import Clock
 from trimtab.journal.entries import Ended, Entry, Intended
+from trimtab.journal.intention_log import SystemFile
 from trimtab.journal.port import JournalStatus, Recollection
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
@@ -21,6 +24,11 @@ FAULTS = {
     "journal_read_only": sqlite3.OperationalError("attempt to write a readonly database"),
     "journal_locked": sqlite3.OperationalError("database is locked"),
     "journal_malformed": sqlite3.DatabaseError("database disk image is malformed"),
+}
+LOG_FAULTS = {
+    "journal_full": errno.ENOSPC,
+    "journal_io_error": errno.EIO,
+    "journal_read_only": errno.EROFS,
 }
 _READS = ("select", "pragma")
 
@@ -61,6 +69,17 @@ class Disk:
         self.counts[self.fault] += 1
         raise FAULTS[self.fault]
 
+    def make_log(self, path: Path, size_bytes: int) -> FaultyLog:
+        """Make a log of intentions on this disk."""
+        return FaultyLog(self, path, size_bytes)
+
+    def meet_log(self) -> None:
+        """Fail where the log of intentions would. A lock inside SQLite's file is nothing to it."""
+        number = LOG_FAULTS.get(self.fault or "")
+        if number is not None:
+            self.counts["intention_log_fault"] += 1
+            raise OSError(number, os.strerror(number))
+
     def lose_bytes(self, rng: Random) -> bool:
         """Overwrite a piece of the file, as nobody looks; false when there is none."""
         if not self.path.exists():
@@ -73,11 +92,39 @@ class Disk:
         return True
 
 
+class BusyWorker(InlineWorker):
+    """Never has a quiet moment: what nobody waits for stays in an open transaction, and dies with it."""
+
+    def submit_for_lull(self, job: Callable[[], None]) -> None:
+        """Do without."""
+
+
+class FaultyLog:
+    """A log of intentions on a disk that fails."""
+
+    def __init__(self, disk: Disk, path: Path, size_bytes: int) -> None:
+        self._disk = disk
+        self._disk.meet_log()
+        self._real = SystemFile.make(path, size_bytes)
+
+    def write(self, offset: int, content: bytes) -> None:
+        self._disk.meet_log()
+        self._real.write(offset, content)
+
+    def sync(self) -> None:
+        self._disk.meet_log()  # what a virtual disk holds is there when the virtual process dies
+
+    def close(self) -> None:
+        self._real.close()
+
+
 class WatchedJournal:
     """The real journal, and what an observer saw go in: which intentions are durable and open."""
 
     def __init__(self, disk: Disk, clock: Clock) -> None:
-        self._real = SqliteJournal(disk.path, clock, worker=InlineWorker(), connect=disk.connect)
+        self._real = SqliteJournal(
+            disk.path, clock, worker=BusyWorker(), connect=disk.connect, make_log=disk.make_log
+        )
         self._noted: dict[str, Intended] = {}
         self.intended: dict[str, Intended] = {}
         self.is_dead = False
@@ -96,17 +143,22 @@ class WatchedJournal:
     def note(self, entry: Entry) -> None:
         if self.is_dead:
             return
-        if isinstance(entry, Intended):
-            self._noted[entry.order.deployment] = entry
-        elif isinstance(entry, Ended):
+        if isinstance(entry, Ended):
             self._noted.pop(entry.outcome.order.deployment, None)
             self.intended.pop(entry.outcome.order.deployment, None)
         self._real.note(entry)
 
+    async def intend(self, entry: Intended) -> None:
+        if self.is_dead:
+            return
+        name = entry.order.deployment
+        self._noted[name] = entry
+        await self._real.intend(entry)
+        if self._noted.get(name) is entry:
+            self.intended[name] = entry
+
     async def settle(self) -> None:
-        noted = dict(self._noted)
         await self._real.settle()
-        self.intended |= noted
 
     async def close(self) -> None:
         if not self.is_dead:

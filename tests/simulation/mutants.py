@@ -120,8 +120,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "an intention is noted, and nobody waits until it is durable",
         (
             "service.journalled_engine",
-            "        await self.journal.settle()\n",
-            "        pass\n",
+            "        await self.journal.intend(entry)\n",
+            "        self.journal.note(entry)\n",
         ),
     ),
     _mutant(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from trimtab.core.decision import Tick
 from trimtab.core.signals import Sample
-from trimtab.journal.entries import Entry, Evaluated
+from trimtab.journal.entries import Entry, Evaluated, Intended
 from trimtab.journal.port import Journal, JournalStatus, Recollection
 
 GRACE_SECONDS = 900.0
@@ -113,6 +113,9 @@ class AuditedJournal:
         if isinstance(entry, Evaluated):
             self._ledger.tell(entry.samples)
         self._real.note(entry)
+
+    async def intend(self, entry: Intended) -> None:
+        await self._real.intend(entry)
 
     async def settle(self) -> None:
         await self._real.settle()

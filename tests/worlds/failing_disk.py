@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from trimtab.journal.intention_log import SystemFile
 
 IO_ERROR = "disk I/O error"
 FULL = "database or disk is full"
@@ -15,6 +19,7 @@ READ_ONLY = "attempt to write a readonly database"
 MALFORMED = "database disk image is malformed"
 CANNOT_OPEN = "unable to open database file"
 
+_LOG_FAULTS = {FULL: errno.ENOSPC, IO_ERROR: errno.EIO, READ_ONLY: errno.EROFS}
 _WRITES = ("INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT")
 
 
@@ -60,11 +65,44 @@ class FailingDisk:
         error = sqlite3.DatabaseError if self.fault == MALFORMED else sqlite3.OperationalError
         raise error(self.fault)
 
+    def make_log(self, path: Path, size_bytes: int) -> FailingLog:
+        """Make a log of intentions on this disk."""
+        self.check_log()
+        return FailingLog(self, SystemFile.make(path, size_bytes))
+
+    def check_log(self) -> None:
+        number = _LOG_FAULTS.get(self.fault or "")
+        if number is None:
+            return
+        if self.writes_left:
+            self.writes_left -= 1
+            return
+        self.attempts += 1
+        raise OSError(number, os.strerror(number))
+
     def fail(self, fault: str, *, after_writes: int = 0) -> None:
         self.fault, self.writes_left = fault, after_writes
 
     def heal(self) -> None:
         self.fault, self.is_opening_hit = None, False
+
+
+class FailingLog:
+    """A log of intentions that fails with its disk."""
+
+    def __init__(self, disk: FailingDisk, real: SystemFile) -> None:
+        self._disk = disk
+        self._real = real
+
+    def write(self, offset: int, content: bytes) -> None:
+        self._disk.check_log()
+        self._real.write(offset, content)
+
+    def sync(self) -> None:
+        self._disk.check_log()
+
+    def close(self) -> None:
+        self._real.close()
 
 
 def damage(path: Path) -> None:

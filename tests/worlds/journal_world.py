@@ -17,7 +17,7 @@ from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.signals import Sample
 from trimtab.errors import ErrorKind
-from trimtab.journal.entries import Entry, Intended
+from trimtab.journal.entries import Entry, Intended, Primed
 from trimtab.journal.port import VolatileJournal
 from trimtab.policy import read_policy_texts
 from trimtab.service.journalled_engine import JournalledEngine
@@ -82,6 +82,9 @@ class Passing(VolatileJournal):
         self._life = life
 
     def note(self, entry: Entry) -> None:
+        self._life.note(entry)
+
+    async def intend(self, entry: Intended) -> None:
         self._life.note(entry)
 
 
@@ -194,9 +197,14 @@ class Life:
         raise AssertionError("nothing was ordered")
 
     def intend(self, order: Order) -> Intended:
-        entry = Intended(at=self.now, order=order)
+        entry = self.intention(order)
         self.note(entry)
         return entry
+
+    def intention(self, order: Order) -> Intended:
+        """What is noted before ``order`` is sent."""
+        memory = self.engine.remembered(order.deployment)
+        return Intended(at=self.now, order=order, memory=memory)
 
     def end(self, order: Order, status: WriteStatus = WriteStatus.APPLIED) -> None:
         """Carry the order out (or not), and let the engine and the journal know."""
@@ -248,6 +256,22 @@ class Life:
     def lift(self, override: Override) -> None:
         self.journalled.lift([override.id], by="ada@example", reason="seen")
 
+    def prime(self, name: str) -> None:
+        """Let a rule remember what its past has taught it, as ``JournalledEngine.prime`` does."""
+        if self.engine.remembered(name) is None:
+            return
+        remembered = ["Another", {"seen": self.now}]
+        self.engine.prime(name, "demand", remembered)
+        self.note(
+            Primed(
+                at=self.now,
+                deployment=name,
+                rule="demand",
+                remembered=remembered,
+                memory_changes={name: self.engine.remembered(name)},
+            )
+        )
+
     def happen(self) -> None:
         """Something of what may happen to a fleet, drawn from ``random``."""
         match self.random.randrange(13):
@@ -277,6 +301,8 @@ class Life:
                 self.slice()
             case 8:
                 self.looks_at_all = not self.looks_at_all
+            case 9:
+                self.prime(self.random.choice(list(self.fleet)))
             case _:
                 self.turn(after=self.random.choice([0.5, 15.0, 15.0, 60.0, 400.0]))
                 if self.random.random() < 0.6:

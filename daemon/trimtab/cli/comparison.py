@@ -184,7 +184,12 @@ def comparison_jobs(asked: Comparison) -> Iterator[Job]:
                     scale_to_mean=need,
                     span_seconds=None if days is None else days * DAY_SECONDS,
                 )
-                suited = bearable(here, load)
+                try:
+                    suited = bearable(here, load)
+                except InputError as error:
+                    raise InputError(
+                        f"{name}: {error}; take more --days, or leave it out"
+                    ) from error
                 template = Job(
                     load=load,
                     trace=f"{name}, lead {lead:g} s, need {need:g}",

@@ -16,7 +16,7 @@ from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.signals import Per
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.history import History
 from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
@@ -252,19 +252,26 @@ def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[H
                 )
             elif isinstance(what, PoliciesInForce):
                 hearing.put_in_force(what)
-            elif isinstance(what, Outcome):
-                yield what
-            elif isinstance(what, Intention):
-                yield moments.Sent(what.order)
-            elif isinstance(what, Ordered):
-                if what.by is not None:  # what runs out, the engine notices by itself
-                    yield moments.Ordered(given=what.given, lifted=what.lifted)
+            elif isinstance(what, Outcome | Intention | Ordered | Primed):
+                yield from _told(what)
             elif isinstance(what, QuotasTold):
                 continue  # who is looked at alone shares nothing
             elif isinstance(what, Gap):
                 yield moments.Lapse(at=recorded.at)
             elif what.is_start and is_begun:
                 yield moments.Restarted(what.in_flight)
+
+
+def _told(what: Outcome | Intention | Ordered | Primed) -> Iterator[Happening]:
+    """What the engine was told between two turns."""
+    if isinstance(what, Outcome):
+        yield what
+    elif isinstance(what, Intention):
+        yield moments.Sent(what.order)
+    elif isinstance(what, Primed):
+        yield moments.Primed(what.deployment, what.rule, what.remembered)
+    elif what.by is not None:  # what runs out, the engine notices by itself
+        yield moments.Ordered(given=what.given, lifted=what.lifted)
 
 
 def _chosen(looked: _Looking, names: Sequence[str]) -> list[str]:

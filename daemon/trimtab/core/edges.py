@@ -75,6 +75,20 @@ def outlook_of(policy: Policy) -> Outlook:
     )
 
 
+class Outlooks:
+    """The outlook of each policy in force, worked out when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Outlook] = {}
+
+    def of(self, policy: Policy) -> Outlook:
+        """Return that of ``policy``, which is in force: it is alive, and so its id is its own."""
+        outlook = self._known.get(id(policy))
+        if outlook is None:
+            outlook = self._known[id(policy)] = outlook_of(policy)
+        return outlook
+
+
 class Prospect(NamedTuple):
     """Of which deployment to tell the next edge, as it stands after its last decision.
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.appealing import hear_appeal
 from trimtab.core.decision import Event, Tick
-from trimtab.core.edges import Outlook, Prospect, edges_of_helpers, next_edge, outlook_of
+from trimtab.core.edges import Outlooks, Prospect, edges_of_helpers, next_edge
 from trimtab.core.endings import after_ending
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
-from trimtab.core.hand_back import hand_back
+from trimtab.core.hand_back import hand_back_all
 from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memories import Memories
 from trimtab.core.memory import Memory, Pair
 from trimtab.core.noticing import look_at, lose
 from trimtab.core.overrides import OverrideBook, ended, why_overridden
+from trimtab.core.priming import cold_rules
 from trimtab.core.rounds import Round
 from trimtab.core.set_back import set_all_back
 from trimtab.core.sharing import Sharing
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
+    from trimtab.core.priming import Priming
+    from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
 
 
@@ -60,7 +63,7 @@ class Engine:
         self._in_flight: dict[str, Pair] = {}
         self._resumed: set[str] = set()
         self._ties = Ties()
-        self._outlooks: dict[int, Outlook] = {}
+        self._outlooks = Outlooks()
         self._sharing = Sharing(fleet)
         self.recall(memory or Memory())
 
@@ -110,15 +113,13 @@ class Engine:
         UTC seconds after ``now``, told from what was seen and decided last (``core/edges.py``). Time
         brings it when people's orders end, too, and when who could help another gets ready to.
         """
-        deployment = self._seen.get(name)
-        memory = self._memories.get(name)
-        policy = None if deployment is None else self._policy_of(deployment)
-        if deployment is None or memory is None or policy is None:
+        if (known := self._known(name)) is None:
             return None
+        deployment, policy, memory = known
         prospect = Prospect(
             deployment=deployment,
             policy=policy,
-            outlook=self._outlook_of(policy),
+            outlook=self._outlooks.of(policy),
             memory=memory,
             standing=self._overrides.standing(name),
             lead_time=self._lead_times.of(deployment, policy.lead_time_seconds),
@@ -145,6 +146,23 @@ class Engine:
         if self._sharing.is_active:
             self._sharing.take_quotas(readings)
 
+    def cold_rules(self, name: str, now: float) -> tuple[Priming, ...] | None:
+        """Return which rules of ``name`` would like to hear of the past; ``None``: not looked at yet."""
+        known = self._known(name)
+        return None if known is None else cold_rules(now, *known, self.lead_time_of(known[0]))
+
+    def prime(self, name: str, rule: str, remembered: JsonValue) -> None:
+        """Let a rule go on from what ``core/priming.py`` made of its past."""
+        self._footings.pop(name, None)
+        self._memories.remember(name, rule, remembered)
+
+    def _known(self, name: str) -> tuple[Deployment, Policy, DeploymentMemory] | None:
+        deployment, memory = self._seen.get(name), self._memories.get(name)
+        policy = None if deployment is None else self._policy_of(deployment)
+        if deployment is None or memory is None or policy is None:
+            return None
+        return deployment, policy, memory
+
     def is_moved_by(self, sample: Sample) -> bool:
         """Whether ``sample`` might change what its deployment's rules wish (``core/footing.py``).
 
@@ -152,12 +170,6 @@ class Engine:
         """
         footing = self._footings.get(sample.deployment)
         return footing is None or not footing.bears(sample)
-
-    def _outlook_of(self, policy: Policy) -> Outlook:
-        outlook = self._outlooks.get(id(policy))  # in force, and so alive: its id is its own
-        if outlook is None:
-            outlook = self._outlooks[id(policy)] = outlook_of(policy)
-        return outlook
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -176,7 +188,7 @@ class Engine:
         self._matcher = Matcher(policies)
         self._sharing.put_in_force(fleet)
         self._share_anew()
-        self._outlooks.clear()
+        self._outlooks = Outlooks()
         self._footings.clear()
         self._is_appeal_known = False
 
@@ -290,18 +302,11 @@ class Engine:
 
         For the end: nothing is to be decided after it. Each order must end at ``record``.
         """
-        orders = []
-        for name, memory in self._memories.by_name.items():
-            deployment = fleet.get(name)
-            policy = None if deployment is None else self._policy_of(deployment)
-            if deployment is None or policy is None or name in self._in_flight:
-                continue
-            standing = self._overrides.standing_at(name, now)
-            order = hand_back(deployment, memory, policy, standing, now)
-            if order is not None:
-                orders.append(order)
-                self._fly(order)
-        return tuple(orders)
+        free = {n: one for n, one in self._memories.by_name.items() if n not in self._in_flight}
+        orders = hand_back_all(now, fleet, free, self._policy_of, self._overrides.standing_at)
+        for order in orders:
+            self._fly(order)
+        return orders
 
     def record(self, outcome: Outcome) -> None:
         """Remember what became of an order: for the rate limits, and to recognise our own writes.
@@ -378,6 +383,6 @@ class Engine:
             lead_times=self._lead_times,
             policies_for=self.policies_for,
             policy_of=self._policy_of,
-            outlook_of=self._outlook_of,
+            outlook_of=self._outlooks.of,
             fly=self._fly,
         )

@@ -13,10 +13,29 @@ from trimtab.core.policy import Actuation, Mode
 from trimtab.core.stages.lifecycle import is_expired
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from trimtab.core.deployment import Deployment
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Standing
     from trimtab.core.policy import Policy
+
+
+def hand_back_all(
+    now: float,
+    fleet: Mapping[str, Deployment],
+    memories: Mapping[str, DeploymentMemory],
+    policy_of: Callable[[Deployment], Policy | None],
+    standing_at: Callable[[str, float], Standing],
+) -> tuple[Order, ...]:
+    """Return the writes that restore what people meant, of all that are remembered and in the fleet."""
+    orders = []
+    for name, memory in memories.items():
+        deployment = fleet.get(name)
+        policy = None if deployment is None else policy_of(deployment)
+        if deployment is not None and policy is not None:
+            orders.append(hand_back(deployment, memory, policy, standing_at(name, now), now))
+    return tuple(order for order in orders if order is not None)
 
 
 def hand_back(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
 
 GONE_SECONDS = 3600.0
@@ -63,6 +64,12 @@ class Memories:
             self._vanished[name] = memory.gone_at
         elif name in self._vanished:
             del self._vanished[name]
+
+    def remember(self, name: str, rule: str, remembered: JsonValue) -> None:
+        """Keep what a rule of ``name`` remembers, if anything is remembered of it at all."""
+        memory = self._by_name.get(name)
+        if memory is not None:
+            self.keep(name, memory._replace(rules={**memory.rules, rule: remembered}))
 
     def forget_vanished(self, now: float, there: Mapping[str, object]) -> None:
         """Forget those that vanished ``GONE_SECONDS`` ago or earlier and are not ``there`` again."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ASKS_MAX = 32
 """How many asks of one deployment are told apart; later ones are waited for together."""
 
+PROMPT_SECONDS = 10.0
+"""So long an answer may come after its write was seen, and still say when it was made."""
+
 STUCK_SECONDS_MIN = 300.0
 """Nothing counts as stuck sooner, however fast the starts were: a look may be late, a node slow."""
 
@@ -95,7 +98,11 @@ def asked(watched: Watched, outcome: Outcome, *, is_timed: bool = True) -> Watch
     covered = earlier[-1].replicas if earlier else watched.ready or 0
     if order.to_replicas <= covered:
         return watched
-    ask = Ask(outcome.at, order.to_replicas, is_measured=is_timed)
+    # Its answer may come minutes after it was seen, and the waiting began then.
+    seen_at = min((ask.at for ask in watched.asks if ask not in earlier), default=outcome.at)
+    is_prompt = outcome.at - seen_at <= PROMPT_SECONDS
+    at = outcome.at if is_prompt else seen_at
+    ask = Ask(at, order.to_replicas, is_measured=is_timed and is_prompt)
     return watched._replace(asks=_appended(earlier, ask))
 
 

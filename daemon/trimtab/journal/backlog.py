@@ -22,6 +22,7 @@ from trimtab.journal.entries import (
     Lost,
     Overridden,
     PoliciesInForce,
+    Primed,
     QuotasRead,
 )
 
@@ -37,6 +38,9 @@ ten thousand deployments fits, and 80 MB are not exceeded by much."""
 
 SAMPLES_A_WEIGHT = 16
 """So many samples, or changes of the fleet, weigh as much as a decision."""
+
+PRIMED_WEIGHT = 32
+"""What a rule remembers that has learned from its past weighs as much as so many decisions."""
 
 SMALL_MAX = 4096
 """Other entries that wait at most."""
@@ -132,7 +136,7 @@ class Backlog:
             self._shrink()
 
     def _count(self, item: Item) -> None:
-        if isinstance(item, Evaluated):
+        if isinstance(item, Evaluated | Primed):
             self._weight += weight_of(item)
         elif not isinstance(item, Lost):
             self._small += 1
@@ -143,7 +147,7 @@ class Backlog:
         weight, small = self._weight_max * KEPT_SHARE, self._small_max * KEPT_SHARE
         cut = len(self._items)
         for item in reversed(self._items):
-            if isinstance(item, Evaluated):
+            if isinstance(item, Evaluated | Primed):
                 weight -= weight_of(item)
             elif not isinstance(item, Lost):
                 small -= 1
@@ -159,8 +163,10 @@ class Backlog:
             self._count(item)
 
 
-def weight_of(turn: Evaluated) -> int:
-    """What a turn weighs, as if decisions were all that it holds."""
+def weight_of(turn: Evaluated | Primed) -> int:
+    """What a turn, or a rule that was primed, weighs, as if decisions were all that it holds."""
+    if isinstance(turn, Primed):
+        return PRIMED_WEIGHT
     others = len(turn.samples) + len(turn.fleet_changes)
     return max(1, len(turn.tick.decisions)) + others // SAMPLES_A_WEIGHT
 
@@ -247,8 +253,9 @@ class _Fold:
             self._sum["others"] += is_lost
         if isinstance(item, Ended | QuotasRead) and item.shared is not None:
             self._sum["shared"] = item.shared
-        if isinstance(item, Ended):
+        if isinstance(item, Ended | Primed):
             self._memory |= item.memory_changes
+        if isinstance(item, Ended):
             self._flights[item.outcome.order.deployment] = None
         elif isinstance(item, Overridden) and item.overrides is not None:
             self._sum["overrides"] = item.overrides

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trimtab.core.lead_time import LeadTimes, Learned
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
+    from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
 
 _NOTHING: Mapping[str, None] = MappingProxyType({})
@@ -111,11 +112,32 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Primed:
+    """A rule of ``deployment`` went on from what its past had taught it: ``Engine.prime`` was called.
+
+    ``remembered`` is what it remembers since. That is all that a replay needs, and some ten kilobytes,
+    where the samples would be a hundred times as much. ``memory_changes`` is as in ``Ended``.
+    """
+
+    at: float
+    deployment: str
+    rule: str
+    remembered: JsonValue
+    memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intended:
-    """An order is about to be sent. Durable before the write, or there is no write."""
+    """An order is about to be sent. Durable before the write, or there is no write.
+
+    ``memory`` is what is remembered of its deployment now, for a log that is read where the turns before
+    were lost. ``number`` is its place among all intentions ever noted, from 1; the journal gives it.
+    """
 
     at: float
     order: Order
+    memory: DeploymentMemory | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,5 +163,5 @@ class Lost:
     shared: FleetMemory | None = None
 
 
-Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | QuotasRead | Intended
+Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | Primed | QuotasRead | Intended
 Item: TypeAlias = Entry | Lost

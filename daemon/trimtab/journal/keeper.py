@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from trimtab.errors import ErrorKind
 from trimtab.journal.entries import Evaluated, Intended, Overridden, PoliciesInForce
 from trimtab.journal.faults import Fault, fault_of
+from trimtab.journal.found import completed
+from trimtab.journal.intention_log import log_path, read_log
 from trimtab.journal.lock import WriterLock
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.journal.salvage import salvage
@@ -82,6 +84,8 @@ class Keeper:
         """The number of the last entry that is in the file."""
         self.synced = 0
         """The number of the last entry that a loss of power cannot take away."""
+        self.covered = 0
+        """The number of the last intention that a loss of power cannot take from the file."""
         self.status = JournalStatus(
             mode=JournalMode.BROKEN,
             since=clock.now(),
@@ -106,7 +110,7 @@ class Keeper:
                 )
                 return None
             recollection, sentence = self._open_file()
-            self._begin(recollection)
+            recollection = self._begin(recollection)
         except Exception as error:  # noqa: BLE001  whatever it is, the daemon starts and says so
             self._fail(error)
             return self._recollect_anyway()
@@ -129,24 +133,39 @@ class Keeper:
             if self._carried is not None:
                 return Recollection(), f"{sentence} with all that this process knows"
             found = salvage(aside, now=self._clock.now(), connect=self._connect)
+            found, _ = completed(found, self._missing(found))
             self._carried = _carried(found)
             return found, f"{sentence}: {_in_words(found)}"
 
-    def _begin(self, recollection: Recollection) -> None:
+    def _begin(self, recollection: Recollection) -> Recollection:
         if self._carried is None:
+            # A log beside a new file is of one that somebody took away.
+            missing = () if recollection.until is None else self._missing(recollection)
+            recollection, found = completed(recollection, missing)
             carried = _carried(recollection)
-            self._opened().begin(self._clock.now(), carried.standing)
+            self._opened().begin(self._clock.now(), carried, found)
             self._carried = carried
-            return
-        known = [one.order for one in self._carried.intended]
-        strangers = [order for order in recollection.unfinished if order not in known]
-        self._opened().go_on(self._clock.now(), self._carried, strangers)
+        else:
+            known = [one.order for one in self._carried.intended]
+            strangers = [order for order in recollection.unfinished if order not in known]
+            self._opened().go_on(self._clock.now(), self._carried, strangers)
+        self.covered = self._carried.last_intention
+        return recollection
+
+    def _missing(self, recollection: Recollection) -> tuple[Intended, ...]:
+        try:
+            found = read_log(log_path(self._path))
+        except OSError:
+            return ()  # whoever opens it for writing says why
+        return found.missing(recollection.last_intention)
 
     def _recollect_anyway(self) -> Recollection:
         """After a failure to open: what can be read from a copy, else nothing."""
         recollection = Recollection()
         try:
             recollection = recollect_from_copy(self._path, connect=self._connect)
+            if recollection.until is not None:
+                recollection, _ = completed(recollection, self._missing(recollection))
         except Exception as error:  # noqa: BLE001  the status says already that nothing is kept
             del error
         self._carried = _carried(recollection)
@@ -158,8 +177,7 @@ class Keeper:
         """Write everything that waits, if it is time to try. ``status`` and ``kept`` say how it went.
 
         What is written becomes kept with the transaction's end: at once where somebody waits for it
-        (``is_full_sync``) or an intention or an override is among it, else after ``COMMIT_SECONDS`` or
-        with ``commit``.
+        (``is_full_sync``) or an override is among it, else after ``COMMIT_SECONDS`` or with ``commit``.
         """
         if self.is_pausing or self._carried is None:
             return
@@ -209,9 +227,7 @@ class Keeper:
     def _write(self, batch: Batch) -> None:
         if not self._opened().is_writing:
             self._began_at = self._clock.monotonic()
-        self._is_urgent |= any(
-            isinstance(one, Intended | Overridden | PoliciesInForce) for one in batch.items
-        )
+        self._is_urgent |= any(isinstance(one, Overridden | PoliciesInForce) for one in batch.items)
         self._is_sync_due |= not all(isinstance(one, Evaluated) for one in batch.items)
         self._decisions += sum(
             len(one.tick.decisions) for one in batch.items if isinstance(one, Evaluated)
@@ -236,6 +252,7 @@ class Keeper:
         self.kept = self._written
         if is_full:
             self.synced = self._written
+            self.covered = self._carried.last_intention
         self._is_urgent = self._is_sync_due = False
         self._decisions = 0
         self._succeed()
@@ -318,7 +335,7 @@ def damaged_files(path: Path) -> list[Path]:
 def _carried(recollection: Recollection) -> Carried:
     standing = Standing.of(recollection.memory, recollection.unfinished)
     intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
-    return Carried(standing, intended)
+    return Carried(standing, intended, recollection.last_intention)
 
 
 def _in_words(salvaged: Recollection) -> str:

@@ -10,7 +10,7 @@ from trimtab.core.memory import Memory
 
 if TYPE_CHECKING:
     from trimtab.core.decision import Order
-    from trimtab.journal.entries import Entry
+    from trimtab.journal.entries import Entry, Intended
 
 
 class JournalMode(StrEnum):
@@ -42,6 +42,8 @@ class JournalStatus:
     dropped: int = 0
     waiting: int = 0
     size_bytes: int | None = None
+    trouble: str | None = None
+    """What is amiss although everything is kept, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +52,21 @@ class Recollection:
 
     ``unfinished`` are the orders whose intention is written down and whose end is not: trimtab was
     stopped in between, and whether they were applied must be read from the deployment. ``until`` is
-    when the journal was last written to (UTC seconds), ``None`` for a new one.
+    when the journal was last written to (UTC seconds), ``None`` for a new one. ``last_intention`` is
+    the number of the last intention in it, 0 for none.
     """
 
     memory: Memory = field(default_factory=Memory)
     unfinished: tuple[Order, ...] = ()
     until: float | None = None
+    last_intention: int = 0
 
 
 class Journal(Protocol):
     """Keeps entries in order. One process writes; others may read.
 
-    Nothing here raises for what the world does, except ``settle``: how well things are kept is a
-    value (``status``). A journal that failed tries again by itself and becomes ``DURABLE`` again.
+    Nothing here raises for what the world does, except ``settle`` and ``intend``: how well things are
+    kept is a value (``status``). A journal that failed tries again by itself and becomes ``DURABLE`` again.
     """
 
     @property
@@ -91,6 +95,13 @@ class Journal(Protocol):
 
     def note(self, entry: Entry) -> None:
         """Take an entry to be kept. Returns at once, never waits, never raises; bounded."""
+        ...
+
+    async def intend(self, entry: Intended) -> None:
+        """Take the intention of a write, and return when it is durable: as soon as can be.
+
+        Raises ``JournalError`` when it cannot be made durable now; it is noted all the same.
+        """
         ...
 
     async def settle(self) -> None:
@@ -127,6 +138,9 @@ class VolatileJournal:
         return Recollection()
 
     def note(self, entry: Entry) -> None:
+        """Forget ``entry``."""
+
+    async def intend(self, entry: Intended) -> None:
         """Forget ``entry``."""
 
     async def settle(self) -> None:

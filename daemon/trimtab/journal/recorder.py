@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Order, Outcome
+from trimtab.core.encoded import plain
 from trimtab.core.memory import Memory
 from trimtab.core.overrides import Override
 from trimtab.journal.bulk import insert
@@ -29,6 +30,7 @@ from trimtab.journal.entries import (
     Lost,
     Overridden,
     PoliciesInForce,
+    Primed,
     QuotasRead,
 )
 from trimtab.journal.packing import compressed, pack, pack_row, unpack
@@ -49,8 +51,7 @@ CHECKPOINT_TURNS = 20_000
 """Turns after which it is written sooner: some minutes of a fleet that is never quiet."""
 
 ROWS_WAITING_MAX = 512
-"""Deployments, and entries, whose rows wait at most: the 5 ms that they take are added to the wait for an
-intention."""
+"""Deployments, and entries, whose rows wait at most: 5 ms for whoever waits for the transaction's end."""
 
 _MEMORY_FIELDS = ("overrides", "lead_times", "shared")
 _MEMORY_HINTS = hints_of(Memory)
@@ -66,9 +67,17 @@ class Recorder:
     ``standing`` is how the engine stood when the file was last right, and is followed from there.
     """
 
-    def __init__(self, connection: sqlite3.Connection, seq: int, standing: Standing) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        seq: int,
+        standing: Standing,
+        last_intention: int = 0,
+    ) -> None:
         self.connection = connection
         self.standing = standing
+        self.last_intention = last_intention
+        """The number of the last intention in the file."""
         self._seq = seq
         self._runs = DecisionRuns(connection)
         self._entries: list[tuple[int, float, str, bytes]] = []
@@ -103,6 +112,8 @@ class Recorder:
             self._intended(item)
         elif isinstance(item, Overridden):
             self._overridden(item)
+        elif isinstance(item, Primed):
+            self._primed(item)
         elif isinstance(item, Lost):
             self._lost(item)
         elif isinstance(item, QuotasRead):
@@ -144,7 +155,7 @@ class Recorder:
         self._entry(entry.at, "quotas", {"at": entry.at, "readings": readings})
         self._follow(entry)
 
-    def _follow(self, item: Evaluated | Ended | Overridden | QuotasRead | Lost) -> None:
+    def _follow(self, item: Evaluated | Ended | Overridden | Primed | QuotasRead | Lost) -> None:
         """Note which rows are no longer right."""
         if isinstance(item, Evaluated | Lost):
             changes = item.memory_changes
@@ -157,8 +168,9 @@ class Recorder:
             if item.overrides is not None:
                 self._changed_fields.add("overrides")
         else:
-            changes = item.memory_changes if isinstance(item, Ended) else {}
-            if item.shared is not None and item.shared != self.standing.shared:
+            changes = {} if isinstance(item, QuotasRead) else item.memory_changes
+            shared = None if isinstance(item, Primed) else item.shared
+            if shared is not None and shared != self.standing.shared:
                 self._changed_fields.add("shared")
         self._changed |= dict.fromkeys(changes)
         self.standing.take_in(item)
@@ -206,6 +218,12 @@ class Recorder:
     def _intended(self, entry: Intended) -> None:
         self._entry(entry.at, "intended", {"at": entry.at, "order": encode(Order, entry.order)})
         self.intend(entry)
+        self.last_intention = max(self.last_intention, entry.number)
+
+    def take_over(self, entry: Intended) -> None:
+        """Write an intention that a log had and the file had not, with the memory that came with it."""
+        self._intended(entry)
+        self._changed[entry.order.deployment] = None
 
     def intend(self, entry: Intended) -> None:
         """Make the row of a write, if the same one does not stand unfinished already."""
@@ -244,17 +262,27 @@ class Recorder:
         )
         self._follow(entry)
 
+    def _primed(self, entry: Primed) -> None:
+        document = {
+            "at": entry.at,
+            "deployment": entry.deployment,
+            "rule": entry.rule,
+            "remembered": plain(entry.remembered),
+        }
+        self._entry(entry.at, "primed", document)
+        self._follow(entry)
+
     def _policies(self, entry: PoliciesInForce) -> None:
         document = {"at": entry.at} | {
             name: encode(_POLICY_HINTS[name], getattr(entry, name)) for name in _POLICY_FIELDS
         }
         seq = self._entry(entry.at, "policies", document)
         for position, (path, text) in enumerate(entry.documents.items()):
-            plain = json.dumps(text).encode("ascii")
-            digest = blake2b(plain, digest_size=16).digest()
+            content = json.dumps(text).encode("ascii")
+            digest = blake2b(content, digest_size=16).digest()
             self.connection.execute(
                 "INSERT OR IGNORE INTO policy_texts (hash, body) VALUES (?, ?)",
-                (digest, compressed(plain, level=6)),
+                (digest, compressed(content, level=6)),
             )
             self.connection.execute(
                 "INSERT INTO policy_documents (seq, position, path, hash) VALUES (?, ?, ?, ?)",

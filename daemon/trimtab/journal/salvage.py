@@ -37,7 +37,8 @@ def salvage(path: Path, *, now: float, connect: Callable[..., sqlite3.Connection
             found = Recollection(
                 memory=Memory(deployments=deployments, **fields),
                 unfinished=unfinished,
-                until=_until(one, now),
+                until=min(now, _fact(one, "until", now)),
+                last_intention=int(_fact(one, "last_intention", 0.0)),
             )
     return found
 
@@ -84,9 +85,9 @@ def _unfinished(connection: sqlite3.Connection) -> tuple[Order, ...]:
     return tuple(order for _, order in sorted(found.items()))
 
 
-def _until(connection: sqlite3.Connection, now: float) -> float:
+def _fact(connection: sqlite3.Connection, name: str, otherwise: float) -> float:
     try:
-        row = connection.execute("SELECT value FROM facts WHERE name = 'until'").fetchone()
+        row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     except sqlite3.Error:
-        return now
-    return now if row is None or not isinstance(row[0], float) else min(now, row[0])
+        return otherwise
+    return otherwise if row is None or not isinstance(row[0], float) else row[0]

@@ -11,7 +11,7 @@ from trimtab.core.decision import Order, Outcome
 from trimtab.core.overrides import Override
 from trimtab.journal.checkpoints import BEGUN, Checkpoint, read_checkpoint
 from trimtab.journal.codec import decode, hints_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.packing import decompressed
 from trimtab.journal.turns import Turn, read_turn
 
@@ -59,7 +59,7 @@ class Intention:
 
 
 What: TypeAlias = (
-    Checkpoint | Gap | Ordered | QuotasTold | Intention | Outcome | PoliciesInForce | Turn
+    Checkpoint | Gap | Ordered | QuotasTold | Intention | Outcome | PoliciesInForce | Primed | Turn
 )
 
 
@@ -157,6 +157,10 @@ def _overridden(document: Any, _connection: sqlite3.Connection, _seq: int) -> Or
     )
 
 
+def _primed(document: Any, _connection: sqlite3.Connection, _seq: int) -> Primed:
+    return Primed(**document)
+
+
 def _policies(document: Any, connection: sqlite3.Connection, seq: int) -> PoliciesInForce:
     hints = hints_of(PoliciesInForce)
     return PoliciesInForce(
@@ -186,4 +190,5 @@ _READERS: dict[str, Callable[[Any, sqlite3.Connection, int], What]] = {
     "overridden": _overridden,
     "quotas": _quotas,
     "policies": _policies,
+    "primed": _primed,
 }

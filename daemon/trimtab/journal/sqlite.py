@@ -1,9 +1,10 @@
 """The journal in a file: SQLite with a write-ahead log, written by one thread.
 
 ``note`` only appends to a queue. The worker writes what waits, in the order noted, into one transaction
-that stays open for half a second at most; ``settle`` ends it and syncs it to the disk, as do intentions,
-overrides and policies by themselves. So much a killed process may lose, and of that only the newest. A
-loss of power may cost a little more of what nobody settled, and damages nothing (docs/decisions/0007).
+that stays open for half a second at most; ``settle`` ends it and syncs it to the disk, as do overrides and
+policies by themselves. So much a killed process may lose, and of that only the newest. A loss of power may
+cost a little more of what nobody settled, and damages nothing (docs/decisions/0007). Intentions wait for
+none of it: they are in a log of their own besides (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.backlog import Backlog
+from trimtab.journal.intention_log import IntentionLog, SystemFile, log_path
+from trimtab.journal.intention_writer import IntentionWriter
 from trimtab.journal.keeper import Keeper
+from trimtab.journal.port import JournalMode
 from trimtab.journal.retention import Retention
 from trimtab.journal.worker import ThreadWorker
 
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.clock import Clock
-    from trimtab.journal.entries import Entry
+    from trimtab.journal.entries import Entry, Intended
+    from trimtab.journal.intention_log import LogFile
     from trimtab.journal.port import JournalStatus, Recollection
     from trimtab.journal.worker import Worker
 
@@ -38,9 +43,10 @@ Answer = TypeVar("Answer")
 class SqliteJournal:
     """A ``Journal`` in the file ``path``.
 
-    ``worker`` runs the work (a thread of its own by default), ``backlog`` bounds what waits for it,
-    ``connect`` opens SQLite files. All are there for simulations, which run the work in virtual time on
-    a disk that fails on purpose.
+    ``worker`` runs the work, ``log_worker`` that of the log of intentions (by default two threads; one
+    worker that is given does both), ``backlog`` bounds what waits, ``connect`` opens SQLite files,
+    ``make_log`` the log. All are there for simulations, which run the work in virtual time on a disk that
+    fails on purpose.
     """
 
     def __init__(
@@ -49,12 +55,15 @@ class SqliteJournal:
         clock: Clock,
         *,
         worker: Worker | None = None,
+        log_worker: Worker | None = None,
         backlog: Backlog | None = None,
         retention: Retention | None = None,
         connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+        make_log: Callable[[Path, int], LogFile] = SystemFile.make,
     ) -> None:
         self._clock = clock
-        self._worker: Worker = ThreadWorker() if worker is None else worker
+        self._worker: Worker = worker or ThreadWorker("trimtab journal")
+        self._log_worker: Worker = log_worker or worker or ThreadWorker("trimtab intentions")
         self._backlog = Backlog() if backlog is None else backlog
         self._keeper = Keeper(
             Path(path),
@@ -63,6 +72,13 @@ class SqliteJournal:
             retention=Retention() if retention is None else retention,
             connect=connect,
         )
+        self._intentions = IntentionWriter(
+            IntentionLog(log_path(Path(path)), make=make_log),
+            self._log_worker,
+            clock,
+            covered=lambda: self._keeper.covered,
+        )
+        self._last_intention = 0
         self._is_scheduled = threading.Event()
         self._has_chore = threading.Event()
         self._is_open = False
@@ -72,7 +88,10 @@ class SqliteJournal:
     def status(self) -> JournalStatus:
         """How well things are kept right now."""
         return replace(
-            self._keeper.status, dropped=self._backlog.dropped, waiting=self._backlog.waiting
+            self._keeper.status,
+            dropped=self._backlog.dropped,
+            waiting=self._backlog.waiting,
+            trouble=self._intentions.trouble,
         )
 
     @property
@@ -85,6 +104,9 @@ class SqliteJournal:
         while (recollection := await self._work(self._keeper.open)) is None:
             await self._clock.sleep(LOCK_POLL_SECONDS)
         self._is_open = True
+        self._last_intention = recollection.last_intention
+        if self._keeper.status.mode is JournalMode.DURABLE:
+            self._intentions.prepare()
         return recollection
 
     def note(self, entry: Entry) -> None:
@@ -95,6 +117,19 @@ class SqliteJournal:
         if self._is_open and not self._keeper.is_pausing and not self._is_scheduled.is_set():
             self._is_scheduled.set()
             self._worker.submit(self._flush)
+
+    async def intend(self, entry: Intended) -> None:
+        """Take ``entry`` and return when it survives a loss of power, in the log or in the file.
+
+        Raises ``JournalError`` when it cannot be kept now; it is held, and tried again.
+        """
+        self._last_intention += 1
+        entry = replace(entry, number=self._last_intention)
+        self.note(entry)
+        # The log alone is not enough: who cannot write the file would decide from what is forgotten.
+        can_keep = self._keeper.status.mode is JournalMode.DURABLE and not self._is_closed
+        if not can_keep or not await self._intentions.keep(entry):
+            await self.settle()
 
     async def settle(self) -> None:
         """Return when everything noted so far survives a loss of power.
@@ -118,14 +153,18 @@ class SqliteJournal:
         self._is_closed = True
         if self._is_open:
             await self._work(lambda: self._keeper.flush(is_full_sync=True))
+        self._intentions.close()
         await self._work(self._keeper.close)
         self._worker.stop()
+        self._log_worker.stop()
 
     def abandon(self) -> None:
         """Let go of everything as the end of the process would: what waits is lost. For simulations."""
         self._is_closed = True
+        self._intentions.close()
         self._keeper.close()
         self._worker.stop()
+        self._log_worker.stop()
 
     def _flush(self) -> None:
         self._is_scheduled.clear()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.memory import Memory
-from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden, QuotasRead
+from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden, Primed, QuotasRead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,12 +59,8 @@ class Standing:
             self._take_changes(item)
             for order in item.tick.orders:
                 self.in_flight[order.deployment] = order
-        elif isinstance(item, Ended):
-            self._end(item.outcome.order.deployment)
-            put(self.memory, item.memory_changes)
-            self.shared = self.shared if item.shared is None else item.shared
-        elif isinstance(item, QuotasRead):
-            self.shared = self.shared if item.shared is None else item.shared
+        elif isinstance(item, Ended | Primed | QuotasRead):
+            self._take_told(item)
         elif isinstance(item, Overridden):
             self.overrides = self.overrides if item.overrides is None else item.overrides
         elif isinstance(item, Lost):
@@ -75,6 +71,14 @@ class Standing:
                 self._end(name)
                 if flight is not None:
                     self.in_flight[name] = flight
+
+    def _take_told(self, item: Ended | Primed | QuotasRead) -> None:
+        if isinstance(item, Ended):
+            self._end(item.outcome.order.deployment)
+        if not isinstance(item, QuotasRead):
+            put(self.memory, item.memory_changes)
+        if not isinstance(item, Primed) and item.shared is not None:
+            self.shared = item.shared
 
     def _end(self, name: str) -> None:
         self.in_flight.pop(name, None)

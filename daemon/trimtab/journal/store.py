@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trimtab.journal.entries import Item
+    from trimtab.journal.found import FoundAtStart
     from trimtab.journal.retention import Retention
     from trimtab.journal.standing import Standing
 
@@ -48,11 +49,13 @@ class Carried:
     """What must outlive a file that is lost: it is written into the next one first.
 
     ``standing`` is how the engine stands as of the last entry that is kept, ``intended`` are the writes
-    that are not ended, ``policies`` those in force.
+    that are not ended, ``last_intention`` is the number of the last that is kept, ``policies`` those in
+    force.
     """
 
     standing: Standing
     intended: list[Intended]
+    last_intention: int = 0
     policies: PoliciesInForce | None = None
 
     def take_in(self, items: Iterable[Item]) -> None:
@@ -61,6 +64,7 @@ class Carried:
             self.standing.take_in(one)
             if isinstance(one, Intended):
                 self.intended.append(one)
+                self.last_intention = max(self.last_intention, one.number)
             elif isinstance(one, Ended):
                 self.intended = [each for each in self.intended if each.order != one.outcome.order]
             elif isinstance(one, PoliciesInForce):
@@ -106,10 +110,15 @@ class Store:
             raise DamagedFileError(verdict)
         return recollect(self._connection, self.path)
 
-    def begin(self, at: float, standing: Standing) -> None:
-        """Write that a run begins, with what was recollected."""
+    def begin(self, at: float, carried: Carried, found: FoundAtStart) -> None:
+        """Write that a run begins, with what was recollected; of that, ``found`` is not in the file."""
         self._begin(is_full=True)
-        self._new_recorder(standing).begin(at)
+        recorder = self._new_recorder(carried)
+        for one in found.intended:
+            recorder.take_over(one)
+        for outcome in found.overtaken:
+            recorder.finish(outcome)
+        recorder.begin(at)
         self.commit(at, is_full_sync=True)
 
     def go_on(self, at: float, carried: Carried, strangers: Iterable[Order]) -> None:
@@ -119,7 +128,7 @@ class Store:
         them; the deployments were looked at afresh since.
         """
         self._begin(is_full=True)
-        recorder = self._new_recorder(carried.standing)
+        recorder = self._new_recorder(carried)
         if carried.policies is not None:
             recorder.write(carried.policies)
         for one in carried.intended:
@@ -132,9 +141,11 @@ class Store:
         recorder.begin_again(at)
         self.commit(at, is_full_sync=True)
 
-    def _new_recorder(self, standing: Standing) -> Recorder:
+    def _new_recorder(self, carried: Carried) -> Recorder:
         (seq,) = self.connection.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
-        self._recorder = Recorder(self.connection, int(seq), standing.copy())
+        self._recorder = Recorder(
+            self.connection, int(seq), carried.standing.copy(), carried.last_intention
+        )
         return self._recorder
 
     @property
@@ -216,7 +227,8 @@ class Store:
 
     def _touch(self, at: float) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO facts (name, value) VALUES ('until', ?)", (at,)
+            "INSERT OR REPLACE INTO facts (name, value) VALUES ('until', ?), ('last_intention', ?)",
+            (at, self.recorder.last_intention),
         )
 
 
@@ -231,7 +243,8 @@ def recollect(connection: sqlite3.Connection, path: Path) -> Recollection:
                     "SELECT order_body FROM writes WHERE ended_at IS NULL ORDER BY id"
                 )
             ),
-            until=_until(connection),
+            until=fact(connection, "until"),
+            last_intention=int(fact(connection, "last_intention") or 0),
         )
     except UnknownWordError as error:
         raise ForeignFileError(
@@ -272,6 +285,7 @@ def _memory(connection: sqlite3.Connection) -> Memory:
     return Memory(deployments=deployments, **rest)
 
 
-def _until(connection: sqlite3.Connection) -> float | None:
-    row = connection.execute("SELECT value FROM facts WHERE name = 'until'").fetchone()
+def fact(connection: sqlite3.Connection, name: str) -> float | None:
+    """Return a number of the file itself, ``None`` where it is not there."""
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     return None if row is None else float(row[0])

@@ -37,7 +37,8 @@ class Worker(Protocol):
 class ThreadWorker:
     """One daemon thread: a disk that hangs holds up neither the loop nor the end of the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._for_lull: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
@@ -46,9 +47,9 @@ class ThreadWorker:
     def submit(self, job: Callable[[], None]) -> None:
         """Run ``job`` in the thread, which is started with the first."""
         if self._is_stopped:
-            raise RuntimeError("the journal's thread was stopped; make another worker")
+            raise RuntimeError(f"the thread {self._name!r} was stopped; make another worker")
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="trimtab journal", daemon=True)
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         self._jobs.put(job)
 

@@ -16,7 +16,12 @@ from trimtab.plant.chance import poisson
 from trimtab.plant.workload import Load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 24 * HOUR_SECONDS
@@ -98,6 +103,49 @@ class DayWorkload:
         """Return when the five seconds end."""
         return (math.floor(elapsed_seconds / _HOLD_SECONDS) + 1) * _HOLD_SECONDS
 
+    def table(self, begin: int, seconds: int) -> tuple[Floats, NDArray[np.int64]]:
+        """Return the loads of these seconds, bit for bit as ``load`` has them, and how long each holds.
+
+        Weeks are simulated from this, an hour at a time; the emulator asks second by second.
+        """
+        import numpy as np  # who asks for single seconds needs none
+
+        edges = np.arange(begin // 5 * 5, begin + seconds, 5)
+        at = self._start + edges / _HOLD_SECONDS * _HOLD_SECONDS
+        turns = math.tau * at
+        waves = [
+            (amplitude * _each(math.sin, turns / period + phase)).tolist()
+            for (period, amplitude), phase in zip(_WANDER, self._phases, strict=False)
+        ]
+        wander = np.fromiter(map(math.fsum, zip(*waves, strict=True)), np.float64, len(at))
+        rates = self._peak * _week_levels(at) * (1.0 + wander) * (1.0 + self._burst_heights(at))
+        daily = _each(math.sin, math.tau * (at / DAY_SECONDS - 0.35))
+        slow = _each(math.sin, turns / (2.7 * DAY_SECONDS) + self._phases[-1])
+        prompts = self._prompt_tokens * (1.0 + 0.18 * daily + 0.05 * slow)
+        outputs = self._output_tokens * (1.0 - 0.10 * daily + 0.08 * slow)
+        values = np.stack([rates, np.maximum(1.0, prompts), np.maximum(1.0, outputs)], axis=1)
+        ends = np.append(edges[1:], begin + seconds)
+        return values, ends - np.maximum(edges, begin)
+
+    def _burst_heights(self, week_seconds: Floats) -> Floats:
+        import numpy as np
+
+        heights = np.zeros_like(week_seconds)
+        hours = np.floor(week_seconds / HOUR_SECONDS)
+        for hour in np.unique(hours):
+            is_here = hours == hour
+            here = week_seconds[is_here]
+            height = heights[is_here]
+            for at, fade_seconds, peak in self._felt_in(int(hour)):
+                ages = here - at
+                is_felt = ages >= 0.0
+                ages = ages[is_felt]
+                rise = np.minimum(1.0, ages / _BURST_RISE_SECONDS)
+                fades = _each(math.exp, -ages / fade_seconds)
+                height[is_felt] += peak * rise * fades
+            heights[is_here] = height
+        return heights
+
     def _at(self, week_seconds: float) -> Load:
         turns = math.tau * week_seconds
         wander = math.fsum(
@@ -118,17 +166,19 @@ class DayWorkload:
         )
 
     def _burst_height(self, week_seconds: float) -> float:
-        hour = math.floor(week_seconds / HOUR_SECONDS)
-        if hour != self._felt_hour:  # a burst may last into the next hour
-            self._felt = (*self._bursts_of(hour - 1), *self._bursts_of(hour))
-            self._felt_hour = hour
         height = 0.0
-        for at, fade_seconds, peak in self._felt:
+        for at, fade_seconds, peak in self._felt_in(math.floor(week_seconds / HOUR_SECONDS)):
             age = week_seconds - at
             if age >= 0.0:
                 rise = min(1.0, age / _BURST_RISE_SECONDS)
                 height += peak * rise * math.exp(-age / fade_seconds)
         return height
+
+    def _felt_in(self, hour: int) -> tuple[tuple[float, float, float], ...]:
+        if hour != self._felt_hour:  # a burst may last into the next hour
+            self._felt = (*self._bursts_of(hour - 1), *self._bursts_of(hour))
+            self._felt_hour = hour
+        return self._felt
 
     def _bursts_of(self, hour: int) -> Sequence[tuple[float, float, float]]:
         """Return start, fading time and height of the bursts that begin in this hour."""
@@ -163,6 +213,31 @@ def week_level(week_seconds: float) -> float:
             + along * (3.0 * (left - right) + after - before)
         )
     )  # fmt: skip
+
+
+def _week_levels(week_seconds: Floats) -> Floats:
+    """As ``week_level``, for many seconds."""
+    import numpy as np
+
+    hours = week_seconds / HOUR_SECONDS
+    indices = np.floor(hours)
+    before, left, right, after = np.array(_AROUND)[indices.astype(np.int64) % len(_AROUND)].T
+    along = hours - indices
+    levels: Floats = left + 0.5 * along * (
+        right - before
+        + along * (
+            2.0 * before - 5.0 * left + 4.0 * right - after
+            + along * (3.0 * (left - right) + after - before)
+        )
+    )  # fmt: skip
+    return levels
+
+
+def _each(function: Callable[[float], float], values: Floats) -> Floats:
+    """What a function of ``math`` gives for each: that of numpy may differ in the last bit."""
+    import numpy as np
+
+    return np.fromiter(map(function, values.tolist()), np.float64, len(values))
 
 
 def _hour_level(hour: int) -> float:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _BISECTIONS = 50
+_BLOCK = 4096
+"""So many mixes at a time: what is worked out of them stays in the processor's cache."""
+
 _NO_TAIL_MS = 1e-9
 
 
@@ -40,8 +43,20 @@ def capacities(
     attainment: float | None = None,
 ) -> Floats:
     """Return ``capacity_requests_per_second`` of each pair of mean lengths; 0 where none is within the SLO."""
-    mixes, places = np.unique(np.stack([prompts, outputs]), axis=1, return_inverse=True)
-    prompt, output = mixes
+    pairs = np.empty(len(prompts), np.complex128)  # sorted as pairs, and faster than as rows
+    pairs.real, pairs.imag = prompts, outputs
+    mixes, places = np.unique(pairs, return_inverse=True)
+    found = np.empty(len(mixes))
+    for first in range(0, len(mixes), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        prompt, output = mixes.real[block].copy(), mixes.imag[block].copy()
+        found[block] = _bisected(model, prompt, output, slo, attainment)
+    return found[places.reshape(-1)]
+
+
+def _bisected(
+    model: ServingModel, prompt: Floats, output: Floats, slo: Slo, attainment: float | None
+) -> Floats:
     low = np.zeros_like(prompt)
     high = _batch_max(model, prompt, output)
     for _ in range(_BISECTIONS):
@@ -50,8 +65,7 @@ def capacities(
         low = np.where(is_within, batch, low)
         high = np.where(is_within, high, batch)
     mean, _, _ = _pace(model, low, prompt, output)
-    found: Floats = low * 1000.0 / (output * mean)
-    return found[places.reshape(-1)]
+    return low * 1000.0 / (output * mean)
 
 
 def _is_within(

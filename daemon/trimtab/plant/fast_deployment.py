@@ -122,31 +122,25 @@ class FastDeployment:
         while index < last:
             due_in = replicas.due_at - self.now
             alike = last - index if due_in > last - index else max(0, math.ceil(due_in) - 1)
-            if alike:
-                self._live_alike(arrivals, index, alike)
-                index += alike
-            else:  # something happens to a replica within this second, and it ends so
+            if not alike:  # something happens to a replica within this second, and it ends so
                 replicas.advance(self.now + 1.0)
                 self._follow()
-                self._live_alike(arrivals, index, 1)
-                index += 1
+                alike = 1
+            self.queue.live(
+                arrivals,
+                index,
+                index + alike,
+                now=self.now,
+                serving=self._serving,
+                draining=self._draining,
+            )
+            self.now += alike
+            self._asked_seconds += replicas.asked * alike
+            self._ready_seconds += self._serving * alike
+            self._booting_seconds += self._booting * alike
+            self._draining_seconds += self._draining * alike
+            index += alike
         replicas.advance(self.now)
-
-    def _live_alike(self, arrivals: Arrivals, first: int, seconds: int) -> None:
-        """Live seconds in which the replicas are as they are now."""
-        self.queue.live(
-            arrivals,
-            first,
-            first + seconds,
-            now=self.now,
-            serving=self._serving,
-            draining=self._draining,
-        )
-        self.now += seconds
-        self._asked_seconds += self.replicas.asked * seconds
-        self._ready_seconds += self._serving * seconds
-        self._booting_seconds += self._booting * seconds
-        self._draining_seconds += self._draining * seconds
 
     def _follow(self) -> None:
         """Look at the replicas, and move requests along with those that left service."""

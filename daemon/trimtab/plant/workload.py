@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -56,6 +59,19 @@ class Holding(Protocol):
 
     def holds_until(self, elapsed_seconds: float) -> float:
         """Return a later time before which the load is certainly that of now."""
+        ...
+
+
+@runtime_checkable
+class Tabled(Protocol):
+    """A workload that tells the loads of a whole hour for little more than that of a second."""
+
+    def table(self, begin: int, seconds: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the loads of so many seconds from ``begin`` on, and for how many seconds each holds.
+
+        Rows of requests per second, prompt tokens and output tokens: those that ``load`` has, bit for
+        bit; a second has the load of its beginning.
+        """
         ...
 
 

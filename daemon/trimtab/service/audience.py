@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trimtab.service.fleet_quotas import QuotasStatus
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
+    from trimtab.service.primer import PrimingReport
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
@@ -81,6 +82,14 @@ class Listener(Protocol):
         """The journal is in another mode."""
         ...
 
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Something is amiss with the journal although everything is kept; ``None``: no more."""
+        ...
+
+    def primed(self, report: PrimingReport) -> None:
+        """Rules have learned from the past, or could not."""
+        ...
+
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened: what it had kept, and of which deployments nothing can be read."""
         ...
@@ -128,6 +137,12 @@ class Silence:
 
     def journal_changed(self, status: JournalStatus) -> None:
         """The journal is in another mode."""
+
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Something is amiss with the journal, or no more."""
+
+    def primed(self, report: PrimingReport) -> None:
+        """Rules have learned from the past, or could not."""
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""
@@ -223,6 +238,16 @@ class Audience:
         """The journal is in another mode."""
         for listener in self._listeners:
             _guarded(listener.journal_changed, status)
+
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Something is amiss with the journal, or no more."""
+        for listener in self._listeners:
+            _guarded(listener.journal_troubled, trouble)
+
+    def primed(self, report: PrimingReport) -> None:
+        """Rules have learned from the past, or could not."""
+        for listener in self._listeners:
+            _guarded(listener.primed, report)
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened."""

@@ -19,7 +19,7 @@ from trimtab.service.breaker import (
     hear,
     refuses_for,
 )
-from trimtab.sources.port import PartialAnswerError
+from trimtab.sources.port import PartialAnswerError, Recounting
 from trimtab.targets.port import TellsQuotas, WriteResult
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
     from trimtab.core.signals import Sample, SignalSpec
-    from trimtab.sources.port import Source
+    from trimtab.sources.asking import Question
+    from trimtab.sources.port import Recount, Source
     from trimtab.targets.port import AccountQuotas, Target
 
     T = TypeVar("T")
@@ -248,6 +249,26 @@ class GuardedSource:
         samples = await self.circuit.through(call, self._source.poll(wanted))
         self.circuit.end(call, None)
         return samples
+
+    @property
+    def history_seconds(self) -> float:
+        """How far back the source may be asked; 0 for one that knows nothing of the past."""
+        return self._source.history_seconds if isinstance(self._source, Recounting) else 0.0
+
+    async def recount(
+        self, question: Question, start: float, end: float, step_seconds: float
+    ) -> Recount:
+        """Ask about the past. Raises ``SourceError``, also when nothing was asked.
+
+        How it goes is no reason to open the circuit: the past is dearer to ask for than the present, and
+        must not cost it.
+        """
+        if not isinstance(self._source, Recounting):
+            raise SourceError(f"{self.endpoint} knows no past", kind=ErrorKind.REJECTED)
+        if self.circuit.refusal is not None:
+            sentence, seconds = self.circuit.refusal
+            raise SourceError(sentence, kind=ErrorKind.UNAVAILABLE, retry_after_seconds=seconds)
+        return await self._source.recount(question, start, end, step_seconds)
 
     async def close(self) -> None:
         """Release connections."""

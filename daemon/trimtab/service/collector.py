@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from trimtab.journal.port import JournalMode
 from trimtab.service import metric_names as names
 
 if TYPE_CHECKING:
@@ -70,13 +71,16 @@ def _journal(status: StatusSnapshot) -> Iterator[Family]:
     since, waiting = _gauge(names.JOURNAL_SINCE), _gauge(names.JOURNAL_WAITING)
     since.add_metric((), now.since)
     waiting.add_metric((), now.waiting)
+    has_log = _gauge(names.JOURNAL_LOG_UP)
+    if now.mode is not JournalMode.VOLATILE:
+        has_log.add_metric((), float(now.trouble is None))
     size = _gauge(names.JOURNAL_SIZE)
     if now.size_bytes is not None:
         size.add_metric((), now.size_bytes)
     pending, orders = _gauge(names.INTERRUPTED_PENDING), _gauge(names.WAITING)
     pending.add_metric((), report.interrupted)
     orders.add_metric((), status.orders_waiting)
-    yield from (mode, since, waiting, size, pending, orders)
+    yield from (mode, since, waiting, has_log, size, pending, orders)
     counts = {
         names.JOURNAL_DROPPED: now.dropped,
         names.INTENTIONS: report.intended,

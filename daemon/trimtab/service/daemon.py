@@ -33,7 +33,6 @@ from trimtab.service.interrupted import Interrupted
 from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
 from trimtab.service.logs import Narrator
-from trimtab.service.observer import Observer
 from trimtab.service.override_desk import OverrideDesk
 from trimtab.service.overrides import Overrides
 from trimtab.service.overview import Overview
@@ -43,6 +42,7 @@ from trimtab.service.push_sink import WakingSink
 from trimtab.service.quota_reader import QuotaReader
 from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
+from trimtab.service.source_tasks import source_tasks
 from trimtab.service.supervisor import Supervisor
 from trimtab.service.timing import Timing
 from trimtab.service.trigger import Trigger
@@ -126,6 +126,7 @@ class Daemon:
             Callbacks(on_tick, on_outcome),
             self._quota_reader,
         )
+        self._random = random
         guarded_targets, self._sources = guarded(
             targets, sources, clock, random, on_change=self._audience.circuit_changed
         )
@@ -138,9 +139,7 @@ class Daemon:
             plugins=plugins,
             lead_times=lead_times,
         )
-        self._journal_watch = JournalWatch(
-            self._journalled.journal, on_change=self._audience.journal_changed
-        )
+        self._journal_watch = JournalWatch(self._journalled.journal, self._audience)
         self._policy_files = policy_files
         self.fleet = Fleet(clock, guarded_targets)
         self._inbox = Inbox(clock)
@@ -296,17 +295,16 @@ class Daemon:
             for target in self.fleet.targets
         ]
         tasks += self._quota_tasks
-        for source in self._sources:
-            observer = Observer(
-                self._clock,
-                source,
-                engine=self.engine,
-                fleet=self.fleet,
-                inbox=self._inbox,
-                trigger=self._trigger,
-                on_poll=self._audience.polled,
-            )
-            tasks.append((f"ask {source.name} at {source.endpoint}", observer.run))
+        tasks += source_tasks(
+            self._clock,
+            self._random,
+            self._sources,
+            journalled=self._journalled,
+            fleet=self.fleet,
+            inbox=self._inbox,
+            trigger=self._trigger,
+            audience=self._audience,
+        )
         if self._reloader is not None:
             tasks.append((f"watch the policies at {self._reloader.path}", self._reloader.run))
             tasks.append(("reload policies when asked to", self._reloader.run_when_asked))

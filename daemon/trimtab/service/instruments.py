@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
+    from trimtab.service.primer import PrimingReport
     from trimtab.service.push import PushStatus
     from trimtab.service.reload import Reload
     from trimtab.service.status import DeploymentStatus, StatusSnapshot
@@ -75,6 +76,7 @@ class Instruments(Silence):
         self._source_dropped = self._counter(names.SOURCE_DROPPED)
         self._reloads = self._counter(names.POLICY_RELOADS)
         self._overrides = self._counter(names.OVERRIDES)
+        self._primings = self._counter(names.PRIMINGS)
         self._begin_at_zero()
 
     def show(
@@ -172,6 +174,10 @@ class Instruments(Silence):
     def reloaded(self, reload: Reload) -> None:
         """Count a reading of the policy files."""
         self._reloads.labels(reload.result).inc()
+
+    def primed(self, report: PrimingReport) -> None:
+        """Count rules that learned from the past, or could not."""
+        self._primings.labels(report.source, report.end).inc(len(report.rules))
 
     def overridden(self, change: OverrideChange) -> None:
         """Count what a person ordered or lifted."""

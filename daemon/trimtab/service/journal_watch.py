@@ -1,4 +1,4 @@
-"""Tells when the journal comes into another mode: it fails and recovers by itself, in silence."""
+"""Tells when the journal comes into another mode or trouble: it fails and recovers by itself, in silence."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING
 from trimtab.journal.port import JournalMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from trimtab.journal.port import Journal, JournalStatus
+    from trimtab.journal.port import Journal
+    from trimtab.service.audience import Listener
 
 
 class JournalWatch:
     """Compares the mode with the one told last; at the start that is what everybody expects."""
 
-    def __init__(self, journal: Journal, *, on_change: Callable[[JournalStatus], None]) -> None:
+    def __init__(self, journal: Journal, listener: Listener) -> None:
         self._journal = journal
-        self._on_change = on_change
+        self._listener = listener
         self._told = JournalMode.DURABLE
+        self._trouble: str | None = None
 
     def look(self) -> None:
-        """Tell the mode if it is another one now."""
+        """Tell the mode if it is another one now, and what is amiss if that has changed."""
         status = self._journal.status
         if status.mode is not self._told:
             self._told = status.mode
-            self._on_change(status)
+            self._listener.journal_changed(status)
+        if status.trouble != self._trouble:
+            self._trouble = status.trouble
+            self._listener.journal_troubled(status.trouble)

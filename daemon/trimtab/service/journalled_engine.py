@@ -1,6 +1,7 @@
 """The engine with a journal beside it: whatever the engine is told is noted, in the same order.
 
-Nothing else in the service calls ``step``, ``record``, ``give``, ``lift``, ``take_quotas`` or ``replace_policies``, so that the journal
+Nothing else in the service calls ``step``, ``record``, ``prime``, ``give``, ``lift``, ``take_quotas`` or
+``replace_policies``, so that the journal
 holds exactly what an engine must be told to decide the same again.
 """
 
@@ -11,12 +12,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
+from trimtab.core.priming import joined_memory
 from trimtab.journal.entries import (
     Ended,
     Evaluated,
     Intended,
     Overridden,
     PoliciesInForce,
+    Primed,
     QuotasRead,
 )
 from trimtab.journal.standing import put, put_in_order
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from trimtab.core.lead_time import LeadTimes
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
+    from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
     from trimtab.journal.entries import Entry
     from trimtab.journal.port import Journal, Recollection
@@ -161,6 +165,27 @@ class JournalledEngine:
                 QuotasRead(at=self._clock.now(), readings=told, shared=self.engine.shared)
             )
 
+    def prime(self, name: str, rule: str, primed: JsonValue) -> bool:
+        """Let a rule go on from what its past has taught it; false where by now it knows enough by itself."""
+        now = self._clock.now()
+        for priming in self.engine.cold_rules(name, now) or ():
+            remembered = joined_memory(priming, primed) if priming.rule == rule else None
+            if remembered is None:
+                continue
+            self.engine.prime(name, rule, remembered)
+            changes = {name: self.engine.remembered(name)}
+            self.journal.note(
+                Primed(
+                    at=now,
+                    deployment=name,
+                    rule=rule,
+                    remembered=remembered,
+                    memory_changes=changes,
+                )
+            )
+            return True
+        return False
+
     def give(self, override: Override) -> tuple[Override, ...]:
         """Put a person's order in force, as ``Engine.give``."""
         replaced = self.engine.give(override)
@@ -228,9 +253,10 @@ class JournalledEngine:
         Raises ``JournalError`` when that cannot be done; then the order must not be sent, and its
         end must be recorded all the same.
         """
-        self.journal.note(Intended(at=self._clock.now(), order=order))
         self.intended += 1
-        await self.journal.settle()
+        remembered = self.engine.remembered(order.deployment)
+        entry = Intended(at=self._clock.now(), order=order, memory=remembered)
+        await self.journal.intend(entry)
 
 
 def _version(documents: Mapping[str, str], policies: Iterable[Policy]) -> str:

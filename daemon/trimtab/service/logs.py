@@ -23,6 +23,7 @@ from trimtab.service.audience import Silence
 from trimtab.service.breaker import CircuitState
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.line_budget import LineBudget
+from trimtab.service.primer import PrimingEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from trimtab.service.fleet_quotas import QuotasStatus
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
+    from trimtab.service.primer import PrimingReport
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
@@ -246,6 +248,37 @@ class Narrator(Silence):
         """Log another mode of the journal; the sentence says what to do."""
         tell = self._log.info if status.mode in WRITABLE_MODES else self._log.warning
         tell("journal", mode=status.mode.value, sentence=status.sentence)
+
+    def journal_troubled(self, trouble: str | None) -> None:
+        """Log what makes writes slower, and that it is over."""
+        if trouble is None:
+            self._log.info("intention_log", sentence="the log of intentions works again")
+        else:
+            self._log.warning("intention_log", sentence=trouble)
+
+    def primed(self, report: PrimingReport) -> None:
+        """Log what rules begin with; of many at once not each."""
+        since = report.since
+        fields = {
+            "source": report.source,
+            "outcome": report.end.value,
+            "since": None if since is None else datetime.fromtimestamp(since, tz=UTC).isoformat(),
+            "values": report.values,
+            "ambiguous": report.ambiguous or None,
+        }
+        if report.end is PrimingEnd.FAILED:
+            deployments = dict.fromkeys(name for name, _ in report.rules)
+            self._log.warning(
+                "history_failed",
+                **fields,
+                deployments=some_of(tuple(deployments)),
+                error_kind=report.error_kind,
+                sentence=f"{report.trouble}; {len(report.rules)} rules learn from what comes instead",
+            )
+            return
+        for name, rule in report.rules:
+            if self._noticed.spend(report.at, "history"):
+                self._log.info("history", **fields, deployment=name, rule=rule)
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """Log what the journal had kept."""

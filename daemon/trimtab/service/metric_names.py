@@ -68,6 +68,10 @@ JOURNAL_DROPPED = Metric(
     "trimtab_journal_entries_dropped_total",
     "Entries lost because they could not be kept in time; intentions are never among them.",
 )
+JOURNAL_LOG_UP = Metric(
+    "trimtab_journal_intention_log_up",
+    "1 while intentions have a log of their own; 0: each write waits for the journal's file.",
+)
 JOURNAL_WAITING = Metric(
     "trimtab_journal_entries_waiting", "Entries that are noted and not durable yet."
 )
@@ -196,6 +200,11 @@ OVERRIDE_END = Metric(
     "When an override in force ends by itself; `*` is every deployment, `blocks` the direction of a "
     "block.",
     ("deployment", "kind", "blocks"),
+)
+PRIMINGS = Metric(
+    "trimtab_history_rules_total",
+    "Rules that began with no memory and asked a source for the past, by what became of that.",
+    ("source", "outcome"),
 )
 OVERRIDES = Metric(
     "trimtab_overrides_total",

@@ -61,6 +61,7 @@ class Observer:
         inbox: Inbox,
         trigger: Trigger,
         on_poll: Callable[[Poll], None],
+        on_samples: Callable[[Sequence[Sample]], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._source = source
@@ -69,6 +70,7 @@ class Observer:
         self._inbox = inbox
         self._trigger = trigger
         self._on_poll = on_poll
+        self._on_samples = on_samples
 
     async def run(self) -> None:
         """Poll for ever. The interval counts from start to start and is never undercut."""
@@ -126,5 +128,6 @@ class Observer:
                 await asyncio.sleep(0)
             piece = samples[start : start + PIECE]
             dropped += self._inbox.add(piece)
+            self._on_samples(piece)
             self._trigger.wake((one.deployment for one in piece), lane=self._source.name)
         return dropped

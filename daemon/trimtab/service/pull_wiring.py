@@ -23,7 +23,7 @@ from trimtab.sources.json_values import Fields, follow_pointer
 from trimtab.sources.kafka_lag import KafkaReader
 from trimtab.sources.nats_jetstream import NatsReader
 from trimtab.sources.openmetrics import OpenMetrics
-from trimtab.sources.polled import PolledSource
+from trimtab.sources.polled import PolledSource, RecountingSource
 from trimtab.sources.postgresql import PostgresqlReader
 from trimtab.sources.prometheus import PrometheusReader
 from trimtab.sources.prometheus_api import PrometheusApi
@@ -59,7 +59,13 @@ def _prometheus(name: str, one: PrometheusSettings, clock: Clock) -> Source:
         deployment_label=one.deployment_label,
         accepts_warnings=one.warnings == "accept",
     )
-    return PolledSource(clock, name=name, reader=reader, interval_seconds=one.interval)
+    return RecountingSource(
+        clock,
+        name=name,
+        reader=reader,
+        interval_seconds=one.interval,
+        history_seconds=one.history,
+    )
 
 
 def _openmetrics(name: str, one: OpenMetricsSettings, clock: Clock) -> Source:

@@ -14,7 +14,7 @@ from trimtab.core.engine import Engine
 from trimtab.errors import OverrideError
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
-from trimtab.journal.entries import PoliciesInForce
+from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
@@ -107,7 +107,8 @@ class _Replaying:
             self._tell(what)
         return None
 
-    def _tell(self, what: Outcome | Ordered | QuotasTold) -> None:
+    def _tell(self, what: Outcome | Ordered | Primed | QuotasTold) -> None:
+        """Tell the engine what somebody else had told it between two turns."""
         engine = self._engine_now()
         if engine is None:
             return
@@ -115,6 +116,8 @@ class _Replaying:
             engine.record(what)
         elif isinstance(what, QuotasTold):
             engine.take_quotas(what.readings)
+        elif isinstance(what, Primed):
+            engine.prime(what.deployment, what.rule, what.remembered)
         elif isinstance(what, Ordered):
             self._ordered(engine, what)
         else:

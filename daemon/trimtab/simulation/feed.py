@@ -15,7 +15,7 @@ import numpy as np
 
 from trimtab.plant.fast_capacity import capacities
 from trimtab.plant.fast_queue import Arrivals
-from trimtab.plant.workload import Holding
+from trimtab.plant.workload import Holding, Tabled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,6 +100,8 @@ def loads(workload: Workload, begin: int, seconds: int) -> tuple[Floats, Seconds
 
     A second has the load of its beginning.
     """
+    if isinstance(workload, Tabled):
+        return workload.table(begin, seconds)
     known = workload if isinstance(workload, Holding) else None
     values: list[tuple[float, float, float]] = []
     lengths: list[int] = []

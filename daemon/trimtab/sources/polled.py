@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.signals import Sample, SignalSpec
     from trimtab.sources.asking import Question
+    from trimtab.sources.port import Recount
 
 
 class Reader(Protocol):
@@ -69,6 +70,44 @@ class PolledSource:
     async def close(self) -> None:
         """Release the connection."""
         await self._reader.close()
+
+
+class Recounter(Reader, Protocol):
+    """A reader that also knows what was."""
+
+    async def recount(
+        self, question: Question, start: float, end: float, step_seconds: float
+    ) -> Recount:
+        """See ``Recounting.recount``."""
+        ...
+
+
+class RecountingSource(PolledSource):
+    """A polled source that can be asked about the past, ``history_seconds`` back (0: not at all)."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        name: str,
+        reader: Recounter,
+        interval_seconds: float,
+        history_seconds: float,
+    ) -> None:
+        super().__init__(clock, name=name, reader=reader, interval_seconds=interval_seconds)
+        self._recounter = reader
+        self._history_seconds = history_seconds
+
+    @property
+    def history_seconds(self) -> float:
+        """How far back it may be asked."""
+        return self._history_seconds
+
+    async def recount(
+        self, question: Question, start: float, end: float, step_seconds: float
+    ) -> Recount:
+        """See ``Recounting.recount``."""
+        return await self._recounter.recount(question, start, end, step_seconds)
 
 
 def one_value(question: Question, at: float, value: float | None) -> Sequence[Sample]:

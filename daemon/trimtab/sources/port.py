@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from trimtab.errors import ErrorKind, SourceError
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trimtab.core.signals import Sample, SignalSpec
+    from trimtab.sources.asking import Question
 
 
 class PartialAnswerError(SourceError):
@@ -64,4 +65,42 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+class PastSeries(NamedTuple):
+    """What one signal of one deployment was: (UTC seconds, value) in order; times that lack are not known."""
+
+    deployment: str
+    signal: str
+    points: tuple[tuple[float, float], ...]
+
+
+class Recount(NamedTuple):
+    """The answer about a stretch of the past, as far as ``until`` (UTC seconds, included).
+
+    ``ambiguous`` is how many values were left out because there were two of them for one deployment.
+    """
+
+    series: tuple[PastSeries, ...]
+    until: float
+    ambiguous: int = 0
+
+
+@runtime_checkable
+class Recounting(Protocol):
+    """A source that also knows what was before it was asked; others simply lack this."""
+
+    @property
+    def history_seconds(self) -> float:
+        """How far back it may be asked; 0: not at all."""
+        ...
+
+    async def recount(
+        self, question: Question, start: float, end: float, step_seconds: float
+    ) -> Recount:
+        """Say what the answer was from ``start`` to ``end`` (UTC seconds, both included), at each step.
+
+        It may say less than that at once; ``until`` says where to go on. Raises ``SourceError``.
+        """
         ...

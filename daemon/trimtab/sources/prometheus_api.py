@@ -66,13 +66,21 @@ class PrometheusApi:
         return await self._ask("query", form)
 
     async def fetch_range(
-        self, query: str, start: float, end: float, step_seconds: float
+        self,
+        query: str,
+        start: float,
+        end: float,
+        step_seconds: float,
+        *,
+        lookback_seconds: float | None = None,
+        accepts_warnings: bool = False,
     ) -> tuple[Points, ...]:
         """Evaluate ``query`` from ``start`` to ``end`` (UTC seconds), every ``step_seconds``.
 
         As many requests as the server's limit of points asks for. Values may be NaN, and times without
         a value are left out. Raises ``SourceError``, also for an answer that may be incomplete: history
-        with holes in it that nobody knows of is worse than none.
+        with holes in it that nobody knows of is worse than none (unless ``accepts_warnings``).
+        ``lookback_seconds`` is as in ``fetch_instant``.
         """
         if not (step_seconds > 0 and start <= end):
             raise ValueError(f"no range: {start} to {end} in steps of {step_seconds} s")
@@ -86,8 +94,10 @@ class PrometheusApi:
                 "end": f"{start + last * step_seconds:.3f}",
                 "step": f"{step_seconds:g}",
             }
+            if lookback_seconds is not None:
+                form["lookback_delta"] = f"{math.ceil(lookback_seconds)}s"
             result = await self._ask("query_range", form)
-            if result.warnings:
+            if result.warnings and not accepts_warnings:
                 raise SourceError(
                     f"{self.endpoint} may have left something out: {result.warnings[0]}",
                     kind=ErrorKind.BAD_RESPONSE,

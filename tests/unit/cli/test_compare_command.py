@@ -19,6 +19,7 @@ from trimtab.cli.comparison_tuning import around, coarse
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.simulation_plan import Job, PlanError
 from trimtab.simulation.equal_attainment import Point, at_attainment
+from trimtab.simulation.inputs import InputError
 from trimtab.simulation.peers import CATALOGUE, rate_grid
 from trimtab.simulation.report.study import Result, Role
 
@@ -89,6 +90,13 @@ def test_what_cannot_be_is_refused_in_a_sentence(
     result = trimtab("compare", "--json", tmp_path / "c.json", *arguments)
     assert result.exit_code == ExitCode.USAGE, result.output
     assert sentence in result.stderr
+
+
+def test_a_load_that_is_silent_for_the_days_asked_for_is_named(recorded: Path) -> None:
+    silent = "".join(f"{60 * n},{'600' if n > 1500 else '0'},600,120\n" for n in range(3000))
+    (recorded / "late.csv").write_text(LOAD.partition("\n")[0] + f"\n{silent}")
+    with pytest.raises(InputError, match=r"late: the load has no requests at all.*more --days"):
+        list(comparison_jobs(Comparison(traces=recorded, days=1.0, json_file=Path("x"))))
 
 
 def test_fewer_peers_can_be_asked_for_but_the_tuned_one_is_always_run() -> None:

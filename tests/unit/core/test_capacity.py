@@ -148,7 +148,8 @@ def test_with_the_request_rate_tokens_tell_what_a_request_takes() -> None:
     assert lives.hear(rate=20.0, answers=2000.0).replicas is not None
     known = Known.recalled(lives.memory)
     assert known is not None
-    assert (known.facts.load_replicas or 0.0) > 7.0
+    assert known.experience is not None
+    assert known.experience.tally.load > 7.0
 
 
 def test_what_one_replica_carries_is_learned_where_nobody_says_it() -> None:
@@ -162,7 +163,7 @@ def test_what_one_replica_carries_is_learned_where_nobody_says_it() -> None:
         lives.hear(rate=4 * each, busy=4 * each * 2.0 / (1.0 - each / 12.0))
     known = Known.recalled(lives.memory)
     assert known is not None
-    assert known.facts.capacity_requests_per_second == pytest.approx(9.0, rel=0.05)
+    assert known.capacity == pytest.approx(9.0, rel=0.05)
 
 
 def test_what_waits_is_cleared_within_a_lead_time_and_is_no_lasting_load() -> None:
@@ -175,23 +176,6 @@ def test_what_waits_is_cleared_within_a_lead_time_and_is_no_lasting_load() -> No
     burdened = queued.hear(rate=50.0, queue=6000.0)
     assert burdened.replicas == (without.replicas or 0) + 2
     assert "2 of them for what waits" in burdened.sentence
-
-
-def test_history_gives_it_a_start() -> None:
-    def load(at: float) -> float:
-        return 6.0 + 3.0 * math.sin(at / 86_400.0 * 2.0 * math.pi)
-
-    times = [NOW + 15.0 * tick for tick in range(1, 3 * 5760)]
-    view = a_view({}, now=times[-1], current=9)._replace(bounds=ROOM)
-    memory = BY_RATE.primed(((at, load(at)) for at in times), view)
-    known = Known.recalled(memory)
-    assert known is not None
-    assert known.facts.load_replicas == pytest.approx(load(times[-1]), abs=0.1)
-    at = times[-1] + 15.0
-    now = a_view({"rate": 10.0 * load(at)}, now=at, current=9)
-    wish = BY_RATE.propose(now._replace(bounds=ROOM), memory)
-    assert wish.replicas is not None
-    assert load(at) <= wish.replicas <= load(at) + 3.0
 
 
 LOADED = """

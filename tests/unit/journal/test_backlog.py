@@ -3,12 +3,12 @@
 from random import Random
 
 import pytest
-from tests.worlds.journal_world import Life
+from tests.worlds.journal_world import Life, name_of
 
 from trimtab.core.decision import WriteStatus
 from trimtab.core.overrides import Override
-from trimtab.journal.backlog import OVERRIDES_MAX, Backlog
-from trimtab.journal.entries import Ended, Entry, Evaluated, Intended, Lost, PoliciesInForce
+from trimtab.journal.backlog import OVERRIDES_MAX, PRIMED_WEIGHT, Backlog
+from trimtab.journal.entries import Ended, Entry, Evaluated, Intended, Lost, PoliciesInForce, Primed
 from trimtab.journal.standing import Standing
 
 
@@ -58,6 +58,19 @@ def test_turns_weigh_what_they_hold_and_the_oldest_are_folded_into_one() -> None
     assert items[0].turns == backlog.dropped == 100 - (len(items) - 1)
     assert 0.7 * 30 <= len(items) - 1 <= 30
     assert list(items[0].events) == events
+
+
+def test_rules_that_were_primed_weigh_much_and_their_memory_stays() -> None:
+    """Seen to catch: a fold that forgets what was remembered, and primed rules that weigh nothing."""
+    backlog = Backlog(weight_max=10 * PRIMED_WEIGHT)
+    life = Life(backlog.add, deployments=3)
+    life.turn(load=20.0)
+    for _ in range(50):
+        life.now += 1.0
+        life.prime(name_of(1))
+    items = backlog.take().items
+    assert sum(isinstance(one, Primed) for one in items) <= 10
+    assert stands_after(list(items)).as_memory() == life.engine.memory
 
 
 def test_an_intention_without_an_end_and_the_end_of_one_that_is_kept_stay() -> None:

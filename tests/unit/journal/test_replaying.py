@@ -9,6 +9,7 @@ from tests.worlds.journal_world import FLEET, POLICY, START, Life, name_of
 
 from trimtab.clock import ManualClock
 from trimtab.core.decision import EventKind
+from trimtab.core.past import PastValue
 from trimtab.journal import recorder
 from trimtab.journal.backlog import Backlog
 from trimtab.journal.checkpoints import Checkpoint
@@ -188,3 +189,59 @@ async def test_a_fleet_that_shares_is_replayed_exactly_from_each_checkpoint(
     await again.close()
     assert life.engine.shared.spending.day is not None
     assert life.engine.shared.quotas.account
+
+
+async def test_what_a_rule_learned_from_its_past_is_told_again(
+    path: Path, clock: ManualClock
+) -> None:
+    """Begun in the middle of a run and at its start. Seen to catch: an entry that a replay passes over, one
+    whose memory is not kept for the next start, and a replay that needs to have looked at the deployment."""
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note, deployments=1, policy=AHEAD)
+    life.put_in_force()
+    life.turn(load=60.0)
+    (priming,) = life.engine.cold_rules(name_of(0), life.now) or ()
+    past = [
+        PastValue(life.now - 60.0 * number, 60.0 + number % 7, 60.0)
+        for number in range(300, -1, -1)
+    ]
+    pieces = priming.live_through({"load": past})
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            primed = end.value
+            break
+    assert life.journalled.prime(name_of(0), "demand", primed)
+    assert not life.journalled.prime(name_of(0), "demand", primed), "it knows enough by now"
+    for number in range(20):
+        life.turn(load=60.0 + number)
+        life.act()
+    life.now += CHECKPOINT_SECONDS
+    life.turn(load=60.0)
+    life.turn(load=60.0)
+    await journal.close()
+    found = replayed(path)
+    assert found.turns == 23
+    assert found.checkpoints >= 1
+    again = SqliteJournal(path, clock, worker=InlineWorker())
+    assert (await again.open()).memory == life.engine.memory
+    await again.close()
+
+
+async def test_what_a_rule_learned_is_there_after_a_restart_that_nothing_came_before(
+    path: Path, clock: ManualClock
+) -> None:
+    """Seen to catch: an entry whose memory is not written, which the next decision would hide."""
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note, deployments=1)
+    life.put_in_force()
+    life.turn(load=60.0)
+    await journal.settle()
+    life.prime(name_of(0))
+    await journal.close()
+    again = SqliteJournal(path, clock, worker=InlineWorker())
+    assert (await again.open()).memory == life.engine.memory
+    await again.close()

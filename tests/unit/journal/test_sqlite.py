@@ -182,7 +182,7 @@ async def test_a_note_never_waits_for_the_thread(path: Path) -> None:
         is_held.set()
         hold.wait(10)
 
-    worker = ThreadWorker()
+    worker = ThreadWorker("journal")
     journal = SqliteJournal(path, SystemClock(), worker=worker, backlog=Backlog(weight_max=192))
     await journal.open()
     worker.submit(occupy)

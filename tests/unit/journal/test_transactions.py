@@ -108,7 +108,7 @@ async def test_of_the_rows_of_one_deployment_in_a_transaction_the_last_is_writte
 
 
 async def test_a_quiet_moment_ends_the_transaction_in_the_thread(path: Path) -> None:
-    journal = SqliteJournal(path, SystemClock(), worker=ThreadWorker())
+    journal = SqliteJournal(path, SystemClock(), worker=ThreadWorker("journal"))
     await journal.open()
     life = Life(journal.note)
     life.turn()

@@ -37,3 +37,18 @@ def test_a_mix_that_comes_again_has_the_same_capacity() -> None:
     found = capacities(model, np.array([1155.0, 10.0, 1155.0]), np.array([211.0, 5.0, 211.0]), slo)
 
     assert found[0] == found[2] != found[1]
+
+
+def test_more_mixes_than_are_worked_out_at_a_time_come_to_the_same() -> None:
+    model, slo = SERVING_MODELS["8b-h100"], Slo(1.0, 0.05)
+    prompts, outputs = np.arange(9000, dtype=float) + 1.0, np.full(9000, 211.0)
+
+    found = capacities(model, prompts, outputs, slo)
+
+    assert found[[0, 4095, 4096, 8999]] == pytest.approx(
+        [
+            capacity_requests_per_second(model, prompt, 211.0, slo)
+            for prompt in (1.0, 4096.0, 4097.0, 9000.0)
+        ],
+        rel=1e-9,
+    )

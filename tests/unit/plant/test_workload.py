@@ -153,3 +153,25 @@ def test_a_made_up_day_is_a_function_of_seed_and_time_in_any_order_of_asking(
     once = a_week(seed=seed)
 
     assert all(once.load(t) == in_order[t] for t in shuffled)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    hour=st.floats(0.0, 23.99),
+    weekday=st.integers(0, 6),
+    begin=st.integers(0, 2 * 7 * 86_400),
+    seconds=st.integers(1, 4000),
+)
+def test_the_table_of_a_week_has_the_very_loads_of_its_seconds(
+    seed: int, hour: float, weekday: int, begin: int, seconds: int
+) -> None:
+    # Seen to catch: exponentials of numpy, bursts of one hour only, a first slot that holds for all its five seconds.
+    week, alike = (a_week(seed=seed, hour=hour, weekday=weekday) for _ in range(2))
+
+    values, lengths = week.table(begin, seconds)
+
+    told = [Load(*row) for row in values.tolist()]
+    each = [
+        load for load, length in zip(told, lengths.tolist(), strict=True) for _ in range(length)
+    ]
+    assert each == [alike.load(second) for second in range(begin, begin + seconds)]

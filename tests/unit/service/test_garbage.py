@@ -13,6 +13,8 @@ from scripted_world import START, pass_time
 from trimtab.clock import ManualClock
 from trimtab.service.garbage import (
     INTERVAL_SECONDS_MIN,
+    OBJECT_SECONDS,
+    PAUSE_SHARE_MAX,
     interval_seconds,
     keep_collecting,
     old_objects_left_alone,
@@ -41,10 +43,15 @@ def an_old_cycle() -> Iterator[weakref.ref[Node]]:
     gc.collect()
 
 
-async def test_old_cycles_are_found_in_the_end(an_old_cycle: weakref.ref[Node]) -> None:
+async def test_old_cycles_are_found_in_the_end_the_later_the_more_objects_there_are(
+    an_old_cycle: weakref.ref[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = int(INTERVAL_SECONDS_MIN * 3 * PAUSE_SHARE_MAX / OBJECT_SECONDS)
+    monkeypatch.setattr(gc, "get_objects", lambda: range(many))
     clock = ManualClock(START)
     task = asyncio.create_task(keep_collecting(clock))
-    await pass_time(clock, INTERVAL_SECONDS_MIN - 1.0)
+    await pass_time(clock, INTERVAL_SECONDS_MIN + 1.0)
+    await pass_time(clock, 2 * INTERVAL_SECONDS_MIN - 2.0)
     assert an_old_cycle() is not None
     await pass_time(clock, 2.0)
     assert an_old_cycle() is None

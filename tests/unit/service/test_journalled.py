@@ -31,8 +31,10 @@ from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.entries import Ended, Entry, Evaluated, Intended, PoliciesInForce
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.journal.standing import Standing
+from trimtab.service.audience import Silence
 from trimtab.service.daemon import Daemon
 from trimtab.service.interrupted import QUIET_SECONDS, SENT_SECONDS_MAX, judge
+from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.withholding import Withheld
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class ScriptedJournal:
 
     recollection: Recollection = field(default_factory=Recollection)
     mode: JournalMode = JournalMode.DURABLE
+    trouble: str | None = None
     failure: JournalError | None = None
     is_free: asyncio.Event = field(default_factory=asyncio.Event)
     entries: list[Entry] = field(default_factory=list)
@@ -58,7 +61,9 @@ class ScriptedJournal:
 
     @property
     def status(self) -> JournalStatus:
-        return JournalStatus(mode=self.mode, since=START, sentence="the journal says so")
+        return JournalStatus(
+            mode=self.mode, since=START, sentence="the journal says so", trouble=self.trouble
+        )
 
     async def open(self) -> Recollection:
         await self.is_free.wait()
@@ -67,6 +72,10 @@ class ScriptedJournal:
     def note(self, entry: Entry) -> None:
         assert not self.is_closed, "noted after the end"
         self.entries.append(entry)
+
+    async def intend(self, entry: Intended) -> None:
+        self.note(entry)
+        await self.settle()
 
     async def settle(self) -> None:
         await asyncio.sleep(0)
@@ -432,3 +441,21 @@ async def test_the_journal_is_closed_after_the_last_end_of_an_order() -> None:
         assert scene.target.writing == [CHAT]
     assert scene.journal.is_closed
     assert scene.journal.of(Intended, Ended) == ["Intended", "Ended"]
+
+
+def test_what_is_amiss_although_everything_is_kept_is_told_once_and_so_is_its_end() -> None:
+    told: list[str | None] = []
+
+    class Hearing(Silence):
+        def journal_troubled(self, trouble: str | None) -> None:
+            told.append(trouble)
+
+        def journal_changed(self, status: JournalStatus) -> None:
+            raise AssertionError(f"the mode is as it was: {status}")
+
+    journal = ScriptedJournal()
+    watch = JournalWatch(journal, Hearing())
+    for trouble in (None, "the log cannot be written", "the log cannot be written", None, None):
+        journal.trouble = trouble
+        watch.look()
+    assert told == ["the log cannot be written", None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias, cast
 
 import numpy as np
@@ -144,15 +145,15 @@ class Arrays:
 
     def freeze(self) -> None:
         """Let nobody change anything any more, through whichever name."""
-        for name in _VIEWS:
-            getattr(self, name).setflags(write=False)
+        for view in _VIEWS(self):
+            view.setflags(False)  # write: by name it takes three times as long
 
     def copy(self) -> Arrays:
         """Return a copy that may be changed."""
         return Arrays(self.numbers.copy(), self.counts.copy(), self.lead_ticks)
 
 
-_VIEWS: Final = tuple(name for name in Arrays.__slots__ if name != "lead_ticks")
+_VIEWS: Final = attrgetter(*(name for name in Arrays.__slots__ if name != "lead_ticks"))
 
 
 class Experience(Encoded):

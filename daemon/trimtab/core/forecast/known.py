@@ -19,10 +19,11 @@ class Known(Encoded):
     """What was heard of the running cell, what was learned, and what was learned of one replica.
 
     ``at_first`` is how many replicas were asked for when learning began. ``experience`` is ``None``
-    before the first cell is full, ``heard`` before the first sample.
+    before the first cell is full, ``heard`` before the first sample. ``kept_until`` (UTC seconds) is set
+    where the past was learned from: until then what was asked for at first is held all the same.
     """
 
-    __slots__ = ("at_first", "experience", "heard", "line", "mix", "trim")
+    __slots__ = ("at_first", "experience", "heard", "kept_until", "line", "mix", "trim")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Known(Encoded):
         line: Line | None = None,
         trim: Trim | None = None,
         mix: Mix | None = None,
+        kept_until: float | None = None,
     ) -> None:
         self.at_first = at_first
         self.heard = heard
@@ -39,9 +41,24 @@ class Known(Encoded):
         self.line = line or Line()
         self.trim = trim or Trim()
         self.mix = mix or Mix()
+        self.kept_until = kept_until
+
+    def living(
+        self,
+        heard: Heard | None,
+        experience: Experience | None,
+        line: Line,
+        trim: Trim,
+        mix: Mix | None = None,
+    ) -> Known:
+        """Return what is known after a sample; what is not given stays."""
+        return Known(self.at_first, heard, experience, line, trim, mix or self.mix, self.kept_until)
 
     def _encode(self) -> JsonValue:
-        return {
+        kept: dict[str, JsonValue] = {}
+        if self.kept_until is not None:
+            kept["kept_until"] = self.kept_until
+        return kept | {
             "at_first": self.at_first,
             "heard": None if self.heard is None else list(self.heard),
             "experience": None if self.experience is None else self.experience.as_json(),
@@ -51,22 +68,36 @@ class Known(Encoded):
         }
 
     @property
-    def facts(self) -> Facts:
-        """What people watch, as far as it was learned; what was given is the strategy's to add."""
+    def capacity(self) -> float | None:
+        """Requests a second that one replica was learned to carry; ``None`` while it is not known."""
         capacity = self.line.capacity
-        if capacity is not None:
-            capacity /= self.trim.factor
-        if self.experience is None:
-            return Facts(capacity_requests_per_second=capacity)
+        return None if capacity is None else capacity / self.trim.factor
+
+    def facts(
+        self,
+        count: int,
+        *,
+        missed_ratio_max: float,
+        capacity_requests_per_second: float | None,
+        capacity_factor_ratio: float | None,
+    ) -> Facts:
+        """What people watch of asking for ``count`` replicas: what was learned, with what is given.
+
+        There is an experience.
+        """
+        assert self.experience is not None  # noqa: S101  the caller has looked
         tally, arrays = self.experience.tally, self.experience.arrays
         return Facts(
             load_replicas=tally.load,
             forecast_replicas=tally.forecast,
+            spare_replicas=max(0.0, count - tally.forecast),
             forecast_error_replicas=tally.spread,
             horizon_seconds=arrays.lead_ticks * TICK_SECONDS,
             miss_price_ratio=exp(tally.price_log),
             missed_ratio=tally.missed / tally.offered if tally.offered > 0.0 else 0.0,
-            capacity_requests_per_second=capacity,
+            missed_ratio_max=missed_ratio_max,
+            capacity_requests_per_second=capacity_requests_per_second,
+            capacity_factor_ratio=capacity_factor_ratio,
         )
 
     @classmethod
@@ -74,7 +105,7 @@ class Known(Encoded):
         """Return what is remembered; ``None`` where it is nothing, or of something else."""
         if isinstance(memory, cls):
             return memory
-        if not isinstance(memory, dict) or memory.keys() != _KEYS:
+        if not isinstance(memory, dict) or memory.keys() - {"kept_until"} != _KEYS:
             return None
         heard, experience = memory["heard"], memory["experience"]
         restored = Experience.restored(experience)
@@ -88,6 +119,7 @@ class Known(Encoded):
                 Line(*cast("list[float]", memory["line"])),
                 Trim(*cast("list[float]", memory["trim"])),
                 Mix(*cast("list[float]", memory["mix"])),
+                cast("float | None", memory.get("kept_until")),
             )
         except TypeError:
             return None

@@ -54,28 +54,39 @@ class Terms(NamedTuple):
     ceiling: float
     occupied: float | None = None
     missed_share: float | None = None
+    is_past: bool = False
+    """Nobody knows what served then: the error budget is taken to be neither saved nor overdrawn."""
+
+    is_early: bool = False
+    """What was asked for at first is held, as in the first quarter of an hour."""
 
 
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
     """Return what is known after a cell that ended at ``at`` (UTC seconds) with ``load`` replicas of work."""
+    is_first = before is None or before.tally.ticks == 0
     if before is None:
-        arrays, tally = _new(terms.lead_ticks), Tally(price_log=log(min(30.0, terms.ceiling)))
+        before = unlived(terms)
+    if is_first:
+        arrays, tally = before.arrays.copy(), before.tally
         prediction.begin(arrays, load)
     else:
         tally = before.tally
         arrays = _stretched(before.arrays, tally.ticks, terms.lead_ticks)
-    running = _seasons(arrays, tally, load, at)
+    running = learn_curves(
+        arrays, RunningBin(tally.at, tally.bin, tally.bin_total, tally.bin_ticks), load, at
+    )
     outlook, variance, season = prediction.predict(arrays, tally, load, at)
     seasons.learn_hour(arrays, at, load)
     counts = wanted(outlook, terms.lower, terms.upper)
     ticks = tally.ticks
-    smooth = load if before is None else tally.smooth + SMOOTHING * (load - tally.smooth)
+    smooth = load if is_first else tally.smooth + SMOOTHING * (load - tally.smooth)
     weighed = tally.weighed
-    if before is None:
+    if is_first:
         replay.begin(arrays, counts)
         _price_in(arrays, load)
         weighed = WEIGHT_TICKS * max(LOAD_MIN, load)
-    held = replay.hold(arrays, ticks, counts, terms.at_first if ticks < EARLY_TICKS else 0.0)
+    is_early = ticks < EARLY_TICKS or terms.is_early
+    held = replay.hold(arrays, ticks, counts, terms.at_first if is_early else 0.0)
     replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
     missed_share, judgement = _missed(tally, smooth, load, terms)
     weighed = price.FADE * weighed + load
@@ -110,12 +121,19 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     return Experience(after, arrays)
 
 
+def unlived(terms: Terms) -> Experience:
+    """Return what is known before the first tick."""
+    return Experience(Tally(price_log=log(min(30.0, terms.ceiling))), _new(terms.lead_ticks))
+
+
 def _missed(tally: Tally, smooth: float, load: float, terms: Terms) -> tuple[float, Judgement]:
     """Return the share of the tick's requests that was missed, and what that says of the replay.
 
     With all replicas serving that there may be, misses are nobody's choice: they cost no budget. Nor
     are those of replicas that are half idle: more of them would miss as much.
     """
+    if terms.is_past:
+        return price.BUDGET_SHARE * (1.0 - terms.attainment), tally.judgement
     if terms.serving >= terms.upper:
         return 0.0, tally.judgement
     if terms.missed_share is None or smooth < CURABLE_LOAD * terms.serving:
@@ -136,26 +154,27 @@ def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> tuple[float, int]:
     return paid_log, price.weigh(arrays, exp(paid_log))
 
 
-class _Bin(NamedTuple):
-    """The running bin of the daily curve, as ``Tally`` has it."""
+class RunningBin(NamedTuple):
+    """The running bin of the daily curve, as ``Tally`` has it, and the end of the last cell."""
 
-    bin: int
-    total: float
-    ticks: int
+    at: float = 0.0
+    bin: int = -1
+    total: float = 0.0
+    ticks: int = 0
 
 
-def _seasons(arrays: Arrays, tally: Tally, load: float, at: float) -> _Bin:
+def learn_curves(arrays: Arrays, running: RunningBin, load: float, at: float) -> RunningBin:
     """Collect the load for the curves; a bin is learned when the next one begins."""
     position = seasons.day_bin(at)
-    if position == tally.bin:
-        return _Bin(position, tally.bin_total + load, tally.bin_ticks + 1)
-    if tally.bin_ticks:
-        mean = tally.bin_total / tally.bin_ticks
-        seasons.learn_bin(arrays.day, arrays.day_seen, tally.bin, mean, seasons.DAY_SHARE)
-        week = seasons.week_bin(tally.at)
+    if position == running.bin:
+        return RunningBin(at, position, running.total + load, running.ticks + 1)
+    if running.ticks:
+        mean = running.total / running.ticks
+        seasons.learn_bin(arrays.day, arrays.day_seen, running.bin, mean, seasons.DAY_SHARE)
+        week = seasons.week_bin(running.at)
         share = seasons.WEEK_SHARE / 3.0  # three bins of the day fall into one of the week
         seasons.learn_bin(arrays.week, arrays.week_seen, week, mean, share)
-    return _Bin(position, load, 1)
+    return RunningBin(at, position, load, 1)
 
 
 def _new(lead_ticks: int) -> Arrays:

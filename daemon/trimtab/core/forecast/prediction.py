@@ -35,7 +35,6 @@ FLOOR: Final = 0.1
 """Replicas: below this much load, errors are not divided by it."""
 
 _TINY: Final = 1e-9
-_WEIGHT_MAX: Final = 1e60
 
 
 def begin(arrays: Arrays, load: float) -> None:
@@ -55,16 +54,14 @@ def predict(arrays: Arrays, tally: Tally, load: float, at: float) -> tuple[Outlo
     arrays.levels[:] = levels
     row = arrays.made[tally.ticks % arrays.lead_ticks]
     made = row.tolist()
-    variance = _judge(arrays, tally, load, made)
+    losses, variance = _judged(arrays, tally, load, made)
     forecasts = _forecasts(arrays, levels, at)
-    weights = _weights(arrays.losses.tolist())
+    weights = _weights(losses)
     total = sum(weights)
     forecast = sum(map(mul, weights, forecasts)) / total
     rises = map(sub, forecasts, _LEVELS_OF(levels))
     season = sum(map(mul, weights, rises))
-    row[:FORECASTS] = forecasts
-    row[FORECASTS] = forecast
-    row[FORECASTS + 1] = levels[1]
+    row[:] = (*forecasts, forecast, levels[1])
     growth = max(0.0, levels[1] - made[FORECASTS + 1])
     outlook = Outlook(load, forecast, sqrt(variance * forecast), levels[1], growth)
     return outlook, variance, season / total
@@ -74,19 +71,28 @@ _LEVELS_OF: Final = itemgetter(0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 1, 2, 3, 1, 2, 3)
 """The level that each forecast begins with."""
 
 
-def _judge(arrays: Arrays, tally: Tally, load: float, made: list[float]) -> float:
-    """Hold the forecasts made a lead time ago against what came; return the new variance."""
+def _judged(
+    arrays: Arrays, tally: Tally, load: float, made: list[float]
+) -> tuple[list[float], float]:
+    """Hold the forecasts made a lead time ago against what came; return the losses and the variance now.
+
+    So few numbers are sooner worked out one by one than as an array.
+    """
+    losses: list[float] = arrays.losses.tolist()
     ticks = tally.ticks - arrays.lead_ticks
     if ticks < 0:
-        return tally.variance
-    errors = arrays.made[tally.ticks % arrays.lead_ticks, :FORECASTS] - load
-    errors *= errors
-    errors -= arrays.losses
-    errors /= LOSS_TICKS
-    arrays.losses += errors
+        return losses, tally.variance
+    errors = [forecast - load for forecast in made[:FORECASTS]]
+    losses = [
+        loss + (error * error - loss) / LOSS_TICKS
+        for loss, error in zip(losses, errors, strict=True)
+    ]
+    arrays.losses[:] = losses
     error = load - made[FORECASTS]
     relative = error * error / (made[FORECASTS] + FLOOR)
-    return tally.variance + (relative - tally.variance) / min(VARIANCE_TICKS, ticks + EARLY_TICKS)
+    variance = tally.variance
+    variance += (relative - variance) / min(VARIANCE_TICKS, ticks + EARLY_TICKS)
+    return losses, variance
 
 
 def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
@@ -98,9 +104,7 @@ def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
         arrays.week, arrays.week_seen, 900.0, now := seasons.into_week(at), now + lead_seconds
     )
     middle = levels[1:4]
-    forecasts = [*levels]
-    forecasts += [seasons.moved(level, day) for level in levels]
-    forecasts += [seasons.moved(level, week) for level in middle]
+    forecasts = [*levels, *seasons.moved(levels, day), *seasons.moved(middle, week)]
     hour = seasons.hour_shares(arrays, at, arrays.lead_ticks)
     if hour is None:
         return forecasts + middle
@@ -115,9 +119,6 @@ def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
 
 
 def _weights(losses: list[float]) -> list[float]:
-    weights = []
-    for loss in losses:
-        inverse = 1.0 / (_TINY + loss)
-        cube = inverse * inverse * inverse
-        weights.append(min(cube * cube, _WEIGHT_MAX))
-    return weights
+    inverses = [1.0 / (_TINY + loss) for loss in losses]
+    cubes = [inverse * inverse * inverse for inverse in inverses]
+    return [cube * cube for cube in cubes]

@@ -51,27 +51,22 @@ def hold(arrays: Arrays, ticks: int, counts: np.ndarray, least: float) -> np.nda
     else:
         np.maximum(blocks[row], counts, out=blocks[row])
     held: np.ndarray = arrays.held[ticks % arrays.lead_ticks]
-    high = np.maximum.reduce(recent, axis=0)
-    held[:RULES] = high
-    done = 0
-    for place, window in enumerate(HOLD_TICKS[1:], start=1):
-        reach = window // BLOCK_TICKS
-        for step in _rows(row, done, reach):
-            np.maximum(high, np.maximum.reduce(blocks[step], axis=0), out=high)
-        held[place * RULES : (place + 1) * RULES] = high
-        done = reach + 1
+    # Each window holds what the shorter one does and some blocks more.
+    windows = held.reshape(len(HOLD_TICKS), RULES)
+    np.maximum.reduce(recent, axis=0, out=windows[0])
+    newest_first = blocks.take(_BACK[row], axis=0)
+    np.maximum.reduceat(newest_first, _MORE, axis=0, out=windows[1:])
+    np.maximum.accumulate(windows, axis=0, out=windows)
     if least > 1.0:
         np.maximum(held, np.float32(least), out=held)
     return held
 
 
-def _rows(row: int, done: int, reach: int) -> tuple[slice, ...]:
-    """The blocks from ``done`` to ``reach`` back, as one slice of the ring or two."""
-    size = BLOCKS + 1
-    first, last = (row - reach) % size, (row - done) % size
-    if first <= last:
-        return (slice(first, last + 1),)
-    return (slice(0, last + 1), slice(first, size))
+_BACK: Final = (np.arange(BLOCKS + 1)[:, np.newaxis] - np.arange(BLOCKS + 1)) % (BLOCKS + 1)
+"""For each row of the ring of blocks: the rows from it back to the oldest."""
+
+_MORE: Final = np.array([0, *(window // BLOCK_TICKS + 1 for window in HOLD_TICKS[1:-1])])
+"""At which of these each of the longer windows goes on where the shorter one ends."""
 
 
 def miss_share(load: float, serving: float) -> float:
@@ -112,9 +107,8 @@ def book(
     share *= share
     share *= share  # to the 16th power, as in miss_share
     share *= MISS_AT_CAPACITY
-    np.minimum(share, 1.0, out=share)
-    np.copyto(share, 1.0, where=backlog > BACKLOG_MISSED_TICKS * serving)
-    np.copyto(share, 0.0, where=serving >= upper)
+    np.putmask(share, backlog > BACKLOG_MISSED_TICKS * serving, 1.0)
+    np.putmask(share, serving >= upper, 0.0)
     share *= load
     arrays.cost *= fade
     arrays.cost += held

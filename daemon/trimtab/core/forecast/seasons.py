@@ -72,14 +72,14 @@ def _at(curve: np.ndarray, seen: np.ndarray, place: float) -> float | None:
     return float(curve.item(left) * (1.0 - part) + curve.item(right) * part)
 
 
-def moved(level: float, along: tuple[float, float] | None) -> float:
-    """Return the level after the curve's change, in proportion to how the two stand now."""
+def moved(levels: list[float], along: tuple[float, float] | None) -> list[float]:
+    """Return each level after the curve's change, in proportion to how the two stand now."""
     if along is None:
-        return level
+        return levels
     here, rise = along
+    here = max(LEVEL_MIN, here)
     low, high = PROPORTION
-    proportion = min(max(level / max(LEVEL_MIN, here), low), high)
-    return max(0.0, level + rise * proportion)
+    return [max(0.0, level + rise * min(max(level / here, low), high)) for level in levels]
 
 
 def learn_hour(arrays: Arrays, at: float, load: float) -> None:

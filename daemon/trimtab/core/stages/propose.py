@@ -49,7 +49,7 @@ def propose(case: Case, draft: Draft) -> None:
         wish = rule.strategy.propose(view, recalled(rule, before) if before.rules else None)
         _check(wish, rule, case)
         if wish.memory is not None:
-            remembered[rule.name] = [_kind(rule), wish.memory]
+            remembered[rule.name] = kept(rule.strategy, wish.memory)
         if (rule.up is not NO_DAMPING or rule.down is not NO_DAMPING) and wish.replicas is not None:
             wish, damped[rule.name] = damp(
                 wish, rule, before.damped.get(rule.name), view.current, case.now
@@ -93,14 +93,15 @@ def _is_emptied(case: Case, memory: DeploymentMemory) -> bool:
 def recalled(rule: Rule, memory: DeploymentMemory) -> JsonValue:
     """Return what the rule's strategy remembers, unless the rule had another strategy then."""
     match memory.rules.get(rule.name):
-        case [kind, remembered] if kind == _kind(rule):
+        case [kind, remembered] if kind == type(rule.strategy).__name__:
             return remembered
         case _:
             return None
 
 
-def _kind(rule: Rule) -> str:
-    return type(rule.strategy).__name__
+def kept(strategy: object, remembered: JsonValue) -> JsonValue:
+    """Return what a strategy remembers with whose it is, as ``recalled`` reads it."""
+    return [type(strategy).__name__, remembered]
 
 
 def _check(wish: Wish, rule: Rule, case: Case) -> None:

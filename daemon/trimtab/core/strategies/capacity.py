@@ -17,20 +17,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from trimtab.core.forecast.work import Sighting, Work
 from trimtab.core.need import Need
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 from trimtab.core.signals import Per
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
     from trimtab.core.forecast.learning import Terms
-    from trimtab.core.forecast.occupancy import Mix
+    from trimtab.core.past import PastValue, PastWanted
     from trimtab.core.proposals import JsonValue, View
     from trimtab.core.signals import Reading
 
@@ -46,27 +47,6 @@ LOAD_MAX = 1e6
 
 COUNT_MAX = 2**24
 """Counts are kept as 32-bit numbers, which are whole up to here."""
-
-
-class Work(NamedTuple):
-    """A load in replicas, when it was true, and how to say where it comes from.
-
-    ``is_by_rate``: what arrives, not what is there. ``mix``: what a request is known to take then.
-    """
-
-    time: float
-    load: float
-    hold_seconds: float
-    text: str
-    is_by_rate: bool = True
-    mix: Mix | None = None
-
-
-class Sighting(NamedTuple):
-    """Requests a second and in flight over the replicas that serve, where both are told."""
-
-    rate: float | None
-    in_flight: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +94,7 @@ class Capacity:
         work = self._work(view, known)
         if isinstance(work, str):
             return Wish(None, work, self._listening(view, known))
-        known = self._learned(view, known, work._replace(load=min(work.load, LOAD_MAX)))
+        known = self._learned(view, known, work)
         if known.experience is None:
             return Wish(None, f"{work.text}: listens until the first 15 s are over", known)
         return self._wish(view, known, work)
@@ -123,23 +103,66 @@ class Capacity:
         """When the next cell may be full."""
         return ((now // TICK_SECONDS + 1.0) * TICK_SECONDS,)
 
-    def primed(self, samples: Iterable[tuple[float, float]], view: View) -> JsonValue:
-        """Return a memory that has lived through ``samples``: (UTC seconds, load in replicas), in order.
+    # -- the time before it began (``Primeable``) -----------------------------------------------
 
-        Settings are replayed as they would have been; nothing is known of what really served then, so
-        the error budget begins whole. ``view`` gives lead time and bounds.
+    def past_wanted(self, memory: JsonValue) -> PastWanted | None:
+        """Ask for what tells of load, unless an hour was lived through or nothing is told over time.
+
+        Requests in flight are not asked for: what they say depends on how many replicas served.
         """
-        from trimtab.core.forecast.cells import hear
         from trimtab.core.forecast.known import Known
-        from trimtab.core.forecast.learning import learned
+        from trimtab.core.forecast.past import SPANS, is_cold
+        from trimtab.core.past import PastWanted
 
-        heard, experience = None, None
-        terms = self._terms(view, None, 0.0, view.current)
-        for time, load in samples:
-            heard, cells = hear(heard, time, load, 300.0)
-            for cell in cells:
-                experience = learned(experience, cell.end, cell.load, terms)
-        return Known(view.current, None, experience)
+        known = Known.recalled(memory)
+        if not is_cold(known):
+            return None
+        told = self._capacities(known)
+        is_hopeful = self.requests is not None and self.in_flight is not None
+        return PastWanted(tuple(told), SPANS) if told or is_hopeful else None
+
+    def primed(
+        self, past: Mapping[str, Sequence[PastValue]], view: View, memory: JsonValue
+    ) -> Generator[None, None, JsonValue]:
+        """Live through ``past``: the settings as they would have been; nobody knows what served then.
+
+        The curves as if all of it had been lived, the rest as of its last day. ``view`` gives lead time
+        and bounds. ``None`` where that is less than an hour, or ended an hour ago or more.
+        """
+        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.past import COLD_TICKS, REPLAYED_SECONDS, live_through, loads_of
+
+        known = Known.recalled(memory) or Known(view.current)
+        loads = loads_of(past, self._capacities(known), known.trim.factor, LOAD_MAX)
+        if not loads or loads[-1].time < view.now - COLD_TICKS * TICK_SECONDS:
+            return None
+        terms = self._terms(view, None, 0.0, known.at_first)._replace(is_past=True)
+        replayed_from = loads[-1].time - REPLAYED_SECONDS
+        heard, experience = yield from live_through(loads, terms, replayed_from)
+        if experience is None or experience.tally.ticks < COLD_TICKS:
+            return None
+        return Known(known.at_first, heard, experience)
+
+    def joined(self, primed: JsonValue, memory: JsonValue, view: View) -> JsonValue | None:
+        """Return what ``primed`` and what was lived meanwhile come to; ``None`` where that is warm."""
+        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.past import joined
+
+        known = Known.recalled(memory) or Known(view.current)
+        of_past = Known.recalled(primed)
+        return None if of_past is None else joined(of_past, known)
+
+    def _capacities(self, known: Known | None) -> dict[str, float]:
+        """What one replica carries of each signal that tells of load over time, as ``_work`` has it."""
+        tokens = {
+            self.prompt_tokens: self.prompt_tokens_per_second,
+            self.output_tokens: self.output_tokens_per_second,
+        }
+        told = {name: one for name, one in tokens.items() if name is not None and one is not None}
+        if told or self.requests is None:
+            return told
+        each = self.requests_per_second or (None if known is None else known.line.capacity)
+        return {} if each is None else {self.requests: each}
 
     # -- from readings to work -----------------------------------------------------------------
 
@@ -157,8 +180,8 @@ class Capacity:
             if seen is not None and capacity is not None:
                 each = "" if self.requests_per_second is not None else "learned "
                 text = f"{self.requests} {seen[1]:.4g}, {each}capacity {capacity:.4g} a replica"
-                work = Work(seen[0].time or view.now, seen[1] / capacity, _hold(seen[0]), text)
-                return _trimmed(work, known)
+                load = seen[1] / capacity * known.trim.factor
+                return Work(seen[0].time or view.now, load, _hold(seen[0]), text)
             if seen is not None and self.in_flight_at_slo is None:
                 why.append("what one replica carries is not learned yet")
         if self.in_flight is not None and self.in_flight_at_slo is not None:
@@ -215,7 +238,6 @@ class Capacity:
     def _listening(self, view: View, known: Known) -> Known:
         """Learn what a replica carries while that is not known: no load can be told before it is."""
         from trimtab.core.forecast.cells import hear
-        from trimtab.core.forecast.known import Known
 
         rate, in_flight = self._sighting(view)
         if self.requests is None or rate is None or in_flight is None:
@@ -229,32 +251,36 @@ class Capacity:
             line = line.seeing(rate, in_flight, view.ready)
         # Only the time was of interest: a load that is not known is none to be remembered.
         heard = heard._replace(total=0.0, seconds=0.0)
-        return Known(known.at_first, heard, known.experience, line, known.trim, known.mix)
+        return known.living(heard, known.experience, line, known.trim)
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
-        from trimtab.core.forecast.cells import hear
-        from trimtab.core.forecast.known import Known
+        from trimtab.core.forecast.cells import Heard, hear
         from trimtab.core.forecast.learning import learned
         from trimtab.core.forecast.occupancy import load_of
 
-        heard, cells = hear(known.heard, work.time, work.load, work.hold_seconds)
+        load = min(work.load, LOAD_MAX)
+        heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
         if heard is known.heard:
             return known
         age = max(0.0, view.now - work.time)
         before = age if known.heard is None else heard.age_seconds
-        heard = heard._replace(age_seconds=before + AGE_SHARE * (age - before))
+        age_seconds = before + AGE_SHARE * (age - before)
+        heard = Heard(heard.until, heard.total, heard.seconds, age_seconds)
         experience, line, trim = known.experience, known.line, known.trim
         if not cells:
-            return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
-        terms = self._terms(view, experience, heard.age_seconds, known.at_first)
+            return known.living(heard, experience, line, trim, work.mix)
         rate, in_flight = self._sighting(view)
+        occupied = None
         if in_flight is not None and self.in_flight_at_slo is not None and view.ready:
             occupied = load_of(in_flight, view.ready, self.in_flight_at_slo)
-            terms = terms._replace(occupied=occupied)
-        terms = terms._replace(missed_share=self._missed_share(view))
+        terms = self._terms(
+            view, experience, age_seconds, known.at_first, occupied, self._missed_share(view)
+        )
         for cell in cells:
-            experience = learned(experience, cell.end, cell.load, terms)
+            is_early = known.kept_until is not None and cell.end <= known.kept_until
+            lived = terms._replace(is_early=True) if is_early else terms
+            experience = learned(experience, cell.end, cell.load, lived)
             if in_flight is None:
                 continue
             if rate is not None and self.requests_per_second is None:
@@ -262,14 +288,22 @@ class Capacity:
             if self.in_flight_at_slo is not None and work.is_by_rate:
                 load = cell.load / known.trim.factor  # cells are trimmed already
                 trim = trim.seeing(load, in_flight, view.ready, self.in_flight_at_slo)
-        return Known(known.at_first, heard, experience, line, trim, work.mix or known.mix)
+        return known.living(heard, experience, line, trim, work.mix)
 
     def _missed_share(self, view: View) -> float | None:
         """Return which share of the requests is told to have missed the SLO."""
         within = None if self.within_slo is None else view.readings[self.within_slo].value
         return None if within is None else 1.0 - min(1.0, max(0.0, within))
 
-    def _terms(self, view: View, before: Experience | None, age: float, at_first: int) -> Terms:
+    def _terms(
+        self,
+        view: View,
+        before: Experience | None,
+        age: float,
+        at_first: int,
+        occupied: float | None = None,
+        missed_share: float | None = None,
+    ) -> Terms:
         from trimtab.core.forecast.learning import Terms, lead_ticks_of
 
         bounds = view.bounds
@@ -284,11 +318,15 @@ class Capacity:
             upper=max(lower, float(upper)),
             attainment=self.attainment,
             ceiling=self.price_ceiling,
+            occupied=occupied,
+            missed_share=missed_share,
         )
 
     # -- answering -----------------------------------------------------------------------------
 
     def _wish(self, view: View, known: Known, work: Work) -> Wish:
+        from trimtab.core.forecast.sentence import sentence
+
         experience = known.experience
         assert experience is not None  # noqa: S101  the caller has looked
         count = int(experience.tally.wanted)
@@ -297,14 +335,14 @@ class Capacity:
         count += queued
         if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
             return Wish(0, f"{work.text}: no load, wants none", known, facts=facts)
-        sentence = self._sentence(view, known, facts, count, queued)
+        text = sentence(view, experience.tally, facts, count, queued, self.requests_per_second)
         forecast, error = facts.forecast_replicas or 0.0, facts.forecast_error_replicas or 0.0
         need = Need(forecast + queued, error)
-        return Wish(min(count, REPLICAS_MAX), sentence, known, facts=facts, need=need)
+        return Wish(min(count, REPLICAS_MAX), text, known, facts=facts, need=need)
 
     def _facts(self, known: Known, count: int) -> Facts:
         """The numbers behind ``count``, with what was given."""
-        facts, factor = known.facts, known.trim.factor
+        factor = known.trim.factor
         given = self.requests_per_second
         is_given = given is not None or self.in_flight_at_slo is not None
         if given is not None:
@@ -312,9 +350,9 @@ class Capacity:
         elif known.mix.work_seconds > 0.0:
             each = 1.0 / (known.mix.work_seconds * factor)
         else:
-            each = facts.capacity_requests_per_second
-        return facts._replace(
-            spare_replicas=max(0.0, count - (facts.forecast_replicas or 0.0)),
+            each = known.capacity
+        return known.facts(
+            count,
             missed_ratio_max=1.0 - self.attainment,
             capacity_requests_per_second=each,
             capacity_factor_ratio=1.0 / factor if is_given else None,
@@ -334,33 +372,6 @@ class Capacity:
             return 0
         work_seconds = seen[1] / capacity * known.trim.factor
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
-
-    def _sentence(self, view: View, known: Known, facts: Facts, count: int, queued: int) -> str:
-        from trimtab.core.forecast.settings import in_words
-
-        assert known.experience is not None  # noqa: S101  the caller has looked
-        tally = known.experience.tally
-        usual = f"usual change {tally.seasonal:+.2f}, " if abs(tally.seasonal) >= 0.05 else ""
-        way = max(0, view.current - view.ready)
-        more = f", {queued} of them for what waits" if queued else ""
-        return (
-            f"need {tally.forecast:.2f} in {(facts.horizon_seconds or 0.0) / 60.0:.0f} min: "
-            f"{tally.load:.2f} now, {usual}"
-            f"spare {facts.spare_replicas:.2f} (error {tally.spread:.2f}); "
-            f"{view.ready} ready, {way} on the way: ask for {count}{more} "
-            f"(as {in_words(tally.chosen)}; price {facts.miss_price_ratio:.3g}, "
-            f"missed {facts.missed_ratio:.2%} of {facts.missed_ratio_max:.2%}{self._each(facts)})"
-        )
-
-    def _each(self, facts: Facts) -> str:
-        """Say what one replica is believed to carry, and by whom."""
-        each, factor = facts.capacity_requests_per_second, facts.capacity_factor_ratio
-        if each is None:
-            return "" if factor is None else f"; a replica carries {factor:.0%} of what was given"
-        if self.requests_per_second is None:
-            return f"; a replica carries {each:.3g} requests/s, learned"
-        of_given = "" if factor is None or factor > 0.995 else f", {factor:.0%} of what was given"
-        return f"; a replica carries {each:.3g} requests/s{of_given}"
 
 
 def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
+    from trimtab.core.past import PastValue, PastWanted
     from trimtab.core.proposals import JsonValue, View, Wish
 
 
@@ -58,4 +59,26 @@ class Steady(Protocol):
         All else being equal; sentences may differ. The reading is usable. The range may be smaller than
         it could be, never larger; ``None`` where it is not known.
         """
+        ...
+
+
+@runtime_checkable
+class Primeable(Protocol):
+    """A strategy that can begin with what others recorded before it was there (``core/priming.py``)."""
+
+    def past_wanted(self, memory: JsonValue) -> PastWanted | None:
+        """Return what it would like to hear of the past; ``None``: nothing, or it knows enough by itself."""
+        ...
+
+    def primed(
+        self, past: Mapping[str, Sequence[PastValue]], view: View, memory: JsonValue
+    ) -> Generator[None, None, JsonValue]:
+        """Live through ``past``, by signal and in order of time, in pieces of about a millisecond.
+
+        Returns the memory that it leads to; ``None`` where it is of no use.
+        """
+        ...
+
+    def joined(self, primed: JsonValue, memory: JsonValue, view: View) -> JsonValue | None:
+        """Return one memory of ``primed`` and of what is remembered by now; ``None``: that is to stay."""
         ...

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from trimtab.core.decision import Tick
     from trimtab.core.overrides import Override
+    from trimtab.core.proposals import JsonValue
     from trimtab.simulation.backtest.series import Grid, Series
 
 REPLICAS_MAX = 1000
@@ -62,6 +63,15 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True)
+class Primed:
+    """A rule went on from what its past had taught it."""
+
+    deployment: str
+    rule: str
+    remembered: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
     """The process of the recording began anew; these orders of before had not ended."""
 
@@ -75,7 +85,7 @@ class Lapse:
     at: float
 
 
-Happening: TypeAlias = Moment | Sent | Outcome | Ordered | Restarted | Lapse
+Happening: TypeAlias = Moment | Sent | Outcome | Ordered | Primed | Restarted | Lapse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.policy import Mode
 from trimtab.core.signals import Per
 from trimtab.errors import OverrideError
-from trimtab.simulation.backtest.moments import Lapse, Moment, Ordered, Restarted, Sent
+from trimtab.simulation.backtest.moments import Lapse, Moment, Ordered, Primed, Restarted, Sent
 from trimtab.simulation.backtest.replicas import Twin
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class _Living:
             self._ended(what)
         elif isinstance(what, Ordered):
             self._ordered(what)
+        elif isinstance(what, Primed):
+            self._engine.prime(what.deployment, what.rule, what.remembered)
         elif isinstance(what, Restarted):
             self._restarted(what)
         elif isinstance(what, Lapse):

@@ -25,11 +25,10 @@ def test_weeks_begin_on_monday_at_midnight_utc() -> None:
 
 
 def test_a_level_moves_in_proportion_to_how_it_stands_beside_the_curve() -> None:
-    assert seasons.moved(4.0, (4.0, 1.0)) == 5.0
-    assert seasons.moved(2.0, (4.0, 1.0)) == 2.5
-    assert seasons.moved(40.0, (4.0, 1.0)) == 42.0  # at most double
-    assert seasons.moved(1.0, (4.0, -9.0)) == 0.0
-    assert seasons.moved(3.0, None) == 3.0
+    assert seasons.moved([4.0, 2.0], (4.0, 1.0)) == [5.0, 2.5]
+    assert seasons.moved([40.0], (4.0, 1.0)) == [42.0]  # at most double
+    assert seasons.moved([1.0], (4.0, -9.0)) == [0.0]
+    assert seasons.moved([3.0], None) == [3.0]
 
 
 def lived(hours: float, load_at: Callable[[float], float], start: float = MONDAY) -> Experience:

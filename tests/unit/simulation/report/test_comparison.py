@@ -12,6 +12,7 @@ from trimtab.simulation.report.comparison import (
     comparison_page,
     ratio_to_foresight,
     ratio_to_tuned,
+    ratios_to_tuned,
     traces_of,
 )
 from trimtab.simulation.report.document import as_text, from_json
@@ -151,3 +152,28 @@ def test_every_table_has_as_many_cells_in_each_row(told: Study) -> None:
         cells = len(re.findall(r"\|", line))
         assert width in (None, cells), line
         width = cells
+
+
+def test_with_several_seeds_it_says_how_far_chance_may_have_moved_the_mean(
+    make_study: Any, make_result: Any
+) -> None:
+    told = make_study(
+        *(
+            one(make_result, policy, attainment, hours, seed=seed)
+            for seed, factor in ((1, 0.9), (2, 1.1))
+            for policy, attainment, hours in (
+                ("capacity@0.99", 0.99, 120.0 * factor),
+                ("hpa-rps@target=0.5", 0.999, 160.0),
+                ("hpa-rps@target=0.8", 0.981, 140.0),
+            )
+        )
+    )
+    trace = traces_of(told)[0]
+    by_seed = ratios_to_tuned(trace, "capacity@0.99", 0.99)
+    assert by_seed == pytest.approx((0.72, 0.88))
+    assert ratio_to_tuned(trace, "capacity@0.99", 0.99) == pytest.approx(0.8)
+    assert "| 0.800 | 0.800 (0.720 to 0.880) | 0.800" in comparison_page(told)
+
+
+def test_with_one_seed_it_says_nothing_of_chance(told: Study) -> None:
+    assert "| 0.800 | 0.800 | 0.800" in comparison_page(told)
