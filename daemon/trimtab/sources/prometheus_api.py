@@ -85,7 +85,8 @@ class PrometheusApi:
         if not (step_seconds > 0 and start <= end):
             raise ValueError(f"no range: {start} to {end} in steps of {step_seconds} s")
         found: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
-        steps = math.floor((end - start) / step_seconds)
+        # Times are told in milliseconds, and floats fall a little short of whole steps.
+        steps = math.floor((end - start + 0.0005) / step_seconds)
         for first in range(0, steps + 1, POINTS_MAX):
             last = min(first + POINTS_MAX - 1, steps)
             form = {

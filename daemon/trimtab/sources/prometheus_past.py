@@ -19,6 +19,10 @@ FEW = 16
 """Deployments that are named in the query; of more, everything is asked for and some of it left."""
 
 
+MILLISECOND_SECONDS = 0.001
+"""As exactly as a server tells times: the last one may lie so much behind the end that was asked for."""
+
+
 def only_of(question: Question, text: str, label: str) -> str:
     """Return ``text``, which asks ``question``, for its deployments alone where these are few.
 
@@ -55,7 +59,7 @@ def recounted(question: Question, label: str, found: Iterable[Points], until: fl
             continue
         known = values.setdefault(name, {})
         for time, value in series.points:
-            if time > until or not is_believable(value):
+            if time > until + MILLISECOND_SECONDS or not is_believable(value):
                 continue
             if time in known:
                 ambiguous += 1

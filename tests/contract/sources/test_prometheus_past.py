@@ -148,6 +148,16 @@ async def test_a_counter_that_begins_anew_is_no_fall_of_its_rate(
     assert list(by_name(told)[CHAT].values()) == pytest.approx([2.0] * 6)
 
 
+async def test_the_last_value_counts_however_the_server_rounds_its_time(
+    answering: Answering, reader: Make
+) -> None:
+    answering.text = _matrix([({"deployment": "chat"}, [[0.055, "6"], [60.055, "7"]])])
+    told = await reader(answering.url).recount(asked("x", CHAT), 0.0546, 60.0546, 60.0)
+    assert by_name(told) == {CHAT: {0.055: 6.0, 60.055: 7.0}}
+    (_, _, _, form) = answering.seen[0]
+    assert (form["start"], form["end"]) == ("0.055", "60.055")
+
+
 async def test_an_answer_is_no_longer_than_can_be_read_in_a_moment(
     answering: Answering, reader: Make
 ) -> None:
