@@ -32,7 +32,7 @@ from trimtab.service.instruments import Instruments
 from trimtab.service.interrupted import Interrupted
 from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
-from trimtab.service.logs import Narrator
+from trimtab.service.narrator import Narrator
 from trimtab.service.override_desk import OverrideDesk
 from trimtab.service.overrides import Overrides
 from trimtab.service.overview import Overview

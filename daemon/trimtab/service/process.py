@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from trimtab.service.garbage import keep_collecting, old_objects_left_alone
-from trimtab.service.logs import some_of
+from trimtab.service.narrator import some_of
 from trimtab.service.reload_answer import reload_answer
 from trimtab.version import VERSION
 from trimtab.web.access import CLOSED

@@ -25,7 +25,8 @@ from trimtab.service.line_budget import (
     SUMMARY_SECONDS,
     LineBudget,
 )
-from trimtab.service.logs import NAMES_TOLD_MAX, Narrator, configure_logs, some_of
+from trimtab.service.logs import configure_logs
+from trimtab.service.narrator import NAMES_TOLD_MAX, Narrator, some_of
 from trimtab.service.observer import Poll
 from trimtab.service.withholding import Withheld, Withholding
 from trimtab.targets.port import AccountQuotas
