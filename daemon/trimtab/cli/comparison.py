@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def compare_as(asked: Comparison) -> bool:
         typer.echo(f"trimtab compare: {sentence}", err=True)
     if not ran.results:
         return True
-    study = runs.study_of(jobs, described(jobs, ran.results), command=command_line())
+    study = runs.study_of(jobs, described(jobs, ran.results), command=_repeatable(asked))
     shared = {
         name: value
         for name, value in study.scenario.items()
@@ -102,6 +103,13 @@ def compare_as(asked: Comparison) -> bool:
     typer.echo(f"wrote {asked.json_file}")
     _write_page(study, asked.page)
     return bool(ran.failures)
+
+
+def _repeatable(asked: Comparison) -> str:
+    """Return the command line without the place of the loads, which is nobody else's."""
+    if asked.traces is None:
+        return command_line()
+    return command_line().replace(shlex.quote(str(asked.traces)), asked.traces.name)
 
 
 def cells_file(results: Path) -> Path:

@@ -99,6 +99,18 @@ def test_a_load_that_is_silent_for_the_days_asked_for_is_named(recorded: Path) -
         list(comparison_jobs(Comparison(traces=recorded, days=1.0, json_file=Path("x"))))
 
 
+def test_the_page_says_how_to_repeat_it_and_not_where_our_loads_lie(
+    ran: list[Job], recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["trimtab", "compare", "--traces", str(recorded), "--seeds", "1"]
+    )
+    compare_as(asked_of(tmp_path, recorded))
+    told = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    assert ran
+    assert told["command"] == "trimtab compare --traces traces --seeds 1"
+
+
 def test_fewer_peers_can_be_asked_for_but_the_tuned_one_is_always_run() -> None:
     some = [one.name for one in contenders((0.99,), is_quick=True, peers=("ray-serve",))]
     assert some[:3] == ["capacity@0.99", "capacity-learning", "ray-serve"]
