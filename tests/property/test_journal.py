@@ -365,11 +365,9 @@ class JournalMachine(RuleBasedStateMachine):
         self._settle()
         with History(self.path) as history:
             recorded = list(history.sequence())
-            if (
-                not recorded
-                or recorded[0].seq > 1
-                or any(isinstance(r.what, Gap) for r in recorded)
-            ):
+            # Policies in force are kept even where the turns before the oldest checkpoint are trimmed.
+            is_whole = [r.seq for r in recorded] == list(range(1, len(recorded) + 1))
+            if not is_whole or any(isinstance(r.what, Gap) for r in recorded):
                 return
             replayed = replay(iter(history.sequence()))
             runs = history.decisions(limit=10**6)
