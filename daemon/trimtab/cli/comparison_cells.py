@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import trimtab
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.simulation.report.document import result_as_json, result_from_json
+from trimtab.simulation.report.study import Role
 
 if TYPE_CHECKING:
     from trimtab.cli.simulation_plan import Job
@@ -31,6 +32,9 @@ DECISIVE = (
 )  # fmt: skip
 """The parts of the package that a figure depends on."""
 
+OURS_ALONE = ("core/forecast/**/*.py", "core/strategies/capacity.py", "policy/strategies/capacity.py")
+"""Of these, what says nothing to peers and references: they stand while our strategy is worked on."""
+
 _DIGEST_BYTES = 12
 
 
@@ -39,7 +43,6 @@ class Cells:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._code = code_digest()
         self._known: dict[str, tuple[Result, ...]] = {}
         self._torn_bytes = 0
         try:
@@ -58,8 +61,8 @@ class Cells:
     def _take(self, line: str, number: int) -> None:
         try:
             cell = json.loads(line)
-            if cell["code"] == self._code:
-                results = tuple(result_from_json(one) for one in cell["results"])
+            results = tuple(result_from_json(one) for one in cell["results"])
+            if results and cell["code"] == code_digest(results[0].role):
                 self._known[cell["job"]] = results
         except (ValueError, KeyError, TypeError) as error:
             raise PlanError(
@@ -77,7 +80,7 @@ class Cells:
         self._known[name] = results
         cell = {
             "job": name,
-            "code": self._code,
+            "code": code_digest(job.contender.role),
             "results": [result_as_json(one) for one in results],
         }
         if self._torn_bytes:
@@ -102,15 +105,17 @@ def _file_digest(path: Path) -> str:
 
 
 @cache
-def code_digest() -> str:
-    """Return what tells the code that figures depend on from any other version of it.
+def code_digest(role: Role) -> str:
+    """Return what tells the code that figures of a role depend on from any other version of it.
 
     Comments, docstrings and layout are no part of it: mending a sentence costs nobody a night.
     """
     package = Path(trimtab.__file__).parent
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    left_out = () if role is Role.POLICY else OURS_ALONE
+    without = {path for pattern in left_out for path in package.glob(pattern)}
     for pattern in DECISIVE:
-        for path in sorted(package.glob(pattern)):
+        for path in sorted({*package.glob(pattern)} - without):
             digest.update(path.relative_to(package).as_posix().encode())
             digest.update(_doings(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from trimtab.cli import simulation_runs
 from trimtab.cli.comparison import Comparison, compare_as, comparison_jobs, contenders, sources
-from trimtab.cli.comparison_cells import _doings, _file_digest
+from trimtab.cli.comparison_cells import _doings, _file_digest, code_digest
 from trimtab.cli.comparison_tuning import around, coarse
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.simulation_plan import Job, PlanError
@@ -210,9 +210,24 @@ def test_what_another_code_said_is_left_alone(
 ) -> None:
     compare_as(asked_of(tmp_path, recorded))
     first = len(ran)
-    monkeypatch.setattr("trimtab.cli.comparison_cells.code_digest", lambda: "another")
+    monkeypatch.setattr("trimtab.cli.comparison_cells.code_digest", lambda _: "another")
     compare_as(asked_of(tmp_path, recorded))
     assert len(ran) == 2 * first
+
+
+def test_what_peers_and_references_came_to_stands_while_our_strategy_changes(
+    ran: list[Job], recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare_as(asked_of(tmp_path, recorded))
+    first = len(ran)
+    before = code_digest(Role.PEER)
+    assert code_digest(Role.REFERENCE) == before != code_digest(Role.POLICY)
+    monkeypatch.setattr(
+        "trimtab.cli.comparison_cells.code_digest",
+        lambda role: "another" if role is Role.POLICY else before,
+    )
+    compare_as(asked_of(tmp_path, recorded))
+    assert {job.contender.role for job in ran[first:]} == {Role.POLICY}
 
 
 def test_a_file_that_holds_something_else_is_refused(recorded: Path, tmp_path: Path) -> None:
