@@ -32,7 +32,11 @@ DECISIVE = (
 )  # fmt: skip
 """The parts of the package that a figure depends on."""
 
-OURS_ALONE = ("core/forecast/**/*.py", "core/strategies/capacity.py", "policy/strategies/capacity.py")
+OURS_ALONE = (
+    "core/forecast/**/*.py",
+    "core/strategies/capacity.py",
+    "policy/strategies/capacity.py",
+)
 """Of these, what says nothing to peers and references: they stand while our strategy is worked on."""
 
 _DIGEST_BYTES = 12
