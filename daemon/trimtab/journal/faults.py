@@ -38,12 +38,18 @@ class DamagedFileError(Exception):
     """What the file holds cannot be what was written."""
 
 
+class LostFileError(Exception):
+    """The path names another file than the one that is written to, or none any more."""
+
+
 def fault_of(error: Exception, path: Path) -> Fault:
     """Say what ``error`` means for the journal at ``path``."""
     if isinstance(error, ForeignFileError):
         return Fault(mode=JournalMode.BROKEN, kind=ErrorKind.REJECTED, sentence=str(error))
     if isinstance(error, DamagedFileError):
         return _damaged(path, str(error))
+    if isinstance(error, LostFileError):
+        return Fault(mode=JournalMode.BROKEN, kind=ErrorKind.NOT_FOUND, sentence=str(error))
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error, path)
     if isinstance(error, OSError):

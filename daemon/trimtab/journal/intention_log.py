@@ -8,6 +8,7 @@ does each record. What has a greater number than both is missing there.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from trimtab.core.decision import Order
 from trimtab.core.memory import DeploymentMemory
 from trimtab.journal.entries import Intended
+from trimtab.journal.identity import FileIdentity
 from trimtab.journal.packing import pack, pack_row, unpack
 
 if TYPE_CHECKING:
@@ -61,7 +63,9 @@ class SystemFile:
     """A ``LogFile`` of the operating system."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._identity = FileIdentity.of(path)
 
     @classmethod
     def make(cls, path: Path, size_bytes: int) -> Self:
@@ -86,8 +90,10 @@ class SystemFile:
         _write_whole(self._file, offset, content)
 
     def sync(self) -> None:
-        """Return when what was written survives a loss of power."""
+        """Return when what was written survives a loss of power, in a file that will be found again."""
         os.fdatasync(self._file)
+        if FileIdentity.of(self._path) != self._identity:
+            raise FileNotFoundError(errno.ENOENT, "it was deleted or replaced", str(self._path))
 
     def close(self) -> None:
         """Let go of it."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind
 from trimtab.journal.entries import Evaluated, Intended, Overridden, PoliciesInForce
-from trimtab.journal.faults import Fault, fault_of
+from trimtab.journal.faults import Fault, LostFileError, fault_of
 from trimtab.journal.found import completed
 from trimtab.journal.intention_log import log_path, read_log
 from trimtab.journal.lock import WriterLock
@@ -281,6 +281,8 @@ class Keeper:
     def _fail(self, error: Exception) -> None:
         fault = fault_of(error, self._path)
         self._drop_store()
+        if isinstance(error, LostFileError):
+            self._lock.release()  # its file may be gone as well, and another process hold a new one
         self._backlog.written()
         self._backlog.give_back()
         self._is_urgent = self._is_sync_due = False

@@ -18,7 +18,8 @@ from trimtab.core.decision import Order, Outcome, WriteStatus
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.journal.codec import UnknownWordError, hints_of
 from trimtab.journal.entries import Ended, Intended, PoliciesInForce
-from trimtab.journal.faults import DamagedFileError, ForeignFileError
+from trimtab.journal.faults import DamagedFileError, ForeignFileError, LostFileError
+from trimtab.journal.identity import FileIdentity
 from trimtab.journal.packing import unpack
 from trimtab.journal.port import Recollection
 from trimtab.journal.recorder import Recorder
@@ -82,6 +83,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
         self._is_full_sync: bool | None = None
+        self._identity: FileIdentity | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -108,6 +110,7 @@ class Store:
         (verdict,) = execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise DamagedFileError(verdict)
+        self._identity = FileIdentity.of(self.path)
         return recollect(self._connection, self.path)
 
     def begin(self, at: float, carried: Carried, found: FoundAtStart) -> None:
@@ -178,20 +181,27 @@ class Store:
         """End the transaction, if one is open; with ``is_full_sync`` a loss of power takes no more of it.
 
         How a commit is synced is laid down before a transaction begins. One that began as less is
-        followed by a small one that is synced, and all before it with it.
+        followed by a small one that is synced, and all before it with it. Raises ``LostFileError`` when
+        all of it went to a file that nobody will find.
         """
         if self.is_writing:
             self.recorder.write_rows()
-            self._touch(at)
-            self.connection.execute("COMMIT")
-            self.is_writing = False
+            self._end(at)
             if self._is_full_sync:
                 return
         if is_full_sync:
             self._begin(is_full=True)
-            self._touch(at)
-            self.connection.execute("COMMIT")
-            self.is_writing = False
+            self._end(at)
+
+    def _end(self, at: float) -> None:
+        self._touch(at)
+        self.connection.execute("COMMIT")
+        self.is_writing = False
+        if FileIdentity.of(self.path) != self._identity:
+            raise LostFileError(
+                f"the journal {self.path} was deleted or replaced while it was written to; leave it in "
+                "place while trimtab runs (a copy does no harm)"
+            )
 
     def size_bytes(self) -> int:
         """What the file and its write-ahead log take on the disk."""

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from tests.worlds.failing_disk import FailingDisk
 from tests.worlds.journal_world import START, Life
 
 from trimtab.clock import ManualClock
+from trimtab.core.decision import WriteStatus
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.backlog import Backlog
 from trimtab.journal.history import History
+from trimtab.journal.intention_log import log_path, read_log
 from trimtab.journal.keeper import DAMAGED_FILES_KEPT, damaged_files
+from trimtab.journal.lock import WriterLock
 from trimtab.journal.port import JournalMode, Recollection
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
@@ -193,6 +197,77 @@ async def test_a_file_damaged_while_running_is_put_aside_and_everything_known_wr
     assert recollection.unfinished == (order,)
     with History(path) as history:
         assert history.summary().policy_versions == 1
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def delete_all_that_belongs_to_it(path: Path) -> None:
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+
+
+def put_an_old_copy_in_its_place(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    with sqlite3.connect(path) as source, sqlite3.connect(copy) as old:
+        source.backup(old)
+    old.execute("DELETE FROM memory")
+    old.commit()
+    for one in (source, old):
+        one.close()
+    copy.rename(path)
+
+
+@pytest.mark.parametrize(
+    "take_away", [delete, delete_all_that_belongs_to_it, put_an_old_copy_in_its_place]
+)
+async def test_a_file_taken_away_while_running_is_noticed_and_everything_known_written_anew(
+    make: MakeJournal, clock: ManualClock, path: Path, take_away: Callable[[Path], None]
+) -> None:
+    journal = make()
+    await journal.open()
+    life = Life(journal.note)
+    life.put_in_force()
+    order = life.until_ordered()
+    life.intend(order)
+    await journal.settle()
+    take_away(path)
+    life.turn()
+    with pytest.raises(JournalError, match="deleted or replaced while it was written"):
+        await journal.settle()
+    assert journal.status.mode is JournalMode.BROKEN, "nothing is sent that nobody would remember"
+    clock.advance(1.0)
+    life.turn()
+    await journal.settle()
+    assert journal.status.mode is JournalMode.DURABLE
+    assert not WriterLock(path).acquire(), "it is this process's file again"
+    journal.abandon()
+    recollection = await make().open()
+    assert recollection.memory == life.engine.memory
+    assert recollection.unfinished == (order,)
+
+
+async def test_a_log_of_intentions_taken_away_while_running_is_begun_anew(
+    make: MakeJournal, clock: ManualClock, path: Path
+) -> None:
+    journal = make()
+    await journal.open()
+    life = Life(journal.note)
+    life.put_in_force()
+    order = life.until_ordered()
+    log_path(path).unlink()
+    await journal.intend(life.intention(order))
+    assert "deleted or replaced" in (journal.status.trouble or ""), "the file has it instead"
+    assert journal.status.mode is JournalMode.DURABLE
+    clock.advance(1.0)
+    life.end(order, WriteStatus.APPLIED)
+    life.turn()
+    await journal.settle()
+    await journal.intend(life.intention(order))
+    assert journal.status.trouble is None
+    assert [one.order for one in read_log(log_path(path)).intended] == [order]
+    journal.abandon()
 
 
 async def test_a_file_found_damaged_is_put_aside_and_a_new_one_begun(
