@@ -118,6 +118,14 @@ def test_a_share_that_is_missing_is_not_one_of_none_within_the_slo() -> None:
         assert told.hear(rate=rate, within=None).replicas == untold.hear(rate=rate).replicas
 
 
+def test_it_can_do_without_the_share_within_the_slo_and_without_nothing_else() -> None:
+    assert TOLD.signals == ("rate", "within")
+    assert TOLD.dispensable_signals == ("within",)
+    assert BY_RATE.dispensable_signals == ()
+    one_for_all = Capacity(requests="rate", requests_per_second=10.0, within_slo="rate")
+    assert (one_for_all.signals, one_for_all.dispensable_signals) == (("rate",), ())
+
+
 def test_misses_of_replicas_that_are_half_idle_buy_no_more_of_them() -> None:
     told, untold = Lives(TOLD, current=20), Lives(BY_RATE, current=20)
     for _ in range(400):

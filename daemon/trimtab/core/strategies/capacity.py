@@ -58,8 +58,7 @@ class Capacity:
     requests met the SLO (0 to 1); the first that can be used with what is known of one
     replica decides. What one carries at its SLO: ``requests_per_second``, or the two token rates (work
     adds up), or ``in_flight_at_slo``; where none is given it is learned from requests and in flight.
-    ``price_ceiling``: the most that a second of missed requests may cost, in replica-seconds for each
-    replica that they would have kept busy.
+    ``price_ceiling``: what a second of misses may cost, in replica-seconds for each replica they need.
     """
 
     requests: str | None = None
@@ -79,10 +78,19 @@ class Capacity:
 
     @property
     def signals(self) -> tuple[str, ...]:
-        """Those that are named, each once."""
+        """Those that are named."""
+        return (*self._needed, *self.dispensable_signals)
+
+    @property
+    def dispensable_signals(self) -> tuple[str, ...]:
+        """The share within the SLO: without requests there is none, and that must not keep replicas."""
+        share = self.within_slo
+        return () if share is None or share in self._needed else (share,)
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
         named = (
             self.requests, self.prompt_tokens, self.output_tokens, self.in_flight, self.waiting,
-            self.within_slo,
         )  # fmt: skip
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
@@ -173,7 +181,7 @@ class Capacity:
         if prompt is not None or output is not None:
             work = self._token_work(view, known, why)
             if work is not None:
-                return _trimmed(work, known)
+                return work._replace(load=work.load * known.trim.factor)
         if self.requests is not None:
             capacity = self.requests_per_second or known.line.capacity
             seen = _value(view, self.requests, why)
@@ -390,7 +398,3 @@ def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | Non
 
 def _hold(reading: Reading) -> float:
     return reading.spec.max_age_seconds
-
-
-def _trimmed(work: Work, known: Known) -> Work:
-    return work._replace(load=work.load * known.trim.factor)
