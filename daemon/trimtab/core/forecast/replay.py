@@ -114,3 +114,4 @@ def book(
     arrays.cost += held
     arrays.missed *= fade
     arrays.missed += share
+    return share

@@ -123,11 +123,9 @@ class Capacity:
         from trimtab.core.past import PastWanted
 
         known = Known.recalled(memory)
-        if not is_cold(known):
-            return None
         told = self._capacities(known)
         is_hopeful = self.requests is not None and self.in_flight is not None
-        return PastWanted(tuple(told), SPANS) if told or is_hopeful else None
+        return PastWanted(tuple(told), SPANS) if is_cold(known) and (told or is_hopeful) else None
 
     def primed(
         self, past: Mapping[str, Sequence[PastValue]], view: View, memory: JsonValue
@@ -317,9 +315,9 @@ class Capacity:
         bounds = view.bounds
         lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
-        ticks = None if before is None else before.arrays.lead_ticks
+        before_ticks = None if before is None else before.arrays.lead_ticks
         return Terms(
-            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, ticks),
+            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before_ticks),
             serving=view.ready,
             at_first=at_first,
             lower=lower,
@@ -328,6 +326,7 @@ class Capacity:
             ceiling=self.price_ceiling,
             occupied=occupied,
             missed_share=missed_share,
+            is_followed=before is None or before.is_followed(view.current),
         )
 
     # -- answering -----------------------------------------------------------------------------
