@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from trimtab.core.bounds import Bound, Bounds
+from trimtab.core.forecast.judgement import Judgement
 from trimtab.core.forecast.known import Known
 from trimtab.core.proposals import JsonValue, Wish
 from trimtab.core.signals import Per
@@ -118,12 +119,50 @@ def test_a_share_that_is_missing_is_not_one_of_none_within_the_slo() -> None:
         assert told.hear(rate=rate, within=None).replicas == untold.hear(rate=rate).replicas
 
 
+def test_it_can_do_without_the_share_within_the_slo_and_without_nothing_else() -> None:
+    assert TOLD.signals == ("rate", "within")
+    assert TOLD.dispensable_signals == ("within",)
+    assert BY_RATE.dispensable_signals == ()
+    one_for_all = Capacity(requests="rate", requests_per_second=10.0, within_slo="rate")
+    assert (one_for_all.signals, one_for_all.dispensable_signals) == (("rate",), ())
+
+
 def test_misses_of_replicas_that_are_half_idle_buy_no_more_of_them() -> None:
     told, untold = Lives(TOLD, current=20), Lives(BY_RATE, current=20)
     for _ in range(400):
         told.current = untold.current = 20
         told_wish, untold_wish = told.hear(rate=70.0, within=0.0), untold.hear(rate=70.0)
         assert told_wish.replicas == untold_wish.replicas
+
+
+def judged_after_an_hour(asked: int | None, within: float | None) -> Judgement:
+    """Serve a load of about 7 replicas for an hour more than the first 15 minutes; ``None``: with what is wanted."""
+    lives = Lives(TOLD, current=9)
+    for tick in range(300):
+        lives.current = lives.current if asked is None else asked
+        lives.hear(rate=70.0 + 5.0 * math.sin(tick / 9.0), within=within)
+    known = Known.recalled(lives.memory)
+    assert known is not None
+    assert known.experience is not None
+    return known.experience.tally.judgement
+
+
+def test_what_the_settings_promised_is_held_against_what_was_missed_once_they_decide() -> None:
+    told = judged_after_an_hour(None, within=1.0)
+    assert told.missed == 0.0
+    assert told.booked > 0.0
+    untold = judged_after_an_hour(None, within=None)
+    assert untold.ticks == pytest.approx(240, rel=0.03)
+    assert 0.0 < untold.booked < untold.offered
+
+
+def test_who_is_pinned_to_too_few_replicas_says_nothing_of_what_the_settings_promise() -> None:
+    assert judged_after_an_hour(4, within=None) == Judgement()
+    told = judged_after_an_hour(
+        4, within=0.0
+    )  # of the replay's curve, yes: all was booked, all missed
+    assert told.booked == pytest.approx(told.missed)
+    assert told.missed > 0.0
 
 
 def test_tokens_are_work_that_adds_up() -> None:

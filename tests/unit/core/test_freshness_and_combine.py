@@ -9,6 +9,7 @@ from trimtab.core.decision import Hold, Reason, ScaleDown, ScaleUp
 from trimtab.core.policy import Rule
 from trimtab.core.roles import Role
 from trimtab.core.signals import OnMissing, Sample, SignalSpec
+from trimtab.core.strategies.capacity import Capacity
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.target import Target
 
@@ -93,6 +94,32 @@ def test_one_missing_signal_blocks_the_way_down_by_default() -> None:
 def test_one_missing_signal_does_not_block_the_way_up_by_default() -> None:
     w = world(2, signals=(LOAD, BUSY), rules=(BY_LOAD, BY_BUSY))
     assert w.step(load=50.0).desired == 5
+
+
+def test_a_signal_that_a_strategy_can_do_without_blocks_nothing_while_it_is_missing() -> None:
+    share = SignalSpec(name="share", source="gateway", query="within_slo", max_age_seconds=60.0)
+    strategy = Capacity(requests="load", requests_per_second=10.0, within_slo="share")
+    by_capacity = Rule(name="capacity", role=Role.DEMAND, strategy=strategy)
+    w = world(6, signals=(LOAD, share), rules=(by_capacity,))
+    w.act(load=30.0, share=1.0)
+    for _ in range(500):  # nobody asks for anything: there is no share of the requests to tell
+        decision = w.act(after=15.0, load=0.0)
+    assert decision.current == 1
+    assert "missing" not in decision.sentence
+
+
+def test_a_signal_that_one_rule_can_do_without_blocks_where_another_one_needs_it() -> None:
+    share = SignalSpec(name="share", source="gateway", query="within_slo", max_age_seconds=60.0)
+    strategy = Capacity(requests="load", requests_per_second=10.0, within_slo="share")
+    rules = (
+        Rule(name="capacity", role=Role.DEMAND, strategy=strategy),
+        Rule(name="by-share", role=Role.DEMAND, strategy=Target(signal="share", target=10.0)),
+    )
+    w = world(6, signals=(LOAD, share), rules=rules)
+    for _ in range(500):
+        decision = w.act(after=15.0, load=0.0)
+    assert decision.verdict == Hold(Reason.MISSING_DATA)
+    assert decision.current == 6
 
 
 def test_each_direction_keeps_its_own_contract() -> None:

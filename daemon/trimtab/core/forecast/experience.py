@@ -44,6 +44,9 @@ LEAD_TICKS_MAX: Final = 160
 """Forty minutes: lead times beyond are planned for as this."""
 
 
+FOLLOWED_SHARE: Final = 0.1
+
+
 class Tally(NamedTuple):
     """The single numbers: where time stands, what was measured, what was booked, what was chosen.
 
@@ -165,6 +168,11 @@ class Experience(Encoded):
         self.tally = tally
         self.arrays = arrays
         arrays.freeze()
+
+    def is_followed(self, asked: int) -> bool:
+        """Whether ``asked`` replicas are what was wanted, to a replica or a tenth of them."""
+        wanted = self.tally.wanted
+        return abs(asked - wanted) <= max(1.0, FOLLOWED_SHARE * wanted)
 
     def _encode(self) -> JsonValue:
         return {

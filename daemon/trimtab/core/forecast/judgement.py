@@ -1,9 +1,9 @@
-"""How far the misses that the replay books can be believed, where those that happened are told.
+"""How far the misses that the replay books can be believed, held against those that happened.
 
-What a replica carries within its SLO, and how fast answers get late beyond it, differs between models,
-mixes of requests and accelerators; the replay knows one curve. Where the share of requests within the SLO is
-measured, what the curve says of the replicas that really served is compared with what they came to. The same
-error is in what it says of all settings, so that their budget is corrected by it.
+The replay knows one curve of how answers get late, one lead time, and settings that each decide alone. Models, mixes
+of requests and accelerators differ from the curve, starts take less or longer, and the mean of settings misses
+less than they do in the mean. So what was booked for the settings that decided is compared with what was
+missed while they did. The same error is in what is booked for all of them, so that their budget is corrected by it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ BOUNDS: Final = (0.2, 4.0)
 
 
 class Judgement(NamedTuple):
-    """Faded sums over ticks in which it was told, in replicas of work: missed really, by the replay, offered."""
+    """Faded sums over the ticks that were compared, in replicas of work: missed really, by the replay, offered."""
 
     missed: float = 0.0
     booked: float = 0.0
     offered: float = 0.0
     ticks: float = 0.0
 
-    def seeing(self, load: float, missed_share: float, booked_share: float) -> Judgement:
-        """Take in one tick of ``load`` replicas: which shares of it were missed, and booked as missed."""
+    def seeing(self, load: float, missed: float, booked: float) -> Judgement:
+        """Take in one tick of ``load`` replicas: how much of it was missed, and was booked as missed."""
         return Judgement(
-            missed=FADE * self.missed + load * missed_share,
-            booked=FADE * self.booked + load * booked_share,
+            missed=FADE * self.missed + missed,
+            booked=FADE * self.booked + booked,
             offered=FADE * self.offered + load,
             ticks=FADE * self.ticks + 1.0,
         )
@@ -42,7 +42,7 @@ class Judgement(NamedTuple):
     def factor(self, share: float) -> float:
         """Return how many times what is booked is really missed; ``share`` is the error budget's.
 
-        1.0 while nothing was told.
+        1.0 while nothing was compared.
         """
         if self.ticks <= 0.0 or self.offered <= 0.0:
             return 1.0

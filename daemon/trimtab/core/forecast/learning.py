@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import exp, log
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from trimtab.core.forecast.experience import (
 )
 from trimtab.core.forecast.settings import wanted
 from trimtab.core.forecast.start_values import COST, MISSED, WEIGHT_TICKS
-
-if TYPE_CHECKING:
-    from trimtab.core.forecast.judgement import Judgement
 
 SMOOTHING: Final = 0.6
 """How much of a tick's load the requests in service feel within it."""
@@ -60,6 +57,9 @@ class Terms(NamedTuple):
     is_early: bool = False
     """What was asked for at first is held, as in the first quarter of an hour."""
 
+    is_followed: bool = True
+    """What was wanted is what is asked for: no pin, quota, limit or other rule decides."""
+
 
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
     """Return what is known after a cell that ended at ``at`` (UTC seconds) with ``load`` replicas of work."""
@@ -80,25 +80,19 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     counts = wanted(outlook, terms.lower, terms.upper)
     ticks = tally.ticks
     smooth = load if is_first else tally.smooth + SMOOTHING * (load - tally.smooth)
-    weighed = tally.weighed
     if is_first:
         replay.begin(arrays, counts)
         _price_in(arrays, load)
-        weighed = WEIGHT_TICKS * max(LOAD_MIN, load)
+        tally = tally._replace(weighed=WEIGHT_TICKS * max(LOAD_MIN, load))
     is_early = ticks < EARLY_TICKS or terms.is_early
     held = replay.hold(arrays, ticks, counts, terms.at_first if is_early else 0.0)
-    replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
-    missed_share, judgement = _missed(tally, smooth, load, terms)
-    weighed = price.FADE * weighed + load
-    offered = price.FADE * tally.offered + load
-    missed = price.FADE * tally.missed + load * missed_share
+    booked = replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
+    promised = None if is_early or not terms.is_followed else price.promised(arrays, booked)
+    tally = _counted(tally, load, smooth, terms, promised)
     price_log, chosen = tally.price_log, tally.chosen
     if ticks % price.SEARCH_TICKS == 0:
-        booked = tally._replace(
-            weighed=weighed, offered=offered, missed=missed, judgement=judgement
-        )
-        price_log, chosen = _chosen(arrays, booked, terms)
-    after = Tally(
+        price_log, chosen = _chosen(arrays, tally, terms)
+    after = tally._replace(
         at=at,
         ticks=ticks + 1,
         load=load,
@@ -107,16 +101,12 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
         bin=running.bin,
         bin_total=running.total,
         bin_ticks=running.ticks,
-        weighed=weighed,
-        offered=offered,
-        missed=missed,
         price_log=price_log,
         chosen=chosen,
         wanted=price.mean_held(arrays, held),
         forecast=outlook.forecast,
         spread=outlook.spread,
         seasonal=season,
-        judgement=judgement,
     )
     return Experience(after, arrays)
 
@@ -126,29 +116,49 @@ def unlived(terms: Terms) -> Experience:
     return Experience(Tally(price_log=log(min(30.0, terms.ceiling))), _new(terms.lead_ticks))
 
 
-def _missed(tally: Tally, smooth: float, load: float, terms: Terms) -> tuple[float, Judgement]:
-    """Return the share of the tick's requests that was missed, and what that says of the replay.
+def _counted(
+    tally: Tally, load: float, smooth: float, terms: Terms, promised: float | None
+) -> Tally:
+    """Return what was offered and missed with one tick more, and what that says of the replay.
+
+    The replay is judged by what it booked for the settings that decide (``promised``, replica-seconds in
+    ticks). Where somebody else decided, only by what it would have booked for what really served, if misses are told.
+    """
+    missed_share, is_told = _missed_share(smooth, terms)
+    judgement = tally.judgement
+    if promised is None and is_told:
+        promised = load * replay.miss_share(smooth, terms.serving)
+    if promised is not None and not terms.is_past and terms.serving < terms.upper:
+        judgement = judgement.seeing(load, load * missed_share, promised)
+    return tally._replace(
+        weighed=price.FADE * tally.weighed + load,
+        offered=price.FADE * tally.offered + load,
+        missed=price.FADE * tally.missed + load * missed_share,
+        judgement=judgement,
+    )
+
+
+def _missed_share(smooth: float, terms: Terms) -> tuple[float, bool]:
+    """Return the share of the tick's requests that was missed, and whether that was told.
 
     With all replicas serving that there may be, misses are nobody's choice: they cost no budget. Nor
     are those of replicas that are half idle: more of them would miss as much.
     """
     if terms.is_past:
-        return price.BUDGET_SHARE * (1.0 - terms.attainment), tally.judgement
+        return price.BUDGET_SHARE * (1.0 - terms.attainment), False
     if terms.serving >= terms.upper:
-        return 0.0, tally.judgement
+        return 0.0, False
     if terms.missed_share is None or smooth < CURABLE_LOAD * terms.serving:
         felt = smooth if terms.occupied is None else max(smooth, terms.occupied)
-        return replay.miss_share(felt, terms.serving), tally.judgement
-    booked_share = replay.miss_share(smooth, terms.serving)
-    judgement = tally.judgement.seeing(load, terms.missed_share, booked_share)
-    return terms.missed_share, judgement
+        return replay.miss_share(felt, terms.serving), False
+    return terms.missed_share, True
 
 
 def _chosen(arrays: Arrays, tally: Tally, terms: Terms) -> tuple[float, int]:
     """Look for the price; return its logarithm, and the setting that is best at what is paid."""
     days = tally.ticks / price.TICKS_A_DAY
     ceiling = price.highest(terms.ceiling, days)
-    allowed = price.budget(tally, terms.attainment, days) * tally.weighed
+    allowed = price.budget(tally, terms.attainment) * tally.weighed
     asked = price.found(arrays, allowed, ceiling)
     paid_log = min(price.smoothed(tally.price_log, asked, tally.ticks), log(ceiling))
     return paid_log, price.weigh(arrays, exp(paid_log))

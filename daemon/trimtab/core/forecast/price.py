@@ -46,19 +46,17 @@ CLOSE_REACH: Final = 4.0
 
 BISECTIONS: Final = 13
 
-BUDGET_SHARE: Final = 0.98
-"""Of the error budget, what is aimed at."""
+BUDGET_SHARE: Final = 0.8
+"""Of the error budget, what is aimed at: who aims at all of it misses more half of the time."""
 
 SPENDING_DAYS: Final = 1.0
 """What is left of the budget, or lacking, is spent or saved over the next day."""
 
 BUDGET_BOUNDS: Final = (0.15, 4.0)
-CAREFUL_SHARE: Final = 0.3
-"""Of the budget, what may be spent at first; all of it after a day: early misses cannot be undone."""
 
 
-def budget(tally: Tally, attainment: float, days: float) -> float:
-    """Return the share that the replay may book as missed from now on, ``days`` after the beginning.
+def budget(tally: Tally, attainment: float) -> float:
+    """Return the share that the replay may book as missed from now on.
 
     Where it was seen to book more than is really missed, or less, that much more, or less.
     """
@@ -67,9 +65,7 @@ def budget(tally: Tally, attainment: float, days: float) -> float:
     a_day = SPENDING_DAYS * TICKS_A_DAY * max(0.2, tally.offered / seen)
     paced = share + (share * tally.offered - tally.missed) / a_day
     low, high = BUDGET_BOUNDS
-    careful = min(1.0, CAREFUL_SHARE + (1.0 - CAREFUL_SHARE) * days)
-    booked = min(max(paced, low * share), high * share) / tally.judgement.factor(share)
-    return booked * careful
+    return min(max(paced, low * share), high * share) / tally.judgement.factor(share)
 
 
 def highest(ceiling: float, days: float) -> float:
@@ -119,6 +115,13 @@ def weigh(arrays: Arrays, price: float) -> int:
     bill *= bill
     np.multiply(bill, bill, out=arrays.weights)
     return first
+
+
+def promised(arrays: Arrays, booked: np.ndarray) -> float:
+    """Return what the settings that have a say missed in the tick just ``booked``, in the weighted mean."""
+    voters = arrays.weights.nonzero()[0]
+    weights = arrays.weights[voters].tolist()
+    return fsum(map(mul, weights, booked[voters].tolist())) / fsum(weights)
 
 
 def mean_held(arrays: Arrays, held: np.ndarray) -> float:

@@ -89,10 +89,11 @@ def miss_share(load: float, serving: float) -> float:
 
 def book(
     arrays: Arrays, held: np.ndarray, load: float, smooth: float, *, fade: float, upper: float
-) -> None:
-    """Book one tick for every setting. ``smooth`` is the load that requests in service feel.
+) -> np.ndarray:
+    """Book one tick for every setting, and return what each missed in it.
 
-    With ``upper`` replicas serving, no setting could have done better: nothing is booked as missed.
+    ``smooth`` is the load that requests in service feel. With ``upper`` replicas serving, no setting
+    could have done better: nothing is booked as missed.
     """
     serving = np.minimum.reduce(arrays.held, axis=0).astype(np.float64)
     backlog = arrays.backlog
@@ -100,7 +101,7 @@ def book(
     backlog -= OVERFLOW * serving
     np.maximum(backlog, 0.0, out=backlog)
     np.minimum(backlog, BACKLOG_TICKS_MAX * serving, out=backlog)
-    share = smooth / serving
+    share: np.ndarray = smooth / serving
     np.minimum(share, MISS_LOAD_MAX, out=share)
     share *= share
     share *= share
@@ -114,3 +115,4 @@ def book(
     arrays.cost += held
     arrays.missed *= fade
     arrays.missed += share
+    return share

@@ -11,6 +11,7 @@ from trimtab.core.decision import Reason
 from trimtab.core.roles import Blocks, Role
 from trimtab.core.signals import Freshness, OnMissing
 from trimtab.core.stages.relief import note_own, note_wanted, own_count, relief_wanted
+from trimtab.core.strategies.interface import dispensable
 
 if TYPE_CHECKING:
     from trimtab.core.proposals import Proposal
@@ -168,11 +169,13 @@ def _apply_missing(case: Case, draft: Draft, *, is_known: bool) -> None:
 
 
 def _missing(case: Case, draft: Draft, direction: Blocks) -> list[str]:
-    """Names of signals that a rule uses, that cannot be used now, and that block this direction."""
+    """Names of signals that a rule needs, that cannot be used now, and that block this direction."""
     missing = [one for one in draft.readings if one.freshness is not Freshness.USABLE]
     if not missing:
         return []
-    used = {name for rule in case.policy.rules for name in rule.strategy.signals}
+    used: set[str] = set()
+    for rule in case.policy.rules:
+        used.update(set(rule.strategy.signals) - set(dispensable(rule.strategy)))
     used.update(name for hold in case.policy.holds for name in hold.condition.signals)
     return [
         one.spec.name

@@ -58,8 +58,7 @@ class Capacity:
     requests met the SLO (0 to 1); the first that can be used with what is known of one
     replica decides. What one carries at its SLO: ``requests_per_second``, or the two token rates (work
     adds up), or ``in_flight_at_slo``; where none is given it is learned from requests and in flight.
-    ``price_ceiling``: the most that a second of missed requests may cost, in replica-seconds for each
-    replica that they would have kept busy.
+    ``price_ceiling``: what a second of misses may cost, in replica-seconds for each replica they need.
     """
 
     requests: str | None = None
@@ -79,10 +78,19 @@ class Capacity:
 
     @property
     def signals(self) -> tuple[str, ...]:
-        """Those that are named, each once."""
+        """Those that are named."""
+        return (*self._needed, *self.dispensable_signals)
+
+    @property
+    def dispensable_signals(self) -> tuple[str, ...]:
+        """The share within the SLO: without requests there is none, and that must not keep replicas."""
+        share = self.within_slo
+        return () if share is None or share in self._needed else (share,)
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
         named = (
             self.requests, self.prompt_tokens, self.output_tokens, self.in_flight, self.waiting,
-            self.within_slo,
         )  # fmt: skip
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
@@ -115,11 +123,9 @@ class Capacity:
         from trimtab.core.past import PastWanted
 
         known = Known.recalled(memory)
-        if not is_cold(known):
-            return None
         told = self._capacities(known)
         is_hopeful = self.requests is not None and self.in_flight is not None
-        return PastWanted(tuple(told), SPANS) if told or is_hopeful else None
+        return PastWanted(tuple(told), SPANS) if is_cold(known) and (told or is_hopeful) else None
 
     def primed(
         self, past: Mapping[str, Sequence[PastValue]], view: View, memory: JsonValue
@@ -173,7 +179,7 @@ class Capacity:
         if prompt is not None or output is not None:
             work = self._token_work(view, known, why)
             if work is not None:
-                return _trimmed(work, known)
+                return work._replace(load=work.load * known.trim.factor)
         if self.requests is not None:
             capacity = self.requests_per_second or known.line.capacity
             seen = _value(view, self.requests, why)
@@ -309,9 +315,9 @@ class Capacity:
         bounds = view.bounds
         lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
-        ticks = None if before is None else before.arrays.lead_ticks
+        before_ticks = None if before is None else before.arrays.lead_ticks
         return Terms(
-            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, ticks),
+            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before_ticks),
             serving=view.ready,
             at_first=at_first,
             lower=lower,
@@ -320,6 +326,7 @@ class Capacity:
             ceiling=self.price_ceiling,
             occupied=occupied,
             missed_share=missed_share,
+            is_followed=before is None or before.is_followed(view.current),
         )
 
     # -- answering -----------------------------------------------------------------------------
@@ -390,7 +397,3 @@ def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | Non
 
 def _hold(reading: Reading) -> float:
     return reading.spec.max_age_seconds
-
-
-def _trimmed(work: Work, known: Known) -> Work:
-    return work._replace(load=work.load * known.trim.factor)

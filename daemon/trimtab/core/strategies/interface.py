@@ -18,6 +18,8 @@ class Strategy(Protocol):
     with ``replicas=None`` and a sentence. Bounds, rates and lifecycle are not its business. What it
     wants to remember goes into ``Wish.memory`` and comes back at the next evaluation. A class
     that sets ``forgets_with_hardware = True`` begins with nothing when the hardware changes.
+    ``dispensable_signals`` names those of ``signals`` that only refine what it answers without them as
+    well: while they are missing, nothing is held (``dispensable``).
 
     One whose answer may change by time alone, with the same readings, should have ``edges`` as well
     (``Foreseeing``); without it, such a change is seen at the next regular evaluation. One that looks at
@@ -35,6 +37,12 @@ class Strategy(Protocol):
     def propose(self, view: View, memory: JsonValue) -> Wish:
         """Answer how many replicas the deployment should have, and why, in one sentence."""
         ...
+
+
+def dispensable(strategy: Strategy) -> tuple[str, ...]:
+    """Return the signals that ``strategy`` reads and does not need; none unless it says so."""
+    names: tuple[str, ...] = getattr(strategy, "dispensable_signals", ())
+    return names
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ BUDGET = 0.01
 def after(ticks: int, missed: float, booked: float) -> Judgement:
     judgement = Judgement()
     for _ in range(ticks):
-        judgement = judgement.seeing(8.0, missed, booked)
+        judgement = judgement.seeing(8.0, 8.0 * missed, 8.0 * booked)
     return judgement
 
 
@@ -54,6 +54,6 @@ def test_the_correction_is_bounded_and_goes_the_way_of_the_difference(
 def test_where_more_is_booked_than_missed_more_may_be_booked() -> None:
     plain = Tally(ticks=20_000, offered=160_000.0, missed=1_568.0)
     judged = plain._replace(judgement=after(3 * 5760, 0.01, 0.02))
-    believed = price.budget(plain, 1.0 - BUDGET, 4.0)
+    believed = price.budget(plain, 1.0 - BUDGET)
     factor = judged.judgement.factor(price.BUDGET_SHARE * BUDGET)
-    assert price.budget(judged, 1.0 - BUDGET, 4.0) == pytest.approx(believed / factor)
+    assert price.budget(judged, 1.0 - BUDGET) == pytest.approx(believed / factor)

@@ -54,19 +54,21 @@ def after_days(days: float, missed_share: float) -> Tally:
 
 
 def test_an_error_budget_that_is_not_spent_may_be_spent_and_one_that_is_must_be_saved() -> None:
-    even = price.budget(after_days(2.0, price.BUDGET_SHARE * 0.01), 0.99, 2.0)
+    even = price.budget(after_days(2.0, price.BUDGET_SHARE * 0.01), 0.99)
     assert even == pytest.approx(price.BUDGET_SHARE * 0.01, rel=0.01)
-    assert price.budget(after_days(2.0, 0.0), 0.99, 2.0) > 1.2 * even
-    assert price.budget(after_days(2.0, 0.02), 0.99, 2.0) < 0.5 * even
-
-
-def test_at_the_beginning_less_may_be_missed() -> None:
-    early = price.budget(after_days(0.1, 0.009), 0.99, 0.1)
-    late = price.budget(after_days(2.0, 0.009), 0.99, 2.0)
-    assert early < late
+    assert price.budget(after_days(2.0, 0.0), 0.99) > 1.2 * even
+    assert price.budget(after_days(2.0, 0.02), 0.99) < 0.5 * even
 
 
 def test_the_price_paid_follows_what_is_found_over_days_but_at_once_at_first() -> None:
     assert price.smoothed(log(30.0), 3.0, 0) == pytest.approx(log(3.0))
     later = price.smoothed(log(30.0), 3.0, 50_000)
     assert log(29.0) < later < log(30.0)
+
+
+def test_what_was_promised_is_the_mean_of_the_settings_that_have_a_say() -> None:
+    arrays = books([], [])
+    arrays.weights[:3] = [3.0, 1.0, 0.0]
+    booked = np.full(arrays.weights.size, 99.0)
+    booked[:3] = [0.2, 0.6, 5.0]
+    assert price.promised(arrays, booked) == pytest.approx(0.3)
