@@ -122,7 +122,8 @@ class _Place:
     def live_until(self, second: int) -> None:
         """Let time pass until ``second`` since the start."""
         starved = self.asked - self.plant.replicas.asked
-        self._starved_seconds += starved * (second - self.second)
+        if starved:
+            self._starved_seconds += starved * (second - self.second)
         while self.second < second:
             at = self.second
             while self._changes and self._changes[0][0] <= at:
