@@ -61,7 +61,7 @@ class Hearing:
 
     def heard(self, at: int) -> tuple[Measured | None, float | None]:
         """Read at ``at`` seconds since the start: what was measured, and until when (UTC seconds)."""
-        end = self._end_of(at)
+        end = at - self._age if self._refresh is None else self._end_of(at)
         if end <= 0:
             return None, None
         looks = self._looks
