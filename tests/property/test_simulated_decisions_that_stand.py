@@ -5,7 +5,9 @@ starts that fail and a quota. In one run everything is decided on each time anyb
 only what may come out differently.
 
 Seen to catch: wishes that are not upheld, edges that are not looked at or a little late, samples that are
-not asked about again while nothing new is heard.
+not asked about again while nothing new is heard. With rules that learn: wishes that are not upheld
+or not compared, edges that are not looked at, what was learned not kept, a lead time from before. What it meets too
+rarely is in tests/unit/core/test_renewal.py.
 """
 
 from __future__ import annotations
@@ -22,7 +24,15 @@ from tests.worlds.engine_world import START
 
 from trimtab.core.decision import Decision, Order, Tick
 from trimtab.core.deployment import Deployment, ScheduleFloor, Shape
-from trimtab.core.policy import Policy
+from trimtab.core.edges import outlook_of
+from trimtab.core.encoded import plain
+from trimtab.core.policy import Policy, Rule
+from trimtab.core.renewal import is_renewable
+from trimtab.core.roles import Role
+from trimtab.core.strategies.capacity import Capacity
+from trimtab.core.strategies.panic_window import PanicWindow
+from trimtab.core.strategies.queue import Queue
+from trimtab.core.strategies.target import Target
 from trimtab.plant import SERVING_MODELS, Load, Slo, StartTimes, SteppedWorkload
 from trimtab.simulation.engine_scaler import EngineScaler
 from trimtab.simulation.observation import Observation
@@ -163,3 +173,77 @@ def test_deciding_only_where_anything_may_differ_orders_what_deciding_always_doe
                 assert is_same(found[name], decision), f"{number}: {found[name]}\n{decision}"
     assert sparing.decisions <= always.decisions
     assume(sparing.decisions < always.decisions)
+
+
+learning = st.one_of(
+    st.builds(
+        Capacity,
+        requests=st.just("total"),
+        in_flight=st.sampled_from([None, "average"]),
+        requests_per_second=st.sampled_from([19.0, None]),
+        in_flight_at_slo=st.sampled_from([90.0, None]),
+        attainment=st.sampled_from([0.9, 0.99]),
+    ),
+    st.builds(PanicWindow, signal=st.just("total"), target=st.just(14.0)),
+    st.builds(
+        Queue,
+        signal=st.just("total"),
+        target=st.just(10.0),
+        upscale_delay_seconds=st.sampled_from([0.0, 30.0]),
+        downscale_delay_seconds=st.just(60.0),
+    ),
+)
+
+
+@st.composite
+def learning_policies(draw: st.DrawFn, name: str) -> Policy:
+    """A policy whose rules hear each sample; windows and missing data decide as well."""
+    beside = Target(signal="average", target=30.0)
+    strategies = [draw(learning), *draw(st.sampled_from([(), (), (beside,)]))]
+    rules = [
+        Rule(name=f"rule-{number}", role=Role.DEMAND, strategy=strategy)
+        for number, strategy in enumerate(strategies)
+    ]
+    policy = draw(plain_policies(name))
+    return replace(policy, rules=tuple(rules), holds=(), scale_to_zero=None)
+
+
+def learned_in(
+    ruling: list[Policy], world: Scenario, *, decides_always: bool, **more: object
+) -> tuple[list[Order], dict[str, object], Mapping[str, Timeline]]:
+    """What was ordered when, what every rule remembers in the end, and what came of it."""
+    orders: list[Order] = []
+
+    class Noting(EngineScaler):
+        def _carry_out(self, order: Order, now: float) -> int:
+            orders.append(order)
+            return super()._carry_out(order, now)
+
+    # Whoever listens to all decisions has all of them made.
+    listening = {"on_tick": lambda _: None} if decides_always else {}
+    kind = type("Always", (Noting, DecidingAlways), {}) if decides_always else Noting
+    scaler = kind(ruling, world, meanings=MEANINGS, **listening, **more)
+    timelines = run(world, scaler)
+    memories = scaler.engine.memory.deployments
+    rules = {name: plain(dict(one.rules)) for name, one in memories.items()}
+    orders.sort(key=lambda order: (order.at, order.deployment))  # of one look, none comes first
+    return orders, rules, timelines
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), world=worlds(), interval=st.sampled_from([5.0, 15.0, 15.0]))
+def test_rules_that_learn_order_and_remember_what_they_do_when_each_look_is_decided_on(
+    data: st.DataObject, world: Scenario, interval: float
+) -> None:
+    ruling = [data.draw(learning_policies(name)) for name in NAMES]
+    assert all(is_renewable(one) for one in ruling)
+    assert any(outlook_of(one).foreseeing for one in ruling)
+    terms = {"interval_seconds": interval}
+    expected, known, lives = learned_in(ruling, world, decides_always=True, **terms)
+    orders, remembered, timelines = learned_in(ruling, world, decides_always=False, **terms)
+    assert orders == [
+        replace(one, sentence=other.sentence) for one, other in zip(expected, orders, strict=True)
+    ]
+    assert remembered == known
+    for name in NAMES:
+        assert timelines[name].met.tolist() == lives[name].met.tolist()

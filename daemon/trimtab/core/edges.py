@@ -104,11 +104,16 @@ class Prospect(NamedTuple):
     others: tuple[float, ...] = ()
 
 
-def next_edge(now: float, prospect: Prospect) -> float | None:
-    """Return the earliest edge after ``now`` (UTC seconds); ``None``: time alone changes nothing."""
+def next_edge(now: float, prospect: Prospect, *, is_renewed: bool = False) -> float | None:
+    """Return the earliest edge after ``now`` (UTC seconds); ``None``: time alone changes nothing.
+
+    ``is_renewed``: its rules are asked all the time, with what can be used then (``core/renewal.py``), so
+    that the edges of rules and signals come by themselves.
+    """
     edges = list(prospect.others)
-    _signals(prospect, edges)
-    _rules(now, prospect, edges)
+    if not is_renewed:
+        _signals(prospect, edges)
+        _rules(now, prospect, edges)
     _demand(prospect, edges)
     _moves(now, prospect, edges)
     _life(now, prospect, edges)

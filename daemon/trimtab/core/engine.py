@@ -22,6 +22,7 @@ from trimtab.core.memory import Memory, Pair
 from trimtab.core.noticing import look_at, lose
 from trimtab.core.overrides import OverrideBook, ended, why_overridden
 from trimtab.core.priming import cold_rules
+from trimtab.core.renewal import renew
 from trimtab.core.rounds import Round
 from trimtab.core.set_back import set_all_back
 from trimtab.core.sharing import Sharing
@@ -107,11 +108,12 @@ class Engine:
         """Return what is remembered of one deployment."""
         return self._memories.get(name)
 
-    def next_edge(self, name: str, now: float) -> float | None:
+    def next_edge(self, name: str, now: float, *, is_renewed: bool = False) -> float | None:
         """Return when time alone may change the decision on ``name``; ``None``: it does not.
 
-        UTC seconds after ``now``, told from what was seen and decided last (``core/edges.py``). Time
+        UTC seconds after ``now``, from what was seen and decided last (``core/edges.py``). Time
         brings it when people's orders end, too, and when who could help another gets ready to.
+        With ``is_renewed`` only that which ``renew`` does not see by itself.
         """
         if (known := self._known(name)) is None:
             return None
@@ -127,7 +129,7 @@ class Engine:
                 self._ties.appeals, name, self._seen, self._memories.by_name, self._policy_of
             ),
         )
-        return next_edge(now, prospect)
+        return next_edge(now, prospect, is_renewed=is_renewed)
 
     def fleet_edge(self, now: float) -> float | None:
         """Return when time alone may change what anybody is granted (UTC seconds); ``None``: it does not.
@@ -166,10 +168,20 @@ class Engine:
     def is_moved_by(self, sample: Sample) -> bool:
         """Whether ``sample`` might change what its deployment's rules wish (``core/footing.py``).
 
-        One that does not may wait for the next step, which must be told that it upheld the last wish.
+        One that does not may wait for the next step, which is told that it upheld the last wish.
         """
         footing = self._footings.get(sample.deployment)
         return footing is None or not footing.bears(sample)
+
+    def renew(self, name: str, now: float, samples: Iterable[Sample]) -> bool:
+        """Let the rules of ``name`` hear ``samples``; whether each then wishes what it wished last.
+
+        If so that decision stands, as with ``is_moved_by``; if not they have learned nothing. For policies
+        that are ``is_renewable``, while no edge has come and nothing but samples is new.
+        """
+        footing = None if self._sharing.is_active else self._footings.get(name)
+        known = self._memories, self._lead_times
+        return footing is not None and renew(footing, *known, now, samples)
 
     @property
     def policies(self) -> tuple[Policy, ...]:

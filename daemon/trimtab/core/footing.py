@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trimtab.core.policy import Policy
-    from trimtab.core.proposals import View
+    from trimtab.core.proposals import Proposal, View
     from trimtab.core.signals import Sample
 
 
@@ -31,27 +31,28 @@ ABOVE_ZERO = nextafter(0.0, 1.0)
 
 
 class Footing:
-    """The policy and the view that the last decision on one deployment rested on.
+    """The policy and the view that the last decision on one deployment rested on, and what its rules proposed.
 
     What it says holds for as long as nothing but samples is new: whatever else happens to a deployment
     is followed by a decision, and that by another footing.
     """
 
-    __slots__ = ("_policy", "_ranges", "_view")
+    __slots__ = ("_ranges", "policy", "proposals", "view")
 
-    def __init__(self, policy: Policy, view: View) -> None:
-        self._policy = policy
-        self._view = view
+    def __init__(self, policy: Policy, view: View, proposals: tuple[Proposal, ...] = ()) -> None:
+        self.policy = policy
+        self.view = view
+        self.proposals = proposals[: len(policy.rules)]  # those of its conditions come after
         self._ranges: dict[str, Range] = {}
 
     def bears(self, sample: Sample) -> bool:
         """Whether every rule would wish the same with ``sample`` in place of the one it has."""
-        reading = self._view.readings.get(sample.signal)
+        reading = self.view.readings.get(sample.signal)
         if reading is None or reading.replicas != sample.replicas:
             return False
         steady = self._ranges.get(sample.signal)
         if steady is None:  # worked out for the first that asks: often nobody does
-            steady = steady_range(self._policy, self._view, sample.signal)
+            steady = steady_range(self.policy, self.view, sample.signal)
             self._ranges[sample.signal] = steady
         return steady.low <= sample.value <= steady.high
 

@@ -196,7 +196,9 @@ class Round:
     def _conclude(self, case: Case, ended: Decided, memory: DeploymentMemory) -> Decided:
         """Note what the decision stands on, and the write that follows."""
         if ended.view is not None and is_wish_told(ended.memory or memory):
-            self.footings[case.deployment.name] = Footing(case.policy, ended.view)
+            self.footings[case.deployment.name] = Footing(
+                case.policy, ended.view, ended.decision.proposals
+            )
         if ended.order is not None:
             self.fly(ended.order)
             if self.sharing.is_active:  # what was asked for is held

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_BISECTIONS = 50
+_BISECTIONS = 40
+"""Of at most some hundreds in a batch: to ten digits."""
+
 _BLOCK = 4096
 """So many mixes at a time: what is worked out of them stays in the processor's cache."""
 

@@ -120,8 +120,9 @@ class FastDeployment:
         """Live one second for each of the arrivals from ``first`` to before ``last``."""
         replicas, index = self.replicas, first
         while index < last:
-            due_in = replicas.due_at - self.now
-            alike = last - index if due_in > last - index else max(0, math.ceil(due_in) - 1)
+            due_in, alike = replicas.due_at - self.now, last - index
+            if due_in <= alike:
+                alike = max(0, math.ceil(due_in) - 1)
             if not alike:  # something happens to a replica within this second, and it ends so
                 replicas.advance(self.now + 1.0)
                 self._follow()
@@ -137,8 +138,9 @@ class FastDeployment:
             self.now += alike
             self._asked_seconds += replicas.asked * alike
             self._ready_seconds += self._serving * alike
-            self._booting_seconds += self._booting * alike
-            self._draining_seconds += self._draining * alike
+            if self._booting or self._draining:
+                self._booting_seconds += self._booting * alike
+                self._draining_seconds += self._draining * alike
             index += alike
         replicas.advance(self.now)
 

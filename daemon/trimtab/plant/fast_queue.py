@@ -11,6 +11,7 @@ queues or may have to, replicas drain or none serves, the first request after a 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.plant.serving import FLOW_SECONDS, REMNANT, FluidQueue
@@ -61,6 +62,17 @@ class FastQueue(FluidQueue):
     """Those that ``_lengths`` (longest prompt, shortest and longest answer) and ``_fits`` are of."""
     _lengths = (0.0, 0.0, 0.0)
     _fits = 0.0
+
+    @cached_property
+    def _constants(self) -> tuple[float, ...]:
+        """What the loop over seconds needs of the model and the SLO, in milliseconds and as floats."""
+        model, slo = self.model, self.slo
+        per_token, chunk = model.ms_per_token, float(model.prefill_chunk_tokens)
+        full_compute = max(per_token * chunk, model.weight_read_ms)
+        return (
+            model.overhead_ms, model.weight_read_ms, per_token, model.ms_per_thousand_kv_tokens,
+            chunk, full_compute, slo.ttft_seconds * 1000.0, slo.tpot_seconds * 1000.0,
+        )  # fmt: skip
 
     @property
     def tpot_seconds(self) -> float:
@@ -157,15 +169,15 @@ class FastQueue(FluidQueue):
         if self._apart.offered or self._apart.lost_500 or 0.0 < count <= REMNANT:
             return first
         limit, budget = self._surest_limit(arrivals, first, last, serving), serving * 1000.0
-        model, fresh, exp, expm1 = self.model, 1.0 - self.cached_prompt_share, math.exp, math.expm1
-        overhead, weight_read, per_token = (
-            model.overhead_ms,
-            model.weight_read_ms,
-            model.ms_per_token,
+        fresh, replicas, exp, expm1 = (
+            1.0 - self.cached_prompt_share,
+            float(serving),
+            math.exp,
+            math.expm1,
         )
-        per_kv, chunk = model.ms_per_thousand_kv_tokens, model.prefill_chunk_tokens
-        full_compute = max(per_token * chunk, weight_read)
-        ttft_slo, tpot_slo = self.slo.ttft_seconds * 1000.0, self.slo.tpot_seconds * 1000.0
+        overhead, weight_read, per_token, per_kv, chunk, full_compute, ttft_slo, tpot_slo = (
+            self._constants
+        )
         mean, scale, prefill, wait, service = self._pace
         prompt_sum, output_sum = self._prompt_tokens, self._output_tokens
         stage, flow, weight = self._first_stage, self._prompt_flow, 1.0 / (1.0 + FLOW_SECONDS)
@@ -229,9 +241,9 @@ class FastQueue(FluidQueue):
             count = after
             flow += (prompts - flow) * weight
             # From here on it is ``ServingModel.pace`` for this batch and these lengths.
-            batch = after / serving
+            batch = after / replicas
             computed = prompt * fresh
-            needed = flow * mean / 1000.0 / serving / prompt * computed
+            needed = flow * mean / 1000.0 / replicas / prompt * computed
             room = chunk - batch
             piece = computed if computed < room else room
             fixed = overhead + per_kv * batch * (prompt + _HALF_SPREAD * output) / 1000.0

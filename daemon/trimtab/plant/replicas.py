@@ -253,9 +253,11 @@ class ReplicaSet:
     # -- how it happens ----------------------------------------------------------------------
 
     def _accrue(self, until: float) -> None:
-        if self._billed and until > self._now:
+        if until <= self._now:
+            return
+        if self._billed:
             self._billed_seconds += self._billed * (until - self._now)
-        self._now = max(self._now, until)
+        self._now = until
 
     def _change(self, replica: Replica, at: float) -> None:
         state = replica.state

@@ -126,29 +126,32 @@ def _quantiles(sums: Floats, steps: dict[str, Floats]) -> tuple[Floats | None, F
     """Return the quantiles of the times to the first token and per token; ``None`` if nobody has any.
 
     Each step is a class of its own: first tokens come exponentially after the mean wait, times per
-    token spread logistically, as the model has them.
+    token spread logistically, as the model has them. Sums are no dot products: for those, BLAS wakes a thread
+    on each core, which costs more than it gains, and the order of adding up depends on how many there are.
     """
     admitted, finished = steps["admitted"], steps["finished"]
     is_told, is_done = admitted > 0.0, finished > 0.0
     ttft = tpot = None
     if is_told.any():
         count = admitted[is_told]
+        all_told = count.sum()
         waits = steps["wait_seconds"][is_told] / count
         means = np.maximum(steps["ttft_seconds"][is_told] / count - waits, 1e-9)
 
         def first_tokens(seconds: float) -> float:
             after = np.maximum(seconds - waits, 0.0)
-            return float(count @ -np.expm1(-after / means) / count.sum())
+            return float((count * -np.expm1(-after / means)).sum() / all_told)
 
         ttft = np.array([_where(first_tokens, share) for share in QUANTILES])
     if is_done.any():
         done = finished[is_done]
+        all_done = done.sum()
         middles = sums[1:, Lived._fields.index("tpot_seconds")][is_done]
         scales = np.maximum(sums[1:, Lived._fields.index("tpot_scale_seconds")][is_done], 1e-9)
 
         def tokens(seconds: float) -> float:
             odds = np.clip((seconds - middles) / scales, -700.0, 700.0)
-            return float(done @ (1.0 / (1.0 + np.exp(-odds))) / done.sum())
+            return float((done / (1.0 + np.exp(-odds))).sum() / all_done)
 
         tpot = np.array([_where(tokens, share) for share in QUANTILES])
     return ttft, tpot

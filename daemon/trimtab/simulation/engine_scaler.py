@@ -7,7 +7,8 @@ business of the simulated worlds of the tests, not of a comparison of strategies
 
 As in the daemon, a deployment is decided on when something may come out differently: when it changed, when
 a sample moves its rules (``Engine.is_moved_by``), when an edge of time has come, when another one stirs it.
-Else what was decided stands. Tests hold this to deciding each time, order by order.
+Else what was decided stands. Rules that learn are asked at each look, and decided on where they change their
+mind (``Engine.renew``). Tests hold this to deciding each time, order by order.
 
 Between the bounds of a floor the platform may run more replicas than the floor; here it keeps to it,
 so that what is paid for is what the policy asked for.
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
-from trimtab.core.edges import CERTAINTY_SECONDS
+from trimtab.core.edges import CERTAINTY_SECONDS, outlook_of
 from trimtab.core.engine import Engine
 from trimtab.core.policy import Actuation
+from trimtab.core.renewal import is_renewable
 from trimtab.core.signals import Sample
 from trimtab.simulation.scaler import FleetScaler
 from trimtab.simulation.signals_heard import listeners
@@ -50,16 +52,18 @@ class _Attended:
 
     ``latest`` are the newest samples by signal, ``waiting`` those that the engine has not heard yet.
     ``upheld_at`` is when its last wish last stood without a decision. ``edge`` is when time alone may
-    change what was decided at ``decided_at``, once ``is_edge_known``.
+    change what was decided at ``decided_at``, once ``is_edge_known``. ``is_renewed``: its rules learn, and
+    are asked at each look.
     """
 
     __slots__ = (
-        "decided_at", "edge", "is_due", "is_edge_known", "latest", "listeners", "shown", "told",
-        "upheld_at", "waiting",
+        "decided_at", "edge", "is_due", "is_edge_known", "is_renewed", "latest", "listeners", "shown",
+        "told", "upheld_at", "waiting",
     )  # fmt: skip
 
-    def __init__(self, heard_by: tuple[Listener, ...]) -> None:
+    def __init__(self, heard_by: tuple[Listener, ...], *, is_renewed: bool) -> None:
         self.listeners = heard_by
+        self.is_renewed = is_renewed
         self.shown: tuple[int, int] | None = None
         self.told: float | None = None
         self.latest: dict[str, Sample] = {}
@@ -78,7 +82,8 @@ class EngineScaler(FleetScaler):
     and its display name is the last part of that; ``described`` gives deployments whose other fields
     (base model, region, accelerators) the policies select by. ``meanings`` say by a signal's name what it
     measures, where its query is not known (``signals_heard.MEANINGS``). ``on_tick`` is handed every
-    step of the engine: decisions, their trails, orders and events; there is none while all stands.
+    step of the engine: decisions, their trails, orders and events; there is none while all stands. Whoever
+    listens hears of each decision of rules that learn.
     """
 
     def __init__(
@@ -102,9 +107,13 @@ class EngineScaler(FleetScaler):
             for case in scenario.cases
         }
         self._attended = {
-            name: _Attended(listeners(self._policy_of(one), meanings or {}))
+            name: self._attending(self._policy_of(one), meanings or {})
             for name, one in self._fleet.items()
         }
+
+    def _attending(self, policy: Policy, meanings: Mapping[str, Meaning]) -> _Attended:
+        learns = self._on_tick is None and bool(outlook_of(policy).foreseeing)
+        return _Attended(listeners(policy, meanings), is_renewed=learns and is_renewable(policy))
 
     @property
     def interval_seconds(self) -> float:
@@ -116,6 +125,7 @@ class EngineScaler(FleetScaler):
         due: list[str] = []
         changed: list[str] = []
         quiet: list[_Attended] = []
+        asked: list[str] = []
         now = 0.0
         for name, one in seen.items():
             now = one.at
@@ -125,15 +135,33 @@ class EngineScaler(FleetScaler):
                 attended.is_due = True
                 changed.append(name)
             self._hear(name, attended, one)
-            if attended.is_due or self._may_differ(name, attended, now):
+            if attended.is_due or not attended.latest:
+                due.append(name)
+            elif attended.is_renewed:
+                (due if self._has_edge_come(name, attended, now) else asked).append(name)
+            elif self._may_differ(name, attended, now):
                 due.append(name)
             else:
                 quiet.append(attended)
-        orders = self._step(now, due, changed) if due else ()
+        orders = self._step(now, due, changed) if due else []
+        if asked:  # who learns knows by now of the starts that others have seen
+            due = [name for name in asked if not self._is_renewed(name, now)]
+            orders += self._step(now, due, _NOBODY) if due else []
         for attended in quiet:
             if attended.decided_at != now:  # nobody has stirred it
                 attended.upheld_at = now
         return {order.deployment: self._carry_out(order, now) for order in orders}
+
+    def _is_renewed(self, name: str, now: float) -> bool:
+        """Whether rules that learn go on to wish the same, or were decided on anyhow."""
+        attended = self._attended[name]
+        if attended.decided_at == now:
+            return True
+        if not self.engine.renew(name, now, attended.waiting.values()):
+            return False
+        attended.waiting.clear()
+        attended.upheld_at = now
+        return True
 
     def _policy_of(self, deployment: Deployment) -> Policy:
         found = self.engine.policies_for(deployment)
@@ -163,8 +191,6 @@ class EngineScaler(FleetScaler):
         Samples that were heard before are asked about again: what does not hold for them (a wish
         that the windows do not tell, a strategy that remembers) is not known to stand.
         """
-        if not attended.latest:
-            return True
         is_moved = self.engine.is_moved_by
         for sample in attended.latest.values():
             if is_moved(sample):
@@ -183,7 +209,9 @@ class EngineScaler(FleetScaler):
         An edge is told a little late; at its very moment a comparison may have turned or not.
         """
         if not attended.is_edge_known:
-            attended.edge = self.engine.next_edge(name, attended.decided_at)
+            attended.edge = self.engine.next_edge(
+                name, attended.decided_at, is_renewed=attended.is_renewed
+            )
             attended.is_edge_known = True
         return attended.edge is not None and attended.edge - 2.0 * CERTAINTY_SECONDS <= now
 
@@ -194,7 +222,7 @@ class EngineScaler(FleetScaler):
         attended.is_edge_known = False
         self.engine.step(now, self._fleet, samples, due=_NOBODY, changed=_NOBODY, absent=_NOBODY)
 
-    def _step(self, now: float, due: Sequence[str], changed: Sequence[str]) -> Iterable[Order]:
+    def _step(self, now: float, due: Sequence[str], changed: Sequence[str]) -> list[Order]:
         """Decide on those that are due, and on whom they stir; return what is ordered."""
         orders: list[Order] = []
         for _ in range(STIRRED_MAX):

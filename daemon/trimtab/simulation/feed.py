@@ -56,8 +56,9 @@ class Feed:
 
     def at(self, second: int) -> tuple[Arrivals, int, int]:
         """Return arrivals that hold ``second`` (since the start), its place in them, and their length."""
-        hour, place = divmod(second, HOUR_SECONDS)
-        if hour != self._hour:
+        place = second - self._hour * HOUR_SECONDS
+        if not 0 <= place < HOUR_SECONDS:
+            hour, place = divmod(second, HOUR_SECONDS)
             self._arrivals, self._hour = self._drawn(hour), hour
         return self._arrivals, place, HOUR_SECONDS
 

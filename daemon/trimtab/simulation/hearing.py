@@ -43,7 +43,12 @@ class Hearing:
 
     def _go_on(self) -> None:
         """Find the next reading that tells of more than the one before, and when it tells until."""
-        end = before = self.next_look
+        before = self.next_look
+        if self._refresh is None and before > 0:
+            self._readings += 1
+            self.next_look = before + self._interval
+            return
+        end = before
         while end <= before:
             self._readings += 1
             end = self._end_of(self._readings * self._interval)
@@ -56,7 +61,7 @@ class Hearing:
 
     def heard(self, at: int) -> tuple[Measured | None, float | None]:
         """Read at ``at`` seconds since the start: what was measured, and until when (UTC seconds)."""
-        end = self._end_of(at)
+        end = at - self._age if self._refresh is None else self._end_of(at)
         if end <= 0:
             return None, None
         looks = self._looks
@@ -77,22 +82,27 @@ def measured(first: Lived, last: Lived) -> Measured:
     In flight are those in service and waiting, and by Little's law those whose prompt is being
     computed; draining replicas report no more.
     """
-    seconds = last.at - first.at
-    admitted = last.admitted - first.admitted
-    ttft = last.ttft_seconds - first.ttft_seconds
-    waited = last.wait_seconds - first.wait_seconds
-    waiting = last.waiting_request_seconds - first.waiting_request_seconds
-    in_service = last.in_service_request_seconds - first.in_service_request_seconds
-    ended = last.finished + last.refused - first.finished - first.refused
-    is_serving = last.ready_replica_seconds > first.ready_replica_seconds
+    # Taken apart at once: a field by its name costs three times as much, and there is a reading every tick.
+    (
+        began_at, offered_0, finished_0, met_0, refused_0, admitted_0, ttft_0, waited_0, prompts_0,
+        generated_0, in_service_0, waiting_0, _, ready_0, *_,
+    ) = first  # fmt: skip
+    (
+        ended_at, offered, finished, met, refused, admitted, ttft, waited, prompts, generated,
+        in_service, waiting, _, ready, _, _, _, _, tpot_seconds, _, kv_share,
+    ) = last  # fmt: skip
+    seconds, admitted, waiting = ended_at - began_at, admitted - admitted_0, waiting - waiting_0
+    ttft -= ttft_0
+    ended = finished + refused - finished_0 - refused_0
+    is_told = ready > ready_0 and finished > finished_0
     return Measured(
-        requests_per_second=(last.offered - first.offered) / seconds,
-        prompt_tokens_per_second=(last.prompt_tokens - first.prompt_tokens) / seconds,
-        output_tokens_per_second=(last.generated_tokens - first.generated_tokens) / seconds,
-        in_flight=(in_service + waiting + ttft - waited) / seconds,
-        waiting=waiting / seconds,
-        kv_share=last.kv_share,
-        ttft_seconds=ttft / admitted if admitted > 0.0 else None,
-        tpot_seconds=last.tpot_seconds if is_serving and last.finished > first.finished else None,
-        met_share=min(1.0, max(0.0, (last.met - first.met) / ended)) if ended > 0.0 else None,
+        (offered - offered_0) / seconds,
+        (prompts - prompts_0) / seconds,
+        (generated - generated_0) / seconds,
+        ((in_service - in_service_0) + waiting + ttft - (waited - waited_0)) / seconds,
+        waiting / seconds,
+        kv_share,
+        ttft / admitted if admitted > 0.0 else None,
+        tpot_seconds if is_told else None,
+        min(1.0, max(0.0, (met - met_0) / ended)) if ended > 0.0 else None,
     )

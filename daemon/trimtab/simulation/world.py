@@ -122,7 +122,8 @@ class _Place:
     def live_until(self, second: int) -> None:
         """Let time pass until ``second`` since the start."""
         starved = self.asked - self.plant.replicas.asked
-        self._starved_seconds += starved * (second - self.second)
+        if starved:
+            self._starved_seconds += starved * (second - self.second)
         while self.second < second:
             at = self.second
             while self._changes and self._changes[0][0] <= at:
@@ -131,7 +132,8 @@ class _Place:
             if self._changes and self._changes[0][0] < until:
                 until = max(at + 1, int(-(-self._changes[0][0] // 1)))
             arrivals, place, length = self.feed.at(at)
-            last = min(length, place + until - at)
+            last = place + until - at
+            last = min(last, length)
             self.plant.live(arrivals, place, last)
             self.second = at + last - place
 
@@ -214,7 +216,7 @@ class _World:
             if second == next_ask:
                 self._decide()
                 next_ask += self._interval
-            until = min(next_ask, next_tick)
+            until = min(next_tick, next_ask)
             for place in places:
                 until = min(until, place.hearing.next_look)
             is_step = until == next_tick

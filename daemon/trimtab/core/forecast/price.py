@@ -46,6 +46,9 @@ CLOSE_REACH: Final = 4.0
 
 BISECTIONS: Final = 13
 
+NEAR: Final = 1e-9
+"""Prices and bills that differ by less than this share may be the same but for rounding."""
+
 BUDGET_SHARE: Final = 0.8
 """Of the error budget, what is aimed at: who aims at all of it misses more half of the time."""
 
@@ -83,17 +86,45 @@ def best(arrays: Arrays, price: float) -> int:
 
 def found(arrays: Arrays, allowed: float, ceiling: float) -> float:
     """Return the lowest price whose best setting missed no more than ``allowed``; at most ``ceiling``."""
-    missed = arrays.missed
-    if missed[best(arrays, ceiling)] > allowed:
+    missed, least = arrays.missed, min(PRICE_MIN, ceiling)
+    dear = best(arrays, ceiling)
+    if missed[dear] > allowed:
         return ceiling
-    low, high = log(min(PRICE_MIN, ceiling)), log(ceiling)
+    turn = _turn(arrays, allowed, best(arrays, least), dear)
+    low, high = log(least), log(ceiling)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        if missed[best(arrays, exp(middle))] <= allowed:
-            high = middle
-        else:
-            low = middle
+        price = exp(middle)
+        is_within = price > turn
+        if abs(price - turn) <= NEAR * turn:  # too near for a quotient to tell
+            is_within = bool(missed[best(arrays, price)] <= allowed)
+        low, high = (low, middle) if is_within else (middle, high)
     return exp(high)
+
+
+def _turn(arrays: Arrays, allowed: float, cheap: int, dear: int) -> float:
+    """Return from which price on the best setting misses no more than ``allowed``.
+
+    The best settings of all prices are the corners of the lower hull of bills over misses. ``cheap`` and
+    ``dear`` are two of them, the second within what is allowed. At the price at which both come to the same,
+    either nothing is better, and they are neighbours, or a corner between them is: a few steps where
+    bisecting takes thirteen.
+    """
+    cost, missed = arrays.cost.item, arrays.missed.item
+    if missed(cheap) <= allowed:
+        return 0.0
+    price = 0.0
+    for _ in range(arrays.cost.size):  # as many corners at the most
+        price = (cost(dear) - cost(cheap)) / (missed(cheap) - missed(dear))
+        between = best(arrays, price)
+        bill = cost(dear) + price * missed(dear)
+        if cost(between) + price * missed(between) >= bill * (1.0 - NEAR):
+            break
+        if missed(between) <= allowed:
+            dear = between
+        else:
+            cheap = between
+    return price
 
 
 def weigh(arrays: Arrays, price: float) -> int:
