@@ -92,7 +92,7 @@ def test_a_team_is_short_of_its_guarantee_only_if_not_even_all_that_others_borro
         assert any(
             quota.accelerators
             - fleet.terms.elsewhere.get(pool, 0)
-            - (0 if pool.region else set_aside(fleet, sums, kind, but=claim.team.name))
+            - set_aside(fleet, sums, pool, but=claim.team.name)
             - sums.kept[pool]
             + grown[pool]
             < each

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.allocation.values import Claim
 from trimtab.core.claimed import Claimed
 from trimtab.core.deployment import State
-from trimtab.core.fleet_policy import priority_of
+from trimtab.core.fleet_policy import account_of, priority_of
 from trimtab.core.need import Need
 from trimtab.core.pipeline import asked_replicas
 from trimtab.core.policy import Actuation, Mode
@@ -92,6 +92,7 @@ def claim_of(
         short_since,
         priority_of(team, policy),
         team,
+        account_of(deployment.name),
     )
 
 

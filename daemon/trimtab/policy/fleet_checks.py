@@ -135,7 +135,7 @@ def _check_said_once(fleets: Sequence[FleetPlace]) -> None:
             if place.is_given(("spec", key)):
                 said.once(place, ("setting", key), ("spec", key), f"`spec.{key}`")
         for index, quota in enumerate(spec.quotas):
-            pool = Pool(quota.accelerator, quota.region)
+            pool = Pool(quota.accelerator, quota.region, quota.account)
             said.once(place, pool, ("spec", "quotas", index), f"the quota of {pool}")
         for kind in spec.prices:
             said.once(place, ("price", kind), ("spec", "prices", kind), f"the price of {kind}")
@@ -155,7 +155,8 @@ def _check_guarantees(fleets: Sequence[FleetPlace]) -> None:
     quotas: dict[str, tuple[int, str]] = {}
     for place in fleets:
         for index, one in enumerate(place.document.spec.quotas):
-            if one.region is None and one.max < quotas.get(one.accelerator, (inf, ""))[0]:
+            is_of_all = one.region is None and one.account is None
+            if is_of_all and one.max < quotas.get(one.accelerator, (inf, ""))[0]:
                 quotas[one.accelerator] = one.max, place.line(("spec", "quotas", index))
     promised: dict[str, int] = {}
     for place in fleets:

@@ -80,9 +80,9 @@ class _Allocating:
         """Let everybody keep what is held, or as few as are wanted."""
         kept, room_of, growing = self.kept, self.room_of, self.growing
         of, rate = self.rooms.of, 0.0
-        known: dict[tuple[str | None, str, int], Room] = {}
+        known: dict[tuple[str | None, str, str, int], Room] = {}
         for index, claim in enumerate(self.claims):
-            _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team = claim
+            _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team, account = claim
             if wanted > held:
                 count = held
                 growing.append(index)
@@ -94,10 +94,10 @@ class _Allocating:
             if each is None or kind is None:
                 room_of.append(None)
                 continue
-            key = kind, region, id(team)
+            key = kind, region, account, id(team)
             room = known.get(key)
             if room is None:
-                room = known[key] = of(kind, region, team)
+                room = known[key] = of(kind, region, account, team)
             room_of.append(room)
             room.at_first += count * each
             room.held += held * each

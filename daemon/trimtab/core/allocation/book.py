@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.values import Allocation, Terms
 from trimtab.core.allocation.words import HOLDERS_MAX
-from trimtab.core.fleet_policy import Pool
+from trimtab.core.fleet_policy import pools_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from trimtab.core.allocation.allocate import Ranks
     from trimtab.core.allocation.values import Claim, Grant
-    from trimtab.core.fleet_policy import Team
+    from trimtab.core.fleet_policy import Pool, Team
 
 MOMENT_SECONDS = 15.0
 """What time alone changes (who has waited how long, whose hold is over) is seen this often."""
@@ -141,13 +141,12 @@ class Book:
         )
 
     def held(self) -> Counter[Pool]:
-        """Return how many accelerators of each type, and of each type in each region, are held."""
+        """Return how many accelerators are held: of each type, in each region, by each account."""
         found: Counter[Pool] = Counter()
         for shelf in self._shelves.values():
-            for (kind, region, _), accelerators in shelf.held.items():
-                found[Pool(kind)] += accelerators
-                if region:
-                    found[Pool(kind, region)] += accelerators
+            for (kind, region, account, _), accelerators in shelf.held.items():
+                for pool in pools_of(kind, region, account):
+                    found[pool] += accelerators
         return found
 
     def usd_an_hour(self) -> float:
@@ -165,9 +164,7 @@ class Book:
             holding = (
                 ((one.accelerators or 0) * one.held, one.deployment)
                 for one in shelf.claims.values()
-                if one.held
-                and one.accelerator_type == pool.accelerator_type
-                and pool.region in (None, one.region)
+                if one.held and pool in pools_of(one.accelerator_type, one.region, one.account)
             )
             top = shelf.holders[pool] = nlargest(
                 HOLDERS_MAX + 1, sorted(holding, key=itemgetter(1)), key=itemgetter(0)
@@ -200,8 +197,8 @@ class Book:
 class _Shelf:
     """Claims that compete with each other, and what they add up to.
 
-    ``most`` is what will be taken if everybody gets what they want and who gives back has not yet, by type, region
-    and team; ``held`` what is taken now.
+    ``most`` is what will be taken if everybody gets what they want and who gives back has not yet, by type, region,
+    account and team; ``held`` what is taken now.
     """
 
     __slots__ = (
@@ -216,8 +213,8 @@ class _Shelf:
         self.at = 0.0
         self.ranks: Ranks = {}
         self.holders: dict[Pool, list[tuple[int, str]]] = {}
-        self.held: Counter[tuple[str, str, str]] = Counter()
-        self.most: Counter[tuple[str, str, str]] = Counter()
+        self.held: Counter[tuple[str, str, str, str]] = Counter()
+        self.most: Counter[tuple[str, str, str, str]] = Counter()
         self.held_by_price: Counter[float] = Counter()
         self.most_by_price: Counter[float] = Counter()
         self.teams: dict[str, Team] = {}
@@ -240,7 +237,7 @@ class _Shelf:
         if each is None or claim.accelerator_type is None:
             self.unknown += sign if wanted > held else 0
         else:
-            key = (claim.accelerator_type, claim.region, claim.team.name)
+            key = (claim.accelerator_type, claim.region, claim.account, claim.team.name)
             self.teams[claim.team.name] = claim.team
             self.held[key] += sign * held * each
             self.most[key] += sign * most * each
@@ -262,11 +259,10 @@ class _Shelf:
                 return False
         by_pool: Counter[Pool] = Counter()
         by_team: Counter[tuple[str, str]] = Counter()
-        for (kind, region, team), accelerators in self.most.items():
-            by_pool[Pool(kind)] += accelerators
+        for (kind, region, account, team), accelerators in self.most.items():
             by_team[team, kind] += accelerators
-            if region:
-                by_pool[Pool(kind, region)] += accelerators
+            for pool in pools_of(kind, region, account):
+                by_pool[pool] += accelerators
         for (team, kind), accelerators in by_team.items():
             one = self.teams[team]
             borrowed = one.borrow_max.get(kind)
@@ -280,7 +276,7 @@ class _Shelf:
 
 
 def _aside(terms: Terms, pool: Pool, by_team: Mapping[tuple[str, str], int]) -> int:
-    """Return how much of ``pool`` is kept for teams that do not lend it; all of that they do not use."""
+    """Return how much of ``pool`` is kept for teams that do not lend it, at most; all of that they do not use."""
     if pool.region is not None:
         return 0
     kind, total = pool.accelerator_type, 0

@@ -26,6 +26,7 @@ class Claim(NamedTuple):
     at once (bounds, rate limits, orders of people, the lifecycle); ``held`` where nothing may move. ``floor``
     is the lower bound: up to it, replicas come before what others would merely use.
 
+    ``account`` is whose quota they come from; empty where the deployment's name does not say it.
     ``usd_an_hour`` is what a replica costs, ``None``: unknown. ``held_since`` is when the count last rose, and
     ``short_since`` since when it is below what was wanted; UTC seconds, ``None``: never, not.
     """
@@ -46,6 +47,7 @@ class Claim(NamedTuple):
     short_since: float | None = None
     priority: int = 100
     team: Team = NO_TEAM
+    account: str = ""
 
 
 class SpendRoom(NamedTuple):
