@@ -251,8 +251,11 @@ def test_a_limit_of_the_running_rate_stops_growth_and_then_lowers_the_lowest_pri
     assert reason_of(world, "batch") is Reason.SPEND_LIMIT
 
 
-def test_preemption_takes_what_a_lower_priority_needs_once_its_hold_is_over() -> None:
-    dear = Team(name="dear", selector=TeamSelector(names=("chat",)), priority=200, weight=2.0)
+@pytest.mark.parametrize("weight", [1.0, 0.25])
+def test_preemption_takes_what_a_lower_priority_needs_once_its_hold_is_over_at_any_weight(
+    weight: float,
+) -> None:
+    dear = Team(name="dear", selector=TeamSelector(names=("chat",)), priority=200, weight=weight)
     fleet = quota(8, teams=(dear,), preemption=Preemption.LOWER_PRIORITY, hold_seconds=1800.0)
     limits = MoveRules(stabilization_seconds=0.0, limits=(Limit(replicas=9, period_seconds=60.0),))
     world = SharedFleet.of(
