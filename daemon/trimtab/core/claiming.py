@@ -167,7 +167,7 @@ def _least(case: Case, draft: Draft) -> int:
 
 def _need(draft: Draft, before: Claimed | None, wanted: int, held: int) -> Need:
     """Return the need behind the wish; the one before, where that makes no difference."""
-    found = next(
+    found = draft.need or next(
         (one.need for one in draft.proposals if one.rule == draft.rule and draft.rule), None
     )
     if found is None or draft.is_pinned:
