@@ -101,12 +101,24 @@ def check_fleet_together(
     fleets: Sequence[FleetPlace], groups: Sequence[GroupPlace], policies: Sequence[Place]
 ) -> None:
     """Note what of several files cannot stand beside each other; the later one gets the diagnostic."""
+    if not fleets:
+        _check_priorities(policies)
     _check_said_once(fleets)
     _check_guarantees(fleets)
     _check_prices(fleets)
     _check_patterns(fleets)
     _check_groups(groups)
     _check_members(groups, policies)
+
+
+def _check_priorities(policies: Sequence[Place]) -> None:
+    """Note who would come first where nothing is shared."""
+    for place in policies:
+        if "priority" in place.spec.model_fields_set:
+            path: Path = ("spec", "priority")
+            message = "`spec.priority` has no effect: without a Fleet nothing is shared"
+            hint = "read it together with the file that has `kind: Fleet`, or remove it"
+            place.note_key(codes.NO_EFFECT, path, message, hint)
 
 
 @dataclass(slots=True)
