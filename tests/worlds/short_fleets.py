@@ -118,9 +118,22 @@ def short_fleets(
     Drawn from one seed: Hypothesis likes small and equal numbers, with which accelerators are seldom short.
     """
     return st.builds(
-        lambda seed: _short_fleet(Random(seed), size, is_limited, preemptions),
+        lambda seed: a_short_fleet(
+            seed, size=size, is_limited=is_limited, preemptions=preemptions
+        ),
         st.integers(0, 2**32),
     )
+
+
+def a_short_fleet(
+    seed: int,
+    *,
+    size: int | None = None,
+    is_limited: bool = True,
+    preemptions: Sequence[Preemption] = tuple(Preemption),
+) -> ShortFleet:
+    """The one of that number."""
+    return _short_fleet(Random(seed), size, is_limited, preemptions)
 
 
 def _short_fleet(

@@ -27,29 +27,30 @@ if TYPE_CHECKING:
 
     from trimtab.core.allocation.precedence import Growth
     from trimtab.core.allocation.room import Room
+    from trimtab.core.allocation.standing import Standing
     from trimtab.core.allocation.values import Claim, Terms
     from trimtab.core.fleet_policy import Pool
 
 
-Ranks = dict[str, "tuple[Claim, int, list[Growth]]"]
-"""The precedence of what claims ask for, by deployment, as it was worked out for the very same claim."""
-
-
-def allocate(claims: Sequence[Claim], terms: Terms, ranks: Ranks | None = None) -> Allocation:
+def allocate(
+    claims: Sequence[Claim], terms: Terms, standing: Standing | None = None
+) -> Allocation:
     """Return what each of ``claims`` may have. The order of the claims makes no difference.
 
-    ``ranks`` saves work to whoever allocates over almost the same claims again and again, under the same
-    patience: what is in it is used, what is not is put in. It changes nothing else.
+    ``standing`` saves work to whoever allocates over almost the same claims again and again: the order of
+    precedence of these very claims under these terms. It changes nothing else.
     """
-    return _Allocating(claims, terms, {} if ranks is None else ranks).run()
+    return _Allocating(claims, terms, standing).run()
 
 
 class _Allocating:
     """One run. ``kept`` is what each claim ends up with, by its place among the claims."""
 
-    def __init__(self, claims: Sequence[Claim], terms: Terms, ranks: Ranks) -> None:
+    def __init__(
+        self, claims: Sequence[Claim], terms: Terms, standing: Standing | None
+    ) -> None:
         self.claims = claims
-        self.ranks = ranks
+        self.standing = standing
         self.terms = terms
         self.rooms = Rooms(terms)
         self.kept: list[int] = []
@@ -107,9 +108,16 @@ class _Allocating:
     def _wishes(self) -> list[Growth]:
         """Return all that is asked for beyond what is held, in the order of precedence."""
         found: list[Growth] = []
-        ranks = self.ranks
-        for index in self.growing:
-            if index in self.reclaim.taken:
+        standing, taken = self.standing, self.reclaim.taken
+        growing = self.growing
+        if standing is not None:
+            index_of = {self.claims[index].deployment: index for index in growing}
+            found = [(key, index_of[key[2]], count) for key, count, _, _ in standing.order]
+            growing = [index_of[name] for name in standing.undated]
+            if taken:
+                found = [one for one in found if one[1] not in taken]
+        for index in growing:
+            if index in taken:
                 continue
             claim, room = self.claims[index], self.room_of[index]
             most = COUNT_MAX
@@ -117,15 +125,9 @@ class _Allocating:
                 most = room.largest // (claim.accelerators or 1)
             elif self.terms.quotas:
                 continue  # who knows what it would take
-            rank = ranks.get(claim.deployment)
-            if rank is not None and rank[0] is claim and rank[1] == most:
-                found += [(key, index, replicas) for key, _, replicas in rank[2]]
-                continue
-            ranked = growths(index, claim, self.terms, most)
-            if claim.short_since is not None:  # else it stands on what the time is
-                ranks[claim.deployment] = claim, most, ranked
-            found += ranked
-        found.sort()
+            found += growths(index, claim, self.terms, most)
+        if growing:
+            found.sort()
         return found
 
     def _grow_into_guarantees(self, wishes: list[Growth]) -> None:

@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.precedence import worth
+from trimtab.core.allocation.room import COUNT_MAX
 from trimtab.core.fleet_policy import Preemption
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Reclaim:
                 return False
             return not is_needed or (is_preempting and self._is_settled(victim))
 
-        return self._make_room(index, may_give_way, pays=None)
+        return self._make_room(index, may_give_way, (not is_preempting, COUNT_MAX), pays=None)
 
     def for_priority(self, index: int) -> bool:
         """Make room for one replica at the cost of lower priorities. ``False``: in vain, nothing changed."""
@@ -118,12 +119,21 @@ class Reclaim:
                 return False
             return not is_needed or (pays and self._is_settled(victim))
 
-        return self._make_room(index, may_give_way, pays=pays)
+        return self._make_room(index, may_give_way, (not pays, claim.priority), pays=pays)
 
     def _make_room(
-        self, index: int, may_give_way: Callable[..., bool], *, pays: bool | None
+        self,
+        index: int,
+        may_give_way: Callable[..., bool],
+        end: tuple[bool, int],
+        *,
+        pays: bool | None,
     ) -> bool:
-        """Take from the first in the order who may give way, until there is room; ``pays``: ``None`` for an owner."""
+        """Take from the first in the order who may give way, until there is room; ``pays``: ``None`` for an owner.
+
+        ``end``: whether what is needed ends the search, and else from which priority on it does.
+        """
+        needs_end, priority_end = end
         claim, room = self.claims[index], self.room_of[index]
         if room is None or claim.accelerators is None or claim.accelerator_type is None:
             return False
@@ -136,7 +146,10 @@ class Reclaim:
         before = dict(self.taken)
         while room.most(claim.accelerators) == 0 and heap:
             entry = heappop(heap)
-            is_needed, _, _, _, victim, count = entry
+            is_needed, priority, _, _, victim, count = entry
+            if is_needed and (needs_end or priority >= priority_end):
+                spared.append(entry)
+                break  # and so are all who come after
             if count != self.kept[victim]:
                 continue  # it grew into a guarantee since
             other = self.room_of[victim]

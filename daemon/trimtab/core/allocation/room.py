@@ -90,20 +90,25 @@ class Room:
 
     def keep(self, accelerators: int) -> None:
         """Count so many more as kept; fewer, where it is negative."""
-        self.team.use(accelerators)
+        team = self.team
+        if team.never_lent:
+            team.use(accelerators)
+        else:
+            team.used += accelerators
         for pool in self.pools:
             pool.free -= accelerators
 
     def most(self, accelerators: int) -> int:
         """Return how many replicas of so many accelerators still find room; 0 at least."""
         team = self.team
-        least = (team.most - team.used) // accelerators
+        least = team.most - team.used
         for pool in self.pools:
             free = pool.free
             if pool.set_aside:
                 free = min(free, max(0, free - pool.set_aside) + team.set_aside)
-            least = min(least, free // accelerators)
-        return max(0, least)
+            if free < least:
+                least = free
+        return least // accelerators if least >= accelerators else 0
 
     def too_small(self, accelerators: int) -> tuple[Reason, Pool | None]:
         """Say what keeps one more replica from finding room."""
@@ -118,7 +123,11 @@ class Room:
 
     def most_now(self, accelerators: int) -> int:
         """Return how many such replicas could be asked for at this moment."""
-        return max(0, min((one.free_now // accelerators for one in self.pools), default=COUNT_MAX))
+        least = COUNT_MAX
+        for pool in self.pools:
+            if pool.free_now < least:
+                least = pool.free_now
+        return least // accelerators if least >= accelerators else 0
 
     def hold(self, accelerators: int) -> None:
         """Count so many more as held at this moment."""

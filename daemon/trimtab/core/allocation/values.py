@@ -106,6 +106,16 @@ class Allocation(NamedTuple):
     used: Mapping[Pool, int]
     usd_an_hour: float
 
+    @property
+    def is_short(self) -> bool:
+        """Whether somebody gets less than they wanted."""
+        return bool(self.grants)
+
+    def count(self, claim: Claim) -> int:
+        """Return how many replicas ``claim`` may be asked for now."""
+        grant = self.grants.get(claim.deployment)
+        return claim.wanted if grant is None else grant.replicas
+
     def of(self, claim: Claim) -> Grant:
         """Return the grant for ``claim``."""
         grant = self.grants.get(claim.deployment)
