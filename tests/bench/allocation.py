@@ -26,7 +26,7 @@ from tests.worlds.random_fleets import excess
 
 from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.book import Book
-from trimtab.core.allocation.values import Claim, Terms
+from trimtab.core.allocation.values import Claim, SpendRoom, Terms
 from trimtab.core.fleet_policy import Pool, Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
 
@@ -91,6 +91,8 @@ def measure(count: int) -> dict[str, Any]:
     claims, terms = a_fleet(count, 0.1)
     every, their_terms = a_fleet(count, 1.0)
     strict = their_terms._replace(preemption=Preemption.LOWER_PRIORITY)
+    spent = sum(one.held * (one.usd_an_hour or 0.0) for one in every)
+    limited = their_terms._replace(spend=SpendRoom(1.2 * spent, 1.2 * spent, "the limit"))
     return {
         "deployments": count,
         "allocate_milliseconds": milliseconds(lambda: allocate(claims, terms)),
@@ -98,10 +100,17 @@ def measure(count: int) -> dict[str, Any]:
         "everybody_asks": {
             "allocate_milliseconds": milliseconds(lambda: allocate(every, their_terms)),
             "again_milliseconds": _again(every, their_terms),
-            "again_with_preemption_milliseconds": _again(every, strict),
+            "again_with_preemption_milliseconds": _again(of_priorities(every), strict),
+            "again_with_a_spend_limit_milliseconds": _again(every, limited),
         },
         "book_step_microseconds": _book_step(claims, terms),
     }
+
+
+def of_priorities(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """Return the claims with one of three priorities each: somebody is always short who may take from others."""
+    random = Random(2)
+    return tuple(one._replace(priority=random.choice([50, 100, 200])) for one in claims)
 
 
 def _again(claims: tuple[Claim, ...], terms: Terms) -> float:

@@ -71,7 +71,8 @@ def test_a_book_kept_up_step_by_step_grants_what_an_allocation_over_all_claims_d
         for one in claims.values():
             assert book.grant(one.deployment) == expected.of(one)
         assert book.is_anybody_short is any(
-            expected.of(one).replicas < one.wanted or expected.of(one).short for one in claims.values()
+            expected.of(one).replicas < one.wanted or expected.of(one).short
+            for one in claims.values()
         )
 
 

@@ -118,9 +118,7 @@ def short_fleets(
     Drawn from one seed: Hypothesis likes small and equal numbers, with which accelerators are seldom short.
     """
     return st.builds(
-        lambda seed: a_short_fleet(
-            seed, size=size, is_limited=is_limited, preemptions=preemptions
-        ),
+        lambda seed: a_short_fleet(seed, size=size, is_limited=is_limited, preemptions=preemptions),
         st.integers(0, 2**32),
     )
 

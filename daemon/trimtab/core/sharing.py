@@ -18,7 +18,6 @@ from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     Pool,
-    Preemption,
     QuotaSource,
     account_of,
     pools_of,
@@ -360,8 +359,8 @@ class Sharing:
             for one in self.memory.quotas.refusals
             for end in (one.until, one.until + FORGET_SECONDS)
         ]
-        if self.book.is_anybody_short and self.policy.preemption is not Preemption.NEVER:
-            edges.append(now + MOMENT_SECONDS)  # somebody's hold may be over
+        if self.book.hold_end is not None:
+            edges.append(self.book.hold_end)
         edges += spend_edges(
             self.policy.spend_limits,
             self.memory.spending,

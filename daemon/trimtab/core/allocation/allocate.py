@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from trimtab.core.fleet_policy import Pool
 
 
-def allocate(
-    claims: Sequence[Claim], terms: Terms, standing: Standing | None = None
-) -> Allocation:
+def allocate(claims: Sequence[Claim], terms: Terms, standing: Standing | None = None) -> Allocation:
     """Return what each of ``claims`` may have. The order of the claims makes no difference.
 
     ``standing`` saves work to whoever allocates over almost the same claims again and again: the order of
@@ -46,9 +44,7 @@ def allocate(
 class _Allocating:
     """One run. ``kept`` is what each claim ends up with, by its place among the claims."""
 
-    def __init__(
-        self, claims: Sequence[Claim], terms: Terms, standing: Standing | None
-    ) -> None:
+    def __init__(self, claims: Sequence[Claim], terms: Terms, standing: Standing | None) -> None:
         self.claims = claims
         self.standing = standing
         self.terms = terms

@@ -34,6 +34,7 @@ EVERYTHING = "*"
 UNKNOWN = ""
 """The shelves of a fleet whose spending is limited, and of claims whose accelerators are unknown."""
 
+
 class Book:
     """Claims by deployment. ``terms`` are those of the last ``open``."""
 
@@ -126,6 +127,12 @@ class Book:
         return any(
             shelf.grants is not None and shelf.grants.is_short for shelf in self._shelves.values()
         )
+
+    @property
+    def hold_end(self) -> float | None:
+        """When time alone may let somebody give way to who is short, in UTC seconds; ``None``: never."""
+        ends = [one.hold_end for one in self._shelves.values() if one.hold_end is not None]
+        return min(ends, default=None)
 
     def held(self) -> Counter[Pool]:
         """Return how many accelerators are held: of each type, in each region, by each account."""

@@ -1,7 +1,7 @@
 """The plain case of an allocation: there is too little, and it only has to be handed out.
 
-No money, nobody to take from, no team below its guarantee, no pool above its quota. Then it is enough to walk the standing
-order of what is asked for until no pool has room left. The grants are those of ``allocate``, which a property holds;
+No money, no team below its guarantee, no pool above its quota, and nobody who comes first goes without while others
+might give way. Then it is enough to walk the standing order of what is asked for until no pool has room left. The grants are those of ``allocate``, which a property holds;
 they are made when somebody asks for one.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.allocation.room import Rooms
 from trimtab.core.allocation.values import Grant
 from trimtab.core.decision import Reason
-from trimtab.core.fleet_policy import NO_TEAM, Preemption
+from trimtab.core.fleet_policy import NO_TEAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 
 class Filled:
-    """What was handed out. ``given`` are replicas beyond what is held, in the end; ``now`` those of them at once."""
+    """What was handed out. ``given`` are replicas beyond what is held, in the end; ``now`` those of them at once.
 
-    __slots__ = ("_rooms", "given", "is_short", "now")
+    ``first_short`` is who comes first of those that a wish was not met of; ``None``: all wishes were.
+    """
+
+    __slots__ = ("_rooms", "first_short", "given", "is_short", "now")
 
     def __init__(
         self,
@@ -34,8 +37,10 @@ class Filled:
         now: dict[str, int],
         rooms: Mapping[Where, Room],
         *,
+        first_short: str | None,
         is_short: bool,
     ) -> None:
+        self.first_short = first_short
         self.given = given
         self.now = now
         self.is_short = is_short
@@ -72,7 +77,7 @@ def fill(
 
     ``kept`` and ``held`` are accelerators by place: what everybody holds who does not want fewer, and what is held now.
     """
-    if terms.spend is not None or terms.preemption is not Preemption.NEVER or standing.undated:
+    if terms.spend is not None or standing.undated:
         return None
     by_place: dict[Where, Room] = {}
     rooms = Rooms(terms)
@@ -86,11 +91,11 @@ def fill(
     places = [by_place[where] for where in standing.places if where in by_place]
     if len(places) < len(standing.places) or _is_below_guarantee(standing, places):
         return None
-    given, ordered, is_short = _hand_out(standing, places)
+    given, ordered, first_short = _hand_out(standing, places)
     is_all_free = all(kept[where] == held[where] for where in kept)  # nobody has to give back first
     now = given if is_all_free else _at_once(ordered)
-    is_short = is_short or bool(standing.clipped) or now != given
-    return Filled(given, now, by_place, is_short=is_short)
+    is_short = first_short is not None or bool(standing.clipped) or now != given
+    return Filled(given, now, by_place, first_short=first_short, is_short=is_short)
 
 
 def _is_below_guarantee(standing: Standing, places: list[Room]) -> bool:
@@ -103,33 +108,35 @@ def _is_below_guarantee(standing: Standing, places: list[Room]) -> bool:
 
 def _hand_out(
     standing: Standing, places: list[Room]
-) -> tuple[dict[str, int], list[tuple[str, int, int, Room]], bool]:
+) -> tuple[dict[str, int], list[tuple[str, int, int, Room]], str | None]:
     """Walk the order until nothing that is asked for fits anywhere."""
     least: dict[int, int] = {}
     for place, each in standing.sizes:
         least[place] = min(each, least.get(place, each))
     given: dict[str, int] = {}
     ordered: list[tuple[str, int, int, Room]] = []
-    is_short, open_places = False, len(least)
+    first_short: str | None = None
+    open_places = len(least)
     for (_, _, name), replicas, each, place in standing.order:
         room = places[place]
         if each >= room.full_for:
-            is_short = True
-            continue
+            continue  # and somebody before was short
         most = room.most(each)
         if most == 0:
-            is_short, room.full_for = True, each  # rooms only shrink
+            first_short = first_short or name
+            room.full_for = each  # rooms only shrink
             if each <= least[place]:
                 open_places -= 1
                 if open_places == 0:
                     break
             continue
         if most < replicas:
-            is_short, replicas = True, most  # noqa: PLW2901  as many as fit
+            first_short = first_short or name
+            replicas = most  # noqa: PLW2901  as many as fit
         given[name] = given.get(name, 0) + replicas
         room.keep(replicas * each)
         ordered.append((name, replicas, each, room))
-    return given, ordered, is_short
+    return given, ordered, first_short
 
 
 def _at_once(ordered: list[tuple[str, int, int, Room]]) -> dict[str, int]:

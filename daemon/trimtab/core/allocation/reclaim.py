@@ -111,6 +111,8 @@ class Reclaim:
     def for_priority(self, index: int) -> bool:
         """Make room for one replica at the cost of lower priorities. ``False``: in vain, nothing changed."""
         claim = self.claims[index]
+        if (id(self.room_of[index]), claim.accelerators, claim.priority, True) in self._hopeless:
+            return False
         used_seconds = claim.need.used(self.kept[index] + 1) * self.terms.hold_seconds
         pays = used_seconds > claim.lead_time_seconds
 

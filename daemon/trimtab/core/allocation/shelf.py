@@ -30,11 +30,11 @@ class Shelf:
 
     ``most`` is what will be taken if everybody gets what they want and who gives back has not yet, by type, region,
     account and team; ``held`` what is taken now, ``kept`` what is while nobody grows and whoever wants fewer has given back.
-    ``holders`` is for the book to keep who holds the most.
+    ``holders`` is for the book to keep who holds the most. ``hold_end``: when time alone may let somebody give way, in UTC seconds.
     """
 
     __slots__ = (
-        "_at", "_members", "_standing", "_told", "_touched", "claims", "grants", "held", "held_by_price",
+        "_at", "_members", "_priorities", "_standing", "_told", "_touched", "claims", "grants", "held", "held_by_price", "hold_end",
         "holders", "kept", "most", "most_by_price", "teams", "unknown", "unpriced",
     )  # fmt: skip
 
@@ -46,7 +46,9 @@ class Shelf:
         self._standing = Standing()
         self._touched: set[str] = set()
         self.holders: dict[Pool, list[tuple[int, str]]] = {}
+        self.hold_end: float | None = None
         self._members: Counter[Where] = Counter()
+        self._priorities: Counter[int] = Counter()
         self.held: Counter[Where] = Counter()
         self.kept: Counter[Where] = Counter()
         self.most: Counter[Where] = Counter()
@@ -75,12 +77,27 @@ class Shelf:
         """Return what everybody on the shelf may have, worked out anew where claims, terms or the time ask for it."""
         grants = self.grants
         if grants is not None:
-            is_told_by_time = terms.preemption is not Preemption.NEVER or self._standing.undated
+            is_told_by_time = self._may_take(terms, grants) or self._standing.undated
             if not grants.is_short or not is_told_by_time or self._at == terms.now:
                 return grants
         self._at, self.holders = terms.now, {}
-        self.grants = NOTHING_SHORT if self.fits(terms) else self._shared_out(terms)
-        return self.grants
+        self.grants = grants = NOTHING_SHORT if self.fits(terms) else self._shared_out(terms)
+        self.hold_end = self._next_hold_end(terms) if self._may_take(terms, grants) else None
+        return grants
+
+    @staticmethod
+    def _may_take(terms: Terms, grants: Allocation | Filled) -> bool:
+        """Whether somebody is short who may take what others need, once they have held it for long enough."""
+        is_preempting = terms.preemption is not Preemption.NEVER
+        return is_preempting and grants.is_short and isinstance(grants, Allocation)
+
+    def _next_hold_end(self, terms: Terms) -> float | None:
+        ends = (
+            claim.held_since + terms.hold_seconds
+            for claim in self.claims.values()
+            if claim.held_since is not None
+        )
+        return min((end for end in ends if end > terms.now), default=None)
 
     def _shared_out(self, terms: Terms) -> Allocation | Filled:
         standing = self._standing
@@ -88,6 +105,10 @@ class Shelf:
         filled = None
         if not self.unknown:
             filled = fill(standing, self.kept, self.held, self.teams, terms)
+        if filled is not None and terms.preemption is not Preemption.NEVER:
+            first = filled.first_short
+            if first is not None and self.claims[first].priority > min(self._priorities):
+                filled = None  # it may take from others
         return filled or allocate(tuple(self.claims.values()), terms, standing)
 
     def news(self) -> Iterable[str]:
@@ -106,6 +127,9 @@ class Shelf:
         self.grants = None
         self._standing.touch(claim.deployment)
         self._touched.add(claim.deployment)
+        self._priorities[claim.priority] += sign
+        if not self._priorities[claim.priority]:
+            del self._priorities[claim.priority]
         held, wanted, each = claim.held, claim.wanted, claim.accelerators
         most = max(held, wanted)
         if each is None or claim.accelerator_type is None:
@@ -163,5 +187,3 @@ def _aside(terms: Terms, pool: Pool, by_team: Mapping[tuple[str, str], int]) -> 
         never_lent = max(0, guaranteed - team.lend_max.get(kind, guaranteed))
         total += max(0, never_lent - by_team.get((team.name, kind), 0))
     return total
-
-

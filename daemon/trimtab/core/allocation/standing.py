@@ -140,7 +140,8 @@ class Standing:
             return []
         where = claim.accelerator_type or "", claim.region, claim.account, claim.team.name
         place = self.places.setdefault(where, len(self.places))
-        each, found = claim.accelerators or 0, []
+        each = claim.accelerators or 0
+        found: list[Wish] = []
         for key, _, replicas in growths(0, claim, terms, most):
             if found and found[-1][0] == key:
                 replicas += found.pop()[1]  # noqa: PLW2901  one wish of both
