@@ -104,17 +104,12 @@ class _Allocating:
     def _wishes(self) -> list[Growth]:
         """Return all that is asked for beyond what is held, in the order of precedence."""
         found: list[Growth] = []
-        standing, taken = self.standing, self.reclaim.taken
-        growing = self.growing
+        standing, growing = self.standing, self.growing
         if standing is not None:
             index_of = {self.claims[index].deployment: index for index in growing}
             found = [(key, index_of[key[2]], count) for key, count, _, _ in standing.order]
             growing = [index_of[name] for name in standing.undated]
-            if taken:
-                found = [one for one in found if one[1] not in taken]
         for index in growing:
-            if index in taken:
-                continue
             claim, room = self.claims[index], self.room_of[index]
             most = COUNT_MAX
             if room is not None:
