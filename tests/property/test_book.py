@@ -19,6 +19,7 @@ from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.fill import Filled
 from trimtab.core.allocation.shelf import Shelf
 from trimtab.core.fleet_policy import Preemption, Quota
+from trimtab.core.need import Need
 
 if TYPE_CHECKING:
     from trimtab.core.allocation.values import Claim, Terms
@@ -28,13 +29,18 @@ EXAMPLES = 300
 
 def changed(claim: Claim, random: Random) -> Claim:
     """The same deployment a while later."""
-    held, wanted = random.randint(0, 5), random.randint(0, 8)
+    held, wanted = claim.held, claim.wanted
+    if random.random() < 0.6:
+        held, wanted = random.randint(0, 5), random.randint(0, 8)
+    need = random.choice([claim.need, Need(float(wanted)), Need(random.uniform(0.0, 7.0), 0.5)])
     since = None if random.random() < 0.1 else NOW - random.choice([60.0, 900.0, 3000.0])
     return claim._replace(
         held=held,
         wanted=wanted,
         needed=random.randint(0, 6),
         least=random.randint(0, held),
+        floor=random.choice([claim.floor, 0, 3]),
+        need=need,
         held_since=random.choice([None, NOW - 5000.0, NOW - 100.0]),
         short_since=since,
     )

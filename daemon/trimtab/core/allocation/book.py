@@ -76,8 +76,7 @@ class Book:
             old = self._key(before)
             if old != key:
                 self._shelves[old].take(before)
-            elif before._replace(short_since=claim.short_since) == claim:
-                self._shelves[key].date(claim)  # waiting began in the grant that it rests on
+            elif self._shelves[key].keeps(before, claim):
                 return
             else:
                 self._shelves[key].take(before)

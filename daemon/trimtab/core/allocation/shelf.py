@@ -14,6 +14,7 @@ from trimtab.core.allocation.fill import Filled, fill
 from trimtab.core.allocation.standing import Standing
 from trimtab.core.allocation.values import Allocation
 from trimtab.core.fleet_policy import Preemption, pools_of
+from trimtab.core.need import Need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trimtab.core.fleet_policy import Pool, Team
 
 NOTHING_SHORT = Allocation({}, {}, 0.0)
+NOTHING_NEEDED = Need(0.0)
 
 
 class Shelf:
@@ -68,10 +70,19 @@ class Shelf:
         del self.claims[claim.deployment]
         self._count(claim, -1)
 
-    def date(self, claim: Claim) -> None:
-        """Put a claim in the place of one that differs in nothing but when its waiting began: grants stand."""
+    def keeps(self, before: Claim, claim: Claim) -> bool:
+        """Put ``claim`` in the place of ``before`` if all grants stand as they are; ``False``: nothing was done.
+
+        So they do where its waiting began in the grant that it rests on, and in the plain case whatever it is told by
+        only to whom it might have to give way. Else each forecast would have everything shared out anew.
+        """
+        is_dated = before._replace(short_since=claim.short_since) == claim
+        is_plain = isinstance(self.grants, Filled) or self.grants is NOTHING_SHORT
+        if not is_dated and not (is_plain and _asked(before) == _asked(claim)):
+            return False
         self.claims[claim.deployment] = claim
         self._standing.touch(claim.deployment)
+        return True
 
     def shares(self, terms: Terms) -> Allocation | Filled:
         """Return what everybody on the shelf may have, worked out anew where claims, terms or the time ask for it."""
@@ -175,6 +186,14 @@ class Shelf:
             <= quota.accelerators
             for pool, quota in terms.quotas.items()
         )
+
+
+def _asked(claim: Claim) -> tuple[object, ...]:
+    """Return what the plain case looks at; of who asks for nothing only what it holds, and where."""
+    plain = claim._replace(needed=0, least=0, held_since=None, lead_time_seconds=0.0)
+    if claim.wanted > claim.held:
+        return plain
+    return plain._replace(floor=0, need=NOTHING_NEEDED, short_since=None)
 
 
 def _aside(terms: Terms, pool: Pool, by_team: Mapping[tuple[str, str], int]) -> int:
