@@ -136,10 +136,60 @@ def test_money_is_taken_from_the_lowest_priority_down_to_what_is_protected_and_f
     protected = a_claim("protected", 2, 2, priority=10, team=safe)
     unpriced = a_claim("unpriced", 2, 2, priority=10, usd_an_hour=None)
     first = a_claim("first", 2, 2)
-    room = SpendRoom(21.0, 21.0, "the limit")
-    found = shared(99, protected, unpriced, first, spend=room)
-    assert entitled(found, protected, unpriced, first) == [1, 2, 2]
-    assert found.of(protected).short is Reason.SPEND_LIMIT
+    for keep, counts in ((21.0, [1, 2, 2]), (7.0, [1, 2, 0]), (0.0, [1, 2, 0])):
+        room = SpendRoom(keep, keep, "the limit")
+        found = shared(99, protected, unpriced, first, spend=room)
+        assert entitled(found, protected, unpriced, first) == counts
+        assert found.of(protected).short is Reason.SPEND_LIMIT
+
+
+def test_a_quota_of_a_region_that_shrank_takes_from_nobody_elsewhere() -> None:
+    here, there = a_claim("here", 2, 2, region="EU", needed=0), a_claim("a", 2, 2, needed=0)
+    pool = Pool(H100, "EU")
+    found = allocate([here, there], Terms(NOW, {pool: Quota(pool, 1)}))
+    assert entitled(found, here, there) == [1, 2]
+
+
+@pytest.mark.parametrize(("since", "taken"), [(NOW - 1799.0, 0), (NOW - 1800.0, 1), (None, 1)])
+def test_an_owner_waits_for_the_hold_of_what_a_borrower_needs(
+    since: float | None, taken: int
+) -> None:
+    borrower = a_claim("borrower", 1, 1, held_since=since)
+    own = a_claim("own", 0, 1, team=owner(H100=1))
+    assert entitled(strictly(1, borrower, own), borrower, own) == [1 - taken, taken]
+    assert entitled(shared(1, borrower, own), borrower, own) == [1, 0], "never without preemption"
+
+
+def test_what_is_not_needed_goes_to_a_higher_priority_only_where_preemption_is_allowed() -> None:
+    first, last = a_claim("first", 0, 1, priority=200), a_claim("last", 1, 1, needed=0)
+    assert entitled(strictly(1, first, last), first, last) == [1, 0]
+    assert entitled(shared(1, first, last), first, last) == [0, 1]
+
+
+def test_who_wants_fewer_goes_below_its_lower_bound_and_its_guarantee() -> None:
+    """What is given back of itself is nobody's to hold back."""
+    one = a_claim("one", 4, 1, floor=3, team=owner(H100=4))
+    assert entitled(shared(4, one), one) == [1]
+
+
+def test_of_a_guarantee_that_is_never_lent_nothing_is_given_to_others_in_the_account_of_the_team() -> (
+    None
+):
+    team = Team(name="owner", selector=TeamSelector(), guaranteed={H100: 4}, lend_max={H100: 1})
+    own = a_claim("own", 0, 0, team=team, account="acme")
+    here = a_claim("here", 0, 4, account="acme")
+    there = a_claim("there", 0, 4, account="other")
+    quotas = {
+        pool: Quota(pool, 4) for pool in (Pool(H100, None, "acme"), Pool(H100, None, "other"))
+    }
+    found = allocate([own, here, there], Terms(NOW, quotas, teams=(team,)))
+    assert entitled(found, here, there) == [1, 4]
+    assert found.of(here).short is Reason.RESERVED
+    nobody = allocate([here, there], Terms(NOW, quotas, teams=(team,)))
+    assert entitled(nobody, here, there) == [1, 1], "nobody knows where it will come"
+    own = own._replace(wanted=3)
+    found = allocate([own, here, there], Terms(NOW, quotas, teams=(team,)))
+    assert entitled(found, own, here, there) == [3, 1, 4]
 
 
 def test_of_what_nobody_knows_what_it_takes_no_more_is_given_where_a_quota_is_set() -> None:
