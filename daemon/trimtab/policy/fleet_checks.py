@@ -86,7 +86,9 @@ def _check_team(place: FleetPlace, team: TeamDocument, path: Path) -> None:
     for kind, count in (team.lend or {}).items():
         own = guaranteed.get(kind, 0)
         if count > own or own == 0:
-            message = f"`lend` of {count} has no effect: {own or 'none'} of {kind} are guaranteed"
+            message = (
+                f"`lend` of {count} has no effect: {own or 'none'} of {kind} {_are(own)} guaranteed"
+            )
             hint = f"lend {own} at most" if own else "remove it, or guarantee some"
             place.note_key(codes.NO_EFFECT, (*path, "lend", kind), message, hint)
     if team.protected and not any(guaranteed.values()):
@@ -159,6 +161,10 @@ def _check_said_once(fleets: Sequence[FleetPlace]) -> None:
             said.once(place, ("team", team.name), path, f"the team `{team.name}`")
 
 
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
 def _an(period: Period) -> str:
     return "an hour" if period is Period.HOUR else f"a {period.value}"
 
@@ -181,7 +187,7 @@ def _check_guarantees(fleets: Sequence[FleetPlace]) -> None:
                 quota, line = quotas[kind]
                 others = f" and {before} to others" if before else ""
                 message = (
-                    f"{count} {kind} are guaranteed to `{team.name}`{others}, but the quota in "
+                    f"{count} {kind} {_are(count)} guaranteed to `{team.name}`{others}, but the quota in "
                     f"{line} is {quota}"
                 )
                 left = quota - before

@@ -111,14 +111,26 @@ def test_nobody_gives_way_in_vain() -> None:
 
 def test_who_gives_way_is_of_the_same_region_where_that_is_short() -> None:
     first = a_claim("first", 0, 1, priority=200, region="EU")
-    here, there = (
-        a_claim("here", 1, 1, region="EU"),
-        a_claim("there", 1, 1, region="US", priority=50),
-    )
+    here = a_claim("here", 1, 1, region="EU")
+    there = a_claim("there", 3, 3, region="US", priority=50)
     pools = (Pool(H100), Pool(H100, "EU"))
     terms = Terms(NOW, {pools[0]: Quota(pools[0], 9), pools[1]: Quota(pools[1], 1)})
     found = allocate([first, here, there], terms._replace(preemption=Preemption.LOWER_PRIORITY))
-    assert entitled(found, first, here, there) == [1, 0, 1]
+    assert entitled(found, first, here, there) == [1, 0, 3]
+
+
+def test_who_turns_out_not_to_be_necessary_keeps_its_replica() -> None:
+    first = a_claim("first", 0, 1, each=2, priority=200)
+    small, large = a_claim("small", 1, 1, need=Need(0.5)), a_claim("large", 1, 1, each=2)
+    assert entitled(strictly(3, first, small, large), first, small, large) == [1, 1, 0]
+
+
+def test_who_gave_way_to_one_did_so_to_no_other_who_asked_in_vain() -> None:
+    first, second = a_claim("first", 0, 1, priority=200), a_claim("a", 0, 1, each=2, priority=150)
+    last = a_claim("last", 2, 2)
+    found = strictly(2, first, second, last)
+    assert entitled(found, first, second, last) == [1, 0, 1]
+    assert found.of(last).ceded_to == "first"
 
 
 def test_a_quota_that_shrank_takes_what_is_not_needed_and_what_is_needed_only_where_preemption_is_allowed() -> (

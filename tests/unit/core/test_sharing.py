@@ -318,3 +318,14 @@ def test_what_the_platform_has_added_above_a_floor_is_given_to_nobody() -> None:
     assert claim is not None
     assert (claim.held, claim.wanted, claim.least) == (2, 2, 2)
     assert reason_of(world, "chat") is Reason.QUOTA
+
+
+def test_what_an_order_holds_is_shared_out_at_once_and_then_there_is_nothing_to_do() -> None:
+    """Seen to catch: grants that are behind what is held, and nobody who looks."""
+    world = SharedFleet.of(quota(16), one_of("chat", 1, 4), one_of("batch", 1, 4))
+    world.load(chat=3, batch=3)
+    world.step()
+    assert world.open_orders
+    assert world.engine.fleet_edge(world.now) == world.now
+    world.step(due=())
+    assert world.engine.fleet_edge(world.now) is None
