@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trimtab.core.allocation.allocate import allocate
+from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.values import Allocation, Claim, SpendRoom, Terms
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import NO_TEAM, Pool, Preemption, Quota, Team, TeamSelector
@@ -210,3 +211,38 @@ def test_of_what_nobody_knows_what_it_takes_no_more_is_given_where_a_quota_is_se
     assert found.of(unknown).short is Reason.NO_SHAPE
     assert entitled(found, unknown) == [1]
     assert entitled(allocate([unknown], Terms(NOW)), unknown) == [3]
+
+
+def a_book(terms: Terms, *claims: Claim) -> Book:
+    book = Book()
+    book.open(terms)
+    for one in claims:
+        book.put(one)
+    return book
+
+
+def test_a_book_sets_aside_where_the_team_is_now_and_forgets_where_it_was() -> None:
+    team = Team(name="owner", selector=TeamSelector(), guaranteed={H100: 4}, lend_max={H100: 1})
+    own = a_claim("own", 0, 0, team=team, account="acme")
+    there = a_claim("there", 0, 4, account="other", short_since=NOW)
+    pool = Pool(H100, None, "other")
+    book = a_book(Terms(NOW, {pool: Quota(pool, 4)}, teams=(team,)), own, there)
+    assert book.grant("there").replicas == 4
+    book.drop("own")
+    book.put(there._replace(floor=1))
+    assert book.grant("there").replicas == 1, "the team may come here"
+
+
+def test_the_next_hold_that_ends_is_one_that_has_not_ended_yet() -> None:
+    over = a_claim("over", 1, 1, least=1, held_since=NOW - 5000.0)
+    soon, later = (
+        a_claim(name, 1, 1, held_since=NOW - held)
+        for name, held in (("soon", 900.0), ("later", 9.0))
+    )
+    first = a_claim("first", 0, 1, priority=200, short_since=NOW)
+    terms = Terms(NOW, {Pool(H100): Quota(Pool(H100), 3)}, preemption=Preemption.LOWER_PRIORITY)
+    book = a_book(terms, over, soon, later, first)
+    assert book.grant("first").replicas == 0
+    assert book.hold_end == NOW + 900.0
+    book.open(terms._replace(now=NOW + 900.0))
+    assert book.grant("first").entitled == 1

@@ -127,11 +127,11 @@ class Shelf:
         before, after, touched = self._told, self.grants, self._touched
         self._told, self._touched = after, set()
         if before is after:
-            return ()
+            return touched
         if isinstance(before, Filled) and isinstance(after, Filled):
             return {*touched, *(name for name, _ in before.now.items() ^ after.now.items())}
         if isinstance(before, Allocation) and isinstance(after, Allocation):
-            return {*before.grants, *after.grants}
+            return {*touched, *before.grants, *after.grants}
         return tuple(self.claims)
 
     def _count(self, claim: Claim, sign: int) -> None:
