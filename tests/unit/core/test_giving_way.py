@@ -246,3 +246,22 @@ def test_the_next_hold_that_ends_is_one_that_has_not_ended_yet() -> None:
     assert book.hold_end == NOW + 900.0
     book.open(terms._replace(now=NOW + 900.0))
     assert book.grant("first").entitled == 1
+
+
+def test_a_book_hears_of_another_need_of_who_is_short_and_of_another_patience() -> None:
+    long = a_claim("long", 0, 1, need=Need(0.2), short_since=NOW - 1800.0)
+    new = a_claim("new", 0, 1, short_since=NOW)
+    terms = Terms(NOW, {Pool(H100): Quota(Pool(H100), 1)}, patience_seconds=900.0)
+    book = a_book(terms, long, new)
+    assert [book.grant(name).replicas for name in ("long", "new")] == [0, 1]  # 4 times a fifth
+    book.put(long._replace(need=Need(0.5)))
+    assert [book.grant(name).replicas for name in ("long", "new")] == [1, 0]
+    book.open(terms._replace(patience_seconds=18_000.0))
+    assert [book.grant(name).replicas for name in ("long", "new")] == [0, 1]
+
+
+def test_who_wants_more_than_there_will_ever_be_is_short_all_the_same() -> None:
+    large = a_claim("large", 0, 1, each=4, short_since=NOW)
+    book = a_book(Terms(NOW, {Pool(H100): Quota(Pool(H100), 3)}), large)
+    assert book.grant("large").short is Reason.QUOTA
+    assert book.is_anybody_short
