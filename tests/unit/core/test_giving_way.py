@@ -265,3 +265,16 @@ def test_who_wants_more_than_there_will_ever_be_is_short_all_the_same() -> None:
     book = a_book(Terms(NOW, {Pool(H100): Quota(Pool(H100), 3)}), large)
     assert book.grant("large").short is Reason.QUOTA
     assert book.is_anybody_short
+
+
+def test_a_team_borrows_no_more_than_it_may_however_much_is_free() -> None:
+    team = Team(
+        name="team", selector=TeamSelector(), guaranteed={H100: 2}, borrow_max={H100: 1}
+    )  # fmt: skip
+    ones = [a_claim(name, 0, 3, team=team, short_since=NOW) for name in "ab"]
+    terms = Terms(NOW, {Pool(H100): Quota(Pool(H100), 99)}, teams=(team,))
+    found = allocate(ones, terms)
+    assert sum(entitled(found, *ones)) == 3
+    book = a_book(terms, *ones)
+    assert [book.grant(one.deployment) for one in ones] == [found.of(one) for one in ones]
+    assert {found.of(one).short for one in ones} == {None, Reason.BORROWING}
