@@ -2,8 +2,8 @@
 """How long it takes to share accelerators that are short, and how far from the best possible that is.
 
 ``allocate``: the whole function over a fleet on three accelerator types, of which a tenth asks for more than there
-is, and of which everybody does. ``again``: the same after one claim has changed, as the engine's book runs it:
-the precedence of all others is known. ``book_step``: what one changed claim costs the book while all sums fit.
+is, and of which everybody does. ``again``: what the engine's book takes for the same once one claim of each type has
+changed, all three types together: the precedence of all others is known. ``book_step``: what one changed claim costs the book while all sums fit.
 CPU time, the median of some runs. ``excess``: over a thousand random fleets, see ``tests/worlds/random_fleets.py``.
 Prints one JSON object; compare numbers of one machine only.
 """
@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.worlds.random_fleets import excess
 
-from trimtab.core.allocation.allocate import Ranks, allocate
+from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.book import Book
-from trimtab.core.allocation.values import Claim, Terms
-from trimtab.core.fleet_policy import Pool, Quota, Team, TeamSelector
+from trimtab.core.allocation.values import Claim, SpendRoom, Terms
+from trimtab.core.fleet_policy import Pool, Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 TYPES = ("H100", "H200", "B200")
 NOW = 100_000.0
-RUNS = 15
+RUNS = 9
 
 
 def a_fleet(count: int, share: float) -> tuple[tuple[Claim, ...], Terms]:
@@ -90,22 +90,48 @@ def measure(count: int) -> dict[str, Any]:
     """Measure one size of the fleet."""
     claims, terms = a_fleet(count, 0.1)
     every, their_terms = a_fleet(count, 1.0)
-    known: Ranks = {}
-    known_of_all: Ranks = {}
-    allocate(claims, terms, known)
-    allocate(every, their_terms, known_of_all)
+    strict = their_terms._replace(preemption=Preemption.LOWER_PRIORITY)
+    spent = sum(one.held * (one.usd_an_hour or 0.0) for one in every)
+    limited = their_terms._replace(spend=SpendRoom(1.2 * spent, 1.2 * spent, "the limit"))
     return {
         "deployments": count,
         "allocate_milliseconds": milliseconds(lambda: allocate(claims, terms)),
-        "allocate_again_milliseconds": milliseconds(lambda: allocate(claims, terms, known)),
+        "again_milliseconds": _again(claims, terms),
         "everybody_asks": {
             "allocate_milliseconds": milliseconds(lambda: allocate(every, their_terms)),
-            "allocate_again_milliseconds": milliseconds(
-                lambda: allocate(every, their_terms, known_of_all)
-            ),
+            "again_milliseconds": _again(every, their_terms),
+            "again_with_preemption_milliseconds": _again(of_priorities(every), strict),
+            "again_with_a_spend_limit_milliseconds": _again(every, limited),
         },
         "book_step_microseconds": _book_step(claims, terms),
     }
+
+
+def of_priorities(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """Return the claims with one of three priorities each: somebody is always short who may take from others."""
+    random = Random(2)
+    return tuple(one._replace(priority=random.choice([50, 100, 200])) for one in claims)
+
+
+def _again(claims: tuple[Claim, ...], terms: Terms) -> float:
+    """What a book takes to share everything out once one claim on each type has changed, and to say whom it concerns."""
+    book = Book()
+    book.open(terms)
+    for claim in claims:
+        book.put(claim)
+        book.settle(claim.deployment, claim.held)
+    book.stirred()
+    ones = [next(one for one in claims if one.accelerator_type == kind) for kind in TYPES]
+
+    def step() -> None:
+        for number, one in enumerate(ones):
+            ones[number] = one._replace(wanted=one.wanted % 5 + 1)
+            book.put(ones[number])
+        book.stirred()
+        for one in ones:
+            book.grant(one.deployment)
+
+    return milliseconds(step)
 
 
 def _book_step(claims: tuple[Claim, ...], terms: Terms) -> float:

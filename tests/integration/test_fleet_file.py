@@ -212,7 +212,7 @@ async def test_a_quota_that_only_refusals_tell_of_is_kept_and_a_replay_learns_it
         readiness = await page(f"{url}/readyz?verbose=1")
     refusals = [line for line in process.lines if line.get("error_kind") == "quota_exceeded"]
     assert "global--h100-count for account acme, in use: " in refused["sentence"]
-    assert f"quota {H100} 16, " in held["sentence"]
+    assert f"quota {H100} of acme 16, " in held["sentence"]
     assert value(metrics, "trimtab_fleet_quota_accelerators", source="refusal") == 16
     assert len(refusals) <= len(WISHES), "each may have asked before the first answer, and no more"
     assert "the quotas of accounts/acme were never read" in readiness

@@ -44,6 +44,7 @@ ACCOUNT, KEY = "demo", "fw_test_0123456789abcdef"
 H100 = "NVIDIA_H100_80GB"
 QUOTA = 16
 QUOTA_ID = "global--h100-count"
+OF_ACCOUNT = Pool(H100, None, ACCOUNT)
 PATIENCE_SECONDS = 40.0
 SETTLED_SECONDS = 300.0
 """So long of the emulated time without a write is an end."""
@@ -228,7 +229,7 @@ async def test_what_there_is_goes_to_guarantees_then_by_priority_and_comes_back_
 ):
     world = Shortage()
     async with world.running() as daemon:
-        await world.until(lambda: Pool(H100) in daemon.engine.sharing.quotas, "the quota is known")
+        await world.until(lambda: OF_ACCOUNT in daemon.engine.sharing.quotas, "the quota is known")
         world.show_load()
         assert await world.settle() == WINNERS
         assert world.held == QUOTA, "nothing is free that somebody could use"
@@ -238,21 +239,21 @@ async def test_what_there_is_goes_to_guarantees_then_by_priority_and_comes_back_
         writes = len(world.outcomes)
         world.set_quota(8)
         await world.until(
-            lambda: daemon.engine.sharing.quotas[Pool(H100)].accelerators == 8,
+            lambda: daemon.engine.sharing.quotas[OF_ACCOUNT].accelerators == 8,
             "the lower quota is known",
         )
         await world.evaluations(20)
         assert world.asked_for == WISHES, "what runs and is needed stays"
     assert len(world.outcomes) == writes
     assert said(chat) == (
-        f"quota {H100} 16, 4 a replica -> at most 4, 7 accelerators held by search, "
-        f"1 accelerators held by batch: 2 of 4"
+        f"quota {OF_ACCOUNT} 16, 4 a replica -> at most 4, 7 accelerators held by search, "
+        f"1 accelerator held by batch: 2 of 4"
     )
     assert said(search) == (
-        f"quota {H100} 16, 1 a replica -> at most 16, 8 held by chat, 1 held by batch: 7 of 8"
+        f"quota {OF_ACCOUNT} 16, 1 a replica -> at most 16, 8 held by chat, 1 held by batch: 7 of 8"
     )
     assert said(batch) == (
-        f"quota {H100} 16, 1 a replica -> at most 16, 8 held by chat, 7 held by search: 1 of 8"
+        f"quota {OF_ACCOUNT} 16, 1 a replica -> at most 16, 8 held by chat, 7 held by search: 1 of 8"
     )
     for decision in (chat, search, batch):
         assert decision.verdict == Hold(Reason.QUOTA)
@@ -280,7 +281,7 @@ async def test_the_fleet_file_wins_where_it_allows_less_than_the_account() -> No
     in_file = Quota(Pool(H100), QUOTA, QuotaSource.FILE)
     world = Shortage(quota=64, fleet=replace(FLEET, quotas=(in_file,)))
     async with world.running() as daemon:
-        await world.until(lambda: Pool(H100) in daemon.engine.sharing.quotas, "the quota is known")
+        await world.until(lambda: OF_ACCOUNT in daemon.engine.sharing.quotas, "the quota is known")
         world.show_load()
         assert await world.settle() == WINNERS
     assert world.refusals == []
@@ -299,15 +300,15 @@ async def test_refusals_teach_what_an_account_does_not_tell_and_that_it_tells_mo
         world.show_load()
         # Who wrote first had more, as nobody knew; the order of precedence wins when that was held long enough.
         await world.until(lambda: world.asked_for == WINNERS, "the winners of a known quota")
-        taught = daemon.engine.sharing.quotas[Pool(H100)]
+        taught = daemon.engine.sharing.quotas[OF_ACCOUNT]
         refused, seconds = len(world.refusals), world.clock.now() - began_at
         assert [one for one in daemon.remarks() if "quotas of" in one]
         trails = [said(one) for one in world.latest.values()]
         world.set_quota(40)
         await world.until(lambda: world.asked_for == WISHES, "everybody has what they want")
         again = len(world.refusals) - refused
-    assert taught == Quota(Pool(H100), QUOTA, QuotaSource.REFUSAL)
-    assert all(f"quota {H100} 16, " in trail for trail in trails), trails
+    assert taught == Quota(OF_ACCOUNT, QUOTA, QuotaSource.REFUSAL)
+    assert all(f"quota {OF_ACCOUNT} 16, " in trail for trail in trails), trails
     # Three may ask before the first answer. Then it is the account's pauses, of 1, 2, 4 … minutes.
     assert 1 <= refused <= 3 + log2(1 + seconds / 60.0), refused
     assert again <= 1, "one may have been under way"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,9 @@ from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.precedence import growths
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import Preemption, Quota
+
+if TYPE_CHECKING:
+    from trimtab.core.allocation.values import Claim
 
 EXAMPLES = 300
 
@@ -92,7 +96,7 @@ def test_a_team_is_short_of_its_guarantee_only_if_not_even_all_that_others_borro
         assert any(
             quota.accelerators
             - fleet.terms.elsewhere.get(pool, 0)
-            - (0 if pool.region else set_aside(fleet, sums, kind, but=claim.team.name))
+            - set_aside(fleet, sums, pool, but=claim.team.name)
             - sums.kept[pool]
             + grown[pool]
             < each
@@ -122,7 +126,99 @@ def test_money_lowers_what_runs_to_what_may_be_kept_or_to_what_nobody_may_lower(
         entitled = allocation.of(claim).entitled
         assert entitled <= claim.held
         is_priced = bool(claim.usd_an_hour)
-        assert not is_priced or entitled <= claim.least or claim.team.is_protected
+        assert not is_priced or entitled <= fewest(claim) or claim.team.is_protected
+
+
+def fewest(claim: Claim) -> int:
+    """What nobody may take: what is there at least, and what is needed up to the lower bound."""
+    return max(claim.least, min(claim.floor, claim.needed, claim.held))
+
+
+def is_settled(claim: Claim, now: float, hold_seconds: float) -> bool:
+    return claim.held_since is None or now - claim.held_since >= hold_seconds
+
+
+@given(fleet=short_fleets(preemptions=[Preemption.LOWER_PRIORITY]))
+@settings(max_examples=EXAMPLES)
+def test_preemption_takes_nothing_that_a_guarantee_or_a_lower_bound_covers_or_that_rose_within_the_hold(
+    fleet: ShortFleet,
+) -> None:
+    allocation, terms = allocate(fleet.claims, fleet.terms), fleet.terms
+    sums = sums_of(fleet, allocation)
+    for claim in fleet.claims:
+        grant = allocation.of(claim)
+        if grant.short is not Reason.PREEMPTED:
+            continue
+        assert grant.entitled >= fewest(claim)
+        assert is_settled(claim, terms.now, terms.hold_seconds) or not grant.ceded_to
+        kind = claim.accelerator_type or ""
+        assert sums.by_team[claim.team.name, kind] >= claim.team.guaranteed.get(kind, 0)
+
+
+@given(fleet=short_fleets(preemptions=[Preemption.LOWER_PRIORITY], is_limited=False, size=2))
+@settings(max_examples=EXAMPLES)
+def test_a_higher_priority_is_short_only_where_lower_ones_have_nothing_left_that_may_be_taken(
+    fleet: ShortFleet,
+) -> None:
+    free = tuple(
+        one._replace(team=replace(one.team, guaranteed={}, borrow_max={})) for one in fleet.claims
+    )
+    fleet = ShortFleet(free, fleet.terms._replace(teams=()))
+    allocation, terms = allocate(fleet.claims, fleet.terms), fleet.terms
+    for claim in fleet.claims:
+        entitled = allocation.of(claim).entitled
+        used_seconds = claim.need.used(entitled + 1) * terms.hold_seconds
+        is_lowered = entitled < min(claim.held, claim.wanted)
+        if is_lowered or entitled >= claim.wanted or used_seconds <= claim.lead_time_seconds:
+            continue
+        if allocation.of(claim).short is not Reason.QUOTA:
+            continue
+        for other in fleet.claims:
+            if other.priority >= claim.priority or pools_of(other) != pools_of(claim):
+                continue
+            if is_settled(other, terms.now, terms.hold_seconds):
+                kept = allocation.of(other).entitled
+                assert kept <= max(fewest(other), min(other.held, other.least)), (claim, other)
+
+
+@given(fleet=short_fleets(preemptions=[Preemption.LOWER_PRIORITY], is_limited=False))
+@settings(max_examples=EXAMPLES)
+def test_while_wishes_stand_still_preemption_comes_to_rest_and_nothing_is_taken_within_the_hold(
+    fleet: ShortFleet,
+) -> None:
+    hold_seconds = fleet.terms.hold_seconds
+    rested = 0
+    for _ in range(60):
+        before = fleet
+        fleet = carried_out(fleet, after=hold_seconds / 3.0)
+        rested = rested + 1 if _counts(fleet) == _counts(before) else 0
+        if rested > 4:
+            return
+    raise AssertionError(fleet)
+
+
+def _counts(fleet: ShortFleet) -> list[int]:
+    return [one.held for one in fleet.claims]
+
+
+def carried_out(fleet: ShortFleet, after: float) -> ShortFleet:
+    """The fleet when all has been done that may be asked for; checks that what is needed was held for its time."""
+    allocation, terms = allocate(fleet.claims, fleet.terms), fleet.terms
+    found = []
+    for claim in fleet.claims:
+        grant = allocation.of(claim)
+        held = min(grant.replicas, claim.wanted)
+        if held < min(claim.held, claim.needed, claim.wanted):
+            assert grant.short is Reason.PREEMPTED
+            is_for_somebody = bool(grant.ceded_to)  # else a quota shrank
+            assert is_settled(claim, terms.now, terms.hold_seconds) or not is_for_somebody
+        since = terms.now if held > claim.held else claim.held_since
+        short_since = None if held >= claim.wanted else claim.short_since or terms.now
+        least = min(claim.least, held)
+        found.append(
+            claim._replace(held=held, held_since=since, short_since=short_since, least=least)
+        )
+    return ShortFleet(tuple(found), terms._replace(now=terms.now + after))
 
 
 @given(fleet=short_fleets(), seed=st.integers())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 H100 = "NVIDIA_H100_80GB"
 POOL = Pool(H100)
+OF_THE_ACCOUNT = Pool(H100, None, "acme")
 LOAD_A_REPLICA = 10.0
 
 
@@ -123,7 +124,7 @@ class SharedFleet:
     def read_quota(self) -> None:
         """Let the engine know what the account says of its quota."""
         assert self.quota is not None
-        quota = Quota(POOL, self.quota, QuotaSource.ACCOUNT)
+        quota = Quota(OF_THE_ACCOUNT, self.quota, QuotaSource.ACCOUNT)
         self.engine.take_quotas([QuotaReading(quota, self.in_use() + self.elsewhere, self.now)])
 
     # -- the world ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import product
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TYPES = ("H100", "B200")
-REGIONS = ("", "US", "EU")
+REGIONS = ("", "US", "EU", "US_IOWA_1")
+ACCOUNTS = ("", "acme", "other")
 NOW = 100_000.0
 ELSEWHERE_MAX = 4
 USD_AN_HOUR = {"H100": 7.0, "B200": 10.0}
@@ -82,6 +84,7 @@ def _claim(name: str, random: Random, of: tuple[Team, ...], size: int | None, mi
         short_since=random.choice([None, NOW - 3000.0, NOW - 60.0]),
         priority=priority,
         team=team,
+        account=random.choice(mix.accounts),
     )
 
 
@@ -99,6 +102,7 @@ class Mix:
 
     kinds: Sequence[str]
     regions: Sequence[str]
+    accounts: Sequence[str]
     sizes: Sequence[int]
     priorities: Sequence[int]
 
@@ -109,14 +113,25 @@ def short_fleets(
     is_limited: bool = True,
     preemptions: Sequence[Preemption] = tuple(Preemption),
 ) -> st.SearchStrategy[ShortFleet]:
-    """Up to eight claims on two types in two regions; ``size``: of so many accelerators each.
+    """Up to eight claims on two types in three regions of two accounts; ``size``: of so many accelerators each.
 
     Drawn from one seed: Hypothesis likes small and equal numbers, with which accelerators are seldom short.
     """
     return st.builds(
-        lambda seed: _short_fleet(Random(seed), size, is_limited, preemptions),
+        lambda seed: a_short_fleet(seed, size=size, is_limited=is_limited, preemptions=preemptions),
         st.integers(0, 2**32),
     )
+
+
+def a_short_fleet(
+    seed: int,
+    *,
+    size: int | None = None,
+    is_limited: bool = True,
+    preemptions: Sequence[Preemption] = tuple(Preemption),
+) -> ShortFleet:
+    """The one of that number."""
+    return _short_fleet(Random(seed), size, is_limited, preemptions)
 
 
 def _short_fleet(
@@ -125,10 +140,16 @@ def _short_fleet(
     mix = Mix(
         kinds=random.choice([TYPES[:1], TYPES]),
         regions=random.choice([REGIONS[:1], REGIONS]),
+        accounts=random.choice([ACCOUNTS[:1], ACCOUNTS[1:2], ACCOUNTS]),
         sizes=random.choice([(1,), (1, 2, 4, 8, 3)]),
         priorities=random.choice([(100,), (50, 100, 100, 200)]),
     )
-    every = [Pool(kind, region or None) for kind in TYPES for region in REGIONS]
+    every = [
+        Pool(kind, region or None, account or None)
+        for kind in TYPES
+        for region in REGIONS
+        for account in ACCOUNTS
+    ]
     pools = random.choice(
         [[Pool(kind) for kind in TYPES], random.sample(every, random.randint(0, 4))]
     )
@@ -160,15 +181,20 @@ def _tight(pool: Pool, claims: Sequence[Claim], of: Sequence[Team], room: int) -
     """A quota with so much room beyond what is held; guarantees are kept."""
     held = sum(one.held * (one.accelerators or 0) for one in claims if pool in pools_of(one))
     guaranteed = sum(team.guaranteed.get(pool.accelerator_type, 0) for team in of)
-    least = 0 if pool.region else guaranteed + ELSEWHERE_MAX
+    least = 0 if pool.region else guaranteed + ELSEWHERE_MAX  # an account's may be all of it
     return Quota(pool, max(held + room, least))
 
 
 def pools_of(claim: Claim) -> tuple[Pool, ...]:
     """Return the pools that ``claim`` takes from, whether they have a quota or not."""
     assert claim.accelerator_type is not None
-    whole = Pool(claim.accelerator_type)
-    return (whole, Pool(claim.accelerator_type, claim.region)) if claim.region else (whole,)
+    regions = [None]
+    if claim.region:
+        regions.append("US" if claim.region == "US_IOWA_1" else claim.region)
+    if claim.region == "US_IOWA_1":
+        regions += ["US_IOWA", "US_IOWA_1"]
+    accounts = [None, claim.account] if claim.account else [None]
+    return tuple(Pool(claim.accelerator_type, *one) for one in product(regions, accounts))
 
 
 @dataclass(frozen=True)
@@ -197,10 +223,19 @@ def sums_of(fleet: ShortFleet, allocation: Allocation) -> Sums:
     return Sums(sums.kept, sums.held, sums.asked, sums.by_team, usd)
 
 
-def set_aside(fleet: ShortFleet, sums: Sums, kind: str, *, but: str) -> int:
-    """Return how many accelerators are kept for teams (but one) that never lend them."""
-    total = 0
+def set_aside(fleet: ShortFleet, sums: Sums, pool: Pool, *, but: str) -> int:
+    """Return how many accelerators of a pool are kept for teams (but one) that never lend them."""
+    total, kind = 0, pool.accelerator_type
+    if pool.region is not None:
+        return 0
     for team in fleet.terms.teams:
+        accounts = {
+            one.account
+            for one in fleet.claims
+            if (one.team.name, one.accelerator_type) == (team.name, kind)
+        }
+        if pool.account is not None and accounts and pool.account not in accounts:
+            continue
         guaranteed = team.guaranteed.get(kind, 0)
         never_lent = max(0, guaranteed - team.lend_max.get(kind, guaranteed))
         if team.name != but:
@@ -215,8 +250,7 @@ def would_fit(fleet: ShortFleet, sums: Sums, claim: Claim) -> bool:
         if pool not in terms.quotas:
             continue
         free = terms.quotas[pool].accelerators - terms.elsewhere.get(pool, 0) - sums.kept[pool]
-        if pool.region is None:
-            free -= set_aside(fleet, sums, kind, but=claim.team.name)
+        free -= set_aside(fleet, sums, pool, but=claim.team.name)
         if free < each:
             return False
     borrowing = claim.team.borrow_max.get(kind)

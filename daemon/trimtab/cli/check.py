@@ -32,7 +32,7 @@ def check(
         typer.Argument(
             metavar="PATH…",
             exists=True,
-            help="Files or directories; of a directory all policies and policy tests below it, "
+            help="Files or directories, read as one set; of a directory all policies and policy tests below it, "
             "without its schema/ and examples/.",
         ),
     ],
@@ -92,22 +92,28 @@ def _sources(config: Path | None, more: Sequence[str]) -> Collection[str]:
 
 
 def findings(paths: Sequence[Path], sources: Collection[str]) -> list[Diagnostic]:
-    """Every diagnostic of every path once, in the order of the paths and their files."""
-    from trimtab.policy import codes, read_policies
+    """Every diagnostic once: of all policies and fleets together, then of the tests of each path.
+
+    What is at one path may be ordered for what is at another: a Fleet lies beside the policies that inherit of it.
+    """
+    from trimtab.policy import codes
+    from trimtab.policy.store import PolicyStore
     from trimtab.policy.testing import read_policy_tests
 
-    found: list[Diagnostic] = []
+    of_policies = [*PolicyStore(sources=sources).load_all(paths).diagnostics]
+    of_tests: list[Diagnostic] = []
     for path in paths:
-        policies = [*read_policies(path, sources=sources).diagnostics]
         tests = [one for file in read_policy_tests(path) for one in file.diagnostics]
         # A path need not hold both policies and tests of them; only one that holds neither is wrong.
         has_no_tests = [one.code for one in tests] == [codes.NO_POLICY_TESTS]
-        has_no_policies = [one.code for one in policies] == [codes.NO_POLICIES]
-        if has_no_tests or (not path.is_dir() and not tests):
-            tests = []
-        if has_no_policies and not has_no_tests:
-            policies = []
-        found += [*policies, *tests]
+        if not has_no_tests:
+            of_policies = [
+                one
+                for one in of_policies
+                if one.code is not codes.NO_POLICIES or one.file != str(path)
+            ]
+            of_tests += tests
+    found = [*of_policies, *of_tests]
     return list(dict.fromkeys(found))
 
 

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from trimtab.cli.cost_rows import moment
+from trimtab.core.counted import counted
 from trimtab.core.fleet_policy import Period
 from trimtab.core.spend import HOUR_SECONDS, span_of
 
@@ -121,7 +122,7 @@ def lines(bill: Bill, table: Table) -> Iterator[str]:
         said += f", and {total.unpriced_accelerator_hours:,.2f} accelerator-hours without a price"
     yield said
     said = f"running    {_usd(now.usd_an_hour if now.is_priced else None)} an hour"
-    said += f" for {now.accelerators - now.unpriced_accelerators} accelerators"
+    said += f" for {counted(now.accelerators - now.unpriced_accelerators, 'accelerator')}"
     if now.unpriced_accelerators:
         said += f", and {now.unpriced_accelerators} without a price"
     yield said
@@ -143,8 +144,9 @@ def _requests(table: Table) -> str:
     refused = table.total.refused
     if refused.missed_requests <= 0:
         return ""
+    noun = "request" if round(refused.missed_requests) == 1 else "requests"
     untold = ", and more where it is not told what a replica carries"
-    return f": {refused.missed_requests:,.0f} requests" + (
+    return f": {refused.missed_requests:,.0f} {noun}" + (
         untold if refused.untold_replica_hours > _SMALL else ""
     )
 

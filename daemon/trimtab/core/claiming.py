@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.allocation.values import Claim
 from trimtab.core.claimed import Claimed
 from trimtab.core.deployment import State
-from trimtab.core.fleet_policy import priority_of
+from trimtab.core.fleet_policy import account_of, priority_of
 from trimtab.core.need import Need
 from trimtab.core.pipeline import asked_replicas
 from trimtab.core.policy import Actuation, Mode
@@ -92,6 +92,7 @@ def claim_of(
         short_since,
         priority_of(team, policy),
         team,
+        account_of(deployment.name),
     )
 
 
@@ -166,7 +167,7 @@ def _least(case: Case, draft: Draft) -> int:
 
 def _need(draft: Draft, before: Claimed | None, wanted: int, held: int) -> Need:
     """Return the need behind the wish; the one before, where that makes no difference."""
-    found = next(
+    found = draft.need or next(
         (one.need for one in draft.proposals if one.rule == draft.rule and draft.rule), None
     )
     if found is None or draft.is_pinned:

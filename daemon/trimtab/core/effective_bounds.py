@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.bounds import Bound, Bounds
+from trimtab.core.counted import counted
 from trimtab.core.policy import Actuation
 
 if TYPE_CHECKING:
@@ -105,5 +106,5 @@ def _upper(
 def _accelerator_ceiling(deployment: Deployment, accelerators_max: int, current: int) -> End:
     each = deployment.shape.accelerators_per_replica
     if each is None or each <= 0:
-        return current, (f"{accelerators_max} accelerators, but a replica's are unknown")
-    return accelerators_max // each, f"{accelerators_max} accelerators, {each} a replica"
+        return current, f"{counted(accelerators_max, 'accelerator')}, but a replica's are unknown"
+    return accelerators_max // each, f"{counted(accelerators_max, 'accelerator')}, {each} a replica"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trimtab.core.fleet_policy import account_of, pools_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -21,7 +23,13 @@ def orders_for_nobody(policy: FleetPolicy, deployments: Collection[Deployment]) 
         return ()
     names = {one.name for one in deployments}
     kinds = {one.shape.accelerator_type for one in deployments} - {None}
-    pools = {(one.shape.accelerator_type, one.region) for one in deployments}
+    pools = {
+        pool
+        for kind, region, account in {
+            (one.shape.accelerator_type, one.region, account_of(one.name)) for one in deployments
+        }
+        for pool in pools_of(kind, region, account)
+    }
     said = [
         f"the team {team.name} fits no deployment"
         for team in policy.teams
@@ -30,8 +38,7 @@ def orders_for_nobody(policy: FleetPolicy, deployments: Collection[Deployment]) 
     said += [
         f"the quota of {quota.pool} is for no deployment"
         for quota in policy.quotas
-        if quota.pool.accelerator_type not in kinds
-        or (quota.pool.region is not None and quota.pool not in pools)
+        if quota.pool not in pools
     ]
     said += [
         f"there is no deployment {member.deployment}, a member of the group {group.name}"

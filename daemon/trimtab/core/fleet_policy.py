@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,15 +22,40 @@ if TYPE_CHECKING:
 
 
 class Pool(NamedTuple):
-    """Accelerators that are counted together: all of a type, or those of one region (``None``: all)."""
+    """Accelerators that are counted together: all of a type, or of these those of a region or an account.
+
+    ``None``: of all of them. A region counts what is in its parts as well: ``EU`` all whose names begin with ``EU_``.
+    """
 
     accelerator_type: str
     region: str | None = None
+    account: str | None = None
 
     def __str__(self) -> str:
-        if self.region is None:
-            return self.accelerator_type
-        return f"{self.accelerator_type} in {self.region}"
+        where = "" if self.region is None else f" in {self.region}"
+        whose = "" if self.account is None else f" of {self.account}"
+        return f"{self.accelerator_type}{where}{whose}"
+
+
+def account_of(deployment: str) -> str:
+    """Return whose a full name says that it is: ``acme`` of ``accounts/acme/deployments/x``; else nobody's."""
+    head, _, rest = deployment.partition("/")
+    account, _, tail = rest.partition("/")
+    return account if head == "accounts" and tail else ""
+
+
+@lru_cache(maxsize=4096)
+def pools_of(accelerator_type: str | None, region: str, account: str) -> tuple[Pool, ...]:
+    """Return the pools that such replicas come from, whether they have a quota or not, the widest first.
+
+    Both hold: what the whole type allows, and what its region, the parts of the world it is in, and its account do.
+    """
+    if accelerator_type is None:
+        return ()
+    steps = region.split("_") if region else []
+    regions = [None, *("_".join(steps[: count + 1]) for count in range(len(steps)))]
+    accounts = [None, account] if account else [None]
+    return tuple(Pool(accelerator_type, where, whose) for where in regions for whose in accounts)
 
 
 class QuotaSource(StrEnum):

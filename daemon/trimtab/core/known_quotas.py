@@ -167,14 +167,16 @@ def quotas_in_force(policy: FleetPolicy, known: KnownQuotas, now: float) -> dict
 
 
 def elsewhere_in(known: KnownQuotas, quotas: Mapping[Pool, Quota]) -> dict[Pool, int]:
-    """Return how many accelerators of each pool are taken off. A refusal has taken them off already."""
-    return {
-        one.pool: one.elsewhere
-        for one in known.account
-        if one.elsewhere
-        and one.pool in quotas
-        and quotas[one.pool].source is not QuotaSource.REFUSAL
-    }
+    """Return how many accelerators of each pool are taken off. A refusal has taken them off already.
+
+    Of a pool that is over all accounts, what is in use in each of them.
+    """
+    found: dict[Pool, int] = {}
+    for one in known.account:
+        for pool in {one.pool, one.pool._replace(account=None)} if one.elsewhere else ():
+            if pool in quotas and quotas[pool].source is not QuotaSource.REFUSAL:
+                found[pool] = found.get(pool, 0) + one.elsewhere
+    return found
 
 
 def _with(ones: tuple[Known, ...], new: Known) -> tuple[Known, ...]:

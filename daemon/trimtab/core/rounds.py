@@ -92,6 +92,7 @@ class Round:
     ) -> Iterator[tuple[Case | Decision, DeploymentMemory]]:
         """Yield what is to be decided on, or the decision where the policies leave nothing to decide."""
         now, fleet, memories = self.now, self.fleet, self.memories.by_name
+        is_sharing = self.sharing.is_active
         for name in names:
             deployment, memory = fleet.get(name), memories.get(name)
             if deployment is None or memory is None:
@@ -117,7 +118,7 @@ class Round:
                 reliefs=relieved.get(name, ()),
                 fleet=fleet,
                 has_write_in_flight=is_writing,
-                ceiling=self.sharing.ceiling(deployment),
+                ceiling=self.sharing.ceiling(deployment) if is_sharing else None,
                 mates=mates.get(name),
             )
             yield case, memory

@@ -15,7 +15,13 @@ from trimtab.core.claimed import Asked
 from trimtab.core.claiming import claim_of, claimed_by
 from trimtab.core.decision import WriteStatus
 from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
-from trimtab.core.fleet_policy import NO_FLEET_POLICY, Pool, Preemption, QuotaSource
+from trimtab.core.fleet_policy import (
+    NO_FLEET_POLICY,
+    Pool,
+    QuotaSource,
+    account_of,
+    pools_of,
+)
 from trimtab.core.known_quotas import (
     after_acceptance,
     after_readings,
@@ -181,7 +187,7 @@ class Sharing:
             self._stirred.update(
                 name
                 for name, one in self.book.claims.items()
-                if not changed.isdisjoint(pools_of(one.accelerator_type, one.region))
+                if not changed.isdisjoint(pools_of(one.accelerator_type, one.region, one.account))
             )
 
     def _protected_usd_an_hour(self) -> float:
@@ -235,6 +241,7 @@ class Sharing:
         order, each = outcome.order, claim.accelerators
         told = outcome.quota
         pool = Pool(claim.accelerator_type) if told is None else told.quota.pool
+        pool = pool._replace(account=claim.account or None)  # an account refuses for itself alone
         flown = max(0, claim.held - order.from_replicas) * each
         self._learn(
             after_refusal(
@@ -252,7 +259,7 @@ class Sharing:
         claim = self.book.claim(outcome.order.deployment)
         if claim is None or not self.memory.quotas.refusals:
             return
-        pools = pools_of(claim.accelerator_type, claim.region)
+        pools = pools_of(claim.accelerator_type, claim.region, claim.account)
         self._learn(after_acceptance(self.memory.quotas, pools, outcome.at, self.book.held()))
 
     def refuses_for_all(self, outcome: Outcome) -> bool:
@@ -271,7 +278,9 @@ class Sharing:
             return None
         ends = [
             ceiling_words(quota, each)
-            for pool in pools_of(deployment.shape.accelerator_type, deployment.region)
+            for pool in pools_of(
+                deployment.shape.accelerator_type, deployment.region, account_of(deployment.name)
+            )
             if (quota := self.book.terms.quotas.get(pool)) is not None
             and quota.source is not QuotaSource.REFUSAL
         ]
@@ -319,7 +328,7 @@ class Sharing:
         frees = [
             quota.accelerators - held[quota.pool]
             for quota in self.policy.quotas
-            if quota.pool in pools_of(claim.accelerator_type, claim.region)
+            if quota.pool in pools_of(claim.accelerator_type, claim.region, claim.account)
         ]
         if each is None or not frees:
             return None
@@ -350,8 +359,8 @@ class Sharing:
             for one in self.memory.quotas.refusals
             for end in (one.until, one.until + FORGET_SECONDS)
         ]
-        if self.book.is_anybody_short and self.policy.preemption is not Preemption.NEVER:
-            edges.append(now + MOMENT_SECONDS)  # somebody's hold may be over
+        if self.book.hold_end is not None:
+            edges.append(self.book.hold_end)
         edges += spend_edges(
             self.policy.spend_limits,
             self.memory.spending,
@@ -369,11 +378,3 @@ class Sharing:
     def quotas(self) -> Mapping[Pool, Quota]:
         """The quotas in force, the smallest for each pool."""
         return self.book.terms.quotas
-
-
-def pools_of(accelerator_type: str | None, region: str) -> tuple[Pool, ...]:
-    """Return the pools that replicas of this hardware come from, whether they have a quota or not."""
-    if accelerator_type is None:
-        return ()
-    whole = Pool(accelerator_type)
-    return (whole, Pool(accelerator_type, region)) if region else (whole,)

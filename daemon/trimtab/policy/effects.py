@@ -56,9 +56,6 @@ def check_effects(place: Place) -> None:
         _note(place, ("spec", "handBack"), why, "remove it")
     if place.spec.hand_back and place.spec.mode is Mode.ADVISE:
         _note(place, ("spec", "handBack"), "`spec.mode` is advise, which writes nothing")
-    if "priority" in place.spec.model_fields_set:
-        why = "nothing shares accelerators between policies in this version"
-        _note(place, ("spec", "priority"), why, "remove it until fleets are supported")
 
 
 def _note(place: Place, path: Path, why: str, hint: str = "") -> None:

@@ -86,7 +86,9 @@ def _check_team(place: FleetPlace, team: TeamDocument, path: Path) -> None:
     for kind, count in (team.lend or {}).items():
         own = guaranteed.get(kind, 0)
         if count > own or own == 0:
-            message = f"`lend` of {count} has no effect: {own or 'none'} of {kind} are guaranteed"
+            message = (
+                f"`lend` of {count} has no effect: {own or 'none'} of {kind} {_are(own)} guaranteed"
+            )
             hint = f"lend {own} at most" if own else "remove it, or guarantee some"
             place.note_key(codes.NO_EFFECT, (*path, "lend", kind), message, hint)
     if team.protected and not any(guaranteed.values()):
@@ -101,12 +103,24 @@ def check_fleet_together(
     fleets: Sequence[FleetPlace], groups: Sequence[GroupPlace], policies: Sequence[Place]
 ) -> None:
     """Note what of several files cannot stand beside each other; the later one gets the diagnostic."""
+    if not fleets:
+        _check_priorities(policies)
     _check_said_once(fleets)
     _check_guarantees(fleets)
     _check_prices(fleets)
     _check_patterns(fleets)
     _check_groups(groups)
     _check_members(groups, policies)
+
+
+def _check_priorities(policies: Sequence[Place]) -> None:
+    """Note who would come first where nothing is shared."""
+    for place in policies:
+        if "priority" in place.spec.model_fields_set:
+            path: Path = ("spec", "priority")
+            message = "`spec.priority` has no effect: without a Fleet nothing is shared"
+            hint = "read it together with the file that has `kind: Fleet`, or remove it"
+            place.note_key(codes.NO_EFFECT, path, message, hint)
 
 
 @dataclass(slots=True)
@@ -135,7 +149,7 @@ def _check_said_once(fleets: Sequence[FleetPlace]) -> None:
             if place.is_given(("spec", key)):
                 said.once(place, ("setting", key), ("spec", key), f"`spec.{key}`")
         for index, quota in enumerate(spec.quotas):
-            pool = Pool(quota.accelerator, quota.region)
+            pool = Pool(quota.accelerator, quota.region, quota.account)
             said.once(place, pool, ("spec", "quotas", index), f"the quota of {pool}")
         for kind in spec.prices:
             said.once(place, ("price", kind), ("spec", "prices", kind), f"the price of {kind}")
@@ -147,6 +161,10 @@ def _check_said_once(fleets: Sequence[FleetPlace]) -> None:
             said.once(place, ("team", team.name), path, f"the team `{team.name}`")
 
 
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
 def _an(period: Period) -> str:
     return "an hour" if period is Period.HOUR else f"a {period.value}"
 
@@ -155,7 +173,8 @@ def _check_guarantees(fleets: Sequence[FleetPlace]) -> None:
     quotas: dict[str, tuple[int, str]] = {}
     for place in fleets:
         for index, one in enumerate(place.document.spec.quotas):
-            if one.region is None and one.max < quotas.get(one.accelerator, (inf, ""))[0]:
+            is_of_all = one.region is None and one.account is None
+            if is_of_all and one.max < quotas.get(one.accelerator, (inf, ""))[0]:
                 quotas[one.accelerator] = one.max, place.line(("spec", "quotas", index))
     promised: dict[str, int] = {}
     for place in fleets:
@@ -168,7 +187,7 @@ def _check_guarantees(fleets: Sequence[FleetPlace]) -> None:
                 quota, line = quotas[kind]
                 others = f" and {before} to others" if before else ""
                 message = (
-                    f"{count} {kind} are guaranteed to `{team.name}`{others}, but the quota in "
+                    f"{count} {kind} {_are(count)} guaranteed to `{team.name}`{others}, but the quota in "
                     f"{line} is {quota}"
                 )
                 left = quota - before

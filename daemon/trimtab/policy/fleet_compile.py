@@ -29,7 +29,9 @@ def compile_fleet(place: Located[FleetDocument]) -> FleetPolicy:
     """What one document orders; a price is from the line that says it. Shipped prices are not in it."""
     spec = place.document.spec
     return FleetPolicy(
-        quotas=tuple(Quota(Pool(one.accelerator, one.region), one.max) for one in spec.quotas),
+        quotas=tuple(
+            Quota(Pool(one.accelerator, one.region, one.account), one.max) for one in spec.quotas
+        ),
         prices={
             kind: Price(usd, place.line(("spec", "prices", kind)))
             for kind, usd in spec.prices.items()

@@ -44,8 +44,16 @@ class QuotaDocument(Part):
     )
     region: Text | None = Field(
         default=None,
-        description="Only those in this region; left out, all of the type.",
+        description="Only those in this region, or in all regions of a part of the world (`EU`: all `EU_…`); "
+        "left out, all of the type. All quotas that count a replica hold.",
         examples=["EU_FRANKFURT_1"],
+    )
+    account: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^/\s]+$")] | None = (
+        Field(
+            default=None,
+            description="Only those of this account, as deployments are named: accounts/ACCOUNT/…; left out, of all.",
+            examples=["acme"],
+        )
     )
     max: Count = Field(description="Never more than so many are asked for.")
 

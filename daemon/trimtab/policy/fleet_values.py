@@ -35,7 +35,7 @@ def _values(places: Sequence[FleetPlace]) -> Iterator[EffectiveValue]:
         yield _setting(places, key, default)
     for place in places:
         for index, quota in enumerate(place.document.spec.quotas):
-            pool = Pool(quota.accelerator, quota.region)
+            pool = Pool(quota.accelerator, quota.region, quota.account)
             yield _said(place, f"quotas.{pool}", quota.max, ("spec", "quotas", index))
     yield from _prices(places)
     for place in places:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from trimtab.core.fleet_policy import Period
+from trimtab.core.fleet_policy import Period, Pool
 from trimtab.service import fleet_metric_names as names
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric as Family
 
-    from trimtab.core.fleet_policy import Pool
     from trimtab.core.sharing import Sharing
     from trimtab.service.fleet_quotas import FleetQuotas, QuotasStatus
     from trimtab.service.metric_names import Metric
@@ -44,8 +43,8 @@ def _gauge(metric: Metric) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
 
 
-def _labels(pool: Pool) -> tuple[str, str]:
-    return pool.accelerator_type, pool.region or ""
+def _labels(pool: Pool) -> tuple[str, str, str]:
+    return pool.accelerator_type, pool.region or "", pool.account or ""
 
 
 def _shared(sharing: Sharing) -> Iterator[Family]:
@@ -56,7 +55,7 @@ def _shared(sharing: Sharing) -> Iterator[Family]:
             quota.add_metric((*_labels(pool), one.source.value), one.accelerators)
             elsewhere.add_metric(_labels(pool), sharing.book.terms.elsewhere.get(pool, 0))
         for pool, accelerators in sharing.book.held().items():
-            if pool.region is None or pool in sharing.quotas:
+            if pool == Pool(pool.accelerator_type) or pool in sharing.quotas:
                 held.add_metric(_labels(pool), accelerators)
     yield from (quota, held, elsewhere)
 
@@ -95,6 +94,6 @@ def _accounts(statuses: Iterable[QuotasStatus]) -> Iterator[Family]:
         read_at.add_metric((target,), told.at)
         strange.add_metric((target,), len(told.not_understood))
         for one in told.readings:
-            quota.add_metric((target, *_labels(one.quota.pool)), one.quota.accelerators)
-            used.add_metric((target, *_labels(one.quota.pool)), one.used)
+            quota.add_metric((target, *_labels(one.quota.pool)[:2]), one.quota.accelerators)
+            used.add_metric((target, *_labels(one.quota.pool)[:2]), one.used)
     yield from (quota, used, strange, read_at, readable)

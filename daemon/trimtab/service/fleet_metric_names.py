@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from trimtab.service.metric_names import Metric
 
-POOL_LABELS = ("accelerator_type", "region")
-"""What is counted together; an empty region is all of them."""
+REGION_LABELS = ("accelerator_type", "region")
+POOL_LABELS = (*REGION_LABELS, "account")
+"""What is counted together; an empty region or account is all of them."""
 
 # -- what is shared, while a fleet file is in force ------------------------------------------------
 QUOTA = Metric(
@@ -55,12 +56,12 @@ SPEND_TRIMMING = Metric(
 ACCOUNT_QUOTA = Metric(
     "trimtab_account_quota_accelerators",
     "Accelerators that the account may use, as its control plane told last.",
-    ("target", *POOL_LABELS),
+    ("target", *REGION_LABELS),
 )
 ACCOUNT_USED = Metric(
     "trimtab_account_used_accelerators",
     "Accelerators in use as the account's control plane told last, also outside of all deployments.",
-    ("target", *POOL_LABELS),
+    ("target", *REGION_LABELS),
 )
 QUOTAS_NOT_UNDERSTOOD = Metric(
     "trimtab_account_quotas_not_understood",

@@ -1,8 +1,7 @@
 """What the accounts say of their accelerator quotas, how old that is, and what of it limits anybody.
 
 A quota endpoint that cannot be read is no reason to stop: what it said last limits for an hour more, and after
-that refusals teach what there is. Several accounts have a quota each; deployments of all of them share
-the sum, which counts only while every account has said its part.
+that refusals teach what there is. Each account's quota limits its own deployments and nobody else's.
 """
 
 from __future__ import annotations
@@ -10,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trimtab.core.account_quotas import QuotaReading
-from trimtab.core.fleet_policy import Quota, QuotaSource
 from trimtab.service.fleet import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from trimtab.core.fleet_policy import Pool
+    from trimtab.core.account_quotas import QuotaReading
+    from trimtab.core.fleet_policy import Pool, Quota
     from trimtab.errors import TargetError
     from trimtab.targets.port import AccountQuotas
 
@@ -65,7 +63,9 @@ class FleetQuotas:
         return self._statuses[target]
 
     def take(self, target: str, told: AccountQuotas) -> None:
-        """Take in what an account says now."""
+        """Take in what an account says now. Its quotas are its own, whatever the adapter knows of that."""
+        own = tuple(_of_account(one, target) for one in told.readings)
+        told = replace(told, readings=own)
         self._statuses[target] = QuotasStatus(target=target, told=told)
 
     def fail(self, target: str, error: TargetError, now: float) -> None:
@@ -82,19 +82,15 @@ class FleetQuotas:
     def in_force(self, now: float) -> tuple[QuotaReading, ...]:
         """Return the one reading of each pool that limits somebody at ``now``, by pool: the whole list.
 
-        A pool that any account has not told, or not for an hour, is not in it: unknown, never nothing.
+        A pool that its account has not told, or not for an hour, is not in it: unknown, never nothing. What an
+        earlier version remembered of all accounts together counts until one of them has answered.
         """
-        if all(status.told is None for status in self._statuses.values()):
-            return tuple(one for one in self._remembered if now - one.at < KEPT_SECONDS)
-        parts = [
-            {one.quota.pool: one for one in told.readings}
-            for told in (status.told for status in self._statuses.values())
-            if told is not None and now - told.at < KEPT_SECONDS
-        ]
-        if not parts or len(parts) < len(self._statuses):
-            return ()
-        pools = sorted(set.intersection(*(set(part) for part in parts)), key=str)
-        return tuple(_sum(pool, [part[pool] for part in parts]) for pool in pools)
+        told = [one.told for one in self._statuses.values() if one.told is not None]
+        heard = {_account(target) for target, one in self._statuses.items() if one.told is not None}
+        readings = [one for one in self._remembered if _is_waited_for(one.quota.pool, heard)]
+        readings += [one for part in told for one in part.readings]
+        alive = {one.quota.pool: one for one in readings if now - one.at < KEPT_SECONDS}
+        return tuple(alive[pool] for pool in sorted(alive, key=str))
 
     def take_news(self, now: float) -> bool:
         """Whether another limit is in force than when this was last asked; what is in use is no limit."""
@@ -103,13 +99,18 @@ class FleetQuotas:
         return self._limits != before
 
 
-def _sum(pool: Pool, parts: list[QuotaReading]) -> QuotaReading:
-    accelerators = sum(one.quota.accelerators for one in parts)
-    return QuotaReading(
-        Quota(pool, accelerators, QuotaSource.ACCOUNT),
-        used=sum(one.used for one in parts),
-        at=max(one.at for one in parts),
-    )
+def _account(target: str) -> str:
+    return target.rpartition("/")[2]
+
+
+def _of_account(reading: QuotaReading, target: str) -> QuotaReading:
+    pool = reading.quota.pool._replace(account=_account(target))
+    return reading._replace(quota=replace(reading.quota, pool=pool))
+
+
+def _is_waited_for(pool: Pool, heard: Collection[str]) -> bool:
+    """Whether what an earlier run remembers of ``pool`` still counts: nobody has said anything newer of it."""
+    return pool.account not in heard if pool.account is not None else not heard
 
 
 def _age(seconds: float) -> str:

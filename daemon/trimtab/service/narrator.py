@@ -143,7 +143,10 @@ class Narrator(Silence):
         )
         if told is None or trouble is not None:
             return
-        now = {str(one.quota.pool): one.quota.accelerators for one in told.readings}
+        now = {
+            str(one.quota.pool._replace(account=None)): one.quota.accelerators
+            for one in told.readings  # the line has the account already
+        }
         if self._told_quotas.get(quotas.target) != (now, told.not_understood):
             self._told_quotas[quotas.target] = (now, told.not_understood)
             self._log.info(

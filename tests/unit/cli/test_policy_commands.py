@@ -414,3 +414,23 @@ def test_check_finds_mistakes_in_fleets(trimtab: Any, with_fleet: Path) -> None:
     result = trimtab("check", with_fleet)
     assert result.exit_code == 1
     assert f"{fleet}:24:15: error POL202: `spec.teams[0].weight` is `0`" in result.stdout
+
+
+def test_check_reads_all_paths_as_one_set(trimtab: Any, tmp_path: Path) -> None:
+    policies, orders = tmp_path / "policies", tmp_path / "orders"
+    policies.mkdir()
+    orders.mkdir()
+    text = TRACKED.read_text(encoding="utf-8")
+    (policies / "tracked.yaml").write_text(f"{text.rstrip()}\n  priority: 200\n", encoding="utf-8")
+    (orders / "fleet.yaml").write_text(FLEET.read_text(encoding="utf-8"), encoding="utf-8")
+    alone = trimtab("check", policies)
+    assert "`spec.priority` has no effect: without a Fleet nothing is shared" in alone.stdout
+    assert trimtab("check", policies, orders).stdout == "no findings\n"
+    more = orders / "more.yaml"
+    more.write_text(
+        "apiVersion: trimtab.dev/v1\nkind: Fleet\nmetadata: {name: fleet}\nspec: {patience: 5m}\n",
+        encoding="utf-8",
+    )
+    twice = trimtab("check", policies, orders / "fleet.yaml", more)
+    assert twice.exit_code == 1
+    assert f"the name `fleet` of a Fleet is said in {orders / 'fleet.yaml'}" in twice.stdout

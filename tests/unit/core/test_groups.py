@@ -59,6 +59,29 @@ def test_what_one_is_refused_the_other_makes_up_for_until_it_can_be_had() -> Non
     assert town.missed == 0.0
 
 
+def worths_of_the_cheap(town: Town) -> list[float]:
+    """What its two replicas are worth to it, of which it goes on asking for both."""
+    memory = town.engine.remembered(CHEAP)
+    assert memory is not None
+    assert memory.claimed is not None
+    assert memory.claimed.wanted == 2
+    return memory.claimed.need.shares(1, 2)
+
+
+def test_what_others_make_up_for_is_worth_next_to_nothing_to_the_one_that_goes_on_asking() -> None:
+    """Its claim on accelerators that strangers want, too, is what the others leave; it has no other name."""
+    town = Town(load=80.0, refuses=lambda name: name == CHEAP)
+    town.serve(CHEAP, 1)
+    town.tick()
+    town.tick()
+    assert worths_of_the_cheap(town) == [1.0, 1.0]
+    town.live(60)
+    assert town.counts() == (1, 4)
+    first, second = worths_of_the_cheap(town)
+    assert first == 1.0
+    assert second < 0.001
+
+
 def test_who_makes_up_for_another_is_woken_for_it() -> None:
     town = Town(load=40.0, refuses=lambda name: name == CHEAP)
     town.serve(CHEAP, 1)

@@ -16,7 +16,7 @@ from tests.worlds.shared_fleet import (
     quota,
 )
 
-from trimtab.core.decision import Reason
+from trimtab.core.decision import Reason, WriteStatus
 from trimtab.core.deployment import Shape
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
@@ -28,7 +28,7 @@ from trimtab.core.fleet_policy import (
     Team,
     TeamSelector,
 )
-from trimtab.core.policy import Limit, Mode, MoveRules
+from trimtab.core.policy import Actuation, Limit, Mode, MoveRules
 
 
 def reason_of(world: SharedFleet, name: str) -> Reason:
@@ -251,8 +251,11 @@ def test_a_limit_of_the_running_rate_stops_growth_and_then_lowers_the_lowest_pri
     assert reason_of(world, "batch") is Reason.SPEND_LIMIT
 
 
-def test_preemption_takes_what_a_lower_priority_needs_once_its_hold_is_over() -> None:
-    dear = Team(name="dear", selector=TeamSelector(names=("chat",)), priority=200, weight=2.0)
+@pytest.mark.parametrize("weight", [1.0, 0.25])
+def test_preemption_takes_what_a_lower_priority_needs_once_its_hold_is_over_at_any_weight(
+    weight: float,
+) -> None:
+    dear = Team(name="dear", selector=TeamSelector(names=("chat",)), priority=200, weight=weight)
     fleet = quota(8, teams=(dear,), preemption=Preemption.LOWER_PRIORITY, hold_seconds=1800.0)
     limits = MoveRules(stabilization_seconds=0.0, limits=(Limit(replicas=9, period_seconds=60.0),))
     world = SharedFleet.of(
@@ -280,3 +283,49 @@ def test_preemption_takes_what_a_lower_priority_needs_once_its_hold_is_over() ->
     assert world.counts() == {"chat": 1, "batch": 1}
     assert reason_of(world, "batch") in (Reason.PREEMPTED, Reason.QUOTA)
     assert POOL in world.engine.sharing.quotas
+
+
+def test_a_write_under_way_holds_what_it_asks_for_also_against_who_comes_first() -> None:
+    """Seen to catch: a write in flight that counts for nothing until it has ended."""
+    first = Team(name="first", selector=TeamSelector(names=("chat",)), priority=200)
+    world = SharedFleet.of(quota(12, teams=(first,)), one_of("batch", 1, 4), one_of("chat", 1, 4))
+    world.load(batch=2, chat=1)
+    world.step()
+    (order,) = world.open_orders
+    assert (order.deployment, order.to_replicas) == (full("batch"), 2)
+    world.load(chat=3)
+    world.step("chat", after=5.0)
+    assert world.open_orders == [order], "the third replica is promised already"
+    assert reason_of(world, "chat") is Reason.QUOTA
+    assert world.engine.sharing.book.held()[POOL] == 12
+    world.end(world.open_orders.pop(), WriteStatus.NOT_APPLIED)
+    world.step("chat", "batch", after=1.0)
+    assert [(one.deployment, one.to_replicas) for one in world.open_orders] == [(full("chat"), 2)]
+
+
+def test_what_the_platform_has_added_above_a_floor_is_given_to_nobody() -> None:
+    """Where only the lower end is written, replicas beyond it are the platform's to take back."""
+    first = Team(name="first", selector=TeamSelector(names=("chat",)), guaranteed={H100: 8})
+    world = SharedFleet.of(
+        quota(12, teams=(first,)),
+        one_of("batch", 2, 4),
+        one_of("chat", 1, 4),
+        batch=policy_of("batch", actuation=Actuation.FLOOR),
+    )
+    world.load(batch=1, chat=2)
+    world.step()
+    claim = world.engine.sharing.book.claim(full("batch"))
+    assert claim is not None
+    assert (claim.held, claim.wanted, claim.least) == (2, 2, 2)
+    assert reason_of(world, "chat") is Reason.QUOTA
+
+
+def test_what_an_order_holds_is_shared_out_at_once_and_then_there_is_nothing_to_do() -> None:
+    """Seen to catch: grants that are behind what is held, and nobody who looks."""
+    world = SharedFleet.of(quota(16), one_of("chat", 1, 4), one_of("batch", 1, 4))
+    world.load(chat=3, batch=3)
+    world.step()
+    assert world.open_orders
+    assert world.engine.fleet_edge(world.now) == world.now
+    world.step(due=())
+    assert world.engine.fleet_edge(world.now) is None

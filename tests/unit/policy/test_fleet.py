@@ -45,6 +45,8 @@ def test_every_key_of_a_fleet_reaches_the_value_that_the_engine_uses() -> None:
         Quota(Pool(H100), 16),
         Quota(Pool(H100, "EU_FRANKFURT_1"), 8),
         Quota(Pool(A100), 0),
+        Quota(Pool(H100, None, "acme"), 12),
+        Quota(Pool(H100, "EU", "acme"), 4),
     )
     assert (found.usd_an_hour(H100), found.usd_an_hour(A100)) == (6.25, 2.5)
     assert found.spend_limits == (

@@ -83,7 +83,9 @@ class Asking:
 async def test_the_first_readings_come_soon_and_the_others_about_an_interval_apart() -> None:
     async with Asking() as asking:
         assert asking.target.quotas_at == [0.0]
-        assert asking.quotas.in_force(START) == (a_reading(16, 4.0),)
+        (reading,) = asking.quotas.in_force(START)
+        assert (reading.quota.accelerators, reading.used, reading.at) == (16, 4.0, START)
+        assert reading.quota.pool.account == "acme"
         await asking.pass_time(3000.0)
         first, later = asking.gaps[: FIRST_READINGS - 1], asking.gaps[FIRST_READINGS - 1 :]
         assert first == [SOONEST_SECONDS] * (FIRST_READINGS - 1)

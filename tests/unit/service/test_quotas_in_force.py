@@ -80,7 +80,7 @@ async def test_nobody_asks_for_more_than_the_account_allows() -> None:
         await pass_time(scene.clock, 60.0)
         assert scene.asked_for == 3
         assert scene.reason is Reason.AT_MAX
-        quota = scene.daemon.engine.sharing.quotas[H100]
+        quota = scene.daemon.engine.sharing.quotas[H100._replace(account="acme")]
         assert (quota.accelerators, quota.source) == (12, QuotaSource.ACCOUNT)
 
 

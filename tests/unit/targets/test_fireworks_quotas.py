@@ -29,6 +29,9 @@ def quota(name: str, value: int = 0, maximum: int = 0, usage: float = 0.0) -> Qu
         ("global--mi300x-count", Pool("AMD_MI300X_192GB")),
         ("global--nvidia-b300-288gb-count", Pool("NVIDIA_B300_288GB")),
         ("GLOBAL--H100-COUNT", Pool("NVIDIA_H100_80GB")),
+        ("us--h100-count", Pool("NVIDIA_H100_80GB", "US")),  # all US_…
+        ("europe--h100-count", Pool("NVIDIA_H100_80GB", "EU")),
+        ("apac--h200-count", Pool("NVIDIA_H200_141GB", "AP")),
     ],
 )
 def test_a_quota_is_known_by_its_name(quota_id: str, pool: Pool) -> None:
@@ -39,7 +42,7 @@ def test_a_quota_is_known_by_its_name(quota_id: str, pool: Pool) -> None:
     "quota_id",
     [
         "global--gb300-count",  # a type that nobody has seen yet
-        "europe--h100-count",  # a part of the world is no region
+        "antarctica--h100-count",  # no part of the world that regions are named for
         "h100-us-atlantis-1",
         "h100-reserved",
         "gpu-count",

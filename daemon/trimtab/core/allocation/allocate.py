@@ -27,29 +27,26 @@ if TYPE_CHECKING:
 
     from trimtab.core.allocation.precedence import Growth
     from trimtab.core.allocation.room import Room
+    from trimtab.core.allocation.standing import Standing
     from trimtab.core.allocation.values import Claim, Terms
     from trimtab.core.fleet_policy import Pool
 
 
-Ranks = dict[str, "tuple[Claim, int, list[Growth]]"]
-"""The precedence of what claims ask for, by deployment, as it was worked out for the very same claim."""
-
-
-def allocate(claims: Sequence[Claim], terms: Terms, ranks: Ranks | None = None) -> Allocation:
+def allocate(claims: Sequence[Claim], terms: Terms, standing: Standing | None = None) -> Allocation:
     """Return what each of ``claims`` may have. The order of the claims makes no difference.
 
-    ``ranks`` saves work to whoever allocates over almost the same claims again and again, under the same
-    patience: what is in it is used, what is not is put in. It changes nothing else.
+    ``standing`` saves work to whoever allocates over almost the same claims again and again: the order of
+    precedence of these very claims under these terms. It changes nothing else.
     """
-    return _Allocating(claims, terms, {} if ranks is None else ranks).run()
+    return _Allocating(claims, terms, standing).run()
 
 
 class _Allocating:
     """One run. ``kept`` is what each claim ends up with, by its place among the claims."""
 
-    def __init__(self, claims: Sequence[Claim], terms: Terms, ranks: Ranks) -> None:
+    def __init__(self, claims: Sequence[Claim], terms: Terms, standing: Standing | None) -> None:
         self.claims = claims
-        self.ranks = ranks
+        self.standing = standing
         self.terms = terms
         self.rooms = Rooms(terms)
         self.kept: list[int] = []
@@ -80,9 +77,9 @@ class _Allocating:
         """Let everybody keep what is held, or as few as are wanted."""
         kept, room_of, growing = self.kept, self.room_of, self.growing
         of, rate = self.rooms.of, 0.0
-        known: dict[tuple[str | None, str, int], Room] = {}
+        known: dict[tuple[str | None, str, str, int], Room] = {}
         for index, claim in enumerate(self.claims):
-            _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team = claim
+            _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team, account = claim
             if wanted > held:
                 count = held
                 growing.append(index)
@@ -94,10 +91,10 @@ class _Allocating:
             if each is None or kind is None:
                 room_of.append(None)
                 continue
-            key = kind, region, id(team)
+            key = kind, region, account, id(team)
             room = known.get(key)
             if room is None:
-                room = known[key] = of(kind, region, team)
+                room = known[key] = of(kind, region, account, team)
             room_of.append(room)
             room.at_first += count * each
             room.held += held * each
@@ -107,25 +104,21 @@ class _Allocating:
     def _wishes(self) -> list[Growth]:
         """Return all that is asked for beyond what is held, in the order of precedence."""
         found: list[Growth] = []
-        ranks = self.ranks
-        for index in self.growing:
-            if index in self.reclaim.taken:
-                continue
+        standing, growing = self.standing, self.growing
+        if standing is not None:
+            index_of = {self.claims[index].deployment: index for index in growing}
+            found = [(key, index_of[key[2]], count) for key, count, _, _ in standing.order]
+            growing = [index_of[name] for name in standing.undated]
+        for index in growing:
             claim, room = self.claims[index], self.room_of[index]
             most = COUNT_MAX
             if room is not None:
                 most = room.largest // (claim.accelerators or 1)
             elif self.terms.quotas:
                 continue  # who knows what it would take
-            rank = ranks.get(claim.deployment)
-            if rank is not None and rank[0] is claim and rank[1] == most:
-                found += [(key, index, replicas) for key, _, replicas in rank[2]]
-                continue
-            ranked = growths(index, claim, self.terms, most)
-            if claim.short_since is not None:  # else it stands on what the time is
-                ranks[claim.deployment] = claim, most, ranked
-            found += ranked
-        found.sort()
+            found += growths(index, claim, self.terms, most)
+        if growing:
+            found.sort()
         return found
 
     def _grow_into_guarantees(self, wishes: list[Growth]) -> None:

@@ -2,12 +2,12 @@
 
 First those that nobody needs (a window keeps them), then, where the fleet's policy allows preemption, those of
 the lowest priority that are worth least. Never below ``Claim.least``, never what a team's guarantee
-covers. Enough is found before anything is taken: nobody gives way in vain.
+covers; what is needed never below the lower bound. Enough is found before anything is taken: nobody gives way in vain.
 
-What is needed is taken only for more than the switch costs. The one who gets a replica serves with it after
-its lead time, the one who gives it away has to wait for one again, so over the hold time ``H`` it must gain
-more than it loses: ``worth of gain x (H - lead time) > worth of loss x (H + lead time)``. And what rose
-less than ``H`` ago stays: so much lies between two moves to and fro.
+Between priorities worth says nothing: the higher one's unmet demand comes first, whatever its weight (so preempts
+Kubernetes' scheduler, by ``PriorityClass`` alone). Two things keep counts from moving to and fro. What rose less than the
+hold time ``H`` ago stays. And a replica is taken only for one of which load will use more within ``H`` than its
+start takes: ``share used x H > lead time``; for spare capacity that hardly any load will use nobody's is stopped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.precedence import worth
+from trimtab.core.allocation.room import COUNT_MAX
 from trimtab.core.fleet_policy import Preemption
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Reclaim:
         self.terms = terms
         self.taken: dict[int, tuple[int, bool]] = {}
         self._by_type: dict[str | None, list[Entry]] = {}
-        self._hopeless: set[tuple[int, int, int, bool]] = set()
+        self._hopeless: set[tuple[int, int, int, bool | None]] = set()
 
     # -- what no longer fits --------------------------------------------------------------------
 
@@ -105,29 +106,40 @@ class Reclaim:
                 return False
             return not is_needed or (is_preempting and self._is_settled(victim))
 
-        return self._make_room(index, may_give_way, is_owner=True)
+        return self._make_room(index, may_give_way, (not is_preempting, COUNT_MAX), pays=None)
 
     def for_priority(self, index: int) -> bool:
         """Make room for one replica at the cost of lower priorities. ``False``: in vain, nothing changed."""
-        claim, hold_seconds = self.claims[index], self.terms.hold_seconds
-        gained = worth(claim, self.kept[index] + 1) * (hold_seconds - claim.lead_time_seconds)
+        claim = self.claims[index]
+        if (id(self.room_of[index]), claim.accelerators, claim.priority, True) in self._hopeless:
+            return False
+        used_seconds = claim.need.used(self.kept[index] + 1) * self.terms.hold_seconds
+        pays = used_seconds > claim.lead_time_seconds
 
         def may_give_way(victim: int, *, is_needed: bool) -> bool:
-            other = self.claims[victim]
-            if other.priority >= claim.priority:
+            if self.claims[victim].priority >= claim.priority:
                 return False
-            if not is_needed:
-                return True
-            lost = worth(other, self.kept[victim]) * (hold_seconds + other.lead_time_seconds)
-            return self._is_settled(victim) and gained > lost
+            return not is_needed or (pays and self._is_settled(victim))
 
-        return self._make_room(index, may_give_way, is_owner=False)
+        return self._make_room(index, may_give_way, (not pays, claim.priority), pays=pays)
 
-    def _make_room(self, index: int, may_give_way: Callable[..., bool], *, is_owner: bool) -> bool:
+    def _make_room(
+        self,
+        index: int,
+        may_give_way: Callable[..., bool],
+        end: tuple[bool, int],
+        *,
+        pays: bool | None,
+    ) -> bool:
+        """Take from the first in the order who may give way, until there is room; ``pays``: ``None`` for an owner.
+
+        ``end``: whether what is needed ends the search, and else from which priority on it does.
+        """
+        needs_end, priority_end = end
         claim, room = self.claims[index], self.room_of[index]
         if room is None or claim.accelerators is None or claim.accelerator_type is None:
             return False
-        attempt = (id(room), claim.accelerators, claim.priority, is_owner)
+        attempt = (id(room), claim.accelerators, claim.priority, pays)
         if attempt in self._hopeless or self.rooms.money.most(claim.usd_an_hour) == 0:
             return False
         heap = self._heap(claim.accelerator_type)
@@ -136,7 +148,10 @@ class Reclaim:
         before = dict(self.taken)
         while room.most(claim.accelerators) == 0 and heap:
             entry = heappop(heap)
-            is_needed, _, _, _, victim, count = entry
+            is_needed, priority, _, _, victim, count = entry
+            if is_needed and (needs_end or priority >= priority_end):
+                spared.append(entry)
+                break  # and so are all who come after
             if count != self.kept[victim]:
                 continue  # it grew into a guarantee since
             other = self.room_of[victim]
@@ -218,6 +233,8 @@ class Reclaim:
         if count <= claim.least or count > claim.held:
             return None
         is_needed = count <= claim.needed
+        if is_needed and count <= claim.floor:
+            return None
         return is_needed, claim.priority, worth(claim, count), claim.deployment, index, count
 
     def _push(self, heap: list[Entry], index: int) -> None:

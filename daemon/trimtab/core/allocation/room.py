@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Reason
-from trimtab.core.fleet_policy import Pool
+from trimtab.core.fleet_policy import pools_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trimtab.core.allocation.values import SpendRoom, Terms
-    from trimtab.core.fleet_policy import Team
+    from trimtab.core.fleet_policy import Pool, Team
 
 COUNT_MAX = 2**53
 """Where nothing is limited."""
@@ -42,7 +42,7 @@ class PoolRoom:
 class TeamRoom:
     """What one team keeps of one accelerator type, and what it may."""
 
-    __slots__ = ("guaranteed", "most", "never_lent", "used")
+    __slots__ = ("guaranteed", "most", "never_lent", "used", "wholes")
 
     def __init__(self, team: Team, accelerator_type: str) -> None:
         self.guaranteed = team.guaranteed.get(accelerator_type, 0)
@@ -51,24 +51,33 @@ class TeamRoom:
         lent_max = team.lend_max.get(accelerator_type, self.guaranteed)
         self.never_lent = max(0, self.guaranteed - lent_max)
         self.used = 0
+        self.wholes: list[PoolRoom] = []
 
     @property
     def set_aside(self) -> int:
         """Accelerators that are there for this team alone and that it does not use yet."""
         return max(0, self.never_lent - self.used)
 
+    def use(self, accelerators: int) -> None:
+        """Count so many more as used by the team."""
+        before = self.set_aside
+        self.used += accelerators
+        change = self.set_aside - before
+        if change:
+            for pool in self.wholes:
+                pool.set_aside += change
+
 
 class Room:
-    """Where the claims of one team on one type in one region find their accelerators.
+    """Where the claims of one team on one type in one region of one account find their accelerators.
 
     ``largest`` is the smallest of the quotas; replicas of ``full_for`` accelerators or more have found none.
     """
 
-    __slots__ = ("at_first", "full_for", "held", "largest", "pools", "team", "whole")
+    __slots__ = ("at_first", "full_for", "held", "largest", "pools", "team")
 
-    def __init__(self, whole: PoolRoom | None, regional: PoolRoom | None, team: TeamRoom) -> None:
-        self.whole = whole
-        self.pools = tuple(one for one in (whole, regional) if one is not None)
+    def __init__(self, pools: tuple[PoolRoom, ...], team: TeamRoom) -> None:
+        self.pools = pools
         self.team = team
         self.largest = min((one.quota for one in self.pools), default=COUNT_MAX)
         self.full_for = COUNT_MAX
@@ -81,24 +90,25 @@ class Room:
 
     def keep(self, accelerators: int) -> None:
         """Count so many more as kept; fewer, where it is negative."""
-        team, whole = self.team, self.whole
-        before = team.set_aside
-        team.used += accelerators
+        team = self.team
+        if team.never_lent:
+            team.use(accelerators)
+        else:
+            team.used += accelerators
         for pool in self.pools:
             pool.free -= accelerators
-        if whole is not None and before != team.set_aside:
-            whole.set_aside += team.set_aside - before
 
     def most(self, accelerators: int) -> int:
         """Return how many replicas of so many accelerators still find room; 0 at least."""
         team = self.team
-        least = (team.most - team.used) // accelerators
+        least = team.most - team.used
         for pool in self.pools:
             free = pool.free
-            if pool is self.whole and pool.set_aside:
+            if pool.set_aside:
                 free = min(free, max(0, free - pool.set_aside) + team.set_aside)
-            least = min(least, free // accelerators)
-        return max(0, least)
+            if free < least:  # noqa: PLR1730  the innermost loop: a call of min takes twice as long
+                least = free
+        return least // accelerators if least >= accelerators else 0
 
     def too_small(self, accelerators: int) -> tuple[Reason, Pool | None]:
         """Say what keeps one more replica from finding room."""
@@ -108,11 +118,16 @@ class Room:
                 return Reason.QUOTA, pool.pool
         if team.most - team.used < accelerators:
             return Reason.BORROWING, None
-        return Reason.RESERVED, None if self.whole is None else self.whole.pool
+        kept = [pool.pool for pool in self.pools if pool.set_aside]
+        return Reason.RESERVED, kept[0] if kept else None
 
     def most_now(self, accelerators: int) -> int:
         """Return how many such replicas could be asked for at this moment."""
-        return max(0, min((one.free_now // accelerators for one in self.pools), default=COUNT_MAX))
+        least = COUNT_MAX
+        for pool in self.pools:
+            if pool.free_now < least:  # noqa: PLR1730  as above
+                least = pool.free_now
+        return least // accelerators if least >= accelerators else 0
 
     def hold(self, accelerators: int) -> None:
         """Count so many more as held at this moment."""
@@ -162,7 +177,7 @@ class Rooms:
             for pool, quota in terms.quotas.items()
         }
         self._teams: dict[tuple[str, str], TeamRoom] = {}
-        self._by_key: dict[tuple[str, str, str], Room] = {}
+        self._by_key: dict[tuple[str, str, str, str], Room] = {}
         self.money = Money(terms.spend)
         for team in terms.teams:  # what is set aside is so before the team has a deployment
             for accelerator_type in team.guaranteed:
@@ -174,18 +189,33 @@ class Rooms:
         return self._pools.values()
 
     def begin(self) -> None:
-        """Count what was added up in each room."""
+        """Set aside what teams do not lend, and count what was added up in each room."""
+        accounts: dict[tuple[str, str], set[str]] = {}
+        for kind, _, account, name in self._by_key:
+            accounts.setdefault((name, kind), set()).add(account)
+        for (name, kind), team in self._teams.items():
+            if team.never_lent:
+                self._set_aside(team, kind, accounts.get((name, kind)))
         for room in self._by_key.values():
             room.begin()
 
-    def of(self, accelerator_type: str, region: str, team: Team) -> Room:
+    def _set_aside(self, team: TeamRoom, accelerator_type: str, accounts: set[str] | None) -> None:
+        """Set aside over all, and in the accounts in which the team has somebody: in each, while it has nobody."""
+        for pool, room in self._pools.items():
+            if pool.accelerator_type != accelerator_type or pool.region is not None:
+                continue
+            if pool.account is None or accounts is None or pool.account in accounts:
+                team.wholes.append(room)
+                room.set_aside += team.set_aside
+
+    def of(self, accelerator_type: str, region: str, account: str, team: Team) -> Room:
         """Return where such a claim finds its accelerators."""
-        key = accelerator_type, region, team.name
+        key = accelerator_type, region, account, team.name
         room = self._by_key.get(key)
         if room is None:
+            pools = pools_of(accelerator_type, region, account)
             room = self._by_key[key] = Room(
-                self._pools.get(Pool(accelerator_type)),
-                self._pools.get(Pool(accelerator_type, region)) if region else None,
+                tuple(self._pools[pool] for pool in pools if pool in self._pools),
                 self._team(team, accelerator_type),
             )
         return room
@@ -194,7 +224,4 @@ class Rooms:
         room = self._teams.get((team.name, accelerator_type))
         if room is None:
             room = self._teams[team.name, accelerator_type] = TeamRoom(team, accelerator_type)
-            whole = self._pools.get(Pool(accelerator_type))
-            if whole is not None:
-                whole.set_aside += room.set_aside
         return room

@@ -26,6 +26,7 @@ class Claim(NamedTuple):
     at once (bounds, rate limits, orders of people, the lifecycle); ``held`` where nothing may move. ``floor``
     is the lower bound: up to it, replicas come before what others would merely use.
 
+    ``account`` is whose quota they come from; empty where the deployment's name does not say it.
     ``usd_an_hour`` is what a replica costs, ``None``: unknown. ``held_since`` is when the count last rose, and
     ``short_since`` since when it is below what was wanted; UTC seconds, ``None``: never, not.
     """
@@ -46,6 +47,7 @@ class Claim(NamedTuple):
     short_since: float | None = None
     priority: int = 100
     team: Team = NO_TEAM
+    account: str = ""
 
 
 class SpendRoom(NamedTuple):
@@ -103,6 +105,16 @@ class Allocation(NamedTuple):
     grants: Mapping[str, Grant]
     used: Mapping[Pool, int]
     usd_an_hour: float
+
+    @property
+    def is_short(self) -> bool:
+        """Whether somebody gets less than they wanted."""
+        return bool(self.grants)
+
+    def count(self, claim: Claim) -> int:
+        """Return how many replicas ``claim`` may be asked for now."""
+        grant = self.grants.get(claim.deployment)
+        return claim.wanted if grant is None else grant.replicas
 
     def of(self, claim: Claim) -> Grant:
         """Return the grant for ``claim``."""

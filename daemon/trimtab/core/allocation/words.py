@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trimtab.core.counted import counted
 from trimtab.core.decision import Reason
 
 if TYPE_CHECKING:
@@ -51,12 +52,19 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
         case Reason.NO_SHAPE:
             said = "its accelerators are unknown, and quotas are set"
         case Reason.RECLAIMED:
-            said = f"{claim.held - grant.entitled} not needed go to {_taker(grant)}"
+            count = claim.held - grant.entitled
+            said = f"{count} not needed {_go(count)} to {_taker(grant)}"
         case Reason.PREEMPTED:
-            said = f"{claim.held - grant.entitled} go to {_taker(grant)}, which comes first"
+            count = claim.held - grant.entitled
+            comes = "which comes first" if grant.ceded_to else "although it is needed"
+            said = f"{count} {_go(count)} to {_taker(grant)}, {comes}"
         case _:
             said = "others have to give theirs back first"
     return f"{said}: {grant.replicas} of {claim.wanted}"
+
+
+def _go(count: int) -> str:
+    return "goes" if count == 1 else "go"
 
 
 def _kept(terms: Terms) -> float:
@@ -79,7 +87,7 @@ def _quota_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Clai
         words = f"{words}, {held}"
     elsewhere = terms.elsewhere.get(quota.pool, 0)
     if elsewhere:
-        words = f"{words}, {elsewhere} accelerators in use outside of all deployments"
+        words = f"{words}, {counted(elsewhere, 'accelerator')} in use outside of all deployments"
     if grant.short is Reason.RESERVED:
         words = f"{words}, the rest set aside for teams that do not lend it"
     return words
@@ -89,7 +97,7 @@ def _held(one: Claim, each: int) -> str:
     accelerators = one.held * (one.accelerators or 0)
     if accelerators % each == 0:
         return f"{accelerators // each} held by {short_name(one.deployment)}"
-    return f"{accelerators} accelerators held by {short_name(one.deployment)}"
+    return f"{counted(accelerators, 'accelerator')} held by {short_name(one.deployment)}"
 
 
 def _borrowing_words(claim: Claim) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.bounds import Bound
+from trimtab.core.counted import counted
 from trimtab.errors import InvariantViolation
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def check_share(order: Order, share: Share | None) -> None:
     if share is None or share.most is None or not is_up or order.to_replicas <= share.most:
         return
     raise InvariantViolation(
-        f"{order.to_replicas} replicas for {order.deployment} would exceed a quota of the fleet, which "
+        f"{counted(order.to_replicas, 'replica')} for {order.deployment} would exceed a quota of the fleet, which "
         f"allows {share.most} beside what others hold"
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.lead_time import LeadTime
     from trimtab.core.memory import DeploymentMemory
+    from trimtab.core.need import Need
     from trimtab.core.overrides import Standing
     from trimtab.core.policy import Policy
     from trimtab.core.proposals import Proposal, View
@@ -68,6 +69,7 @@ class Draft:
     ``replicas`` is the running count. ``reason`` and ``sentences`` explain it. ``halt`` forbids any
     write; ``up_block`` and ``down_block`` are the lifecycle's and hold against the bounds too.
     ``may_be_zero``: the last replica may go, or has gone. ``is_pinned``: the count is a person's.
+    ``need``: the load behind the count, where that is not what the rule says that led to it.
     """
 
     memory: DeploymentMemory
@@ -85,6 +87,7 @@ class Draft:
     readings: tuple[Reading, ...] = ()
     view: View | None = None
     proposals: tuple[Proposal, ...] = ()
+    need: Need | None = None
     sentences: list[str] = field(default_factory=list)
     trail: list[Step] = field(default_factory=list)
 

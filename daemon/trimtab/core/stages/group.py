@@ -3,18 +3,21 @@
 Each member's rules say what its own traffic needs. Together that is a demand in requests a second, and this
 member's part of the cheapest mix for it is its count (``core/group_mix.py``). Every member works out the same mix, of
 what is remembered of the others. A member asks as if it could have all that it asks for, and counts on no
-more of the others than they have: so one that is refused goes on asking, and the next one makes up for it.
+more of the others than they have: so one that is refused goes on asking, and the next one makes up for it. What
+others have asked for already is no load that it would miss, so beside strangers it claims what they leave alone.
 
 Floors, ceilings, holds, bounds, people's orders and missing data of the member itself hold for the mix, too.
 """
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason
-from trimtab.core.group_mix import Demand, Part, cheapest_mix
+from trimtab.core.group_mix import CLOSE, Demand, Part, cheapest_mix
 from trimtab.core.grouped import Grouped
+from trimtab.core.need import Need
 from trimtab.core.pipeline import own_ready
 from trimtab.core.policy import Mode
 from trimtab.core.roles import Blocks, Role
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from trimtab.core.stages.draft import Case, Draft
 
 STAGE = "group"
+
+EIGHTHS = 8
+"""To an eighth of a replica a need is told: a claim that changes with every request has all shared out anew."""
 
 
 class Mate(NamedTuple):
@@ -81,6 +87,7 @@ def group(case: Case, draft: Draft) -> None:
         miss_price_ratio=mates.group.miss_price_ratio,
     )
     _take(draft, mates.group, members, mix, members.index(own))
+    draft.need = _need(members, own)
 
 
 def _leave(draft: Draft) -> None:
@@ -161,6 +168,17 @@ def _own_part(case: Case, grouped: Grouped) -> Part:
         upper=grouped.upper,
         lead_time_seconds=case.lead_time_seconds,
     )
+
+
+def _need(members: list[Mate], own: Mate) -> Need:
+    """Return the load that the others leave to this member, in its replicas, rounded up to an eighth of one."""
+    load = sum(mate.grouped.load_requests_per_second for mate in members)
+    carried = sum(
+        min(part.asked if part.is_growing else part.serving, part.upper) * part.requests_per_second
+        for part in (mate.part for mate in members if mate is not own)
+    )
+    left = max(0.0, load - carried) / own.part.requests_per_second
+    return Need(ceil(left * EIGHTHS - CLOSE) / EIGHTHS)
 
 
 def _take(draft: Draft, of: Group, members: list[Mate], mix: Mix, place: int) -> None:

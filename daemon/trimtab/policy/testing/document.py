@@ -67,6 +67,11 @@ class DeploymentUnderTest(Part):
         alias="baseModel", default=None, description="What `match.baseModel` sees."
     )
     region: Text | None = Field(default=None, description="What `match.region` sees.")
+    annotations: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="Its annotations: what `teams[].deployments.annotations` of a Fleet sees.",
+        examples=[{"team": "research"}],
+    )
     min: Count = Field(default=0, description="The lower end of its own range.")
     max: PositiveCount = Field(default=1000, description="The upper end of its own range.")
     replicas: Count = Field(description="How many replicas are asked for and ready at the start.")

@@ -28,6 +28,7 @@ def deployment_at_start(tested: DeploymentUnderTest, begins_at: float) -> Deploy
         display_name=tested.display_name or "",
         base_model=tested.base_model or "",
         region=tested.region or "",
+        annotations=dict(tested.annotations),
         min_replicas=tested.min,
         max_replicas=tested.max,
         desired_replicas=tested.replicas,

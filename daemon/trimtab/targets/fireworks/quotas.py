@@ -1,7 +1,8 @@
 """The account's quotas as the core counts accelerators: pools by type and region. Pure.
 
 A quota is known by its name only. Two forms are known, one seen live and one documented:
-``global--h200-count`` and ``h100-us-iowa-1``. Only the first part of a type's name is in it, so ``a100`` is
+``global--h200-count`` and ``h100-us-iowa-1``. In place of ``global`` stands a part of the world where the quota
+is granted for one (``us``, ``europe``, ``apac``): it counts every region in it. Only the first part of a type's name is in it, so ``a100`` is
 taken for the one of 80 GB, which is what accounts are given. Whatever else may be of accelerators is not
 guessed at but named: it limits nothing, until a refusal teaches what it does.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
-from trimtab.targets.fireworks.vocabulary import AcceleratorType, Region
+from trimtab.targets.fireworks.vocabulary import AcceleratorType, MultiRegion, Region
 from trimtab.targets.port import AccountQuotas
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from trimtab.targets.fireworks.resources import QuotaResource
 
-_GLOBAL = re.compile(r"global--(?P<part>[a-z0-9-]+)-count\Z")
+_WORLD = re.compile(r"(?P<place>global|us|europe|apac)--(?P<part>[a-z0-9-]+)-count\Z")
 _PLACE = re.compile(r"[a-z]+--[a-z0-9-]+-count\Z")
 _REFUSAL = re.compile(
     r"(?P<id>[a-z0-9][a-z0-9-]{1,80}) for account \S{1,80}, in use: (?P<used>\d{1,9}(\.\d{1,6})?), "
@@ -42,6 +43,13 @@ def _type_by_part() -> dict[str, str]:
     return found
 
 
+REGIONS_BEGIN: Mapping[str, str] = {
+    MultiRegion.US: "US",
+    MultiRegion.EUROPE: "EU",
+    MultiRegion.APAC: "AP",
+}
+"""With what the names of all regions of a part of the world begin."""
+
 TYPE_BY_PART: Mapping[str, str] = _type_by_part()
 _REGION_BY_PART = {word.lower().replace("_", "-"): word.value for word in Region}
 _PARTS = re.compile(
@@ -53,10 +61,10 @@ _PARTS = re.compile(
 def pool_of(quota_id: str) -> Pool | None:
     """Return what a quota of that id counts, or ``None`` when that is not known."""
     name = quota_id.lower()
-    everywhere = _GLOBAL.match(name)
-    if everywhere is not None:
-        kind = TYPE_BY_PART.get(everywhere["part"])
-        return None if kind is None else Pool(kind)
+    granted = _WORLD.match(name)
+    if granted is not None:
+        kind = TYPE_BY_PART.get(granted["part"])
+        return None if kind is None else Pool(kind, REGIONS_BEGIN.get(granted["place"].upper()))
     for part, kind in TYPE_BY_PART.items():
         region = _REGION_BY_PART.get(name.removeprefix(f"{part}-"))
         if region is not None and name.startswith(f"{part}-"):

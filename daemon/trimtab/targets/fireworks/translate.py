@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.deployment import Deployment, Pipeline, ScheduleFloor, Shape, State
 from trimtab.targets.fireworks.names import shape_of_version
+from trimtab.targets.fireworks.quotas import REGIONS_BEGIN
 
 if TYPE_CHECKING:
     from trimtab.targets.fireworks.errors import FireworksError
@@ -34,7 +35,7 @@ def translate(
         status_code="" if resource.status.code == "OK" else resource.status.code,
         display_name=resource.display_name,
         base_model=resource.base_model,
-        region=_specified(resource.region) or "",
+        region=_specified(resource.region) or _part_of_the_world(resource),
         min_replicas=resource.min_replica_count,
         max_replicas=resource.max_replica_count,
         desired_replicas=resource.desired_replica_count,
@@ -90,6 +91,13 @@ def hardware(resource: DeploymentResource, shape: ShapeResource | None) -> Shape
         preset=_specified(shape.preset_type),
         parameter_count=shape.parameter_count or None,
     )
+
+
+def _part_of_the_world(resource: DeploymentResource) -> str:
+    """Return with what its regions begin where replicas may be spread over some; empty: anywhere, unknown."""
+    placement = resource.placement
+    placed = None if placement is None else placement.multi_region
+    return "" if placed is None else REGIONS_BEGIN.get(placed, "")
 
 
 def _specified(word: str) -> str | None:

@@ -1,0 +1,123 @@
+"""A book that is kept up claim by claim grants what one allocation over all of them would.
+
+Seen to catch, each: an order that keeps the wishes of a claim that has changed, or of one that is gone; places left with the
+sums of claims that are gone; a walk that ends when the first pool is full; a quota that changed and left wishes cut to
+the old one; teams below their guarantee taken for the plain case; grants kept when only the time has changed.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.worlds.short_fleets import NOW, ShortFleet, a_short_fleet, short_fleets
+
+from trimtab.core.allocation.allocate import allocate
+from trimtab.core.allocation.book import Book
+from trimtab.core.allocation.fill import Filled
+from trimtab.core.allocation.shelf import Shelf
+from trimtab.core.fleet_policy import Preemption, Quota
+from trimtab.core.need import Need
+
+if TYPE_CHECKING:
+    from trimtab.core.allocation.values import Claim, Terms
+
+EXAMPLES = 300
+
+
+def changed(claim: Claim, random: Random) -> Claim:
+    """The same deployment a while later."""
+    held, wanted = claim.held, claim.wanted
+    if random.random() < 0.6:
+        held, wanted = random.randint(0, 5), random.randint(0, 8)
+    need = random.choice([claim.need, Need(float(wanted)), Need(random.uniform(0.0, 7.0), 0.5)])
+    since = None if random.random() < 0.1 else NOW - random.choice([60.0, 900.0, 3000.0])
+    return claim._replace(
+        held=held,
+        wanted=wanted,
+        needed=random.randint(0, 6),
+        least=random.randint(0, held),
+        floor=random.choice([claim.floor, 0, 3]),
+        need=need,
+        held_since=random.choice([None, NOW - 5000.0, NOW - 100.0]),
+        short_since=since,
+    )
+
+
+def other_quotas(terms: Terms, random: Random) -> Terms:
+    quotas = {pool: Quota(pool, random.randint(0, 40)) for pool in terms.quotas}
+    return terms._replace(quotas=quotas, now=terms.now + random.choice([0.0, 15.0, 1800.0]))
+
+
+@given(fleet=short_fleets(), seed=st.integers(), steps=st.integers(1, 12))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_book_kept_up_step_by_step_grants_what_an_allocation_over_all_claims_does(
+    fleet: ShortFleet, seed: int, steps: int
+) -> None:
+    random, book, terms = Random(seed), Book(), fleet.terms
+    claims = {one.deployment: one for one in fleet.claims}
+    book.open(terms)
+    for one in fleet.claims:
+        book.put(one)
+    for _ in range(steps):
+        name = random.choice(sorted(claims) or [""])
+        match random.randint(0, 5):
+            case 0 if len(claims) > 1:
+                book.drop(name)
+                del claims[name]
+            case 1:
+                terms = other_quotas(terms, random)
+                book.open(terms)
+            case _:
+                claims[name] = changed(claims[name], random)
+                book.put(claims[name])
+        expected = allocate(tuple(claims.values()), terms)
+        for one in claims.values():
+            assert book.grant(one.deployment) == expected.of(one)
+        assert book.is_anybody_short is any(
+            expected.of(one).replicas < one.wanted or expected.of(one).short
+            for one in claims.values()
+        )
+
+
+@given(fleet=short_fleets(), seed=st.integers(), steps=st.integers(1, 12))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_whose_count_is_another_than_it_was_decided_with_is_stirred_once_and_nobody_else(
+    fleet: ShortFleet, seed: int, steps: int
+) -> None:
+    random, book, terms = Random(seed), Book(), fleet.terms
+    claims = {one.deployment: one for one in fleet.claims}
+    book.open(terms)
+    for one in fleet.claims:
+        book.put(one)
+    for _ in range(steps):
+        for one in claims.values():
+            book.settle(one.deployment, book.grant(one.deployment).replicas)
+        book.stirred()
+        before = {name: book.grant(name).replicas for name in claims}
+        name = random.choice(sorted(claims))
+        if random.random() < 0.2:
+            terms = other_quotas(terms, random)
+            book.open(terms)
+        else:
+            claims[name] = changed(claims[name], random)
+            book.put(claims[name])
+        stirred = book.stirred()
+        moved = {one for one in claims if book.grant(one).replicas != before[one]}
+        assert moved == set(stirred)
+        assert book.stirred() == ()
+
+
+def test_a_shortage_is_the_plain_case_unless_somebody_has_to_give_way() -> None:
+    """Else the properties above would compare ``allocate`` with itself."""
+    plain = 0
+    for seed in range(200):
+        fleet = a_short_fleet(seed, is_limited=False, preemptions=[Preemption.NEVER])
+        shelf = Shelf()
+        for one in fleet.claims:
+            if one.accelerator_type == "H100":
+                shelf.add(one._replace(short_since=NOW))
+        plain += isinstance(shelf.shares(fleet.terms), Filled)
+    assert plain > 30
