@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from trimtab.core.engine import Engine
 
 
+UNDECIDED = frozenset({Reason.INVARIANT, Reason.WRITE_IN_FLIGHT})
+"""Nothing new is decided: the claim is that of the last decision."""
+
+
 class Broken(NamedTuple):
     """A promise that a step broke, to whom."""
 
@@ -44,7 +48,7 @@ def _kept_from_falling(engine: Engine, tick: Tick) -> Iterator[Broken]:
     for one in tick.decisions:
         memory = engine.remembered(one.deployment)
         claimed = None if memory is None else memory.claimed
-        if claimed is None or not claimed.is_binding or one.verdict.reason is Reason.INVARIANT:
+        if claimed is None or not claimed.is_binding or one.verdict.reason in UNDECIDED:
             continue
         if claimed.wanted < one.current and one.desired > claimed.wanted:
             text = f"{one.current} -> {one.desired}, wanted {claimed.wanted}: {one.sentence}"

@@ -117,7 +117,9 @@ class FleetSpec:
 def draw_fleet(rng: Random, deployments: int) -> FleetSpec:
     """Return what somebody might order for a world of so many deployments."""
     scale = max(1, deployments // 6)
-    teams = tuple(_draw_team(rng, number, deployments) for number in range(rng.randint(0, 2)))
+    teams = tuple(
+        _draw_team(rng, number, deployments) for number in range(rng.choice([0, 1, 2, 2]))
+    )
     spec = FleetSpec(
         quotas=(),
         hour_usd=rng.choice([None, None, None, 60.0 * scale]),
@@ -138,7 +140,7 @@ def _draw_team(rng: Random, number: int, deployments: int) -> TeamSpec:
     return TeamSpec(
         name=f"t{number}",
         ids=(*(ids or [f"d{number}"]), f"new{number + 1}"),
-        priority=rng.choice([None, 50, 200]),
+        priority=rng.choice([None, 50, 200, 300]),
         weight=rng.choice([1.0, 2.0, 4.0]),
         guaranteed=guaranteed,
         borrow=rng.choice([None, None, 2, 8]),

@@ -51,7 +51,7 @@ class Mutant:
 OFTEN_KILLED: Mapping[str, Any] = {"kills_per_hour": 4.0, "kill_when_writing": 0.9}
 
 
-AS_A_FLEET: Mapping[str, Any] = {"has_fleet": True}
+AS_A_FLEET: Mapping[str, Any] = {"has_fleet": True, "chaos_seconds": 5400.0}
 
 SHORT_OF_ACCELERATORS: Mapping[str, Any] = {
     **AS_A_FLEET,
@@ -432,7 +432,8 @@ MUTANTS: tuple[Mutant, ...] = (
             "        if at == -1.0:\n",
         ),
         latency_seconds=2.0,
-        **SHORT_OF_ACCELERATORS,
+        **_storms("slow", "hung"),
+        **AS_A_FLEET,
     ),
     _mutant(
         "forgets-what-was-spent",

@@ -22,7 +22,7 @@ PEOPLE = (
     "schedule",
 )
 HOUR = 3600.0
-FLEET_WORLDS = 0.4
+FLEET_WORLDS = 0.45
 """The share of seeds with a fleet file. These are killed more often than others, amid writes by preference."""
 
 LARGE_WORLDS = 0.06
@@ -127,7 +127,7 @@ def _with_fleet(plan: Plan, rng: Random) -> Plan:
         fleet_deeds_per_hour=rng.choice([1.0, 3.0, 6.0]),
         quota_seconds=rng.choice([60.0, 120.0, 300.0]),
         has_quota_endpoint=rng.random() < 0.6,
-        deployments=plan.deployments if plan.is_large else rng.randint(3, 6),
+        deployments=plan.deployments if plan.is_large else rng.randint(3, 5),
         traffic_changes_per_hour=rng.choice([2.0, 6.0, 12.0]),
         kills_per_hour=plan.kills_per_hour if plan.is_slow else kills,
         kill_when_writing=rng.choice([0.5, 0.9]),

@@ -8,9 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.simulation.fleet_files import A100, BAD_TEXTS, H100, edited
+from tests.simulation.people import OUTPUT_TOKENS, PROMPT_TOKENS
 from tests.simulation.weather import QUOTA_PLENTY
 
 from trimtab.emulator.faults import Fault, FaultKind
+from trimtab.plant.workload import ConstantWorkload, Load
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -31,7 +33,10 @@ class Sres:
 
     async def live(self) -> None:
         """Do something now and then."""
-        deeds = (self._edit, self._edit, self._spoil, self._move_quota, self._fail_endpoint)
+        deeds = (
+            *(self._edit, self._edit, self._spoil, self._move_quota, self._fail_endpoint),
+            *(self._rush, self._rush),
+        )
         rate = self.world.plan.fleet_deeds_per_hour
         if self.world.fleet_book is not None and not self.world.plan.has_quota_endpoint:
             self._close_endpoint()
@@ -60,6 +65,17 @@ class Sres:
         book.write(self.world.now(), spec)
         self.counts["edit_fleet"] += 1
         self._note(f"the fleet file is edited: {spec}")
+
+    async def _rush(self) -> None:
+        """Let users of almost all deployments come at once: there is not enough for everybody."""
+        rng, world = self._rng, self.world
+        for one in world.emulation.deployments.values():
+            if one.is_live and rng.random() < 0.8:
+                rate = rng.choice([10.0, 18.0, 30.0]) * rng.uniform(0.7, 1.3)
+                load = Load(rate, PROMPT_TOKENS, OUTPUT_TOKENS)
+                one.set_workload(ConstantWorkload(load))
+        self.counts["rush"] += 1
+        self._note("users come to almost all at once")
 
     async def _spoil(self) -> None:
         book = self.world.fleet_book
