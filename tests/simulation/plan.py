@@ -71,6 +71,8 @@ class Plan:
     fleet_deeds_per_hour: float = 0.0
     quota_seconds: float = 300.0
     has_quota_endpoint: bool = True
+    day_usd: float | None = None
+    """The budget of a day, in place of what the seed says; no other limit is set then."""
 
     @property
     def ticks_to_heal(self) -> int:

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -129,6 +129,8 @@ class World:
             self.book.write(self.now(), draw_policy(rng, name, is_calm=not self.plan.storms))
         if self.fleet_book is not None:
             fleet = draw_fleet(Random(f"{self.seed}:fleet file"), self.plan.deployments)
+            if self.plan.day_usd is not None:
+                fleet = replace(fleet, hour_usd=None, day_usd=self.plan.day_usd, month_usd=None)
             self.fleet_book.write(self.now(), fleet)
         for number in range(self.plan.deployments):
             policy = f"p{rng.randrange(self.plan.policies)}"
