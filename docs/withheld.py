@@ -27,6 +27,8 @@ WITHHELD: Mapping[Withheld, str] = {
     Withheld.QUEUE_FULL: "More orders wait than could be carried out while they are true. The largest "
     "relative shortages go first. Raise `writes_in_flight_max` if the account's limits allow it.",
     Withheld.OVERRIDDEN: "A person ordered something else between the decision and the write.",
+    Withheld.FLEET_UNREAD: "trimtab has just started with a fleet file and has not read all accounts yet: what "
+    "others hold of a quota is not known. More replicas wait for that, for 5 minutes at most; fewer do not.",
     Withheld.CIRCUIT_OPEN: "The control plane kept failing and is left alone for at most half a minute at "
     "a time. Look at `trimtab_circuit_state`.",
 }

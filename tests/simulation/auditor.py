@@ -59,6 +59,13 @@ class Look:
     is_ending: bool
     accelerators: int
     floors: frozenset[int]
+    kind: str
+    ready: int
+
+    @property
+    def asked(self) -> int:
+        """What the platform has been asked for, whoever asked."""
+        return min(self.maximum, max(self.minimum, self.desired))
 
     def count(self, spec: PolicySpec) -> int:
         """What is asked for, in the field that the policy steers by."""
@@ -160,6 +167,7 @@ class Auditor:
         """Expect nothing of what only a journal that is lost could know."""
         for watch in self.watches.values():
             watch.moves.clear()
+        self.world.fleet_auditor.forget()
         self.forget_windows()
 
     def forget_windows(self) -> None:
@@ -193,7 +201,9 @@ class Auditor:
         self._check_write(process, name, watch, low, high)
         spec = self.book.specs[watch.policy]
         count = 0 if watch.look is None else watch.look.count(spec)
-        if not _is_repetition(watch, low, low - count):
+        is_repeated = _is_repetition(watch, low, low - count)
+        self.world.fleet_auditor.sending(name, watch.look, (low, high), is_repeated=is_repeated)
+        if not is_repeated:
             watch.sent = Move(self.moment(), low - count, low)
             watch.moves.append(watch.sent)
         elif watch.sent is not None and not watch.sent.is_applied:
@@ -234,9 +244,14 @@ class Auditor:
         elif operation == "ListDeployments":
             if answer is not None and answer.status == 200:
                 self._see_list(process, answer.text)
+        elif operation == "ListQuotas":
+            if answer is not None and answer.status == 200:
+                self.world.fleet_auditor.told_quotas(call.path.split("/")[1], answer.text)
         elif operation == "UpdateDeployment":
             watch = self.watches.get(_name(call))
             if watch is not None and watch.sender == process:
+                status, said = (None, "") if answer is None else (answer.status, answer.text)
+                self.world.fleet_auditor.ended(_name(call), watch.look, status, said)
                 watch.is_open = False
                 if watch.sent is not None:
                     watch.sent.is_answered = answer is not None and answer.status < 300
@@ -252,12 +267,14 @@ class Auditor:
             return
         if answer.status == 404:
             watch.gone_told_at = self.world.now()
+            self.world.fleet_auditor.missed(name)
             self.trail.add("read", name, f"process {process} is told 404")
         message = _json(answer.text) if answer.status == 200 else None
         if message is not None and message.get("name") == name:
             look = watch.look = self._look(process, message)
             watch.looked_since_send = True
             watch.show(look)
+            self.world.fleet_auditor.saw(name, look)
             if watch.sent is not None and look.minimum == watch.sent.count:
                 watch.sent.was_seen = True
             self.trail.add(
@@ -277,6 +294,7 @@ class Auditor:
                 continue
             look = self._look(process, row)
             watch.show(look)
+            self.world.fleet_auditor.saw(name, look)
             if watch.look is None:
                 watch.look = look
 
@@ -297,6 +315,8 @@ class Auditor:
                 schedule.get("minReplicaCount", 0)
                 for schedule in (policy.get("scalingSchedules") or {}).values()
             ),
+            kind=message.get("acceleratorType", ""),
+            ready=(message.get("replicaStats") or {}).get("readyReplicaCount", 0),
         )
 
     def _hear(self, text: str) -> None:
@@ -363,7 +383,7 @@ class Auditor:
         elif not (is_drain and left is not None and left <= 1.0):
             is_ordered = self.world.is_pinned_by_person(name)
             problems = [
-                self._problem(watch, look, spec, low, high, now, is_ordered=is_ordered)
+                self._problem(name, watch, look, spec, low, high, now, is_ordered=is_ordered)
                 for spec in specs
             ]
             broken = None if None in problems else problems[-1]
@@ -371,6 +391,7 @@ class Auditor:
 
     def _problem(
         self,
+        name: str,
         watch: Watch,
         look: Look,
         spec: PolicySpec,
@@ -383,6 +404,8 @@ class Auditor:
         """Return what is wrong with the write if this version of the policy is in force."""
         count, current = low, look.count(spec)
         is_up = count > current
+        is_shared = self.world.fleet_book is not None  # what is not there wins over lower bounds
+        is_ceded = not is_up and self.world.fleet_auditor.has_to_cede(name)
         left = None if look.expires_at is None else look.expires_at - now
         ends = [self._ends(span, look, spec) for span in self._ranges(watch)]
         broken: tuple[str, str] | None = None
@@ -395,7 +418,9 @@ class Auditor:
             broken = ("no replica for an end that is near", text)
         elif look.state == "UPDATING" and not (is_up and spec.while_updating == "up"):
             broken = ("no write in that state", f"UPDATING {current} -> {count}")
-        elif not any(lower <= count <= upper for lower, upper in ends):
+        elif not any(
+            (lower <= count or (is_shared and is_up)) and count <= upper for lower, upper in ends
+        ):
             broken = ("within the bounds", f"{count} is in none of {ends}")
         elif not (is_up and count in look.floors) and all(
             lower <= current <= upper
@@ -407,7 +432,7 @@ class Auditor:
             # Else bounds, the platform's floors among them, win over rates and over the load.
             moment = self.moment()
             broken = self._pace(watch, spec, current, count, moment, is_ordered=is_ordered)
-            if broken is None and not is_ordered and not look.floors:
+            if broken is None and not is_ordered and not look.floors and not is_ceded:
                 broken = self._stabilization(watch, spec, current, count, moment) or self._reasons(
                     watch, spec, current, count, moment
                 )

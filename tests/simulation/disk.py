@@ -14,7 +14,7 @@ from typing import Any
 from trimtab.clock import Clock
 from trimtab.journal.entries import Ended, Entry, Intended
 from trimtab.journal.intention_log import SystemFile
-from trimtab.journal.port import JournalStatus, Recollection
+from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
 
@@ -127,6 +127,10 @@ class WatchedJournal:
         )
         self._noted: dict[str, Intended] = {}
         self.intended: dict[str, Intended] = {}
+        self.owed: frozenset[str] = frozenset()
+        """The deployments of which an earlier run has written down durably what it was about to send."""
+
+        self.on_lost: Callable[[str], None] | None = None
         self.is_dead = False
 
     @property
@@ -138,7 +142,17 @@ class WatchedJournal:
         return self._real.decisions_behind
 
     async def open(self) -> Recollection:
-        return await self._real.open()
+        recollection = await self._real.open()
+        lost = self.owed - {one.deployment for one in recollection.unfinished}
+        self.owed -= lost if self.status.mode is JournalMode.DURABLE else self.owed
+        if lost and self.on_lost is not None and self.status.mode is JournalMode.DURABLE:
+            self.on_lost(min(lost))
+        return recollection
+
+    def owes(self) -> frozenset[str]:
+        """Return what a run must know that begins after this one has died now."""
+        is_durable = self.status.mode is JournalMode.DURABLE
+        return self.owed | frozenset(self.intended) if is_durable else frozenset()
 
     def note(self, entry: Entry) -> None:
         if self.is_dead:
@@ -146,6 +160,7 @@ class WatchedJournal:
         if isinstance(entry, Ended):
             self._noted.pop(entry.outcome.order.deployment, None)
             self.intended.pop(entry.outcome.order.deployment, None)
+            self.owed -= {entry.outcome.order.deployment}
         self._real.note(entry)
 
     async def intend(self, entry: Intended) -> None:

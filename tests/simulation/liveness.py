@@ -69,6 +69,9 @@ def _wrong(world: World, one: Deployment, watch: Watch, spec: PolicySpec) -> str
         most = upper
     if least <= count <= most:
         return None
+    if count < least and world.fleet_auditor.excuse(one) is not None:
+        world.counts["short_for_the_fleet"] += 1
+        return None
     return (
         f"it is at {one.minimum}-{one.maximum} (desired {one.desired}); its load of "
         f"{min(loads):.1f} to {max(loads):.1f} wants {least}-{most} within {lower}-{upper}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.simulation.weather import NETWORK_KINDS, PLATFORM_KINDS
@@ -22,6 +22,9 @@ PEOPLE = (
     "schedule",
 )
 HOUR = 3600.0
+FLEET_WORLDS = 0.45
+"""The share of seeds with a fleet file. These are killed more often than others, amid writes by preference."""
+
 LARGE_WORLDS = 0.06
 """The share of seeds with thirty deployments and more."""
 
@@ -64,6 +67,12 @@ class Plan:
     has_full_metrics: bool
     replays: bool
     seconds_per_plant_step: float
+    has_fleet: bool = False
+    fleet_deeds_per_hour: float = 0.0
+    quota_seconds: float = 300.0
+    has_quota_endpoint: bool = True
+    day_usd: float | None = None
+    """The budget of a day, in place of what the seed says; no other limit is set then."""
 
     @property
     def ticks_to_heal(self) -> int:
@@ -81,7 +90,7 @@ def draw_plan(seed: int) -> Plan:
     storms = _some(rng, NETWORK_KINDS + PLATFORM_KINDS, rng.choice([0.1, 0.25, 0.5]))
     people = _some(rng, PEOPLE, rng.choice([0.2, 0.5, 0.8]))
     hours = (18.0, 26.0) if is_slow else (3.0, 6.0) if is_large else (1.0, 4.0)
-    return Plan(
+    plan = Plan(
         seed=seed,
         is_large=is_large,
         is_slow=is_slow,
@@ -107,6 +116,30 @@ def draw_plan(seed: int) -> Plan:
         has_full_metrics=rng.random() < 0.02 and not is_large,
         replays=seed % 4 == 0 and not is_slow,
     )
+    fate = Random(f"{seed}:fleet")
+    return _with_fleet(plan, fate) if fate.random() < FLEET_WORLDS else plan
+
+
+def _with_fleet(plan: Plan, rng: Random) -> Plan:
+    """Return the plan with a fleet file, and with more of what may go wrong between several deployments."""
+    kills = rng.choice([plan.kills_per_hour, 1.0, 6.0])
+    return replace(
+        plan,
+        has_fleet=True,
+        fleet_deeds_per_hour=rng.choice([1.0, 3.0, 6.0]),
+        quota_seconds=rng.choice([60.0, 120.0, 300.0]),
+        has_quota_endpoint=rng.random() < 0.6,
+        deployments=plan.deployments if plan.is_large else rng.randint(3, 5),
+        traffic_changes_per_hour=rng.choice([2.0, 6.0, 12.0]),
+        kills_per_hour=plan.kills_per_hour if plan.is_slow else kills,
+        kill_when_writing=rng.choice([0.5, 0.9]),
+        replays=not plan.is_large,
+    )
+
+
+def as_fleet(plan: Plan, seed: int) -> Plan:
+    """Return the plan as it would be with a fleet file."""
+    return plan if plan.has_fleet else _with_fleet(plan, Random(f"{seed}:fleet"))
 
 
 def _intervals(rng: Random, *, is_large: bool, is_slow: bool) -> dict[str, float]:

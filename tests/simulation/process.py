@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.disk import WatchedJournal
+from tests.simulation.fleet_claims import check_step
 from tests.simulation.network import KEY, SimulatedConnection
 
 from trimtab.clock import SystemClock
@@ -29,7 +30,7 @@ RESCAN_SECONDS = 240.0
 class Process:
     """A daemon that runs as process ``number`` on the world's loop."""
 
-    def __init__(self, world: World, number: int, files: PolicyFiles, policies: Any) -> None:
+    def __init__(self, world: World, number: int, files: PolicyFiles, in_force: Any) -> None:
         self.world = world
         self.number = number
         self.clock = SystemClock(wall=world.machine.wall, monotonic=world.machine.monotonic)
@@ -63,11 +64,13 @@ class Process:
             clock=self.clock,
             targets=targets,
             sources=sources,
-            policies=policies,
+            policies=in_force.policies,
+            fleet_policy=in_force.fleet,
             policy_files=files,
             timing=Timing(
                 tick_interval_seconds=plan.tick_seconds,
                 fleet_refresh_interval_seconds=plan.refresh_seconds,
+                quota_refresh_interval_seconds=plan.quota_seconds,
             ),
             random=rng,
             on_tick=self._heard_tick,
@@ -98,6 +101,8 @@ class Process:
             world.trail.add("event", event.deployment, f"{event.kind}: {event.sentence}")
             if event.kind is EventKind.GONE:
                 world.check_gone(event.deployment)
+        world.fleet_auditor.orders |= {order.deployment: order for order in tick.orders}
+        check_step(self, tick)
         for decision in tick.decisions:
             reason = decision.verdict.reason
             if reason is Reason.INVARIANT:

@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 
-from tests.simulation.world import Report, run_seed
+from tests.simulation.plan import as_fleet, draw_plan
+from tests.simulation.world import Report, run_plan, run_seed
 
 
 def say(text: str) -> None:
@@ -38,12 +40,12 @@ def _gc_at_rest() -> Iterator[None]:
         gc.collect()
 
 
-def run_one(seed: int) -> tuple[Report | None, str, float]:
+def run_one(seed: int, *, has_fleet: bool = False) -> tuple[Report | None, str, float]:
     """Run one world; returns its report, or what went wrong with the simulation itself."""
     started = time.perf_counter()
     try:
         with _gc_at_rest():
-            report = run_seed(seed)
+            report = run_plan(as_fleet(draw_plan(seed), seed)) if has_fleet else run_seed(seed)
     except Exception as error:  # noqa: BLE001  one world's end is not the others'
         import traceback
 
@@ -88,6 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=None, help="begin no world after this")
     parser.add_argument("--verbose", action="store_true", help="say how each world went")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
+    parser.add_argument("--fleet", action="store_true", help="give every world a fleet file")
+    parser.add_argument("--small", action="store_true", help="leave out the large worlds")
     parser.add_argument("--digest", action="store_true", help="print the digest of each world only")
     options = parser.parse_args(arguments)
     if options.digest:
@@ -124,7 +128,8 @@ def _results(
     hangs for ever where the last of them retire together (CPython issue 115634).
     """
     batch = options.processes * (12 if options.seconds is None else 3)
-    seeds = list(options.seeds)
+    seeds = [one for one in options.seeds if not (options.small and draw_plan(one).is_large)]
+    run = partial(run_one, has_fleet=options.fleet)
     while seeds:
         with ProcessPoolExecutor(
             options.processes, mp_context=multiprocessing.get_context("forkserver")
@@ -132,7 +137,7 @@ def _results(
             for _ in range(0, WORLDS_PER_PROCESS * options.processes, batch):
                 if options.seconds is not None and time.perf_counter() - started > options.seconds:
                     return
-                yield from pool.map(run_one, seeds[:batch])
+                yield from pool.map(run, seeds[:batch])
                 del seeds[:batch]
 
 

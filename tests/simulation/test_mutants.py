@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.simulation.mutants import MUTANTS, Mutant, by_name, hunt_apart
+from tests.simulation.mutants import MUTANTS, OPEN, Mutant, by_name, hunt_apart
 
 QUICK = ("no-read-back", "no-intention", "rate-limit-with-the-wrong-sign")
 
@@ -19,7 +19,7 @@ def test_there_are_enough_of_them() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *OPEN], ids=lambda mutant: mutant.name)
 def test_a_mutant_still_changes_the_code_it_is_about(mutant: Mutant) -> None:
     for change in mutant.changes:
         spec = find_spec(change.module)

@@ -72,6 +72,8 @@ def operation_of(call: Call) -> str:
     """Return the API's own name of what a call does, as faults and events use it."""
     if call.path.endswith("/metrics"):
         return "ScrapeMetrics"
+    if call.path.endswith("/quotas"):
+        return "ListQuotas"
     if call.path.endswith("/deployments"):
         return "ListDeployments"
     if "/deployments/" not in call.path:
@@ -96,6 +98,13 @@ class Weather:
         self._storms: list[_Storm] = []
         self._lifts: list[tuple[float, str]] = []
         self.counts: Counter[str] = Counter()
+        self._given: dict[tuple[str, str], int] = {}
+
+    def give_quota(self, account: str, kind: str, accelerators: int) -> None:
+        """Let an account have so many accelerators of a type whenever no storm takes them away."""
+        self._given[account, kind] = accelerators
+        if not any(one == "quota" for _, one in self._lifts):
+            self._relax("quota")
 
     def break_out(self, kind: str, seconds: float) -> str:
         """Let a storm begin; returns what it is in words."""
@@ -152,7 +161,8 @@ class Weather:
             elif not account.is_public:
                 for quota in account.quotas.values():
                     if quota.accelerator_type is not None:
-                        quota.value = QUOTA_PLENTY
+                        given = (account.id, quota.accelerator_type)
+                        quota.value = self._given.get(given, QUOTA_PLENTY)
 
     def pass_by(self) -> None:
         """End what is over."""

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -16,6 +16,9 @@ import structlog
 from tests.simulation.auditor import Auditor, Look, Watch
 from tests.simulation.control_plane import GaugesOnly, plant_steps_of
 from tests.simulation.disk import FAULTS, Disk, intends
+from tests.simulation.fleet_audit import FleetAuditor
+from tests.simulation.fleet_files import SHAPES as FLEET_SHAPES
+from tests.simulation.fleet_files import FleetBook, draw_fleet
 from tests.simulation.liveness import why_not_converged
 from tests.simulation.network import Network
 from tests.simulation.people import People
@@ -23,6 +26,7 @@ from tests.simulation.plan import HEALING_SECONDS, Plan, draw_plan
 from tests.simulation.policies import PolicyBook, draw_policy
 from tests.simulation.process import Process
 from tests.simulation.replays import check_replay
+from tests.simulation.sre import Sres
 from tests.simulation.trail import Trail, ViolationError
 from tests.simulation.virtual_time import Machine, VirtualLoop, WorldClock, end_all
 from tests.simulation.weather import QUOTA_PLENTY, Weather
@@ -80,14 +84,18 @@ class World:
         policies = folder / "policies"
         policies.mkdir()
         self.book = PolicyBook(policies)
+        self.fleet_book = FleetBook(policies, plan.deployments) if plan.has_fleet else None
+        self.fleet_auditor = FleetAuditor(self, self.fleet_book)
         self.auditor = Auditor(self.seed, self.trail, self.book, self)
         self.network.listener = self.auditor
         self.people = People(self)
+        self.sres = Sres(self)
         self.process: Process | None = None
         self.processes: list[Process] = []
         self.booted_at = 0.0
         self.deployment_seconds = 0.0
         self._ended = asyncio.Event()
+        self._owed: frozenset[str] = frozenset()
         self._populate()
 
     def _emulation(self) -> Emulation:
@@ -119,6 +127,11 @@ class World:
         for index in range(self.plan.policies):
             name = f"p{index}"
             self.book.write(self.now(), draw_policy(rng, name, is_calm=not self.plan.storms))
+        if self.fleet_book is not None:
+            fleet = draw_fleet(Random(f"{self.seed}:fleet file"), self.plan.deployments)
+            if self.plan.day_usd is not None:
+                fleet = replace(fleet, hour_usd=None, day_usd=self.plan.day_usd, month_usd=None)
+            self.fleet_book.write(self.now(), fleet)
         for number in range(self.plan.deployments):
             policy = f"p{rng.randrange(self.plan.policies)}"
             low = rng.randint(0, 2)
@@ -126,7 +139,7 @@ class World:
             one = self.emulation.add_deployment(
                 rng.choice(self.account_ids),
                 f"d{number}",
-                shape=rng.choice(SHAPES),
+                shape=rng.choice(SHAPES if self.fleet_book is None else FLEET_SHAPES),
                 workload=ConstantWorkload(self.people.draw_load(rng)),
                 min=low,
                 max=high,
@@ -161,12 +174,19 @@ class World:
             self.trail.add("boot", "", "refused: a policy file is bad")
             return False
         number = len(self.processes) + 1
-        self.process = Process(self, number, files, in_force.policies)
+        self.process = Process(self, number, files, in_force)
         self.processes.append(self.process)
+        self.process.journal.owed = self._owed
+        self.process.journal.on_lost = self._lost
         self.booted_at = self.now()
         self.trail.add("boot", "", f"process {number} starts")
         self.process.start()
         return True
+
+    def _lost(self, name: str) -> None:
+        self.auditor.violated(
+            "what was about to be sent is remembered", name, "its intention is not in the journal"
+        )
 
     def kill(self) -> None:
         """End the present process as ``kill -9`` does."""
@@ -175,8 +195,11 @@ class World:
             return
         self.trail.add("kill", "", f"process {process.number} is killed")
         self.counts["kills"] += 1
-        if process.journal.status.mode is not JournalMode.DURABLE:
+        is_kept = process.journal.status.mode is JournalMode.DURABLE
+        if not is_kept:
             self.auditor.forget_windows()
+        self.fleet_auditor.a_process_ends(is_kept=is_kept)
+        self._owed = process.journal.owes()
         self.auditor.forget_undecided()
         self._bury(process)
 
@@ -192,6 +215,8 @@ class World:
         await asyncio.sleep(30.0)
         if self.disk.fault is not None:
             self.auditor.forget_windows()
+        self.fleet_auditor.a_process_ends(is_kept=self.disk.fault is None)
+        self._owed = process.journal.owes() if self.disk.fault is None else frozenset()
         if not process.is_dead:
             self._bury(process)
 
@@ -205,6 +230,7 @@ class World:
         while not self.boot():
             await asyncio.sleep(60.0)
             self.people.mend_policies()
+            self.sres.mend()
 
     def stop(self) -> None:
         """End the world."""
@@ -246,6 +272,7 @@ class World:
         self.boot()
         troubles = {
             asyncio.create_task(self.people.live()),
+            asyncio.create_task(self.sres.live()),
             asyncio.create_task(self._storms()),
             asyncio.create_task(self._kills()),
             asyncio.create_task(self._disk_faults()),
@@ -311,6 +338,7 @@ class World:
             self.trail.add("disk", "", "the journal lost some bytes while nobody looked")
             self.auditor.forget()
             self.people.forget_orders()
+            self._owed = frozenset()
 
     async def _kill_somewhere(self, rng: Random) -> None:
         """Kill between two awaits; by preference in the middle of a write."""
@@ -349,6 +377,7 @@ class World:
         self.loop.put_out_fuse()
         self.auditor.on_next_write = None
         await self.people.leave()
+        self.sres.leave()
         self.trail.add("heal", "", "every fault is over")
         if self.process is not None and self.process.is_leaving and not self.process.is_dead:
             await asyncio.sleep(30.0)
@@ -445,7 +474,11 @@ async def _lived(plan: Plan, loop: VirtualLoop, folder: Path) -> Report:
         digest=digest,
         hours=hours,
         deployment_hours=world.deployment_seconds / 3600.0,
-        counts=world.counts + world.auditor.counts + world.people.counts,
+        counts=world.counts
+        + world.auditor.counts
+        + world.people.counts
+        + world.sres.counts
+        + world.fleet_auditor.counts,
         faults=faults,
         broken=world.auditor.broken,
     )

@@ -211,8 +211,18 @@ def _room(
     keep = protected + free / over_hours
     later = exp(-KEEP_SECONDS / HOUR_SECONDS / over_hours) if left_hours > over_hours else 1.0
     grow = protected + free / over_hours * later
+    if left_hours * HOUR_SECONDS < KEEP_SECONDS:
+        grow = min(grow, _first_room(limit, timezone, span, protected))
     usd = max(limit.usd, 1e-9)
     return keep, grow, used / usd, (used + rate * left_hours) / usd
+
+
+def _first_room(limit: SpendLimit, timezone: str, before: Span, protected: float) -> float:
+    """Return how high the rate may be when the period after ``before`` begins."""
+    begin, end = span_of(limit.period, timezone, before.end)
+    hours = (end - begin) / HOUR_SECONDS
+    free = max(0.0, limit.usd - protected * hours)
+    return protected + free / (HORIZON_SECONDS[limit.period] / HOUR_SECONDS)
 
 
 def in_words(limit: SpendLimit, spending: Spending) -> str:

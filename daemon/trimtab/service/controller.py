@@ -16,12 +16,13 @@ from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.service.actuator import need
 from trimtab.service.pace import Pace
 from trimtab.service.told_fleet import ToldFleet
+from trimtab.service.withholding import Withheld, Withholding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from trimtab.clock import Clock
-    from trimtab.core.decision import Decision, Tick
+    from trimtab.core.decision import Decision, Order, Tick
     from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from trimtab.service.inbox import Inbox
     from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.trigger import Trigger
-    from trimtab.service.withholding import Withholding
 
     _Policies = tuple[tuple[Policy, ...], Mapping[str, str], FleetPolicy]
+
+
+UNREAD_SECONDS_MAX = 300.0
+"""How long a start waits for accounts that cannot be read, before more replicas are asked for all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,8 @@ class Controller:
         self._withheld: dict[str, Withholding] = {}
         self._next_policies: _Policies | None = None
         self._policies_taken = asyncio.Event()
+        self._is_fleet_whole = False
+        self._unread_until = clock.monotonic() + UNREAD_SECONDS_MAX
         self._pace = Pace(lambda: journalled.journal.decisions_behind)
         self.beat_at = clock.monotonic()
         self.ticked_at: float | None = None
@@ -123,6 +129,7 @@ class Controller:
         started_at = self._clock.monotonic()
         in_flight = self._actuator.in_flight
         changes = self._told.advance(names)
+        self._look_whether_whole()
         heard = self._inbox.take(names)
         tick = self._journalled.step(
             self._clock.now(),
@@ -142,7 +149,7 @@ class Controller:
                 self._forget(event.deployment)
         withheld: list[Withholding] = []
         for order in sorted(tick.orders, key=need, reverse=True):
-            withholding = self._actuator.submit(order)
+            withholding = self._why_not_yet(order) or self._actuator.submit(order)
             if withholding is not None:
                 self._withheld[order.deployment] = withholding
                 withheld.append(withholding)
@@ -154,6 +161,31 @@ class Controller:
                 took_seconds=self._clock.monotonic() - started_at,
                 withheld=tuple(withheld),
             )
+        )
+
+    def _look_whether_whole(self) -> None:
+        """After a start: once the engine was shown everything, wake those that had to wait for it."""
+        if self._is_fleet_whole:
+            return
+        is_late = self._clock.monotonic() >= self._unread_until
+        self._is_fleet_whole = is_late or not (self._fleet.unread or self._told.is_behind)
+        if self._is_fleet_whole:
+            unread = Withheld.FLEET_UNREAD
+            self._trigger.wake([n for n, one in self._withheld.items() if one.reason is unread])
+
+    def _why_not_yet(self, order: Order) -> Withholding | None:
+        """Say why ``order`` must wait: who has not seen all does not know what of a shared quota is held."""
+        is_up = order.to_replicas > order.from_replicas
+        if self._is_fleet_whole or not is_up or not self._journalled.engine.sharing.is_active:
+            return None
+        unread = ", ".join(self._fleet.unread)
+        return Withholding(
+            order=order,
+            reason=Withheld.FLEET_UNREAD,
+            sentence=(
+                f"what others hold is not known yet: {unread or 'a part of the fleet'} was not read since "
+                "the start"
+            ),
         )
 
     def is_moved_by(self, sample: Sample) -> bool:

@@ -23,6 +23,7 @@ class Withheld(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     QUEUE_FULL = "queue_full"
     OVERRIDDEN = "overridden"
+    FLEET_UNREAD = "fleet_unread"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

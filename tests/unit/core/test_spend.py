@@ -378,3 +378,24 @@ def test_what_is_protected_lasts_to_the_end_of_the_month() -> None:
     told = lived(10_000.0, [100.0] * 24 * 40, HOUR, protected=8.0)
     assert min(one.usd_an_hour for _, one in told) >= 8.0
     assert max(month_usd(one) for _, one in told) <= 10_000.0
+
+
+def test_at_the_end_of_a_day_nobody_grows_into_what_the_next_day_does_not_allow() -> None:
+    """Seen to catch: what is left over the last minutes allows any rate, and is taken back after midnight."""
+    limit = SpendLimit(period=Period.DAY, usd=150.0)
+    told = []
+    for minutes in (60, 31, 29, 1):
+        spending = running(10.0, moment("2026-03-01T00:00") - 60.0 * minutes)
+        room = outlook(spending, limit).room
+        assert room is not None
+        told.append(room.grow_usd_an_hour)
+        assert room.keep_usd_an_hour >= 150.0  # what runs may run on to the end
+    assert told == [150.0, pytest.approx(150.0 / 31 * 60), 50.0, 50.0]
+
+
+def test_what_is_protected_may_grow_at_the_end_of_a_day_too() -> None:
+    limit = SpendLimit(period=Period.DAY, usd=150.0)
+    spending = running(10.0, moment("2026-03-01T00:00") - 60.0)
+    room = outlook(spending, limit, protected=70.0).room
+    assert room is not None
+    assert room.grow_usd_an_hour == 70.0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from scripted_world import (
+    ACCOUNT,
     CHAT,
     START,
     ScriptedSource,
+    ScriptedTarget,
     TellingTarget,
     a_deployment,
     a_failure,
@@ -35,6 +37,7 @@ from trimtab.core.memory import Memory
 from trimtab.errors import ErrorKind
 from trimtab.service.daemon import Daemon
 from trimtab.service.timing import Timing
+from trimtab.service.withholding import Withheld
 from trimtab.targets.port import WriteResult
 
 H100 = Pool("NVIDIA_H100_80GB")
@@ -151,3 +154,79 @@ async def test_people_are_told_of_what_is_not_known() -> None:
             "accelerators of accounts/acme are unknown: the control plane is away",
             "the quotas of accounts/acme were never read: the control plane is away",
         )
+
+
+class Accounts:
+    """Chat has two replicas of four accelerators and wants four; another account holds as many, of sixteen."""
+
+    def __init__(self, **trouble: object) -> None:
+        self.clock = ManualClock(START)
+        shape = Shape(accelerator_type=H100.accelerator_type, accelerators_per_replica=4)
+        other = "accounts/other"
+        self.target = ScriptedTarget().hold(a_deployment(shape=shape))
+        self.other = ScriptedTarget(other, **trouble)  # type: ignore[arg-type]  # as the tests name it
+        self.other.hold(a_deployment(f"{other}/deployments/code", shape=shape, max_replicas=2))
+        self.daemon = Daemon(
+            clock=self.clock,
+            targets=[self.target, self.other],
+            sources=[ScriptedSource(self.clock, load=40.0)],
+            policies=[a_policy()],
+            fleet_policy=FleetPolicy(quotas=(Quota(H100, 16),)),
+            random=Random(1),
+        )
+
+
+async def test_after_a_start_nobody_grows_before_it_is_known_what_others_hold() -> None:
+    """Seen to catch: chat had all sixteen as long as the other account was not read."""
+    scene: Accounts
+
+    async def is_slow() -> None:
+        await scene.clock.sleep(40.0)
+
+    scene = Accounts(during_list=is_slow)
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        (status,) = scene.daemon.status().deployments
+        assert status.withheld is not None
+        assert status.withheld.reason is Withheld.FLEET_UNREAD
+        assert "accounts/other was not read" in status.withheld.sentence
+        await pass_time(scene.clock, 90.0)
+        assert scene.target.writes == []
+        assert all(one.withheld is None for one in scene.daemon.status().deployments)
+        # What others hold may become less, and then there is room.
+        code = f"{scene.other.account}/deployments/code"
+        scene.other.deployments[code] = a_deployment(
+            code, 1, shape=scene.other.deployments[code].shape, max_replicas=1
+        )
+        await pass_time(scene.clock, 120.0)
+        assert scene.target.deployments[CHAT].desired_replicas == 3
+
+
+async def test_an_account_that_cannot_be_read_holds_nobody_up_for_ever() -> None:
+    scene = Accounts(list_failure=a_failure())
+    async with scene.daemon:
+        await pass_time(scene.clock, 280.0)
+        assert scene.target.writes == []
+        await pass_time(scene.clock, 60.0)
+        assert scene.target.deployments[CHAT].desired_replicas == 4
+
+
+async def test_a_fleet_that_the_engine_is_shown_by_portions_keeps_its_quota_from_the_first_one_on() -> (
+    None
+):
+    """Seen to catch: the first portion had what the others hold."""
+    clock = ManualClock(START)
+    shape = Shape(accelerator_type=H100.accelerator_type, accelerators_per_replica=1)
+    names = [f"{ACCOUNT}/deployments/d{number}" for number in range(2000)]
+    target = ScriptedTarget().hold(*(a_deployment(name, shape=shape) for name in names))
+    daemon = Daemon(
+        clock=clock,
+        targets=[target],
+        sources=[ScriptedSource(clock, load=40.0)],
+        policies=[a_policy(min_replicas=4, max_replicas=10)],
+        fleet_policy=FleetPolicy(quotas=(Quota(H100, 4005),)),
+        random=Random(1),
+    )
+    async with daemon:
+        await pass_time(clock, 4.0)
+    assert sum(one.desired_replicas for one in target.deployments.values()) == 4005
