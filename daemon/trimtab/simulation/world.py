@@ -52,7 +52,7 @@ def run(
 
     Raises ``ValueError`` for a scaler that does not fit the scenario.
     """
-    fleet = _as_fleet(scenario, scaler)
+    fleet = as_fleet(scenario, scaler)
     world = _World(scenario, fleet)
     world.live(on_progress)
     return world.timelines()
@@ -78,7 +78,8 @@ class _Each(FleetScaler):
         return {name: self._scalers[name].wanted(one) for name, one in seen.items()}
 
 
-def _as_fleet(scenario: Scenario, scaler: AnyScaler) -> FleetScaler:
+def as_fleet(scenario: Scenario, scaler: AnyScaler) -> FleetScaler:
+    """Return the scaler that decides on all deployments of ``scenario``. Raises ``ValueError`` for a misfit."""
     if FleetScaler in type(scaler).__mro__:
         return scaler  # type: ignore[return-value]  # by inheritance
     if not hasattr(scaler, "wanted"):
