@@ -22,8 +22,8 @@ from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 from trimtab.simulation.backtest import moments
+from trimtab.simulation.backtest.courses import Counts, Terms
 from trimtab.simulation.backtest.past import Past, Recording
-from trimtab.simulation.backtest.rerun import Counts, Terms
 from trimtab.simulation.backtest.series import Grid, Series, share
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[H
             elif isinstance(what, Outcome | Intention | Ordered | Primed):
                 yield from _told(what)
             elif isinstance(what, QuotasTold):
-                continue  # who is looked at alone shares nothing
+                yield moments.Quoted(what.readings)
             elif isinstance(what, Gap):
                 yield moments.Lapse(at=recorded.at)
             elif what.is_start and is_begun:

@@ -55,13 +55,15 @@ NO_TRAITS = Traits()
 class Placed:
     """One deployment of a simulated fleet, by its full name.
 
-    ``policy`` is the one that decides for it, "" the default policy. With ``group`` the load is that of the group.
+    ``policy`` is the one that decides for it, "" the default policy. With ``group`` the load is that of the group,
+    and ``sized_by`` what its size is counted in: replicas of this preset.
     """
 
     name: str
     load: LoadSpec
     load_name: str
     preset: Preset
+    sized_by: Preset
     accelerator_type: str
     policy: str = ""
     group: str = ""
@@ -227,10 +229,8 @@ class _Placing:
 
     def together(self, one: Wanted, group: Group) -> list[Placed]:
         """Return the members of a group that share a load."""
-        return [
-            replace(self._placed(member.deployment, one), group=group.name)
-            for member in group.members
-        ]
+        found = [self._placed(member.deployment, one) for member in group.members]
+        return [replace(member, group=group.name, sized_by=found[0].preset) for member in found]
 
     def _placed(self, name: str, wanted: Wanted) -> Placed:
         title = name.rpartition("/")[2]
@@ -240,6 +240,7 @@ class _Placing:
             load=wanted.load,
             load_name=wanted.load_name,
             preset=preset,
+            sized_by=preset,
             accelerator_type=accelerator_type_of(preset, self._fleet),
             traits=self._traits.get(title) or self._traits.get(name) or NO_TRAITS,
         )

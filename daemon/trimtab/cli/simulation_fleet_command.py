@@ -29,6 +29,7 @@ from trimtab.cli.simulation_plan import (
 )
 from trimtab.core.deployment import Deployment
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
+from trimtab.policy import read_policies
 from trimtab.policy.suggestions import did_you_mean
 from trimtab.simulation.inputs import PRESETS, SYNTHETIC, Options, parse_columns, read_presets
 from trimtab.simulation.inputs.presets import by_name
@@ -52,7 +53,8 @@ def is_fleet(asked: Asked) -> bool:
     """Whether several deployments are to be run with each other: there is a Fleet or a Group, or a --load."""
     if asked.loads or asked.traits or any("=" in text for text in asked.preset):
         return True
-    return fleet_of(_sources(asked)) != NO_FLEET_POLICY
+    # File by file: two versions of a policy may be compared, and could not lie in one directory.
+    return any(read_policies(path).fleet != NO_FLEET_POLICY for path in asked.policies or ())
 
 
 def plan_fleet(asked: Asked, meanings: tuple[tuple[str, str], ...], age: float) -> list[FleetJob]:
@@ -74,7 +76,7 @@ def plan_fleet(asked: Asked, meanings: tuple[tuple[str, str], ...], age: float) 
             "a load that a group shares is divided as a flow; use --resolution fluid for groups"
         )
     for one in members:
-        prepared(one.load, one.preset, 1)  # a mistake in a load is told before anything runs
+        prepared(one.load, one.sized_by, 1)  # a mistake in a load is told before anything runs
     peers = peer_contenders(() if asked.peers is None else asked.peers)
     return [
         FleetJob(

@@ -39,7 +39,7 @@ def fleet_study_of(jobs: Sequence[FleetJob], results: Sequence[Result], *, comma
 
 
 def _span_seconds(job: FleetJob) -> float:
-    return min(prepared(one.load, one.preset, job.seed).span_seconds for one in job.members)
+    return min(prepared(one.load, one.sized_by, job.seed).span_seconds for one in job.members)
 
 
 def _scenario(job: FleetJob) -> dict[str, Figure]:
@@ -66,10 +66,11 @@ def _scenario(job: FleetJob) -> dict[str, Figure]:
 
 def _member(job: FleetJob, one: Placed) -> str:
     """Say what a deployment is: its load, its hardware, and who decides for it."""
-    load, preset = prepared(one.load, one.preset, job.seed), one.preset
-    shared = f", shared by the group {one.group}" if one.group else ""
+    load, preset = prepared(one.load, one.sized_by, job.seed), one.preset
+    shared = f" of the group {one.group}" if one.group else ""
+    kind = f" of {one.sized_by.name}" if one.group else ""
     return (
-        f"{one.load_name}{shared}, {load.need_mean:.3g} replicas needed on average, "
+        f"{one.load_name}{shared}, {load.need_mean:.3g} replicas{kind} needed on average, "
         f"{load.need_peak:.3g} at most; {preset.name} on {preset.accelerators_per_replica} x "
         f"{one.accelerator_type}; policy {one.policy or 'by default'}"
     )
@@ -79,7 +80,7 @@ def _load_notes(job: FleetJob) -> list[str]:
     found: dict[str, None] = {}
     span = _span_seconds(job)
     for one in job.members:
-        load = prepared(one.load, one.preset, job.seed)
+        load = prepared(one.load, one.sized_by, job.seed)
         for note in load.input.notes:
             found[f"{one.load_name}: {note}."] = None
         if load.span_seconds > span + job.tick_seconds:

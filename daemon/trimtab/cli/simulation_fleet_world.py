@@ -23,9 +23,9 @@ from trimtab.core.policy import Policy, Selector
 from trimtab.core.sharing import pools_of
 from trimtab.simulation.engine_scaler import EngineScaler
 from trimtab.simulation.fleet_books import Books, Watched
-from trimtab.simulation.fleet_findings import fleet_run
+from trimtab.simulation.fleet_findings import fleet_run, totals
 from trimtab.simulation.foresight import need_by_second
-from trimtab.simulation.measures import measure, misses, terms_of
+from trimtab.simulation.measures import measure, terms_of
 from trimtab.simulation.peers import CATALOGUE
 from trimtab.simulation.report.study import Result
 from trimtab.simulation.scenario import Case, Scenario
@@ -37,11 +37,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trimtab.cli.simulation_fleet import FleetJob, Placed
-    from trimtab.cli.simulation_plan import Load, LoadSpec
+    from trimtab.cli.simulation_plan import Load
     from trimtab.core.deployment import Deployment
     from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.simulation.fleet_findings import FleetRun
-    from trimtab.simulation.inputs import Preset
     from trimtab.simulation.report.study import Figure
     from trimtab.simulation.timeline import Timeline
     from trimtab.simulation.world import AnyScaler
@@ -51,10 +50,6 @@ if TYPE_CHECKING:
 AGAINST_ONE_LOAD = ("optimum", "regret", "ratio_to", "against_", "wasted")
 """Figures that are held against the need; a member of a group has none that is its own."""
 
-SUMMED = (
-    "replica_hours", "accelerator_hours", "offered", "missed", "refused", "scale_ups", "scale_downs",
-)  # fmt: skip
-
 
 def fleet_results_of(job: FleetJob) -> tuple[Result, ...]:
     """Run a job and return a result for the whole fleet, then one for each of its deployments."""
@@ -62,9 +57,9 @@ def fleet_results_of(job: FleetJob) -> tuple[Result, ...]:
     fleet = fleet_of(job.sources)
     deployments = {one.placed.name: described(one.placed) for one in places}
     scenario = _scenario(job, places, fleet, deployments)
-    books = Books(deployments, fleet, scenario.started_at)
+    books = Books(fleet, scenario.started_at)
     decider = as_fleet(scenario, _decider(job, scenario, places, fleet, deployments, books))
-    timelines = run(scenario, Watched(decider, books))
+    timelines = run(scenario, Watched(decider, books, deployments))
     prices = {one.placed.name: _price(one.placed, fleet) for one in places}
     found = fleet_run(deployments, timelines, books.ledger, fleet, prices)
     results = tuple(
@@ -83,15 +78,23 @@ class _Place:
         policy = _policy(job, placed, load)
         self.policy = policy
         self.replicas_min = 1 if policy.min_replicas is None else policy.min_replicas
-        most = policy.max_replicas or job.replicas_max or room_for(load)
+        most = policy.max_replicas or job.replicas_max or self._room()
         self.replicas_max = max(most, self.replicas_min, 1)
         self.sizing = sizing_of(placed.preset, load, self.replicas_min, self.replicas_max)
 
+    def _room(self) -> int:
+        """Return a maximum that decides nothing: as for one load, in replicas of this deployment."""
+        placed, load = self.placed, self.load
+        most, sized_by = room_for(load), placed.sized_by
+        if sized_by == placed.preset:
+            return most
+        carried = sizing_of(sized_by, load, 0, most).capacity_requests_per_second
+        own = sizing_of(placed.preset, load, 0, most).capacity_requests_per_second
+        return math.ceil(most * carried / own)
+
     def need(self, share: float | None, seconds: int | None = None) -> Floats:
         """Return the replicas needed in each second to serve this share of requests within the SLO."""
-        return _need(
-            self.placed.load, self.placed.preset, self.seed, seconds or self.span_seconds, share
-        )
+        return _need(self.placed, self.seed, seconds or self.span_seconds, share)
 
     def at_start(self, *, is_first: bool) -> int:
         """Return the replicas that serve at the start: of a group the first member's carry it all."""
@@ -104,21 +107,19 @@ class _Place:
 
 
 @lru_cache(maxsize=64)
-def _need(
-    load: LoadSpec, preset: Preset, seed: int, span_seconds: int, share: float | None
-) -> Floats:
+def _need(placed: Placed, seed: int, span_seconds: int, share: float | None) -> Floats:
     """Work out a need once for all who are to decide on it."""
     return need_by_second(
-        prepared(load, preset, seed).workload,
-        model=preset.model,
-        slo=preset.slo,
+        prepared(placed.load, placed.sized_by, seed).workload,
+        model=placed.preset.model,
+        slo=placed.preset.slo,
         span_seconds=span_seconds,
         attainment=share,
     )
 
 
 def _places(job: FleetJob) -> Iterator[_Place]:
-    loads = [prepared(one.load, one.preset, job.seed) for one in job.members]
+    loads = [prepared(one.load, one.sized_by, job.seed) for one in job.members]
     ticks = math.floor(min(one.span_seconds for one in loads) / job.tick_seconds)
     for placed, load in zip(job.members, loads, strict=True):
         yield _Place(job, placed, load, max(1, ticks) * job.tick_seconds)
@@ -294,18 +295,7 @@ def _total(
     job: FleetJob, results: Sequence[Result], timelines: Sequence[Timeline], found: FleetRun
 ) -> Result:
     """Return what all deployments came to together; requests of different models count alike."""
-    figures: dict[str, Figure] = {
-        key: math.fsum(one.number(key) or 0.0 for one in results) for key in SUMMED
-    }
-    offered = math.fsum(float(one.offered.sum()) for one in timelines)
-    missed = math.fsum(float(misses(one).sum()) for one in timelines)
-    costs = [one.number("cost_usd") for one in results]
-    known = [cost for cost in costs if cost is not None]
-    figures["attainment"] = (offered - missed) / offered if offered > 0.0 else None
-    figures["cost_usd"] = math.fsum(known) if len(known) == len(costs) else None
-    figures["short_replica_hours"] = math.fsum(one.replica_hours for one in found.short)
-    for key in ("scale_ups", "scale_downs"):
-        figures[key] = sum(round(one.number(key) or 0.0) for one in results)
+    figures = totals([one.figures for one in results], timelines, found)
     return Result(
         trace=job.trace,
         policy=job.contender.name,

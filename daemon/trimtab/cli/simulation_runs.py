@@ -47,7 +47,6 @@ def run_jobs(
     ``plugins`` are the strategies of other packages that the jobs' policies may use. ``on_result`` is
     told what came of each job that did not fail, as soon as it is known.
     """
-
     with _progress(len(jobs)) as step:
 
         def told(job: Run, outcome: Outcome) -> None:

@@ -18,15 +18,17 @@ from trimtab.core.cost import NOT_COMING
 from trimtab.core.fleet_policy import Period, Pool
 from trimtab.core.sharing import pools_of
 from trimtab.core.spend import span_of
+from trimtab.simulation.measures import misses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from trimtab.core.cost import Ledger
     from trimtab.core.deployment import Deployment
     from trimtab.core.fleet_policy import FleetPolicy, SpendLimit
+    from trimtab.simulation.measures import Value
     from trimtab.simulation.timeline import Timeline
 
     Floats = NDArray[np.float64]
@@ -148,8 +150,37 @@ def fleet_run(
     )
 
 
+SUMMED = ("replica_hours", "accelerator_hours", "scale_ups", "scale_downs", "refused")
+
+
+def totals(
+    figures: Sequence[Mapping[str, Value]], timelines: Sequence[Timeline], run: FleetRun
+) -> dict[str, Value]:
+    """Return the figures of all deployments together; requests of different models count alike.
+
+    A sum of which a part is unknown is unknown.
+    """
+    found: dict[str, Value] = {key: _sum([one.get(key) for one in figures]) for key in SUMMED}
+    offered = math.fsum(float(one.offered.sum()) for one in timelines)
+    missed = math.fsum(float(misses(one).sum()) for one in timelines)
+    found["cost_usd"] = _sum([one.get("cost_usd") for one in figures])
+    found["attainment"] = (offered - missed) / offered if offered > 0.0 else None
+    found["offered"], found["missed"] = offered, missed
+    found["short_replica_hours"] = math.fsum(one.replica_hours for one in run.short)
+    return found
+
+
+def _sum(values: Sequence[Value]) -> float | int | None:
+    numbers = [one for one in values if isinstance(one, int | float)]
+    if len(numbers) < len(values):
+        return None
+    is_count = all(isinstance(one, int) for one in numbers)
+    return sum(int(one) for one in numbers) if is_count else math.fsum(numbers)
+
+
 def _held(one: Timeline) -> Floats:
-    return one.asked if one.starved is None else one.asked - one.starved
+    """Return the replicas that count against quotas; none while nobody knows."""
+    return np.nan_to_num(one.asked if one.starved is None else one.asked - one.starved)
 
 
 def _hardware(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.simulation.backtest.rerun import Counts, Terms
+from trimtab.simulation.backtest.courses import Counts, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
