@@ -68,7 +68,9 @@ def fleet_file(tmp_path: Path) -> Path:
 
 
 def told(trimtab: Any, *arguments: object) -> dict[str, Any]:
-    result = trimtab("backtest", *arguments, "--requests", "load", "--capacity", "11", "--json", "-")
+    result = trimtab(
+        "backtest", *arguments, "--requests", "load", "--capacity", "11", "--json", "-"
+    )
     assert result.exit_code == ExitCode.CLEAN, result.output
     document: dict[str, Any] = json.loads(result.stdout)
     return document
@@ -267,9 +269,7 @@ def test_a_shape_is_of_one_deployment_or_of_all() -> None:
     assert shapes_of([], 3) == {"": Shape(accelerators_per_replica=3)}
 
 
-def test_a_shape_beside_a_journal_is_refused(
-    trimtab: Any, journal: Path, fleet_file: Path
-) -> None:
+def test_a_shape_beside_a_journal_is_refused(trimtab: Any, journal: Path, fleet_file: Path) -> None:
     result = trimtab(
         "backtest", "--policy", fleet_file, "--journal", journal, "--shape", f"{H100}:4"
     )
