@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trimtab.cli.backtest_fleet import fleet_notes
+from trimtab.cli.backtest_fleet import WITHOUT_THE_FLEET, fleet_notes
 from trimtab.cli.backtest_output import Told, check_outputs, show
 from trimtab.cli.past_reading import Data, data_of, progress, read, tried_of
 from trimtab.cli.past_roles import stated_capacity
@@ -74,6 +74,8 @@ def backtest_as(asked: Asked) -> None:
     notes = list(recording.notes)
     if fleet != NO_FLEET_POLICY:
         notes += fleet_notes(recording, [one.deployment for one in found])
+    elif recording.had_fleet:
+        notes.append(WITHOUT_THE_FLEET)
     notes += [
         f"The policy {policy.name} only advises; it is taken for what it would do."
         for policy in policies

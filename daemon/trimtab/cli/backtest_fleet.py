@@ -18,6 +18,11 @@ CANNOT_BE_KNOWN_OF_A_FLEET = (
     "and what deployments that no policy here decides for would have asked for: they hold what they held."
 )
 
+WITHOUT_THE_FLEET = (
+    "A Fleet was in force then, and none is tried: nothing is shared and nothing limited; name its file by "
+    "--policy as well."
+)
+
 
 def fleet_notes(recording: Recording, names: Sequence[str]) -> tuple[str, ...]:
     """Return what the files order for nobody in the recording, and what the recording does not tell."""

@@ -158,6 +158,14 @@ def test_without_a_fleet_nothing_is_said_of_one(
     assert "fleet" not in told(trimtab, "--policy", policy, "--journal", journal)
 
 
+def test_a_fleet_of_then_that_is_not_tried_is_said(trimtab: Any, tmp_path: Path) -> None:
+    journal_of(tmp_path / "journal.db", a_shared_life(1))
+    policy = tmp_path / "new.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    found = told(trimtab, "--policy", policy, "--journal", tmp_path / "journal.db")
+    assert any("A Fleet was in force then, and none is tried" in note for note in found["notes"])
+
+
 # -- the same files differ in nothing ----------------------------------------------------------
 
 
