@@ -45,13 +45,20 @@ def full(name: str) -> str:
 class Town:
     """Deployments whose load and replicas are as they are said to be; what is ordered serves at once."""
 
-    def __init__(self, fleet: FleetPolicy, counts: Mapping[str, int], started_at: float) -> None:
+    def __init__(
+        self,
+        fleet: FleetPolicy,
+        counts: Mapping[str, int],
+        started_at: float,
+        kind: type[EngineScaler] = EngineScaler,
+    ) -> None:
         self.counts = {full(name): count for name, count in counts.items()}
         self.now = started_at
         self.decided: list[str] = []
+        self.history: list[tuple[int, ...]] = []
         shape = Shape(accelerator_type=KIND, accelerators_per_replica=1)
         cases = [a_case(name=name, replicas_at_start=count) for name, count in self.counts.items()]
-        self._scaler = EngineScaler(
+        self._scaler = kind(
             policies(*counts),
             a_scenario(*cases, started_at=started_at),
             described={
@@ -74,6 +81,7 @@ class Town:
                 told = Measured(rate, 0.0, 0.0, 0.0, 0.0, 0.0, None, None)
                 seen[name] = Observation(self.now, count, count, told, self.now)
             self.counts.update(self._scaler.wanted(seen))
+            self.history.append(tuple(self.counts.values()))
             self.now += 15.0
 
     def of(self, name: str) -> int:

@@ -21,7 +21,7 @@ LOAD = workload((600.0, 12.0), (600.0, 30.0))
 def parts(*carries: float) -> list[Any]:
     """Members of a group, nobody serving yet."""
     return [
-        Member(PartOfLoad(Feed(LOAD, seed=1, name="chat")), SimpleNamespace(serving=0), each)  # type: ignore[arg-type]
+        Member(PartOfLoad(Feed(LOAD, seed=1, name="chat")), SimpleNamespace(serving=0), each)  # type: ignore[arg-type]  # a count is all that is read
         for each in carries
     ]
 
