@@ -134,6 +134,34 @@ def test_a_policy_with_more_room_costs_more_and_misses_less(
     assert re.search(r"^  difference +\+\d", result.stdout, re.MULTILINE)
 
 
+def test_a_quota_of_a_fleet_holds_for_the_accelerators_that_people_say_there_are(
+    trimtab: Trimtab, past: Past, policy: Path, tmp_path: Path
+) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        "apiVersion: trimtab.dev/v1\nkind: Fleet\nmetadata: {name: acme}\n"
+        "spec: {quotas: [{accelerator: NVIDIA_H100_80GB, max: 24}]}\n",
+        encoding="utf-8",
+    )
+    result = trimtab(
+        "backtest", "--policy", policy, "--policy", fleet, *past.arguments, "--json", "-",
+        "--shape", "chat=NVIDIA_H100_80GB:4",
+    )  # fmt: skip
+    assert result.exit_code == ExitCode.CLEAN, result.output
+    found = json.loads(result.stdout)
+    (one,) = found["deployments"]
+    assert max(count for _, count in one["was"]["asked"]) > 6
+    (use,) = found["fleet"]["would_have"]["fleet"]["accelerators"]
+    assert use["quota"] == 24
+    after_the_start = use["over_time"]["most"][12:]
+    assert max(after_the_start) == 24.0
+    assert one["would_have"]["cost_usd"] == pytest.approx(
+        7.0 * one["would_have"]["accelerator_hours"]
+    ), "the shipped price"
+    (short,) = found["fleet"]["would_have"]["fleet"]["short"]
+    assert (short["deployment"], short["reason"]) == ("chat", "quota")
+
+
 def test_what_was_is_not_known_without_counts(trimtab: Trimtab, past: Past, policy: Path) -> None:
     result = trimtab(
         "backtest", "--policy", policy, *past.arguments, "--asked", "nothing", "--ready", "nothing",

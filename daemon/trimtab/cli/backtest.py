@@ -18,6 +18,7 @@ def backtest(
     deployments: given.Deployments = None,
     label: given.Label = "deployment",
     signals: given.Signals = None,
+    shapes: given.Shapes = None,
     requests: given.Requests = None,
     in_flight: given.InFlight = None,
     slo: given.Slo = None,
@@ -50,6 +51,7 @@ def backtest(
     trimtab backtest --policy new.yaml --journal journal.db --price 7
     … --range 3d --deployment chat --slo 'ttft_p95<=1s'    what misses are
     … --signal requests='sum by (deployment) (rate(requests_total[1m]))'
+    … --policy fleet.yaml                    quotas, limits and teams, too
     … --html report.html                                   with plots
 
     The exit code is 0 when it was told, 1 when data could not be read or a

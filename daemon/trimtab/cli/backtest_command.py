@@ -6,14 +6,17 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from trimtab.cli.backtest_fleet import WITHOUT_THE_FLEET, fleet_notes
 from trimtab.cli.backtest_output import Told, check_outputs, show
-from trimtab.cli.past_reading import Data, data_of, policies_of, progress, read
+from trimtab.cli.past_reading import Data, data_of, progress, read, tried_of
 from trimtab.cli.past_roles import stated_capacity
 from trimtab.cli.simulation_command import command_line, refusals, seconds
 from trimtab.cli.simulation_plan import PlanError
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.policy import Mode
 from trimtab.simulation.backtest.assumptions import capacity_for, lead_for
 from trimtab.simulation.backtest.findings import Prices, judged
+from trimtab.simulation.backtest.fleet_course import fleet_course
 from trimtab.simulation.backtest.moments import Moment
 from trimtab.simulation.backtest.rerun import rerun
 
@@ -21,10 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from trimtab.core.deployment import Deployment
+    from trimtab.core.fleet_policy import FleetPolicy
+    from trimtab.simulation.backtest.courses import Lived
     from trimtab.simulation.backtest.findings import Finding, Lead
+    from trimtab.simulation.backtest.fleet_course import FleetCourse
     from trimtab.simulation.backtest.moments import Happening
     from trimtab.simulation.backtest.past import Recording
-    from trimtab.simulation.backtest.rerun import Lived
 
 SLOW_FACTOR_MAX = 1.5
 """How much slower one start in ten is taken to be where only one lead time is given."""
@@ -61,10 +67,15 @@ def backtest_as(asked: Asked) -> None:
     capacity = None if asked.capacity is None else _capacity(asked.capacity)
     lead = None if asked.lead is None else _lead(asked.lead)
     check_outputs(asked.json_file, asked.html_file)
-    policies = policies_of(asked.policy)
-    recording = read(asked.data, policies, accelerators=asked.accelerators)
-    found = findings(recording, asked, capacity=capacity, lead=lead)
+    tried = tried_of(asked.policy, asked.data)
+    recording = read(asked.data, tried.policies, accelerators=asked.accelerators, fleet=tried.fleet)
+    policies, fleet = recording.policies, recording.terms.fleet
+    found, together = findings(recording, asked, capacity=capacity, lead=lead)
     notes = list(recording.notes)
+    if fleet != NO_FLEET_POLICY:
+        notes += fleet_notes(recording, [one.deployment for one in found])
+    elif recording.had_fleet:
+        notes.append(WITHOUT_THE_FLEET)
     notes += [
         f"The policy {policy.name} only advises; it is taken for what it would do."
         for policy in policies
@@ -72,6 +83,7 @@ def backtest_as(asked: Asked) -> None:
     ]
     told = Told(
         findings=tuple(found),
+        together=together,
         grid=recording.grid,
         source=recording.source,
         notes=tuple(notes),
@@ -87,8 +99,8 @@ def findings(
     *,
     capacity: tuple[float, float] | None,
     lead: tuple[float, float] | None,
-) -> list[Finding]:
-    """Let the engine decide again, with usual and with slow starts, and judge each deployment."""
+) -> tuple[list[Finding], FleetCourse | None]:
+    """Let the engine decide again, with usual and with slow starts, and judge each deployment and all."""
     resolution = 0.0 if asked.data.journal is not None else recording.grid.step_seconds
     leads = {
         name: lead_for(past, given=lead, resolution_seconds=resolution)
@@ -99,11 +111,7 @@ def findings(
         slow = _lived(
             recording, leads, lambda one: one.p90_seconds, lambda s: step_to(0.5 + s / 2.0)
         )
-    prices = Prices(
-        accelerators_per_replica=asked.accelerators or 1,
-        usd_per_accelerator_hour=asked.price,
-        asked_attainment=asked.attainment,
-    )
+    fleet = recording.terms.fleet
     found = []
     for name, past in recording.pasts.items():
         if name not in usual.own:  # it was there before the range, and not in it
@@ -119,12 +127,24 @@ def findings(
                 (usual, slow),
                 capacity=carries,
                 lead=leads[name],
-                prices=prices,
+                prices=_prices(asked, fleet, usual.shown.get(name)),
             )
         )
     if not found:
         raise PlanError("none of the deployments was there in that range; give another --range")
-    return found
+    return found, fleet_course(found, recording.pasts, usual, fleet, asked.price)
+
+
+def _prices(asked: Asked, fleet: FleetPolicy, deployment: Deployment | None) -> Prices:
+    """Return what a deployment costs: as was typed, else by the fleet that is tried."""
+    usd = asked.price
+    if usd is None and deployment is not None:
+        usd = fleet.usd_an_hour(deployment.shape.accelerator_type)
+    return Prices(
+        accelerators_per_replica=asked.accelerators or 1,
+        usd_per_accelerator_hour=usd,
+        asked_attainment=asked.attainment,
+    )
 
 
 def _lived(

@@ -14,12 +14,14 @@ import typer
 
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.simulation.backtest.documents import as_json, as_study
+from trimtab.simulation.report.fleet import fleet_lines
 from trimtab.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trimtab.simulation.backtest.findings import Finding, Judged
+    from trimtab.simulation.backtest.fleet_course import FleetCourse
     from trimtab.simulation.backtest.series import Grid
 
 STDOUT = Path("-")
@@ -42,6 +44,7 @@ class Told:
     """Everything that is shown."""
 
     findings: tuple[Finding, ...]
+    together: FleetCourse | None
     grid: Grid
     source: str
     notes: tuple[str, ...]
@@ -90,6 +93,7 @@ def document(told: Told) -> str:
         version=VERSION,
         command=told.command,
         notes=(*told.notes, CANNOT_BE_KNOWN),
+        together=told.together,
     )
     return json.dumps(_finite(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -110,6 +114,7 @@ def study(told: Told) -> Any:
         command=told.command,
         asked_attainment=told.asked_attainment,
         notes=notes,
+        together=told.together,
     )
 
 
@@ -126,6 +131,11 @@ def lines(told: Told) -> Iterator[str]:
         yield from _table(one)
         for text in sentences(one):
             yield f"  {text}"
+    if told.together is not None:
+        yield ""
+        yield "the fleet"
+        for line in fleet_lines(study(told)):
+            yield f"  {line}"
     yield ""
     yield from (*told.notes, CANNOT_BE_KNOWN)
 

@@ -11,6 +11,7 @@ import numpy as np
 from trimtab.cli.past_roles import Roles, in_flight_of, requests_of
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.core.decision import Outcome
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.matching import Matcher
 from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.signals import Per
@@ -22,8 +23,8 @@ from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 from trimtab.simulation.backtest import moments
+from trimtab.simulation.backtest.courses import Counts, Terms
 from trimtab.simulation.backtest.past import Past, Recording
-from trimtab.simulation.backtest.rerun import Counts, Terms
 from trimtab.simulation.backtest.series import Grid, Series, share
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def read_journal(
         ),
         real_orders=looked.orders,
         notes=tuple(looked.notes),
+        had_fleet=looked.hearing.had_fleet,
     )
 
 
@@ -179,11 +181,13 @@ class _Hearing:
         self._now = Matcher(policies)
         self._then: Matcher | None = None
         self._names: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.had_fleet = False
 
     def put_in_force(self, what: PoliciesInForce) -> tuple[Policy, ...] | None:
         """Take in what was in force from now on; return it, ``None`` where it cannot be read."""
         report = read_policy_texts(what.documents.items())
         self._names.clear()
+        self.had_fleet = self.had_fleet or report.fleet != NO_FLEET_POLICY
         self._then = Matcher(report.policies) if report.is_valid else None
         return tuple(report.policies) if report.is_valid else None
 
@@ -255,7 +259,7 @@ def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[H
             elif isinstance(what, Outcome | Intention | Ordered | Primed):
                 yield from _told(what)
             elif isinstance(what, QuotasTold):
-                continue  # who is looked at alone shares nothing
+                yield moments.Quoted(what.readings)
             elif isinstance(what, Gap):
                 yield moments.Lapse(at=recorded.at)
             elif what.is_start and is_begun:

@@ -79,6 +79,16 @@ Signals: TypeAlias = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Shapes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shape",
+        metavar="[NAME=]TYPE[:N]",
+        help="The accelerators of a replica, which metrics do not tell: NVIDIA_H100_80GB:4; with a name, of that "
+        "deployment. A Fleet needs them. Repeatable.",
+        rich_help_panel=_DATA,
+    ),
+]
 Requests: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -198,7 +208,11 @@ Price: TypeAlias = Annotated[
 ]
 Tried: TypeAlias = Annotated[
     list[Path],
-    typer.Option("--policy", metavar="FILE", help="The policy to try; a file or a directory."),
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="What to try: policies, a Fleet, Groups; a file or a directory. Repeatable.",
+    ),
 ]
 Known: TypeAlias = Annotated[
     list[Path] | None,

@@ -16,11 +16,12 @@ from trimtab.cli.past_fetching import Fetching
 from trimtab.cli.past_journal import pick
 from trimtab.cli.past_roles import Roles, in_flight_of, requests_of
 from trimtab.cli.simulation_plan import PlanError
+from trimtab.core.deployment import NO_SHAPE
 from trimtab.core.policy import Selector
 from trimtab.core.signals import Per
+from trimtab.simulation.backtest.courses import Counts, Terms
 from trimtab.simulation.backtest.moments import Heard, Measured, described, polled
 from trimtab.simulation.backtest.past import Past, Recording
-from trimtab.simulation.backtest.rerun import Counts, Terms
 from trimtab.simulation.backtest.series import NOTHING, Grid, Series, share
 from trimtab.sources.asking import filled_in, full_names, shown
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from trimtab.cli.past_fetching import Told
     from trimtab.clock import Clock
+    from trimtab.core.deployment import Shape
     from trimtab.core.policy import Policy
     from trimtab.core.signals import SignalSpec
     from trimtab.simulation.backtest.series import Floats
@@ -51,6 +53,7 @@ class Asking:
 
     ``asked`` and ``ready`` are queries of replica counts. ``names`` are deployments, by full name or the
     end of it; none: all that the policies select. ``queries`` go before those of the policies' signals.
+    ``shapes`` are replicas' accelerators by deployment, "" for all others: metrics do not tell them.
     """
 
     policies: Sequence[Policy] | None
@@ -61,7 +64,12 @@ class Asking:
     ready: str = READY_QUERY
     names: Sequence[str] = ()
     queries: Mapping[str, str] = field(default_factory=dict)
-    accelerators_per_replica: int | None = None
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+
+    def shape_of(self, name: str) -> Shape:
+        """Return what people say of a replica's accelerators: of this deployment, else of all."""
+        found = self.shapes.get(name) or self.shapes.get(name.rpartition("/")[2])
+        return found or self.shapes.get("") or NO_SHAPE
 
 
 async def read_prometheus(
@@ -271,9 +279,7 @@ class _Answers:
         firsts = [int(one[0]) for one in known if one.size]
         least = 1 if policy is None or policy.min_replicas is None else policy.min_replicas
         return Measured(
-            deployment=described(
-                name, accelerators_per_replica=self._asking.accelerators_per_replica
-            ),
+            deployment=replace(described(name), shape=self._asking.shape_of(name)),
             signals={
                 spec.name: self._heard(spec.query, name, grid)
                 for spec in (() if policy is None else policy.signals)
@@ -309,7 +315,7 @@ class _Answers:
                 spec.name: share(~np.isfinite(_usable(one.signals[spec.name], spec, grid)))
                 for spec in specs.values()
             },
-            accelerators_per_replica=self._asking.accelerators_per_replica,
+            accelerators_per_replica=self._asking.shape_of(name).accelerators_per_replica,
         )
 
 

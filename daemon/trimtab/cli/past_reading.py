@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from trimtab.cli.past_roles import Roles, parse_limit
 from trimtab.cli.simulation_command import seconds
+from trimtab.cli.simulation_fleet import read_together
 from trimtab.cli.simulation_plan import PlanError, PolicyMistakesError
 from trimtab.clock import SystemClock
+from trimtab.core.deployment import Shape
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.policy import as_text, read_policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
     from trimtab.settings_pull import PrometheusSettings
     from trimtab.simulation.backtest.past import Recording
@@ -39,6 +43,7 @@ class Data:
     deployments: Sequence[str] | None = None
     label: str = "deployment"
     signals: Sequence[str] | None = None
+    shapes: Sequence[str] | None = None
     requests: str | None = None
     in_flight: str | None = None
     slo: str | None = None
@@ -55,7 +60,7 @@ class Data:
 
 def data_of(options: Mapping[str, Any]) -> Data:
     """Return which data a command line asks for, of its options by name."""
-    return Data(**{name: options[name] for name in Data.__slots__})
+    return Data(**{name: options[name] for name in Data.__slots__ if name in options})
 
 
 def policies_of(paths: Sequence[Path]) -> tuple[Policy, ...]:
@@ -74,8 +79,37 @@ def policies_of(paths: Sequence[Path]) -> tuple[Policy, ...]:
     return tuple(found)
 
 
-def read(data: Data, policies: Sequence[Policy] | None, *, accelerators: int | None) -> Recording:
+class Tried(NamedTuple):
+    """What is to be tried; ``policies`` is ``None`` where those of the recording are."""
+
+    policies: tuple[Policy, ...] | None
+    fleet: FleetPolicy
+
+
+def tried_of(paths: Sequence[Path], data: Data) -> Tried:
+    """Return policies and fleet of these files. Raises ``PlanError`` with every mistake, and for nothing.
+
+    With a journal a Fleet may come without policies: then it is tried with those that were in force.
+    """
+    report = read_together(tuple(str(path) for path in paths))
+    if not report.policies and data.journal is None:
+        raise PolicyMistakesError(
+            f"{', '.join(map(str, paths))} holds no policy, and metrics tell none; name a file with "
+            "`kind: ScalingPolicy` as well"
+        )
+    return Tried(report.policies or None, report.fleet)
+
+
+def read(
+    data: Data,
+    policies: Sequence[Policy] | None,
+    *,
+    accelerators: int | None,
+    fleet: FleetPolicy = NO_FLEET_POLICY,
+) -> Recording:
     """Return the recording that was asked for.
+
+    ``fleet`` is what is tried for all deployments together.
 
     Raises ``PlanError`` for what cannot be asked, ``SourceError`` and ``JournalError`` for data that
     cannot be read.
@@ -91,8 +125,35 @@ def read(data: Data, policies: Sequence[Policy] | None, *, accelerators: int | N
     if not 1.0 <= step <= 3600.0:
         raise PlanError(f"--step {data.step} is out of range; give 1s to 1h")
     if data.journal is not None:
-        return _of_journal(data, data.journal, policies, roles, step)
-    return asyncio.run(_of_prometheus(data, policies, roles, step, accelerators))
+        recording = _of_journal(data, data.journal, policies, roles, step)
+    else:
+        shapes = shapes_of(data.shapes or (), accelerators)
+        if fleet.quotas and not shapes:
+            raise PlanError(
+                "metrics do not tell accelerators, and quotas are set; give --shape TYPE[:N], as in "
+                "NVIDIA_H100_80GB:4"
+            )
+        recording = asyncio.run(_of_prometheus(data, policies, roles, step, shapes))
+    return replace(recording, terms=replace(recording.terms, fleet=fleet))
+
+
+def shapes_of(texts: Sequence[str], accelerators: int | None) -> dict[str, Shape]:
+    """Return accelerators by the deployment that they were given for, "" for all others."""
+    found: dict[str, Shape] = {}
+    for text in texts:
+        name, sign, told = text.rpartition("=")
+        kind, _, count = told.partition(":")
+        if not kind.strip() or (sign and not name.strip()) or not (count or "1").isdigit():
+            raise PlanError(
+                f"--shape {text!r} is not [NAME=]TYPE[:N]; write it as in chat=NVIDIA_H100_80GB:4"
+            )
+        each = int(count) if count else accelerators or 1
+        if each < 1:
+            raise PlanError(f"--shape {text!r}: a replica has 1 accelerator or more")
+        found[name.strip()] = Shape(accelerator_type=kind.strip(), accelerators_per_replica=each)
+    if accelerators is not None:
+        found.setdefault("", Shape(accelerators_per_replica=accelerators))
+    return found
 
 
 def _of_journal(
@@ -101,7 +162,7 @@ def _of_journal(
     from trimtab.cli.past_journal import read_journal
 
     for flag, value in (("--until", data.until), ("--asked", data.asked), ("--ready", data.ready),
-                        ("--signal", data.signals)):  # fmt: skip
+                        ("--signal", data.signals), ("--shape", data.shapes)):  # fmt: skip
         if value:
             raise PlanError(f"{flag} is about Prometheus; leave it out with --journal")
     with progress("reading") as _:
@@ -120,7 +181,7 @@ async def _of_prometheus(
     policies: Sequence[Policy] | None,
     roles: Roles,
     step: float,
-    accelerators: int | None,
+    shapes: Mapping[str, Shape],
 ) -> Recording:
     from trimtab.cli.past_prometheus import ASKED_QUERY, READY_QUERY, Asking, read_prometheus
     from trimtab.service.pull_wiring import http_reader
@@ -140,7 +201,7 @@ async def _of_prometheus(
         ready=data.ready or READY_QUERY,
         names=tuple(data.deployments or ()),
         queries=_queries(data.signals or (), policies or ()),
-        accelerators_per_replica=accelerators,
+        shapes=shapes,
     )
     http = http_reader(settings, settings.url)
     try:

@@ -17,7 +17,10 @@ def simulate(
     columns: given.Columns = None,
     scale_to_mean: given.ScaleToMean = None,
     days: given.Days = None,
-    preset: given.PresetName = "8b-h100",
+    loads: given.Loads = None,
+    preset: given.PresetNames = None,
+    traits: given.Traits = None,
+    start: given.Start = None,
     presets: given.Presets = None,
     lead: given.Lead = None,
     replicas_min: given.Minimum = None,
@@ -47,6 +50,8 @@ def simulate(
     trimtab simulate p.yaml --trace load.csv.gz     a recorded load
     trimtab simulate old.yaml new.yaml --lead 10m   two policies
     trimtab simulate p.yaml --peer all --seeds 5    every other autoscaler
+    trimtab simulate policies/ --load chat=chat.csv --load batch=day@8
+                                                    a fleet: quotas, money
     trimtab simulate p.yaml --html report.html      a report with plots
     trimtab simulate --workload list                which loads there are
 
@@ -59,5 +64,5 @@ def simulate(
     options = {name: value for name, value in locals().items() if name in Asked.__slots__}
     with refusals("simulate"):
         if not tell_names(workloads, peers):
-            failed = simulate_as(Asked(**options))
+            failed = simulate_as(Asked(**options | {"preset": preset or ()}))
             raise typer.Exit(ExitCode.FAILED if failed else ExitCode.CLEAN)

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -15,6 +16,7 @@ from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.simulation_plan import (
     DAY_SECONDS,
     FORESIGHT,
+    MEAN_NEED_DEFAULT,
     SHARE_OF_MAX,
     Contender,
     Job,
@@ -46,20 +48,22 @@ from trimtab.simulation.inputs.presets import by_name
 from trimtab.simulation.observation import Measured
 from trimtab.simulation.peers import CATALOGUE
 from trimtab.simulation.report.study import Role
-from trimtab.simulation.scenario import Resolution
+from trimtab.simulation.scenario import STARTED_AT, Resolution
 from trimtab.simulation.signals_heard import listeners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from trimtab.cli.simulation_fleet import FleetJob
+    from trimtab.core.policy import Policy
     from trimtab.simulation.inputs import Preset
     from trimtab.simulation.signals_heard import Meaning
 
-MEAN_NEED_DEFAULT = 8.0
 TOGETHER = "trimtab"
 """What the engine is called where it runs several policies at once."""
 
+PRESET_DEFAULT = "8b-h100"
 PEERS_DEFAULT = ("hpa-in-flight", "hpa-request-rate")
 
 
@@ -73,7 +77,10 @@ class Asked:
     columns: str | None = None
     scale_to_mean: float | None = None
     days: float | None = None
-    preset: str = "8b-h100"
+    loads: Sequence[str] | None = None
+    preset: Sequence[str] = ()
+    traits: Sequence[str] | None = None
+    start: str | None = None
     presets: Path | None = None
     lead: str | None = None
     replicas_min: int | None = None
@@ -96,17 +103,40 @@ class Asked:
 def simulate_as(asked: Asked) -> bool:
     """Run what was asked for and show it; return whether anything failed."""
     from trimtab.cli import simulation_runs as runs
+    from trimtab.cli.simulation_fleet_command import is_fleet
     from trimtab.cli.simulation_output import check_outputs, show
 
+    if is_fleet(asked):
+        return _simulate_together(asked)
     jobs = plan(asked)
     check_outputs(asked)
-    processes = asked.processes or os.cpu_count() or 1
-    ran = runs.run_jobs(jobs, processes=processes, plugins=asked.plugins or ())
+    ran = runs.run_jobs(jobs, processes=_processes(asked), plugins=asked.plugins or ())
     if ran.results:
         show(runs.study_of(jobs, ran.results, command=command_line()), asked)
-    for sentence in ran.failures:
+    return _tell_failures(ran.failures)
+
+
+def _simulate_together(asked: Asked) -> bool:
+    from trimtab.cli import simulation_runs as runs
+    from trimtab.cli.simulation_fleet_output import fleet_study_of
+    from trimtab.cli.simulation_output import check_outputs, show
+
+    jobs = plan_together(asked)
+    check_outputs(asked)
+    ran = runs.run_jobs(jobs, processes=_processes(asked), plugins=asked.plugins or ())
+    if ran.results:
+        show(fleet_study_of(jobs, ran.results, command=command_line()), asked)
+    return _tell_failures(ran.failures)
+
+
+def _processes(asked: Asked) -> int:
+    return asked.processes or os.cpu_count() or 1
+
+
+def _tell_failures(failures: Sequence[str]) -> bool:
+    for sentence in failures:
         typer.echo(f"trimtab simulate: {sentence}", err=True)
-    return bool(ran.failures)
+    return bool(failures)
 
 
 def plan(asked: Asked) -> tuple[Job, ...]:
@@ -134,6 +164,7 @@ def plan(asked: Asked) -> tuple[Job, ...]:
         accelerator_quota=asked.quota,
         resolution=Resolution(asked.resolution),
         asked_attainment=asked.attainment,
+        started_at=STARTED_AT if asked.start is None else moment("--start", asked.start),
     )
     jobs: list[Job] = []
     for load in loads:
@@ -142,6 +173,19 @@ def plan(asked: Asked) -> tuple[Job, ...]:
         room = room_for(sized) if high is None else high
         here = replace(template, replicas_max=max(room, low, 1))
         jobs += jobs_of(here, [load], chosen, asked.seeds)
+    return tuple(jobs)
+
+
+def plan_together(asked: Asked) -> tuple[FleetJob, ...]:
+    """Return every run of the fleet that was asked for. Raises ``AuthorError`` for what cannot be."""
+    from trimtab.cli.simulation_fleet import policies_of
+    from trimtab.cli.simulation_fleet_command import plan_fleet
+
+    _check(asked)
+    meanings = tuple(_meaning(text) for text in asked.signals or ())
+    jobs = plan_fleet(asked, meanings, seconds("--metric-age", asked.metric_age))
+    used = {one.policy for one in jobs[0].members}
+    _check_heard([one for one in policies_of(jobs[0].sources) if one.name in used], meant(meanings))
     return tuple(jobs)
 
 
@@ -172,8 +216,22 @@ def _meaning(text: str) -> tuple[str, str]:
 
 def _preset(asked: Asked) -> Preset:
     known = PRESETS if asked.presets is None else read_presets(asked.presets)
-    found = by_name(asked.preset, known)
-    return found if asked.lead is None else found.with_lead_time(seconds("--lead", asked.lead))
+    return with_lead(asked, by_name(plain_preset(asked), known))
+
+
+def plain_preset(asked: Asked) -> str:
+    """Return the name of the preset for all. Raises ``PlanError`` for two of them."""
+    plain = [text for text in asked.preset if "=" not in text]
+    if len(plain) > 1:
+        raise PlanError(
+            f"--preset {plain[0]} and {plain[1]} are both for all; give NAME=PRESET for a deployment"
+        )
+    return plain[0] if plain else PRESET_DEFAULT
+
+
+def with_lead(asked: Asked, preset: Preset) -> Preset:
+    """Return the preset with the lead time that was asked for, if one was."""
+    return preset if asked.lead is None else preset.with_lead_time(seconds("--lead", asked.lead))
 
 
 def _contenders(asked: Asked) -> tuple[tuple[Contender, ...], tuple[Contender, ...]]:
@@ -187,9 +245,13 @@ def _contenders(asked: Asked) -> tuple[tuple[Contender, ...], tuple[Contender, .
 
 def _check_signals(policies: Sequence[Contender], meanings: Mapping[str, Meaning]) -> None:
     """Refuse a signal that nobody knows the meaning of before anything runs."""
+    _check_heard([policy_of(one) for one in policies], meanings)
+
+
+def _check_heard(policies: Sequence[Policy], meanings: Mapping[str, Meaning]) -> None:
     for one in policies:
         try:
-            listeners(policy_of(one), meanings)
+            listeners(one, meanings)
         except ValueError as error:
             raise PlanError(f"{error}; give --signal NAME=FIELD") from error
 
@@ -238,6 +300,20 @@ def seconds(flag: str, text: str) -> float:
     if found is None or not 0.0 <= found < math.inf:
         raise PlanError(f"{flag} {text!r} is not a duration; {duration_hint(text)}")
     return found
+
+
+def moment(flag: str, text: str) -> float:
+    """Return a time as UTC seconds, whole ones; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise PlanError(
+            f"{flag} {text!r} is not a time; write it as in 2026-01-25, in UTC"
+        ) from None
+    at = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    if at < 0.0:
+        raise PlanError(f"{flag} {text!r} is before 1970; give a time after it")
+    return float(int(at))
 
 
 def tell_names(workloads: Sequence[str] | None, peers: Sequence[str] | None) -> bool:

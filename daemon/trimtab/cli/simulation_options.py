@@ -69,11 +69,43 @@ Days: TypeAlias = Annotated[
     float | None,
     typer.Option(metavar="N", help="Run the first N days of the load.", rich_help_panel=_LOAD),
 ]
-PresetName: TypeAlias = Annotated[
-    str,
+PresetNames: TypeAlias = Annotated[
+    list[str] | None,
     typer.Option(
-        metavar="NAME",
-        help="Model and accelerators: 8b-h100, 8b-a100, 70b-4xh100, 70b-4xa100, or one of --presets.",
+        "--preset",
+        metavar="[NAME=]PRESET",
+        help="Model and accelerators: 8b-h100, 8b-a100, 70b-4xh100, 70b-4xa100, or one of --presets; "
+        "with a name, of that deployment. Repeatable.  Default: 8b-h100.",
+        rich_help_panel=_WORLD,
+    ),
+]
+Loads: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--load",
+        metavar="NAME=LOAD[@N]",
+        help="The load of one deployment, or of a group for its members to share: a file as for "
+        "--trace, or a made-up one; @N scales it to a mean need of N replicas. All deployments run at "
+        "once. Repeatable.",
+        rich_help_panel=_LOAD,
+    ),
+]
+Traits: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trait",
+        metavar="NAME=KEY:VALUE",
+        help="What policies, quotas and teams know a deployment by besides its name: `region`, `model`, or an "
+        "annotation. Repeatable.",
+        rich_help_panel=_WORLD,
+    ),
+]
+Start: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="When the run begins, UTC: days and months of spend limits end by it.  "
+        "Default: 2026-01-05, a Monday.",
         rich_help_panel=_WORLD,
     ),
 ]

@@ -12,6 +12,7 @@ from trimtab.cli.simulation_chart import chart
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.simulation.report.document import as_text
 from trimtab.simulation.report.files import require_matplotlib, write_plots
+from trimtab.simulation.report.fleet import fleet_lines, of_fleet
 from trimtab.simulation.report.page import as_html, worst_sentence
 from trimtab.simulation.report.study import Role
 from trimtab.simulation.report.summary import headline
@@ -71,8 +72,12 @@ def _print(study: Study) -> None:
             typer.echo(f"{name:<14} {value}")
         typer.echo()
         typer.echo(plain_table(study))
+        for told in fleet_lines(study):
+            typer.echo(told)
         typer.echo()
         typer.echo(headline(study))
+        for note in study.notes if of_fleet(study) else ():
+            typer.echo(note)
         return
     console.print(f"[bold]{_escaped(study.title)}[/bold]")
     facts = "   ".join(f"{name} {value}" for name, value in study.scenario.items())
@@ -86,6 +91,8 @@ def _print(study: Study) -> None:
         console.print(_escaped(worst_sentence(timeline)), style="dim")
     console.print()
     console.print(rich_table(study))
+    for told in fleet_lines(study):
+        console.print(_escaped(told))
     console.print()
     console.print(_escaped(headline(study)))
     for note in study.notes:

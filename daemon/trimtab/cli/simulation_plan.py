@@ -31,7 +31,7 @@ from trimtab.simulation.inputs.sampling import sampled
 from trimtab.simulation.inputs.scaling import needs
 from trimtab.simulation.peers import CATALOGUE
 from trimtab.simulation.report.study import Role
-from trimtab.simulation.scenario import Resolution
+from trimtab.simulation.scenario import STARTED_AT, Resolution
 from trimtab.simulation.signals_heard import Meaning
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from trimtab.simulation.peers import Build
 
 DAY_SECONDS = 86_400.0
+MEAN_NEED_DEFAULT = 8.0
 ROOM_ABOVE_PEAK = 2.0
 """Without bounds of a policy, replicas may go to so many times the peak need: far enough that the
 maximum decides nothing."""
@@ -112,6 +113,7 @@ class Job:
     resolution: Resolution = Resolution.FLUID
     asked_attainment: float = 0.99
     tick_seconds: int = 15
+    started_at: float = STARTED_AT
     keeps_timeline: bool = True
 
 

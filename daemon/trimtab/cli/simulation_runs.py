@@ -12,14 +12,17 @@ import multiprocessing
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
+from trimtab.cli.simulation_fleet import FleetJob
 from trimtab.cli.simulation_plan import DAY_SECONDS, FORESIGHT, Job, prepared
 from trimtab.simulation.report.study import Result, Role, Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+
+Run = TypeVar("Run", Job, FleetJob)
 
 Outcome: TypeAlias = tuple[Result, ...] | str
 """The results of a job, or why it has none."""
@@ -33,34 +36,34 @@ class Ran(NamedTuple):
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Sequence[Run],
     *,
     processes: int,
     plugins: Sequence[str] = (),
-    on_result: Callable[[Job, tuple[Result, ...]], None] | None = None,
+    on_result: Callable[[Run, tuple[Result, ...]], None] | None = None,
 ) -> Ran:
     """Run jobs over processes, showing progress on a terminal; a job that fails ends no other.
 
     ``plugins`` are the strategies of other packages that the jobs' policies may use. ``on_result`` is
     told what came of each job that did not fail, as soon as it is known.
     """
-
-    def told(job: Job, outcome: Outcome) -> None:
-        if on_result is not None and not isinstance(outcome, str):
-            on_result(job, outcome)
-        step()
-
     with _progress(len(jobs)) as step:
+
+        def told(job: Run, outcome: Outcome) -> None:
+            if on_result is not None and not isinstance(outcome, str):
+                on_result(job, outcome)
+            step()
+
         ended = _ended(jobs, min(processes, len(jobs)), plugins, told)
     results = [one for outcome in ended if not isinstance(outcome, str) for one in outcome]
     return Ran(held_to_foresight(results), tuple(one for one in ended if isinstance(one, str)))
 
 
 def _ended(
-    jobs: Sequence[Job],
+    jobs: Sequence[Run],
     processes: int,
     plugins: Sequence[str],
-    told: Callable[[Job, Outcome], None],
+    told: Callable[[Run, Outcome], None],
 ) -> list[Outcome]:
     """Return what came of each job, in their order."""
     if processes <= 1:
@@ -83,14 +86,14 @@ def _ended(
     return [_result(job, future) for future, job in futures.items()]
 
 
-def _result(job: Job, future: Future[Outcome]) -> Outcome:
+def _result(job: Job | FleetJob, future: Future[Outcome]) -> Outcome:
     try:
         return future.result()
     except BrokenProcessPool:
         return f"{_named(job)}: its process, or one beside it, was killed; try fewer --jobs"
 
 
-def _named(job: Job) -> str:
+def _named(job: Job | FleetJob) -> str:
     return f"{job.contender.name} on {job.trace}, seed {job.seed}"
 
 
@@ -101,11 +104,15 @@ def _begin(plugins: tuple[str, ...]) -> None:
     allow_plugins(plugins)
 
 
-def outcome_of(job: Job) -> Outcome:
+def outcome_of(job: Job | FleetJob) -> Outcome:
     """Run a job; return its results, or the sentence that says why there are none."""
-    from trimtab.cli.simulation_world import results_of
-
     try:
+        if isinstance(job, FleetJob):
+            from trimtab.cli.simulation_fleet_world import fleet_results_of
+
+            return fleet_results_of(job)
+        from trimtab.cli.simulation_world import results_of
+
         return results_of(job)
     except Exception as error:  # noqa: BLE001  a bug in one run must not lose the others
         said = str(error) or type(error).__name__

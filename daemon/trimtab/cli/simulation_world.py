@@ -21,11 +21,13 @@ from trimtab.simulation.scenario import Case, Scenario
 from trimtab.simulation.world import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from trimtab.cli.simulation_plan import Contender, Job, Load
+    from trimtab.plant.start_times import StartTimes
+    from trimtab.simulation.inputs import Preset
     from trimtab.simulation.peers import Sizing
     from trimtab.simulation.scaler import Scaler
     from trimtab.simulation.timeline import Timeline
@@ -48,6 +50,7 @@ def results_of(job: Job) -> tuple[Result, ...]:
         span_seconds=span,
         seed=job.seed,
         tick_seconds=job.tick_seconds,
+        started_at=job.started_at,
         accelerator_quota=job.accelerator_quota,
         resolution=job.resolution,
     )
@@ -75,7 +78,7 @@ def _members(job: Job) -> tuple[Contender, ...]:
 
 def _cases(job: Job, load: Load, need: NDArray[np.float64]) -> Iterator[Case]:
     preset = job.preset
-    gone_wrong = _disturbances(job, load.span_seconds)
+    gone_wrong = disturbances_of(job.disturbances, preset.start_times, load.span_seconds, job.seed)
     beginning = need[:BEGINNING_SECONDS]
     beginning = beginning[np.isfinite(beginning)]
     at_start = math.ceil(float(beginning.max(initial=0.0))) + SPARE_AT_START
@@ -98,12 +101,13 @@ def _cases(job: Job, load: Load, need: NDArray[np.float64]) -> Iterator[Case]:
         )
 
 
-def _disturbances(job: Job, span_seconds: float) -> Disturbance:
+def disturbances_of(
+    names: Sequence[str], start_times: StartTimes, span_seconds: float, seed: int
+) -> Disturbance:
+    """Return all that goes wrong in a run, together."""
     found = [
-        disturbance(
-            name, start_times=job.preset.start_times, span_seconds=span_seconds, seed=job.seed
-        )
-        for name in job.disturbances
+        disturbance(name, start_times=start_times, span_seconds=span_seconds, seed=seed)
+        for name in names
     ]
     return Disturbance(
         metric_gaps=tuple(gap for one in found for gap in one.metric_gaps),
@@ -115,7 +119,7 @@ def _decider(job: Job, scenario: Scenario, load: Load) -> AnyScaler:
     """Return who decides in this run: an engine with policies, peers, or somebody who knows the load."""
     if job.contender.name.partition("@")[0] == FORESIGHT:
         return {case.name: _foresight(job, scenario, load) for case in scenario.cases}
-    sizing = _sizing(job, load)
+    sizing = sizing_of(job.preset, load, job.replicas_min, job.replicas_max)
     if job.contender.role is Role.POLICY:
         capacity = (sizing.capacity_requests_per_second, sizing.in_flight)
         policies = [
@@ -153,17 +157,17 @@ def _foresight(job: Job, scenario: Scenario, load: Load) -> Scaler:
     )
 
 
-def _sizing(job: Job, load: Load) -> Sizing:
+def sizing_of(preset: Preset, load: Load, replicas_min: int, replicas_max: int) -> Sizing:
     """Return what an operator knows of the deployment; hindsight is for those that say they need it."""
     mean = load.mean_request
     return size(
-        job.preset.model,
-        job.preset.slo,
+        preset.model,
+        preset.slo,
         prompt_tokens=mean.prompt_tokens,
         output_tokens=mean.output_tokens,
-        lead_time_seconds=job.preset.start_times.lead_time_seconds,
-        replicas_min=job.replicas_min,
-        replicas_max=job.replicas_max,
+        lead_time_seconds=preset.start_times.lead_time_seconds,
+        replicas_min=replicas_min,
+        replicas_max=replicas_max,
         need_mean=load.need_mean,
         need_peak=load.need_peak,
     )

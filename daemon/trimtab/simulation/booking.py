@@ -94,6 +94,7 @@ def timeline(
         accelerators_per_replica=accelerators_per_replica,
         ttft_seconds=ttft,
         tpot_seconds=tpot,
+        starved=starved,
     )
 
 

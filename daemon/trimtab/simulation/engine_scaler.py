@@ -23,8 +23,10 @@ from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
 from trimtab.core.edges import CERTAINTY_SECONDS, outlook_of
 from trimtab.core.engine import Engine
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.policy import Actuation
 from trimtab.core.renewal import is_renewable
+from trimtab.core.sharing import LOOK_SECONDS
 from trimtab.core.signals import Sample
 from trimtab.simulation.scaler import FleetScaler
 from trimtab.simulation.signals_heard import listeners
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trimtab.core.decision import Order, Tick
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.lead_time import LeadTimes
     from trimtab.core.memory import Memory
     from trimtab.core.policy import Policy
@@ -83,7 +86,9 @@ class EngineScaler(FleetScaler):
     (base model, region, accelerators) the policies select by. ``meanings`` say by a signal's name what it
     measures, where its query is not known (``signals_heard.MEANINGS``). ``on_tick`` is handed every
     step of the engine: decisions, their trails, orders and events; there is none while all stands. Whoever
-    listens hears of each decision of rules that learn.
+    listens hears of each decision of rules that learn. ``fleet`` is what holds for all deployments
+    together: quotas, prices, spend limits, teams, groups; with one, rules that learn are decided on at
+    each look, as what they need weighs against what others do.
     """
 
     def __init__(
@@ -97,8 +102,12 @@ class EngineScaler(FleetScaler):
         described: Mapping[str, Deployment] | None = None,
         meanings: Mapping[str, Meaning] | None = None,
         on_tick: Callable[[Tick], None] | None = None,
+        fleet: FleetPolicy = NO_FLEET_POLICY,
     ) -> None:
-        self.engine = Engine(policies, memory, lead_times=lead_times)
+        self.engine = Engine(policies, memory, lead_times=lead_times, fleet=fleet)
+        self._is_shared = fleet != NO_FLEET_POLICY
+        self._fleet_edge: float | None = None
+        self._stirred: dict[str, None] = {}
         self._interval = interval_seconds
         self._on_tick = on_tick
         given = described or {}
@@ -113,7 +122,8 @@ class EngineScaler(FleetScaler):
 
     def _attending(self, policy: Policy, meanings: Mapping[str, Meaning]) -> _Attended:
         learns = self._on_tick is None and bool(outlook_of(policy).foreseeing)
-        return _Attended(listeners(policy, meanings), is_renewed=learns and is_renewable(policy))
+        is_renewed = learns and is_renewable(policy) and not self._is_shared
+        return _Attended(listeners(policy, meanings), is_renewed=is_renewed)
 
     @property
     def interval_seconds(self) -> float:
@@ -143,14 +153,26 @@ class EngineScaler(FleetScaler):
                 due.append(name)
             else:
                 quiet.append(attended)
-        orders = self._step(now, due, changed) if due else []
+        due += [name for name in self._stirred if name not in due]
+        self._stirred.clear()
+        is_fleet_due = self._fleet_edge is not None and self._fleet_edge <= now
+        orders = self._step(now, due, changed) if due or is_fleet_due else []
         if asked:  # who learns knows by now of the starts that others have seen
             due = [name for name in asked if not self._is_renewed(name, now)]
             orders += self._step(now, due, _NOBODY) if due else []
         for attended in quiet:
             if attended.decided_at != now:  # nobody has stirred it
                 attended.upheld_at = now
-        return {order.deployment: self._carry_out(order, now) for order in orders}
+        counts = {order.deployment: self._carry_out(order, now) for order in orders}
+        if self._is_shared:
+            self._look_ahead(now)
+        return counts
+
+    def _look_ahead(self, now: float) -> None:
+        """Find out when the fleet has to be looked at next, though nobody in it changes."""
+        edge = self.engine.fleet_edge(now)
+        look = (self.engine.shared.spending.at or now) + LOOK_SECONDS
+        self._fleet_edge = look if edge is None else min(edge, look)
 
     def _is_renewed(self, name: str, now: float) -> bool:
         """Whether rules that learn go on to wish the same, or were decided on anyhow."""
@@ -220,7 +242,10 @@ class EngineScaler(FleetScaler):
         samples = list(attended.waiting.values())
         attended.waiting.clear()
         attended.is_edge_known = False
-        self.engine.step(now, self._fleet, samples, due=_NOBODY, changed=_NOBODY, absent=_NOBODY)
+        tick = self.engine.step(
+            now, self._fleet, samples, due=_NOBODY, changed=_NOBODY, absent=_NOBODY
+        )
+        self._stirred.update(dict.fromkeys(tick.stirred))
 
     def _step(self, now: float, due: Sequence[str], changed: Sequence[str]) -> list[Order]:
         """Decide on those that are due, and on whom they stir; return what is ordered."""

@@ -8,9 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trimtab.plant.serving_model import ServingModel, Slo
     from trimtab.plant.start_times import StartTimes
     from trimtab.plant.workload import Workload
+
+EVERY_POOL = "*"
+"""What ``Scenario.accelerator_quota`` is called among the quotas."""
 
 STARTED_AT = 1_767_571_200.0
 """UTC seconds of Monday 5 January 2026, midnight: where a simulated world begins unless told otherwise."""
@@ -40,6 +45,10 @@ class Case:
     sees is then up to that much older (the account's endpoint: 30 s, of values 30 s old). Within
     ``metric_gaps`` nothing is heard at all, and what happened then is never told later. Replica
     counts come from the control plane, are of now, and have no gaps.
+
+    ``pools`` names the quotas that its accelerators count in. With ``shared_load`` the workload is not its own
+    but that of all cases with the same word there: each gets the part that its replicas carry, of which one
+    carries ``carries`` (``shared_load.py``).
     """
 
     name: str
@@ -58,6 +67,9 @@ class Case:
     metric_refresh_seconds: float | None = None
     metric_gaps: tuple[Span, ...] = ()
     start_changes: tuple[tuple[float, StartTimes], ...] = ()
+    pools: tuple[str, ...] = ()
+    shared_load: str = ""
+    carries: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.replicas_min <= self.replicas_max:
@@ -88,6 +100,10 @@ class Case:
             raise ValueError(
                 f"{self.name}: metrics are computed every {refresh} s; give whole seconds, 1 or more"
             )
+        if not 0.0 < self.carries < math.inf:
+            raise ValueError(
+                f"{self.name}: a replica carries {self.carries}; give a finite number above 0"
+            )
         for begin, end in self.metric_gaps:
             if not begin < end:
                 raise ValueError(
@@ -103,7 +119,8 @@ class Scenario:
     timelines. ``span_seconds`` is how long the load is; of it as much is played as makes whole ticks
     (``played_seconds``), as a shorter last step would have to be told apart in every measure.
     ``accelerator_quota`` is what all deployments may hold together: replicas beyond it stay pending
-    and cost nothing, until others give accelerators back.
+    and cost nothing, until others give accelerators back. ``quotas`` are the same for the deployments
+    whose ``pools`` name them.
     """
 
     cases: tuple[Case, ...]
@@ -113,6 +130,7 @@ class Scenario:
     started_at: float = STARTED_AT
     accelerator_quota: int | None = None
     resolution: Resolution = Resolution.FLUID
+    quotas: Mapping[str, int] = field(default_factory=dict)
     names: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
@@ -131,6 +149,14 @@ class Scenario:
             )
         if self.accelerator_quota is not None and self.accelerator_quota < 0:
             raise ValueError(f"an accelerator quota of {self.accelerator_quota}; the least is 0")
+        for pool, accelerators in self.quotas.items():
+            if accelerators < 0:
+                raise ValueError(f"a quota of {accelerators} {pool}; the least is 0")
+        if self.resolution is Resolution.REQUESTS and any(one.shared_load for one in self.cases):
+            raise ValueError(
+                "a load that deployments share is divided as a flow, not request by request; "
+                f"give the resolution {Resolution.FLUID}"
+            )
         if not (self.started_at >= 0.0 and self.started_at % 1.0 == 0.0):
             raise ValueError(
                 f"a run begins at {self.started_at}; give UTC seconds, a whole number from 0 on"

@@ -20,7 +20,8 @@ class Timeline:
     Requests are booked in the step in which they arrived: ``met`` of the ``offered`` got their answer
     within the SLO, whenever that came; ``refused`` were answered with an error. ``need`` is the
     offered work in replicas at the SLO (a fraction). ``asked``, ``ready``, ``booting`` and ``draining``
-    are replicas, means over the step; ``billed`` are replica-seconds paid. ``waiting`` is the queue at
+    are replicas, means over the step; of those that were ``asked`` for a quota kept back ``starved`` (``None``:
+    none, nobody had a quota). ``billed`` are replica-seconds paid. ``waiting`` is the queue at
     the step's end. Sums of ``offered`` and of what became of it agree to within rounding.
     """
 
@@ -40,3 +41,4 @@ class Timeline:
     ttft_seconds: NDArray[np.float64] | None = None
     """Quantiles of the run, of ``QUANTILES``; so is ``tpot_seconds``."""
     tpot_seconds: NDArray[np.float64] | None = None
+    starved: NDArray[np.float64] | None = None

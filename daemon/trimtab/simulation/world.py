@@ -20,7 +20,8 @@ from trimtab.simulation.hearing import Hearing
 from trimtab.simulation.observation import Observation
 from trimtab.simulation.quota import Grants
 from trimtab.simulation.scaler import FleetScaler, Scaler
-from trimtab.simulation.scenario import Resolution
+from trimtab.simulation.scenario import EVERY_POOL, Resolution
+from trimtab.simulation.shared_load import Member, PartOfLoad, route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +52,7 @@ def run(
 
     Raises ``ValueError`` for a scaler that does not fit the scenario.
     """
-    fleet = _as_fleet(scenario, scaler)
+    fleet = as_fleet(scenario, scaler)
     world = _World(scenario, fleet)
     world.live(on_progress)
     return world.timelines()
@@ -77,7 +78,8 @@ class _Each(FleetScaler):
         return {name: self._scalers[name].wanted(one) for name, one in seen.items()}
 
 
-def _as_fleet(scenario: Scenario, scaler: AnyScaler) -> FleetScaler:
+def as_fleet(scenario: Scenario, scaler: AnyScaler) -> FleetScaler:
+    """Return the scaler that decides on all deployments of ``scenario``. Raises ``ValueError`` for a misfit."""
     if FleetScaler in type(scaler).__mro__:
         return scaler  # type: ignore[return-value]  # by inheritance
     if not hasattr(scaler, "wanted"):
@@ -105,12 +107,13 @@ class _Place:
         self.second = 0
         self.times = Times() if scenario.resolution is Resolution.REQUESTS else None
         self.plant = _plant(scenario, case, self.times)
-        self.feed = Feed(
+        feed = Feed(
             case.workload,
             seed=scenario.seed,
-            name=case.name,
+            name=case.shared_load or case.name,
             requests_factor=case.requests_factor,
         )
+        self.feed = PartOfLoad(feed) if case.shared_load else feed
         self.asked = case.replicas_at_start
         lived = self.plant.lived
         self.looks = array("d", lived)  # flat: a million numbers are no million objects
@@ -201,10 +204,18 @@ class _World:
         self._scaler = scaler
         self._interval = int(interval)
         self._places = {case.name: _Place(scenario, case, interval) for case in scenario.cases}
-        self._grants = Grants(scenario.accelerator_quota)
+        quotas = dict(scenario.quotas)
+        if scenario.accelerator_quota is not None:
+            quotas[EVERY_POOL] = scenario.accelerator_quota
+        self._grants = Grants(quotas)
+        self._sharing: dict[str, list[Member]] = {}
         for name, place in self._places.items():
-            case = place.case
-            self._grants.hold(name, case.replicas_at_start, case.accelerators_per_replica)
+            case, feed = place.case, place.feed
+            pools = (*case.pools, EVERY_POOL)
+            self._grants.hold(name, case.replicas_at_start, case.accelerators_per_replica, pools)
+            if isinstance(feed, PartOfLoad):
+                member = Member(feed, place.plant.replicas, case.carries)
+                self._sharing.setdefault(case.shared_load, []).append(member)
 
     def live(self, on_progress: Callable[[float], None] | None) -> None:
         """Play the whole span."""
@@ -220,6 +231,8 @@ class _World:
             for place in places:
                 until = min(until, place.hearing.next_look)
             is_step = until == next_tick
+            for members in self._sharing.values():
+                route(members, second)
             for place in places:
                 place.live_until(until)
                 is_look = until == place.hearing.next_look

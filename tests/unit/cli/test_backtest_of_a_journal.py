@@ -23,8 +23,9 @@ from trimtab.core.decision import WriteStatus
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
 from trimtab.policy import read_policy_texts
+from trimtab.simulation.backtest.courses import Lived
 from trimtab.simulation.backtest.past import Recording
-from trimtab.simulation.backtest.rerun import Lived, rerun
+from trimtab.simulation.backtest.rerun import rerun
 
 SAME = read_policy_texts([("chat.yaml", POLICY)]).policies
 

@@ -14,6 +14,7 @@ from trimtab.core.deployment import Deployment, Pipeline
 from trimtab.core.policy import Actuation
 from trimtab.core.signals import Sample
 from trimtab.policy import read_policy_texts
+from trimtab.simulation.backtest.courses import Counts, Terms
 from trimtab.simulation.backtest.judgement import (
     Assumed,
     Replicas,
@@ -23,7 +24,7 @@ from trimtab.simulation.backtest.judgement import (
 )
 from trimtab.simulation.backtest.moments import Heard, Measured, described, polled
 from trimtab.simulation.backtest.replicas import Twin
-from trimtab.simulation.backtest.rerun import Counts, Terms, rerun
+from trimtab.simulation.backtest.rerun import rerun
 from trimtab.simulation.backtest.series import Grid, Series
 
 NAN = math.nan

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trimtab.simulation.report.document import result_as_json
 from trimtab.simulation.report.study import Result, Role, Study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trimtab.simulation.backtest.findings import Finding, Judged, Range
+    from trimtab.simulation.backtest.fleet_course import FleetCourse
     from trimtab.simulation.backtest.series import Grid
 
 FORMAT = 1
@@ -24,6 +26,7 @@ def as_json(
     version: str,
     command: str,
     notes: Sequence[str],
+    together: FleetCourse | None = None,
 ) -> dict[str, Any]:
     """Return the findings as JSON values; what is unknown is ``null``, never 0."""
     return {
@@ -36,6 +39,14 @@ def as_json(
         "step_seconds": grid.step_seconds,
         "notes": list(notes),
         "deployments": [_finding(one) for one in findings],
+        **({} if together is None else {"fleet": _together(together)}),
+    }
+
+
+def _together(one: FleetCourse) -> dict[str, Any]:
+    return {
+        "would_have": result_as_json(one.would),
+        "was": None if one.was is None else result_as_json(one.was),
     }
 
 
@@ -84,9 +95,12 @@ def as_study(
     command: str,
     asked_attainment: float,
     notes: Sequence[str],
+    together: FleetCourse | None = None,
 ) -> Study:
     """Return the findings as a study: each deployment a trace, what was a reference."""
     results: list[Result] = []
+    if together is not None:
+        results += [one for one in (together.would, together.was) if one is not None]
     for one in findings:
         results.append(_result(one, one.would, Role.POLICY))
         if one.was is not None:

@@ -20,8 +20,8 @@ from trimtab.simulation.measures import misses
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.simulation.backtest.courses import Counts, Lived
     from trimtab.simulation.backtest.past import Past
-    from trimtab.simulation.backtest.rerun import Counts, Lived
     from trimtab.simulation.backtest.series import Booleans, Grid
     from trimtab.simulation.measures import Value
     from trimtab.simulation.timeline import Timeline

@@ -27,7 +27,7 @@ from trimtab.simulation.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trimtab.simulation.backtest.rerun import Counts
+    from trimtab.simulation.backtest.courses import Counts
     from trimtab.simulation.backtest.series import Booleans, Floats, Grid
     from trimtab.simulation.measures import Value
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from trimtab.core.decision import Order, Outcome
-from trimtab.core.deployment import Deployment, Pipeline, Shape, State
+from trimtab.core.deployment import Deployment, Pipeline, State
 from trimtab.core.signals import Sample, is_believable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from trimtab.core.account_quotas import QuotaReading
     from trimtab.core.decision import Tick
     from trimtab.core.overrides import Override
     from trimtab.core.proposals import JsonValue
@@ -72,6 +73,13 @@ class Primed:
 
 
 @dataclass(frozen=True, slots=True)
+class Quoted:
+    """The account said what all its quotas are."""
+
+    readings: tuple[QuotaReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
     """The process of the recording began anew; these orders of before had not ended."""
 
@@ -85,7 +93,7 @@ class Lapse:
     at: float
 
 
-Happening: TypeAlias = Moment | Sent | Outcome | Ordered | Primed | Restarted | Lapse
+Happening: TypeAlias = Moment | Sent | Outcome | Ordered | Primed | Quoted | Restarted | Lapse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +134,7 @@ class Heard(NamedTuple):
         return cls(np.where(is_known, true_at, np.nan), np.where(is_known, found, np.nan))
 
 
-def described(name: str, *, accelerators_per_replica: int | None = None) -> Deployment:
+def described(name: str) -> Deployment:
     """Return a deployment of which nothing is known but its name: the last part is shown to people."""
     return Deployment(
         name=name,
@@ -135,7 +143,6 @@ def described(name: str, *, accelerators_per_replica: int | None = None) -> Depl
         state_text=State.READY.value,
         min_replicas=0,
         max_replicas=REPLICAS_MAX,
-        shape=Shape(accelerators_per_replica=accelerators_per_replica),
     )
 
 

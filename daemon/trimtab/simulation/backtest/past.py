@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.simulation.backtest.rerun import Counts, Terms
+from trimtab.simulation.backtest.courses import Counts, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,6 +43,7 @@ class Recording:
     ``source`` says where it comes from, for people. ``happenings`` begins to tell it anew each time it is
     called. ``policies`` are those to be tried, each deployment selected by one. ``terms`` is what the
     engine begins with; ``real_orders`` are the orders of a journal, by deployment and time of decision.
+    ``had_fleet``: a Fleet was in force then.
     ``asked_seconds`` is how much was asked for, of which the grid is what there is.
     """
 
@@ -56,3 +57,4 @@ class Recording:
         default_factory=lambda: MappingProxyType({})
     )
     notes: tuple[str, ...] = ()
+    had_fleet: bool = False

@@ -13,77 +13,43 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.engine import Engine
+from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.policy import Mode
 from trimtab.core.signals import Per
 from trimtab.errors import OverrideError
-from trimtab.simulation.backtest.moments import Lapse, Moment, Ordered, Primed, Restarted, Sent
+from trimtab.simulation.backtest.courses import Counts, Lived, Terms
+from trimtab.simulation.backtest.moments import (
+    Lapse,
+    Moment,
+    Ordered,
+    Primed,
+    Quoted,
+    Restarted,
+    Sent,
+)
 from trimtab.simulation.backtest.replicas import Twin
+from trimtab.simulation.backtest.told_quotas import as_told_here
+from trimtab.simulation.fleet_books import Books
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from trimtab.core.decision import Order, Tick
     from trimtab.core.deployment import Deployment
-    from trimtab.core.lead_time import LeadTimes
-    from trimtab.core.memory import Memory
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample
     from trimtab.simulation.backtest.moments import Happening
 
 ASSUMED_LEAD_SECONDS = 300.0
 
-
-@dataclass(slots=True)
-class Counts:
-    """Replicas asked for and serving, as they change: (UTC seconds, asked, ready); NaN is unknown."""
-
-    changes: list[tuple[float, float, float]] = field(default_factory=list)
-
-    def note(self, at: float, asked: float, ready: float) -> None:
-        """Take down how it stands from ``at`` on."""
-        if self.changes and _is_same(self.changes[-1][1:], (asked, ready)):
-            return
-        self.changes.append((at, asked, ready))
-
-
-@dataclass(slots=True, kw_only=True)
-class Lived:
-    """What a rerun came to, by deployment: the replicas that there would have been.
-
-    ``modelled_seconds`` is for how long a deployment had replicas of its own; ``departed_at`` when that
-    first began. ``because`` is the last sentence of the engine for each.
-    """
-
-    own: dict[str, Counts] = field(default_factory=dict)
-    modelled_seconds: dict[str, float] = field(default_factory=dict)
-    departed_at: dict[str, float] = field(default_factory=dict)
-    because: dict[str, str] = field(default_factory=dict)
-    policies: dict[str, str] = field(default_factory=dict)
-    decisions: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How a recording is lived through.
-
-    ``lead_seconds`` by deployment: how long a replica takes to serve. ``memory`` is what the engine
-    remembers at the start, ``lead_times`` its start values, ``in_flight`` the orders that had not ended
-    then. ``names`` are those decided on; ``None``: all that a policy selects. ``is_followed``: the
-    recording tells of every order (a journal), so that the worlds may be one.
-    """
-
-    lead_seconds: Mapping[str, float] = field(default_factory=dict)
-    memory: Memory | None = None
-    lead_times: LeadTimes | None = None
-    in_flight: tuple[Order, ...] = ()
-    names: frozenset[str] | None = None
-    is_followed: bool = False
+STIRRED_MAX = 10
+"""Deployments that stir each other in a circle are decided on so often; the rest is for the next moment."""
 
 
 def rerun(
@@ -114,7 +80,10 @@ class _Living:
     ) -> None:
         enforced = [replace(policy, mode=Mode.ENFORCE) for policy in policies]
         self.lived = Lived()
-        self._engine = Engine(enforced, terms.memory, lead_times=terms.lead_times)
+        self._engine = Engine(
+            enforced, terms.memory, lead_times=terms.lead_times, fleet=terms.fleet
+        )
+        self._stirred: dict[str, None] = {}
         self._terms = terms
         self._real_orders = real_orders
         self._real: Mapping[str, Deployment] = {}
@@ -123,6 +92,7 @@ class _Living:
         self._apart_since: dict[str, float] = {}
         self._pending: dict[str, Order] = {}
         self._writing: set[str] = set()
+        self._obeyed: dict[str, None] = {}
         self._asked: dict[str, int] = {}
         self._rose_at: dict[str, float] = {}
         self._is_chosen: dict[str, bool] = {}
@@ -145,6 +115,9 @@ class _Living:
             self._ordered(what)
         elif isinstance(what, Primed):
             self._engine.prime(what.deployment, what.rule, what.remembered)
+        elif isinstance(what, Quoted):
+            told = tuple(as_told_here(what.readings, self._real, self._shown))
+            self._engine.take_quotas(told)
         elif isinstance(what, Restarted):
             self._restarted(what)
         elif isinstance(what, Lapse):
@@ -157,8 +130,12 @@ class _Living:
     def _moment(self, moment: Moment) -> None:
         self._at, self._real = moment.at, moment.fleet
         changed = self._look(moment)
-        candidates = moment.fleet if moment.due is None else moment.due
+        candidates = tuple(moment.fleet) if moment.due is None else moment.due
+        if self._twins:
+            candidates = tuple(dict.fromkeys((*candidates, *self._stirred)))
+            self._stirred.clear()
         due = [name for name in candidates if self._is_decided_on(name)]
+        self._note_serving()
         tick = self._engine.step(
             moment.at,
             self._shown,
@@ -169,12 +146,38 @@ class _Living:
             # Told by the policy of then, of samples that are not in the recording.
             upheld={n: t for n, t in moment.upheld.items() if n not in self._twins},
         )
+        self._carry_out(tick, moment.was_so)
+        for _ in range(STIRRED_MAX):
+            # While the worlds are one, the recording tells when those who were stirred were decided on.
+            self._stirred.update(dict.fromkeys(tick.stirred))
+            due = [name for name in self._stirred if self._twins and self._is_decided_on(name)]
+            if not due:
+                break
+            self._stirred.clear()
+            changed, self._obeyed = list(self._obeyed), {}
+            tick = self._engine.step(self._at, self._shown, due=due, changed=changed, absent=())
+            self._carry_out(tick, None)
+
+    def _carry_out(self, tick: Tick, was_so: Callable[[Tick], bool] | None) -> None:
+        """Take in what was decided, and give the orders."""
         self.lived.decisions += len(tick.decisions)
         for order in tick.orders:
-            self._give(order, moment.at, tick, moment.was_so)
+            self._give(order, tick.at, tick, was_so)
         for decision in tick.decisions:
             self.lived.because[decision.deployment] = decision.sentence
             self.lived.policies[decision.deployment] = decision.policy
+        if self.lived.books is not None:
+            self.lived.books.take(tick)
+
+    def _note_serving(self) -> None:
+        """Take down what serves now of those that are decided on."""
+        if self._terms.fleet == NO_FLEET_POLICY:
+            return
+        if self.lived.books is None:
+            self.lived.books = Books(self._terms.fleet, self._at)
+        ours = [one for name, one in self._shown.items() if self._is_decided_on(name)]
+        self.lived.books.look(self._at, ((one, own_ready(one)) for one in ours))
+        self.lived.shown.update((one.name, one) for one in ours)
 
     def _is_decided_on(self, name: str) -> bool:
         known = self._is_chosen.get(name)
@@ -208,7 +211,8 @@ class _Living:
                         self._depart(name)
         new = set(names)
         moved = [name for name in self._twins if self._live_on(name, is_real_new=name in new)]
-        return None if told is None else list(dict.fromkeys((*told, *moved)))
+        obeyed, self._obeyed = self._obeyed, {}
+        return None if told is None else list(dict.fromkeys((*told, *moved, *obeyed)))
 
     def _live_on(self, name: str, *, is_real_new: bool) -> bool:
         """Let the replicas of a twin come until now; return whether the deployment looks otherwise."""
@@ -266,6 +270,7 @@ class _Living:
         twin = self._twins[name]
         twin.obey(order, now)
         self._shown[name] = twin.shown(self._real[name])
+        self._obeyed[name] = None
         self._own(name).note(now, twin.asked, twin.ready)
         sentence = "applied"
         outcome = Outcome(order=order, at=now, status=WriteStatus.APPLIED, sentence=sentence)
@@ -356,7 +361,3 @@ def _writes_the_same(one: Order, other: Order) -> bool:
         and one.to_replicas == other.to_replicas
         and (one.min_replicas, one.max_replicas) == (other.min_replicas, other.max_replicas)
     )
-
-
-def _is_same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(a == b or (a != a and b != b) for a, b in zip(one, other, strict=True))  # noqa: PLR0124  NaN

@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from trimtab.simulation.report.fleet import fleet_as_json
 from trimtab.simulation.report.study import Figure, Result, Role, Study
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
 
-_OWN_KEYS = ("trace", "policy", "seed", "role")
+_OWN_KEYS = ("trace", "policy", "seed", "role", "fleet")
 
 
 class StudyDocumentError(ValueError):
@@ -37,7 +38,7 @@ def as_json(study: Study) -> dict[str, Any]:
 
 
 def result_as_json(result: Result) -> dict[str, Any]:
-    """Return one run: who and what first, then its measures."""
+    """Return one run: who and what first, then its measures; last what a whole fleet came to."""
     figures = {key: _value(value) for key, value in result.figures.items() if key not in _OWN_KEYS}
     return {
         "trace": result.trace,
@@ -45,6 +46,7 @@ def result_as_json(result: Result) -> dict[str, Any]:
         "seed": result.seed,
         "role": result.role.value,
         **figures,
+        **({} if result.fleet is None else {"fleet": fleet_as_json(result.fleet)}),
     }
 
 

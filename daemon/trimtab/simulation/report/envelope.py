@@ -69,6 +69,7 @@ def part(timeline: Timeline, begin: int, end: int) -> Timeline:
         billed=timeline.billed[cut],
         waiting=timeline.waiting[cut],
         accelerators_per_replica=timeline.accelerators_per_replica,
+        starved=None if timeline.starved is None else timeline.starved[cut],
     )
 
 

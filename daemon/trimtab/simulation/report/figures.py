@@ -66,6 +66,9 @@ FIGURES: tuple[Shown, ...] = (
           "replica-hours more than the clairvoyant optimum", is_main=False),
     Shown("wasted_replica_hours", "wasted h", Form.HOURS,
           "replica-hours of ready replicas beyond the need", is_main=False),
+    Shown("short_replica_hours", "short h", Form.HOURS,
+          "replica-hours that rules asked for and that quotas, limits of spending or others did not "
+          "leave to them"),
     Shown("refused", "refused", Form.COUNT,
           "requests answered with an error, because nobody served or the queue was full",
           is_main=False),

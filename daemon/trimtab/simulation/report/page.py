@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.simulation.report.envelope import part, worst_stretch
 from trimtab.simulation.report.figures import Form, cell, shown_of, written
+from trimtab.simulation.report.fleet_page import fleet_sections
 from trimtab.simulation.report.frontier_plot import frontier_plot, points
 from trimtab.simulation.report.scales import elapsed
 from trimtab.simulation.report.style import SCRIPT, STYLE
@@ -86,6 +87,7 @@ def _parts(study: Study) -> Iterator[str]:
     yield "</dl>"
     for note in study.notes:
         yield f"<p>{escape(note)}</p>"
+    yield from fleet_sections(study)
     for number, trace in enumerate(study.traces):
         yield from _trace(study, trace, f"t{number}")
     yield '<section><h2 id="terms">What the words mean</h2><dl class="terms">'

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from trimtab.simulation.fleet_findings import FleetRun
     from trimtab.simulation.timeline import Timeline
 
 Figure: TypeAlias = float | int | str | None
@@ -29,6 +30,7 @@ class Result:
     """One run: a policy on a trace with one seed.
 
     ``figures`` are its measures by their JSON keys; ``timeline`` is ``None`` where it was not kept.
+    ``fleet`` is what several deployments came to together, where this is the result of them all.
     """
 
     trace: str
@@ -37,6 +39,7 @@ class Result:
     figures: Mapping[str, Figure]
     role: Role = Role.POLICY
     timeline: Timeline | None = None
+    fleet: FleetRun | None = None
 
     def number(self, key: str) -> float | None:
         """Return a measure as a number; ``None`` if it is unknown, not finite or not there."""
@@ -49,6 +52,7 @@ class Study:
 
     ``scenario`` is what was simulated, by words a reader knows, in the order of showing.
     ``command`` repeats it. ``asked_attainment`` (0 to 1) is the line that policies are held to.
+    ``headline`` is what there is to say first; empty: what the figures say.
     """
 
     title: str
@@ -59,6 +63,7 @@ class Study:
     command: str = ""
     asked_attainment: float = 0.99
     notes: tuple[str, ...] = field(default=())
+    headline: str = ""
 
     def __post_init__(self) -> None:
         if not self.results:

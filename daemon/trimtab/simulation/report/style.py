@@ -58,6 +58,9 @@ footer{margin-top:48px;padding-top:14px;border-top:1px solid var(--rule);color:v
 .op{stroke:var(--ref);stroke-width:1.2;stroke-dasharray:5 4}
 .as{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3}
 .fr{fill:none;stroke:var(--policy);stroke-width:1.2;opacity:.5}
+.qu{stroke:var(--miss);stroke-width:1.6;stroke-dasharray:7 4}
+.k0{fill:#4c8fd6}.k1{fill:#f2b263}.k2{fill:#5fae86}.k3{fill:#b49ad8}.k4{fill:#8a94a0}.k5{fill:#d9848b}
+.k6{fill:#3f6b8f}.k7{fill:#c2b84c}
 .cross{stroke:var(--soft);stroke-width:1;pointer-events:none}
 @media print{details{display:block}main{max-width:none}}
 """

@@ -17,7 +17,10 @@ def headline(study: Study) -> str:
     """Say how the first policy did, and against whom.
 
     Over several traces the table says more than a sentence could; then only their number is told.
+    A study that has a headline of its own says that.
     """
+    if study.headline:
+        return study.headline
     if len(study.traces) > 1:
         return (
             f"{_counted(len(study.policies), 'policy', 'policies')} on {len(study.traces)} traces "
