@@ -37,10 +37,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One slice: the engine's tick, how long it took, and the orders not begun."""
+    """One slice: the engine's tick, how long it took, how late it began, and the orders not begun."""
 
     tick: Tick
     took_seconds: float
+    late_seconds: float = 0.0
     withheld: tuple[Withholding, ...] = ()
 
 
@@ -93,7 +94,7 @@ class Controller:
             self.beat_at = self._clock.monotonic()
             self._take_policies()
             if self._fleet.is_known:
-                self.evaluate(due.names)
+                self.evaluate(due.names, late_seconds=due.late_seconds)
             await asyncio.sleep(0)
 
     async def put_in_force(
@@ -118,7 +119,7 @@ class Controller:
             self._next_policies = None
             self._policies_taken.set()
 
-    def evaluate(self, names: Sequence[str]) -> None:
+    def evaluate(self, names: Sequence[str], *, late_seconds: float = 0.0) -> None:
         """Decide for ``names`` and hand over what is to be written; notice what else changed."""
         started_at = self._clock.monotonic()
         in_flight = self._actuator.in_flight
@@ -152,6 +153,7 @@ class Controller:
             Evaluation(
                 tick=tick,
                 took_seconds=self._clock.monotonic() - started_at,
+                late_seconds=late_seconds,
                 withheld=tuple(withheld),
             )
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.clock import SystemClock
 from trimtab.core.fleet_fit import orders_for_nobody
+from trimtab.core.running import rate_usd_an_hour
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Controller
     from trimtab.service.fleet import Fleet
     from trimtab.service.fleet_quotas import FleetQuotas
+    from trimtab.service.inbox import Inbox
     from trimtab.service.interrupted import Interrupted
     from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.overrides import Overrides
     from trimtab.service.polls import Polls
     from trimtab.service.push import PushDesk
     from trimtab.service.reload import Reloader
+    from trimtab.service.trigger import Trigger
 
 
 class Overview:
@@ -38,6 +41,8 @@ class Overview:
         *,
         journalled: JournalledEngine,
         fleet: Fleet,
+        trigger: Trigger,
+        inbox: Inbox,
         controller: Controller,
         actuator: Actuator,
         interrupted: Interrupted,
@@ -53,6 +58,8 @@ class Overview:
         self._clock = clock
         self._journalled = journalled
         self._fleet = fleet
+        self._trigger = trigger
+        self._inbox = inbox
         self._controller = controller
         self._actuator = actuator
         self._interrupted = interrupted
@@ -106,6 +113,9 @@ class Overview:
                 *(target.circuit.status for target in self._targets),
                 *(source.circuit.status for source in self._sources),
             ),
+            is_leader=journalled.has_recalled,
+            evaluations_waiting=self._trigger.waiting,
+            samples_waiting=self._inbox.waiting,
             orders_waiting=self._actuator.waiting,
             clock_jumps_forward=jumps[0],
             clock_jumps_backward=jumps[1],
@@ -114,14 +124,17 @@ class Overview:
         )
 
     def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:
-        name = deployment.name
+        name, engine = deployment.name, self._journalled.engine
+        memory = engine.remembered(name)
         return DeploymentStatus(
             deployment=deployment,
             decision=decision,
             is_write_in_flight=name in self._actuator.in_flight,
             withheld=self._controller.withheld.get(name),
             setback=self._actuator.setbacks.get(name),
-            lead_time=self._journalled.engine.lead_time_of(deployment),
+            lead_time=engine.lead_time_of(deployment),
+            stuck_since=None if memory is None else memory.watched.stuck_at,
+            usd_an_hour=rate_usd_an_hour(deployment, engine.fleet_policy),
         )
 
     def _target_status(self, target: GuardedTarget) -> TargetStatus:
