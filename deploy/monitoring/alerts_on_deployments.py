@@ -74,7 +74,7 @@ DEPLOYMENTS = Group(
             expr=f"{recording.REVERSALS} >= {at.REVERSALS}",
             lasting="5m",
             summary="A deployment goes up and down again and again: every start is paid for and serves little.",
-            description="{{ $labels.deployment }} went up and down {{ $value }} times each in the last "
+            description="{{ $labels.deployment }} turned from going up to going down {{ $value }} times in the last "
             f"{at.REVERSALS_RANGE}.",
         ),
         Alert(

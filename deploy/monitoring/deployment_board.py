@@ -173,7 +173,7 @@ _PIPELINE = Row(
             width=THIRD,
         ),
         lines(
-            "Lead time",
+            "Lead times",
             "How long starts take, as learned from those that were seen; and how far ahead the forecast looks.",
             "s",
             Query(

@@ -7,13 +7,12 @@ import thresholds as at
 from rules import Group, Record
 
 REVERSALS = f"deployment:trimtab_deployment_desired_replicas:reversals{at.REVERSALS_RANGE}"
+DIRECTION = "deployment:trimtab_deployment_desired_replicas:direction"
 UNMET = "deployment:trimtab_deployment_unmet_replicas:sub"
 REFUSED = f"target:trimtab_target_writes:refused_ratio{at.REFUSED_RANGE}"
 LAG = "job:trimtab_evaluation_lag_seconds:p99_5m"
 QUOTA_USED = "pool:trimtab_fleet_quota_used:ratio"
 ATTAINED = "deployment:trimtab_strategy_attained:ratio"
-
-_DESIRED = f"trimtab_deployment_desired_replicas[{at.REVERSALS_RANGE}]"
 
 RECORDING = (
     Group(
@@ -29,15 +28,22 @@ RECORDING = (
                 > 0
                 """,
             ),
-            # resets() counts the times a value fell: of ups and downs, the fewer.
+            # Which way the count moved last: 1 or -1, kept by looking at the rule's own value before.
             Record(
-                name=REVERSALS,
+                name=DIRECTION,
                 expr=f"""
-                (resets({_DESIRED}) <= (changes({_DESIRED}) - resets({_DESIRED})))
+                (
+                  sgn(
+                    trimtab_deployment_desired_replicas
+                      - trimtab_deployment_desired_replicas offset 1m
+                  ) != 0
+                )
                   or
-                (changes({_DESIRED}) - resets({_DESIRED}))
+                ({DIRECTION} and trimtab_deployment_desired_replicas)
                 """,
             ),
+            # resets() counts how often a value fell: from up to down.
+            Record(name=REVERSALS, expr=f"resets({DIRECTION}[{at.REVERSALS_RANGE}])"),
             # Of the writes that were tried, those refused or without an answer; quotas have an alert of their own.
             Record(
                 name=REFUSED,

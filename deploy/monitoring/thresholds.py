@@ -41,7 +41,7 @@ FAILED_FOR = "5m"
 
 REVERSALS = 4
 REVERSALS_RANGE = "1h"
-"""Up four times and down four times within an hour. An ordinary day goes up once and down once."""
+"""Four times up and down again within an hour. An ordinary day turns round once, in however many steps."""
 
 EXPIRY_WARNING_SECONDS = 24 * 3600
 """A working day to find out who owns the deployment."""
