@@ -46,6 +46,7 @@ def metrics_page() -> str:
         "| `mode` of the journal | [its modes](withheld.md#modes-of-the-journal) |",
         "| `role` | `demand`, `floor`, `ceiling` |",
         "| `region` | empty: all regions together |",
+        "| `share` | `0.5`, `0.9` |",
         f"| `bound` | what cut the replicas wanted, `{NOTHING_BINDS}` when nothing did: "
         + "; ".join(f"`{one.value}` {words}" for one, words in SETTERS.items())
         + " |",

@@ -69,7 +69,7 @@ _NOW = Row(
             "Lead time",
             "From asking for a replica until it serves: nine of ten starts are faster.",
             "s",
-            Query(f'max(trimtab_deployment_lead_time_seconds{{{ONE}, quantile="0.9"}})', "9 of 10"),
+            Query(f'max(trimtab_deployment_lead_time_seconds{{{ONE}, share="0.9"}})', "9 of 10"),
             width=3,
         ),
         number(
@@ -177,8 +177,8 @@ _PIPELINE = Row(
             "How long starts take, as learned from those that were seen; and how far ahead the forecast looks.",
             "s",
             Query(
-                f"max by (quantile) (trimtab_deployment_lead_time_seconds{{{ONE}}})",
-                "quantile {{quantile}}",
+                f"max by (share) (trimtab_deployment_lead_time_seconds{{{ONE}}})",
+                "{{share}} of starts are faster",
             ),
             Query(
                 f"max by (rule) (trimtab_strategy_forecast_horizon_seconds{{{ONE}}})",

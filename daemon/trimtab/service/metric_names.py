@@ -302,8 +302,8 @@ SPEND_RATE = Metric(
 )
 LEAD_TIME = Metric(
     "trimtab_deployment_lead_time_seconds",
-    "How long a replica takes from being asked for until it serves, as estimated now.",
-    (*DEPLOYMENT_LABELS, "quantile"),
+    "How long a replica takes from being asked for until it serves: that share of starts is faster.",
+    (*DEPLOYMENT_LABELS, "share"),
 )
 LEAD_TIME_SAMPLES = Metric(
     "trimtab_deployment_lead_time_samples",
