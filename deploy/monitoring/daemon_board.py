@@ -191,7 +191,7 @@ _JOURNAL = Row(
                 f"sum(trimtab_journal_intentions_total{{{JOB}}} - trimtab_journal_ends_total{{{JOB}}})",
                 "writes without an end",
             ),
-            Query(f"sum(trimtab_interrupted_writes{{{JOB}}})", "interrupted"),
+            Query(f"sum(trimtab_interrupted_writes_pending{{{JOB}}})", "interrupted"),
             limits=((None, GREEN), (at.JOURNAL_WAITING_ENTRIES, YELLOW)),
             alert="TrimtabJournalDegraded",
             width=QUARTER,

@@ -81,8 +81,7 @@ _BLOCKED = Row(
             "docs/reference/reasons.md.",
             "short",
             Query(
-                f'max by (deployment, policy, reason) (trimtab_deployment_hold{{{JOB}, reason=~"{BLOCKED}"}})',
-                "now",
+                f'max by (deployment, policy, reason) (trimtab_deployment_hold{{{JOB}, reason=~"{BLOCKED}"}})'
             ),
             columns={"deployment": "deployment", "policy": "policy", "reason": "reason"},
             link=TO_DEPLOYMENT,

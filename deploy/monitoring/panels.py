@@ -175,14 +175,14 @@ def rows_of(
 ) -> Panel:
     """Return a table of the series that there are now: ``columns`` are labels and their headings.
 
-    ``link`` is where a row's deployment leads.
+    Without a legend the value is left out. ``link`` is where a row's deployment leads.
     """
     target = prometheus.Dataquery().expr(expression(one.expr)).ref_id("A").instant()
     target = target.datasource(DATASOURCE).format(PromQueryFormat.TABLE)
     target = target.legend_format("__auto")
     panel = table.Panel().title(title).description(description).unit(unit).datasource(DATASOURCE)
     panel = panel.height(HIGH).span(width).with_target(target).thresholds(_limits(limits))
-    kept = [*columns, "Value"]
+    kept = [*columns, *(["Value"] if one.legend else [])]
     organize: dict[str, Any] = {
         "includeByName": dict.fromkeys(kept, True),
         "indexByName": {name: index for index, name in enumerate(kept)},
@@ -196,7 +196,10 @@ def rows_of(
     panel = panel.with_transformation(
         model.DataTransformerConfig(id_val="organize", options=organize)
     )
-    panel = panel.sort_by([common.TableSortByFieldState().display_name(one.legend).desc(True)])
+    sorted_by = one.legend or next(iter(columns.values()))
+    panel = panel.sort_by(
+        [common.TableSortByFieldState().display_name(sorted_by).desc(bool(one.legend))]
+    )
     if link is not None:
         links = [{"title": "Open the deployment", "url": link}]
         panel = panel.override_by_name(

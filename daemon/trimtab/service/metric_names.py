@@ -97,7 +97,7 @@ INTENTIONS = Metric(
 )
 ENDS = Metric("trimtab_journal_ends_total", "Ends of orders noted, void ones too, since the start.")
 INTERRUPTED_PENDING = Metric(
-    "trimtab_interrupted_writes",
+    "trimtab_interrupted_writes_pending",
     "Writes of an earlier run of which it is not known yet how they ended; their deployments are held.",
 )
 INTERRUPTED = Metric(
