@@ -52,8 +52,9 @@ def silent_queries(asked: Asked, town: Town) -> Iterator[str]:
     names = [town.name(one) for one in ("chat", "search", "research", "batch")]
     for board in boards():
         for where, expr in board.queries():
-            if not any(asked.numbers(expanded(expr, one)) for one in names):
-                yield where
+            for part in re.split(r"\n\s*or\n", expr):  # each side has to say something
+                if not any(asked.numbers(expanded(part, one)) for one in names):
+                    yield f"{where}: {part}"
         for where, query in board.variables():
             match = re.fullmatch(r"label_values\((.+), (\w+)\)", query)
             assert match is not None, query
