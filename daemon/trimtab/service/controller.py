@@ -85,6 +85,16 @@ class Controller:
         """The orders of each deployment's latest evaluation that could not be begun."""
         return self._withheld
 
+    @property
+    def evaluations_waiting(self) -> int:
+        """How many deployments something happened to that were not evaluated since."""
+        return self._trigger.waiting
+
+    @property
+    def samples_waiting(self) -> int:
+        """How many samples wait for the next evaluation of their deployments."""
+        return self._inbox.waiting
+
     async def run(self) -> None:
         """Evaluate for ever."""
         while True:

@@ -208,8 +208,6 @@ class Daemon:
             clock,
             journalled=self._journalled,
             fleet=self.fleet,
-            trigger=self._trigger,
-            inbox=self._inbox,
             controller=self._controller,
             actuator=self._actuator,
             interrupted=self._interrupted,

@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from trimtab.service.controller import Controller
     from trimtab.service.fleet import Fleet
     from trimtab.service.fleet_quotas import FleetQuotas
-    from trimtab.service.inbox import Inbox
     from trimtab.service.interrupted import Interrupted
     from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.overrides import Overrides
     from trimtab.service.polls import Polls
     from trimtab.service.push import PushDesk
     from trimtab.service.reload import Reloader
-    from trimtab.service.trigger import Trigger
 
 
 class Overview:
@@ -41,8 +39,6 @@ class Overview:
         *,
         journalled: JournalledEngine,
         fleet: Fleet,
-        trigger: Trigger,
-        inbox: Inbox,
         controller: Controller,
         actuator: Actuator,
         interrupted: Interrupted,
@@ -58,8 +54,6 @@ class Overview:
         self._clock = clock
         self._journalled = journalled
         self._fleet = fleet
-        self._trigger = trigger
-        self._inbox = inbox
         self._controller = controller
         self._actuator = actuator
         self._interrupted = interrupted
@@ -114,8 +108,8 @@ class Overview:
                 *(source.circuit.status for source in self._sources),
             ),
             is_leader=journalled.has_recalled,
-            evaluations_waiting=self._trigger.waiting,
-            samples_waiting=self._inbox.waiting,
+            evaluations_waiting=self._controller.evaluations_waiting,
+            samples_waiting=self._controller.samples_waiting,
             orders_waiting=self._actuator.waiting,
             clock_jumps_forward=jumps[0],
             clock_jumps_backward=jumps[1],
