@@ -47,6 +47,7 @@ def metrics_page() -> str:
         "| `role` | `demand`, `floor`, `ceiling` |",
         "| `region` | empty: all regions together |",
         "| `share` | `0.5`, `0.9` |",
+        "| `blocks` | `up`, `down`, `both`; of overrides empty where it is no block |",
         f"| `bound` | what cut the replicas wanted, `{NOTHING_BINDS}` when nothing did: "
         + "; ".join(f"`{one.value}` {words}" for one, words in SETTERS.items())
         + " |",

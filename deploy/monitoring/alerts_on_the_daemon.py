@@ -117,14 +117,14 @@ DEPENDENCIES = Group(
             severity="warning",
             expr="""
             count by (job, policy, signal) (
-              (trimtab_signal_usable == 0)
+              trimtab_signal_blocks
                 and on (job, instance, deployment) (trimtab_deployment_ready_replicas > 0)
             ) > 0
             """,
             lasting=at.STALE_FOR,
-            summary="A signal is stale or missing: deployments are held or scaled on less than the policy asks for.",
-            description="Signal {{ $labels.signal }} of policy {{ $labels.policy }} cannot be used for "
-            "{{ $value }} deployments that serve.",
+            summary="A signal is stale or missing, and deployments are held for it.",
+            description="Signal {{ $labels.signal }} of policy {{ $labels.policy }} cannot be used, which blocks "
+            "moves of {{ $value }} deployments that serve.",
         ),
     ),
 )

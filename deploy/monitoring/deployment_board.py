@@ -141,17 +141,20 @@ _COUNTS = Row(
             limits=((None, BLUE),),
         ),
         states(
-            "Rules and people that block",
-            "A bar while a rule with `role: hold` blocks a direction, and until when an override is in force.",
+            "Rules, signals and people that block",
+            "A bar while a rule with `role: hold` blocks a direction, a signal does because it is missing, or an override "
+            "is in force.",
             Query(
                 f"""
                 max by (rule, blocks) (trimtab_rule_blocks{{{ONE}}})
+                  or
+                max by (signal, blocks) (trimtab_signal_blocks{{{ONE}}})
                   or
                 max by (kind, blocks) (
                   trimtab_override_end_timestamp_seconds{{{JOB}, deployment=~"$deployment|[*]"}} > bool 0
                 )
                 """,
-                "{{rule}}{{kind}} {{blocks}}",
+                "{{rule}}{{signal}}{{kind}} {{blocks}}",
             ),
             limits=((None, YELLOW),),
         ),

@@ -228,18 +228,18 @@ CASES = (
     Case(
         alert="TrimtabSignalsStale",
         series={
-            f'trimtab_signal_usable{{signal="load",{D},{IT}}}': (
-                f"{there(1, 5)} {there(0, 20)} {there(1, 5)}"
-            ),
+            f'trimtab_signal_blocks{{signal="load",blocks="down",{D},{IT}}}': f"_x4 {there(1, 20)} stale",
+            # Missing, and the policy says to do without: no trouble.
+            f'trimtab_signal_usable{{signal="errors",{D},{IT}}}': there(0, 30),
             f"trimtab_deployment_ready_replicas{{{D},{IT}}}": there(3, 30),
             # Nothing serves, so nobody tells of load: no trouble.
-            f'trimtab_signal_usable{{signal="idle",{TWIN},{IT}}}': there(0, 30),
+            f'trimtab_signal_blocks{{signal="idle",blocks="down",{TWIN},{IT}}}': there(1, 30),
             f"trimtab_deployment_ready_replicas{{{TWIN},{IT}}}": there(0, 30),
         },
-        quiet_at=("4m", "14m", "25m"),
+        quiet_at=("3m", "13m", "26m"),
         fires_at="16m",
         labels={"job": "trimtab", "policy": "chat", "signal": "load"},
-        description="Signal load of policy chat cannot be used for 1 deployments that serve.",
+        description="Signal load of policy chat cannot be used, which blocks moves of 1 deployments that serve.",
     ),
     Case(
         alert="TrimtabUnmetDemandAtMax",

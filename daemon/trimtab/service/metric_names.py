@@ -343,6 +343,11 @@ SIGNAL_USABLE = Metric(
     "Whether the signal could be used at the latest decision.",
     (*DEPLOYMENT_LABELS, "signal"),
 )
+SIGNAL_BLOCKS = Metric(
+    "trimtab_signal_blocks",
+    "Which direction the signal blocks as it is stale or missing and its contract says so; absent while none.",
+    (*DEPLOYMENT_LABELS, "signal", "blocks"),
+)
 
 # -- closed label values -------------------------------------------------------------------------
 SCALE_UP, SCALE_DOWN, HOLD_VERDICT = "scale_up", "scale_down", "hold"

@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 from trimtab.core.binding import NOTHING_BINDS, setter_of
 from trimtab.core.decision import Hold
 from trimtab.core.overrides import EVERY_DEPLOYMENT
-from trimtab.core.signals import Freshness
+from trimtab.core.roles import Blocks
+from trimtab.core.signals import Freshness, OnMissing
 from trimtab.service import metric_names as names
 from trimtab.service import rule_metric_names as rule_names
 
@@ -36,7 +37,7 @@ T = TypeVar("T")
 SERIES_PER_DEPLOYMENT_MAX = 22
 """Of one deployment, without its signals and rules; stated on the reference page, and kept by a test."""
 
-SERIES_PER_SIGNAL_MAX = 3
+SERIES_PER_SIGNAL_MAX = 4
 
 SERIES_PER_RULE_MAX = 12
 """Of a rule whose strategy knows everything that there is to know (``core/facts.py``); most have one."""
@@ -224,6 +225,16 @@ def _signals_usable(one: DeploymentStatus) -> _Numbers:
         yield (reading.spec.name,), reading.freshness is Freshness.USABLE
 
 
+def _signals_that_block(one: DeploymentStatus) -> _Numbers:
+    for reading in one.decision.readings:
+        spec = reading.spec
+        if reading.freshness is not Freshness.USABLE:
+            ups, downs = spec.missing_up is OnMissing.BLOCK, spec.missing_down is OnMissing.BLOCK
+            if ups or downs:
+                blocks = Blocks.BOTH if ups and downs else Blocks.UP if ups else Blocks.DOWN
+                yield (spec.name, blocks.value), 1
+
+
 def _fact(metric: Metric, name: str) -> Labelled[DeploymentStatus]:
     """A gauge of one field of ``Facts``, with a series for each rule that has the number."""
     fact_of = attrgetter(name)
@@ -271,6 +282,7 @@ OF_DEPLOYMENTS: tuple[Gauge[DeploymentStatus], ...] = (
     Labelled(names.SIGNAL_VALUE, _signal_values),
     Labelled(names.SIGNAL_AGE, _signal_ages),
     Labelled(names.SIGNAL_USABLE, _signals_usable),
+    Labelled(names.SIGNAL_BLOCKS, _signals_that_block),
     _fact(rule_names.LOAD, "load_replicas"),
     _fact(rule_names.FORECAST, "forecast_replicas"),
     _fact(rule_names.SPARE, "spare_replicas"),

@@ -30,7 +30,7 @@ from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.policy import Mode
 from trimtab.core.proposals import Proposal
 from trimtab.core.roles import Blocks, Role
-from trimtab.core.signals import Freshness, Reading, SignalSpec
+from trimtab.core.signals import Freshness, OnMissing, Reading, SignalSpec
 from trimtab.errors import ErrorKind
 from trimtab.journal.port import VolatileJournal
 from trimtab.service.exposition import PIECE_ROWS, Exposition, number_text
@@ -63,7 +63,13 @@ bounds = st.builds(
 readings = st.builds(
     Reading,
     spec=st.builds(
-        SignalSpec, name=words, source=words, query=words, max_age_seconds=st.just(60.0)
+        SignalSpec,
+        name=words,
+        source=words,
+        query=words,
+        max_age_seconds=st.just(60.0),
+        missing_up=st.sampled_from(OnMissing),
+        missing_down=st.sampled_from(OnMissing),
     ),
     freshness=st.sampled_from(list(Freshness)),
     value=st.none() | numbers,
@@ -268,7 +274,8 @@ def test_a_deployment_about_which_there_is_all_to_say_has_as_many_as_the_page_sa
     page = "".join(Exposition(NOTHING, a_status, lambda: iter([status])).pieces())
     found = Counts(re.findall(r"^trimtab_([a-z]+)_\w+\{[^}]*deployment=", page, re.MULTILINE))
     assert found["deployment"] == SERIES_PER_DEPLOYMENT_MAX
-    assert found["signal"] == SERIES_PER_SIGNAL_MAX
+    # A signal either has a value or blocks something because it has none.
+    assert found["signal"] == SERIES_PER_SIGNAL_MAX - 1
     assert found["rule"] + found["strategy"] == SERIES_PER_RULE_MAX
     assert found.keys() == {"deployment", "signal", "rule", "strategy"}
 

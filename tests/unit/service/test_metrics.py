@@ -120,6 +120,7 @@ async def test_a_deployment_is_described_in_full_and_its_series_end_with_it() ->
             metric_names.ACCELERATORS: 12,
             metric_names.SIGNAL_VALUE: 30,
             metric_names.SIGNAL_USABLE: 1,
+            metric_names.SIGNAL_BLOCKS: None,
             metric_names.ALLOWED: 3,
             rule_metric_names.PROPOSED: 3,
         }
@@ -188,6 +189,7 @@ async def test_what_is_unknown_is_absent_not_zero() -> None:
         assert scene.value(metric_names.SIGNAL_VALUE, deployment=CHAT) is None
         assert scene.value(metric_names.SIGNAL_AGE, deployment=CHAT) is None
         assert scene.value(metric_names.SIGNAL_USABLE, deployment=CHAT) == 0
+        assert scene.value(metric_names.SIGNAL_BLOCKS, deployment=CHAT, blocks="down") == 1
         assert scene.value(metric_names.ACCELERATORS, deployment=CODE) is None, "unknown shape"
 
 
