@@ -102,8 +102,9 @@ fuzz: $(STAMP_DEVELOP) ## Feed millions of inputs to every parser; by coverage w
 	@$(BIN)/python tests/fuzz/run_fuzz.py $(ARGS)
 
 .PHONY: docs
-docs: $(STAMP_DEVELOP) ## Write the generated pages of docs/reference anew
+docs: $(STAMP_DEVELOP) ## Write what is generated anew: docs/reference, rules, dashboards
 	$(BIN)/python docs/generate.py
+	$(BIN)/python deploy/monitoring/generate.py
 
 .PHONY: run
 run: $(STAMP_RUNTIME) ## Run the daemon; it takes its settings from TRIMTAB_… variables

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from diagnostics import diagnostics_pages
 from events import events_page
 from fleet_format import fleet_format_page
+from metrics import metrics_page
 from reasons import GROUPS, Entry, reasons_page
 from strategies import expressions_page, strategies_page
 from withheld import withheld_page
@@ -27,7 +28,6 @@ from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
-from trimtab.service import fleet_metric_names, metric_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -101,26 +101,6 @@ def error_kinds_page() -> str:
         again = "Reads are retried." if kind in RETRYABLE_KINDS else "Not retried as it stands."
         lines += ["", f"## {kind.value}", "", f"{entry.meaning} {again}"]
         lines += ["", f"*To do:* {entry.remedy}"]
-    return "\n".join(lines)
-
-
-def metrics_page() -> str:
-    """Return docs/reference/metrics.md."""
-    declared = (*vars(metric_names).values(), *vars(fleet_metric_names).values())
-    metrics = {one for one in declared if isinstance(one, metric_names.Metric)}
-    lines = [
-        "# Metrics",
-        "",
-        "What `/metrics` exports. A series that has nothing to say is absent, never 0. Labels called",
-        "`reason` take the values of [reasons](reasons.md), of orders withheld those of",
-        "[orders withheld](withheld.md); `outcome` those of [kinds of error](error-kinds.md) or `ok`.",
-        "",
-        "| metric | labels | meaning |",
-        "|---|---|---|",
-    ]
-    for one in sorted(metrics):
-        labels = ", ".join(f"`{label}`" for label in one.labels)
-        lines.append(f"| `{one.name}` | {labels} | {one.help} |")
     return "\n".join(lines)
 
 

@@ -56,10 +56,17 @@ def history(now: float) -> str:
 
 @contextlib.contextmanager
 def prometheus_server(folder: Path) -> Iterator[PrometheusServer]:
-    prometheus, promtool = binary("prometheus"), binary("promtool")
     now = time.time()  # noqa: TID251  the server lives in real time
+    with backfilled_prometheus(folder, history(now)) as url:
+        yield PrometheusServer(url, now)
+
+
+@contextlib.contextmanager
+def backfilled_prometheus(folder: Path, openmetrics: str) -> Iterator[str]:
+    """A server that has what the text says, whenever that was; its address."""
+    prometheus, promtool = binary("prometheus"), binary("promtool")
     text, data, config = folder / "history.txt", folder / "data", folder / "prometheus.yml"
-    text.write_text(history(now), encoding="utf-8")
+    text.write_text(openmetrics, encoding="utf-8")
     config.write_text("global: {scrape_interval: 1h}\n", encoding="utf-8")
     subprocess.run(  # noqa: S603  our own command
         [promtool, "tsdb", "create-blocks-from", "openmetrics", text, data],
@@ -73,9 +80,10 @@ def prometheus_server(folder: Path) -> Iterator[PrometheusServer]:
         prometheus,
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=100y",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     with running(
         command, log=folder / "prometheus.log", is_ready=lambda: answers(f"{url}/-/ready")
     ):
-        yield PrometheusServer(url, now)
+        yield url

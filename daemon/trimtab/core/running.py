@@ -53,6 +53,12 @@ class Running:
         return usd_an_hour, unpriced
 
 
+def rate_usd_an_hour(deployment: Deployment, policy: FleetPolicy) -> float | None:
+    """Return what the replicas of ``deployment`` that serve cost an hour; ``None``: unknown."""
+    now, price = _serving(deployment), policy.usd_an_hour(deployment.shape.accelerator_type)
+    return None if now is None or price is None else now.accelerators * price
+
+
 def _serving(deployment: Deployment) -> Serving | None:
     kind, each = deployment.shape.accelerator_type, deployment.shape.accelerators_per_replica
     return Serving(kind, own_ready(deployment) * each) if kind is not None and each else None

@@ -60,7 +60,13 @@ def _daemon(status: StatusSnapshot) -> Iterator[Family]:
     counts = (status.clock_jumps_forward, status.clock_jumps_backward)
     for direction, count in zip(names.JUMP_DIRECTIONS, counts, strict=True):
         jumps.add_metric((direction,), count)
-    yield from (started, ticked, jumps)
+    leader, woken = _gauge(names.LEADER), _gauge(names.EVALUATIONS_WAITING)
+    samples, orders = _gauge(names.SAMPLES_WAITING), _gauge(names.WAITING)
+    leader.add_metric((), float(status.is_leader))
+    woken.add_metric((), status.evaluations_waiting)
+    samples.add_metric((), status.samples_waiting)
+    orders.add_metric((), status.orders_waiting)
+    yield from (started, ticked, jumps, leader, woken, samples, orders)
 
 
 def _journal(status: StatusSnapshot) -> Iterator[Family]:
@@ -77,10 +83,9 @@ def _journal(status: StatusSnapshot) -> Iterator[Family]:
     size = _gauge(names.JOURNAL_SIZE)
     if now.size_bytes is not None:
         size.add_metric((), now.size_bytes)
-    pending, orders = _gauge(names.INTERRUPTED_PENDING), _gauge(names.WAITING)
+    pending = _gauge(names.INTERRUPTED_PENDING)
     pending.add_metric((), report.interrupted)
-    orders.add_metric((), status.orders_waiting)
-    yield from (mode, since, waiting, has_log, size, pending, orders)
+    yield from (mode, since, waiting, has_log, size, pending)
     counts = {
         names.JOURNAL_DROPPED: now.dropped,
         names.INTENTIONS: report.intended,

@@ -41,10 +41,11 @@ UNREAD_SECONDS_MAX = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One slice: the engine's tick, how long it took, and the orders not begun."""
+    """One slice: the engine's tick, how long it took, how late it began, and the orders not begun."""
 
     tick: Tick
     took_seconds: float
+    late_seconds: float = 0.0
     withheld: tuple[Withholding, ...] = ()
 
 
@@ -90,6 +91,16 @@ class Controller:
         """The orders of each deployment's latest evaluation that could not be begun."""
         return self._withheld
 
+    @property
+    def evaluations_waiting(self) -> int:
+        """How many deployments something happened to that were not evaluated since."""
+        return self._trigger.waiting
+
+    @property
+    def samples_waiting(self) -> int:
+        """How many samples wait for the next evaluation of their deployments."""
+        return self._inbox.waiting
+
     async def run(self) -> None:
         """Evaluate for ever."""
         while True:
@@ -99,7 +110,7 @@ class Controller:
             self.beat_at = self._clock.monotonic()
             self._take_policies()
             if self._fleet.is_known:
-                self.evaluate(due.names)
+                self.evaluate(due.names, late_seconds=due.late_seconds)
             await asyncio.sleep(0)
 
     async def put_in_force(
@@ -124,7 +135,7 @@ class Controller:
             self._next_policies = None
             self._policies_taken.set()
 
-    def evaluate(self, names: Sequence[str]) -> None:
+    def evaluate(self, names: Sequence[str], *, late_seconds: float = 0.0) -> None:
         """Decide for ``names`` and hand over what is to be written; notice what else changed."""
         started_at = self._clock.monotonic()
         in_flight = self._actuator.in_flight
@@ -159,6 +170,7 @@ class Controller:
             Evaluation(
                 tick=tick,
                 took_seconds=self._clock.monotonic() - started_at,
+                late_seconds=late_seconds,
                 withheld=tuple(withheld),
             )
         )

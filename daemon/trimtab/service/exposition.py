@@ -29,8 +29,8 @@ PIECE_ROWS = 128
 PLAIN_BELOW = 1e6
 """Below this, Python and Go write a number alike."""
 
-_Piece: TypeAlias = "list[tuple[Any, str]]"
-"""Some of a table's subjects, each with the text of the labels that its series have in common."""
+_Piece: TypeAlias = "list[tuple[Any, str, tuple[str, ...]]]"
+"""Some of a table's subjects, each with the labels that its series have in common: their text, their values."""
 
 
 class Exposition:
@@ -76,7 +76,11 @@ def _many_series(table: Table[Any]) -> Iterator[str]:
     while rows := tuple(islice(table.rows, PIECE_ROWS)):
         pieces.append(
             [
-                (row.subject, _labels(zip(table.label_names, row.labels, strict=True)))
+                (
+                    row.subject,
+                    _labels(zip(table.label_names, row.labels, strict=True)),
+                    row.labels,
+                )
                 for row in rows
             ]
         )
@@ -97,7 +101,7 @@ def _writer(gauge: Gauge[Any], row_names: tuple[str, ...]) -> Callable[[_Piece],
         return "".join(
             [
                 f"{name}{{{labels}}} {number_text(number)}\n"
-                for subject, labels in piece
+                for subject, labels, _ in piece
                 if (number := number_of(subject)) is not None
             ]
         )
@@ -110,12 +114,18 @@ def _writer_of_labelled(
 ) -> Callable[[_Piece], str]:
     name, numbers_of = gauge.metric.name, gauge.numbers_of
     own_names = gauge.metric.labels[len(row_names) :]
-    is_own_first = max(own_names) < min(row_names)  # labels are written in the order of their names
+    # Labels are written in the order of their names.
+    is_own_first = max(own_names) < min(row_names)
+    is_apart = is_own_first or min(own_names) > max(row_names)
 
     def write(piece: _Piece) -> str:
         lines: list[str] = []
-        for subject, labels in piece:
+        for subject, labels, row_values in piece:
             for values, number in numbers_of(subject):
+                if not is_apart:
+                    both = _labels(zip(gauge.metric.labels, (*row_values, *values), strict=True))
+                    lines.append(f"{name}{{{both}}} {number_text(number)}\n")
+                    continue
                 own = _labels(zip(own_names, values, strict=True))
                 both = f"{own},{labels}" if is_own_first else f"{labels},{own}"
                 lines.append(f"{name}{{{both}}} {number_text(number)}\n")

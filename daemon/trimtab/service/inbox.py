@@ -58,6 +58,11 @@ class Inbox:
         self._samples_max = samples_max
 
     @property
+    def waiting(self) -> int:
+        """How many samples wait."""
+        return self._count
+
+    @property
     def room(self) -> int:
         """How many pushed samples could be accepted now, whatever they are about."""
         return self._pushed_max - self._count

@@ -61,6 +61,7 @@ class Instruments(Silence):
         build = Gauge(*names.BUILD_INFO, registry=self._few)
         build.labels(VERSION, platform.python_version()).set(1)
         self._duration = self._histogram(names.TICK_DURATION)
+        self._lag = self._histogram(names.EVALUATION_LAG)
         self._decisions = self._counter(names.DECISIONS)
         self._events = self._counter(names.EVENTS)
         self._writes = self._counter(names.WRITES)
@@ -122,6 +123,7 @@ class Instruments(Silence):
     def evaluated(self, evaluation: Evaluation) -> None:
         """Count decisions, events and withheld orders; measure the time."""
         self._duration.observe(evaluation.took_seconds)
+        self._lag.observe(evaluation.late_seconds)
         counts = Tally(_outcome(one.verdict) for one in evaluation.tick.decisions)
         for outcome, count in counts.items():
             self._decisions.labels(*outcome).inc(count)

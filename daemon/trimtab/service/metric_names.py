@@ -38,6 +38,20 @@ START_TIME = Metric("trimtab_start_timestamp_seconds", "When the daemon started.
 TICK_DURATION = Metric(
     "trimtab_evaluation_duration_seconds", "How long one evaluation of what was due took."
 )
+EVALUATION_LAG = Metric(
+    "trimtab_evaluation_lag_seconds",
+    "How late an evaluation began, counted from when the first of its deployments was due.",
+)
+EVALUATIONS_WAITING = Metric(
+    "trimtab_evaluations_waiting", "Deployments that something happened to and that wait for it."
+)
+SAMPLES_WAITING = Metric(
+    "trimtab_samples_waiting", "Samples that wait for the next evaluation of their deployments."
+)
+LEADER = Metric(
+    "trimtab_leader",
+    "Whether this process decides; 0 while it waits for a journal that another one holds.",
+)
 LAST_EVALUATION = Metric(
     "trimtab_last_successful_evaluation_timestamp_seconds",
     "When an evaluation last succeeded; absent before the first.",
@@ -83,7 +97,7 @@ INTENTIONS = Metric(
 )
 ENDS = Metric("trimtab_journal_ends_total", "Ends of orders noted, void ones too, since the start.")
 INTERRUPTED_PENDING = Metric(
-    "trimtab_interrupted_writes",
+    "trimtab_interrupted_writes_pending",
     "Writes of an earlier run of which it is not known yet how they ended; their deployments are held.",
 )
 INTERRUPTED = Metric(
@@ -252,6 +266,12 @@ MAX = Metric(
     "The upper end of the effective bounds; absent when no rule was applied.",
     DEPLOYMENT_LABELS,
 )
+ALLOWED = Metric(
+    "trimtab_deployment_allowed_replicas",
+    "The replicas wanted, as far as the effective bounds allow; `bound` is what set the end that cut "
+    "them. Absent when nothing is wanted, or the bounds contradict each other.",
+    (*DEPLOYMENT_LABELS, "bound"),
+)
 READY = Metric(
     "trimtab_deployment_ready_replicas", "Replicas that serve, as last read.", DEPLOYMENT_LABELS
 )
@@ -265,10 +285,25 @@ ACCELERATORS = Metric(
     "Accelerators of the replicas that exist; absent while the shape is unknown.",
     (*DEPLOYMENT_LABELS, "accelerator_type"),
 )
+STUCK_SINCE = Metric(
+    "trimtab_deployment_stuck_since_timestamp_seconds",
+    "Since when replicas asked for take longer to serve than nearly all starts did; absent when none do.",
+    DEPLOYMENT_LABELS,
+)
+EXPIRY = Metric(
+    "trimtab_deployment_expiry_timestamp_seconds",
+    "When the deployment expires; absent when it never does.",
+    DEPLOYMENT_LABELS,
+)
+SPEND_RATE = Metric(
+    "trimtab_deployment_spend_rate_usd_per_hour",
+    "What the replicas that serve cost an hour; absent without a fleet file, a price or a known shape.",
+    DEPLOYMENT_LABELS,
+)
 LEAD_TIME = Metric(
     "trimtab_deployment_lead_time_seconds",
-    "How long a replica takes from being asked for until it serves, as estimated now.",
-    (*DEPLOYMENT_LABELS, "quantile"),
+    "How long a replica takes from being asked for until it serves: that share of starts is faster.",
+    (*DEPLOYMENT_LABELS, "share"),
 )
 LEAD_TIME_SAMPLES = Metric(
     "trimtab_deployment_lead_time_samples",
@@ -288,6 +323,11 @@ ORDER_WITHHELD = Metric(
     "Why the latest order could not be begun; absent when it could.",
     (*DEPLOYMENT_LABELS, "reason"),
 )
+WRITE_FAILURES = Metric(
+    "trimtab_deployment_write_failures",
+    "Writes in a row that came to nothing, by what the last one ran into; absent since one worked.",
+    (*DEPLOYMENT_LABELS, "error_kind"),
+)
 SIGNAL_VALUE = Metric(
     "trimtab_signal_value",
     "The value the latest decision rests on; absent when stale or missing.",
@@ -303,58 +343,10 @@ SIGNAL_USABLE = Metric(
     "Whether the signal could be used at the latest decision.",
     (*DEPLOYMENT_LABELS, "signal"),
 )
-
-# -- what strategies know (core/facts.py); absent where the rule's strategy has no such number ----
-_OF_RULES = (*DEPLOYMENT_LABELS, "rule")
-LOAD = Metric(
-    "trimtab_strategy_load_replicas",
-    "The offered load now, in replicas that it keeps busy at their SLO.",
-    _OF_RULES,
-)
-FORECAST = Metric(
-    "trimtab_strategy_forecast_replicas",
-    "The load to come when a replica ordered now serves, in replicas at their SLO.",
-    _OF_RULES,
-)
-SPARE = Metric(
-    "trimtab_strategy_spare_replicas",
-    "Replicas asked for beyond the forecast, against its error and against bursts.",
-    _OF_RULES,
-)
-FORECAST_ERROR = Metric(
-    "trimtab_strategy_forecast_error_replicas",
-    "One standard deviation of the forecast's error lately.",
-    _OF_RULES,
-)
-HORIZON = Metric(
-    "trimtab_strategy_forecast_horizon_seconds",
-    "How far ahead the forecast looks: the lead time and the age of the data.",
-    _OF_RULES,
-)
-MISS_PRICE = Metric(
-    "trimtab_strategy_miss_price_ratio",
-    "What is paid now for a missed request less, in times of what serving it costs.",
-    _OF_RULES,
-)
-MISSED = Metric(
-    "trimtab_strategy_missed_ratio",
-    "Share of the load of the last days that met too few replicas; 0 to 1.",
-    _OF_RULES,
-)
-MISSED_MAX = Metric(
-    "trimtab_strategy_missed_max_ratio",
-    "The share that may be missed: 1 less the attainment asked for.",
-    _OF_RULES,
-)
-CAPACITY = Metric(
-    "trimtab_strategy_capacity_requests_per_second",
-    "Requests a second that one replica is believed to carry within its SLO: given, corrected or learned.",
-    _OF_RULES,
-)
-CAPACITY_FACTOR = Metric(
-    "trimtab_strategy_capacity_factor_ratio",
-    "What the capacity that the policy gives turned out to be, as a share of it; well below 1, it is wrong.",
-    _OF_RULES,
+SIGNAL_BLOCKS = Metric(
+    "trimtab_signal_blocks",
+    "Which direction the signal blocks as it is stale or missing and its contract says so; absent while none.",
+    (*DEPLOYMENT_LABELS, "signal", "blocks"),
 )
 
 # -- closed label values -------------------------------------------------------------------------
@@ -377,6 +369,9 @@ DIRECTIONS = (DIRECTION_UP, DIRECTION_DOWN)
 WRITE_OUTCOMES = tuple(status.value for status in WriteStatus)
 JOURNAL_MODES = tuple(mode.value for mode in JournalMode)
 CIRCUIT_STATES = tuple(state.value for state in CircuitState)
+OVERTAKEN = "overtaken"
+"""In place of an error kind: nothing failed, but the world kept moving on."""
+
 WITHHELD_REASONS = tuple(reason.value for reason in Withheld)
 OVERRIDE_KINDS = tuple(kind.value for kind in OverrideKind)
 GIVEN, REPLACED, LIFTED, EXPIRED = "given", "replaced", "lifted", "expired"

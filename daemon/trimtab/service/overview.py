@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.clock import SystemClock
 from trimtab.core.fleet_fit import orders_for_nobody
+from trimtab.core.running import rate_usd_an_hour
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 
@@ -106,6 +107,9 @@ class Overview:
                 *(target.circuit.status for target in self._targets),
                 *(source.circuit.status for source in self._sources),
             ),
+            is_leader=journalled.has_recalled,
+            evaluations_waiting=self._controller.evaluations_waiting,
+            samples_waiting=self._controller.samples_waiting,
             orders_waiting=self._actuator.waiting,
             clock_jumps_forward=jumps[0],
             clock_jumps_backward=jumps[1],
@@ -114,14 +118,17 @@ class Overview:
         )
 
     def _status_of(self, deployment: Deployment, decision: Decision) -> DeploymentStatus:
-        name = deployment.name
+        name, engine = deployment.name, self._journalled.engine
+        memory = engine.remembered(name)
         return DeploymentStatus(
             deployment=deployment,
             decision=decision,
             is_write_in_flight=name in self._actuator.in_flight,
             withheld=self._controller.withheld.get(name),
             setback=self._actuator.setbacks.get(name),
-            lead_time=self._journalled.engine.lead_time_of(deployment),
+            lead_time=engine.lead_time_of(deployment),
+            stuck_since=None if memory is None else memory.watched.stuck_at,
+            usd_an_hour=rate_usd_an_hour(deployment, engine.fleet_policy),
         )
 
     def _target_status(self, target: GuardedTarget) -> TargetStatus:

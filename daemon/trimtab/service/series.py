@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from trimtab.core.binding import NOTHING_BINDS, setter_of
 from trimtab.core.decision import Hold
 from trimtab.core.overrides import EVERY_DEPLOYMENT
-from trimtab.core.signals import Freshness
+from trimtab.core.roles import Blocks
+from trimtab.core.signals import Freshness, OnMissing
 from trimtab.service import metric_names as names
+from trimtab.service import rule_metric_names as rule_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +33,14 @@ if TYPE_CHECKING:
     from trimtab.service.status import DeploymentStatus, StatusSnapshot
 
 T = TypeVar("T")
+
+SERIES_PER_DEPLOYMENT_MAX = 22
+"""Of one deployment, without its signals and rules; stated on the reference page, and kept by a test."""
+
+SERIES_PER_SIGNAL_MAX = 4
+
+SERIES_PER_RULE_MAX = 12
+"""Of a rule whose strategy knows everything that there is to know (``core/facts.py``); most have one."""
 
 
 class Row(NamedTuple, Generic[T]):
@@ -142,6 +153,35 @@ def _upper(one: DeploymentStatus) -> int | None:
     return None if one.decision.bounds is None else one.decision.bounds.upper.replicas
 
 
+def _allowed(one: DeploymentStatus) -> _Numbers:
+    wanted, bounds = one.decision.wanted, one.decision.bounds
+    if wanted is None or bounds is None or bounds.is_conflict:
+        return
+    end = bounds.lower if wanted < bounds.lower.replicas else bounds.upper
+    if bounds.contains(wanted):
+        yield (NOTHING_BINDS,), wanted
+    else:
+        yield (setter_of(end).value,), end.replicas
+
+
+def _proposed(one: DeploymentStatus) -> _Numbers:
+    for proposal in one.decision.proposals:
+        if proposal.replicas is not None:
+            yield (proposal.rule, proposal.role.value), proposal.replicas
+
+
+def _blocks(one: DeploymentStatus) -> _Numbers:
+    for proposal in one.decision.proposals:
+        if proposal.blocks is not None:
+            yield (proposal.rule, proposal.blocks.value), 1
+
+
+def _write_failures(one: DeploymentStatus) -> _Numbers:
+    if one.setback is not None:
+        kind = one.setback.error_kind
+        yield (names.OVERTAKEN if kind is None else kind.value,), one.setback.failures
+
+
 def _state(one: DeploymentStatus) -> _Numbers:
     yield (one.deployment.state_text or one.deployment.state.value,), 1
 
@@ -185,6 +225,16 @@ def _signals_usable(one: DeploymentStatus) -> _Numbers:
         yield (reading.spec.name,), reading.freshness is Freshness.USABLE
 
 
+def _signals_that_block(one: DeploymentStatus) -> _Numbers:
+    for reading in one.decision.readings:
+        spec = reading.spec
+        if reading.freshness is not Freshness.USABLE:
+            ups, downs = spec.missing_up is OnMissing.BLOCK, spec.missing_down is OnMissing.BLOCK
+            if ups or downs:
+                blocks = Blocks.BOTH if ups and downs else Blocks.UP if ups else Blocks.DOWN
+                yield (spec.name, blocks.value), 1
+
+
 def _fact(metric: Metric, name: str) -> Labelled[DeploymentStatus]:
     """A gauge of one field of ``Facts``, with a series for each rule that has the number."""
     fact_of = attrgetter(name)
@@ -214,9 +264,16 @@ OF_DEPLOYMENTS: tuple[Gauge[DeploymentStatus], ...] = (
     Number(names.MAX, _upper),
     Number(names.READY, lambda one: one.deployment.pipeline.ready),
     Number(names.ON_THEIR_WAY, lambda one: one.deployment.pipeline.on_their_way),
+    Number(names.STUCK_SINCE, lambda one: one.stuck_since),
+    Number(names.EXPIRY, lambda one: one.deployment.expires_at),
+    Number(names.SPEND_RATE, lambda one: one.usd_an_hour),
     Number(names.LEAD_TIME_SAMPLES, lambda one: one.lead_time.samples),
     Number(names.DECIDED_AT, lambda one: one.decision.at),
     Number(names.IN_FLIGHT, lambda one: one.is_write_in_flight),
+    Labelled(names.ALLOWED, _allowed),
+    Labelled(names.WRITE_FAILURES, _write_failures),
+    Labelled(rule_names.PROPOSED, _proposed),
+    Labelled(rule_names.BLOCKS, _blocks),
     Labelled(names.STATE, _state),
     Labelled(names.HOLD, _hold),
     Labelled(names.ORDER_WITHHELD, _withheld),
@@ -225,16 +282,17 @@ OF_DEPLOYMENTS: tuple[Gauge[DeploymentStatus], ...] = (
     Labelled(names.SIGNAL_VALUE, _signal_values),
     Labelled(names.SIGNAL_AGE, _signal_ages),
     Labelled(names.SIGNAL_USABLE, _signals_usable),
-    _fact(names.LOAD, "load_replicas"),
-    _fact(names.FORECAST, "forecast_replicas"),
-    _fact(names.SPARE, "spare_replicas"),
-    _fact(names.FORECAST_ERROR, "forecast_error_replicas"),
-    _fact(names.HORIZON, "horizon_seconds"),
-    _fact(names.MISS_PRICE, "miss_price_ratio"),
-    _fact(names.MISSED, "missed_ratio"),
-    _fact(names.MISSED_MAX, "missed_ratio_max"),
-    _fact(names.CAPACITY, "capacity_requests_per_second"),
-    _fact(names.CAPACITY_FACTOR, "capacity_factor_ratio"),
+    Labelled(names.SIGNAL_BLOCKS, _signals_that_block),
+    _fact(rule_names.LOAD, "load_replicas"),
+    _fact(rule_names.FORECAST, "forecast_replicas"),
+    _fact(rule_names.SPARE, "spare_replicas"),
+    _fact(rule_names.FORECAST_ERROR, "forecast_error_replicas"),
+    _fact(rule_names.HORIZON, "horizon_seconds"),
+    _fact(rule_names.MISS_PRICE, "miss_price_ratio"),
+    _fact(rule_names.MISSED, "missed_ratio"),
+    _fact(rule_names.MISSED_MAX, "missed_ratio_max"),
+    _fact(rule_names.CAPACITY, "capacity_requests_per_second"),
+    _fact(rule_names.CAPACITY_FACTOR, "capacity_factor_ratio"),
 )
 
 OF_POLICIES: tuple[Gauge[PolicyDeployments], ...] = (

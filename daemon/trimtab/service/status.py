@@ -25,7 +25,9 @@ class DeploymentStatus:
     """One deployment that a policy matches: as last read, as last decided, and what stands in the way.
 
     ``withheld`` is the order that could not be begun at the last evaluation, ``setback`` what the
-    last write ran into; both are ``None`` when all is well.
+    last write ran into; both are ``None`` when all is well. ``stuck_since`` is when the wait for
+    replicas became too long (UTC seconds; ``None``: it is not), ``usd_an_hour`` what those that serve
+    cost; ``None`` where that is unknown.
     """
 
     deployment: Deployment
@@ -34,6 +36,8 @@ class DeploymentStatus:
     withheld: Withholding | None
     setback: Setback | None
     lead_time: LeadTime
+    stuck_since: float | None = None
+    usd_an_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,9 @@ class JournalReport:
 class StatusSnapshot:
     """Everything at one moment (UTC seconds). ``ticked_at`` is the last evaluation that succeeded.
 
-    ``policy_files`` is ``None`` where the policies did not come from files.
+    ``policy_files`` is ``None`` where the policies did not come from files. ``is_leader``: this process
+    decides, and does not wait for a journal that another one holds. What waits is counted as it
+    is at this moment: deployments to be evaluated, samples for them, orders to be written.
     """
 
     at: float
@@ -86,6 +92,9 @@ class StatusSnapshot:
     sources: tuple[SourceStatus, ...]
     journal: JournalReport
     circuits: tuple[CircuitStatus, ...] = ()
+    is_leader: bool = True
+    evaluations_waiting: int = 0
+    samples_waiting: int = 0
     orders_waiting: int = 0
     clock_jumps_forward: int = 0
     clock_jumps_backward: int = 0

@@ -8,7 +8,7 @@ due by the passing of time. The controller takes slices of a few names, from the
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trimtab.service.due_times import DueTimes
@@ -58,10 +58,14 @@ one, and a larger one in full slices that spread over the interval by their jitt
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The names to evaluate next, each once, and whether time passing is among the reasons."""
+    """The names to evaluate next, each once, and whether time passing is among the reasons.
+
+    ``late_seconds`` is how long the first of them has been due, its window closed.
+    """
 
     names: tuple[str, ...]
     is_tick: bool
+    late_seconds: float = field(default=0.0, compare=False)
 
 
 class Trigger:
@@ -91,6 +95,11 @@ class Trigger:
         self._lanes: dict[str, EventLane] = {}
         self._event = asyncio.Event()
         self._pulse_at = clock.monotonic()
+
+    @property
+    def waiting(self) -> int:
+        """How many names were woken and not answered yet, once for each lane."""
+        return sum(len(lane) for lane in self._lanes.values())
 
     def wake(self, names: Iterable[str], lane: str = URGENT) -> None:
         """Ask for an evaluation of these deployments, in the order given."""
@@ -145,6 +154,7 @@ class Trigger:
         return due
 
     def _take(self, now: float) -> Slice | None:
+        due_at = self._fair.next_at()
         names = self._fair.take(now, SLICE_MAX)
         is_tick = any(self._is_tick_due(name, now) for name in names)
         until = now + TOGETHER * self._tick_interval_seconds if is_tick else now
@@ -157,7 +167,8 @@ class Trigger:
         self._pulse_at = now + self._tick_interval_seconds * (1 + JITTER)
         if names:
             self._set_ticks(names, now, until)
-        return Slice(tuple(names), is_tick or not names)
+        late_seconds = 0.0 if due_at is None else max(0.0, now - due_at)
+        return Slice(tuple(names), is_tick or not names, late_seconds)
 
     def _is_tick_due(self, name: str, now: float) -> bool:
         at = self._due.tick_of(name)

@@ -91,7 +91,10 @@ def a_failure(kind: ErrorKind = ErrorKind.UNAVAILABLE, **changes: Any) -> Target
 
 @dataclass
 class ScriptedTarget:
-    """Holds deployments; fails, hesitates or answers as scripted, and applies what is written."""
+    """Holds deployments; fails, hesitates or answers as scripted, and applies what is written.
+
+    ``is_lazy``: no replica that is asked for ever starts.
+    """
 
     account: str = ACCOUNT
     deployments: dict[str, Deployment] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class ScriptedTarget:
     writing: list[str] = field(default_factory=list)
     writing_max: int = 0
     is_closed: bool = False
+    is_lazy: bool = False
 
     @property
     def name(self) -> str:
@@ -153,13 +157,17 @@ class ScriptedTarget:
             self.writing.remove(order.deployment)
 
     def _applied(self, order: Order) -> WriteResult:
+        before = self.deployments[order.deployment]
+        ready = order.to_replicas
+        if self.is_lazy:
+            ready = min(ready, before.pipeline.ready)
         changed = replace(
-            self.deployments[order.deployment],
+            before,
             min_replicas=order.min_replicas,
             max_replicas=order.max_replicas,
             desired_replicas=order.to_replicas,
             replica_count=order.to_replicas,
-            pipeline=Pipeline(ready=order.to_replicas),
+            pipeline=Pipeline(ready=ready, pending=order.to_replicas - ready),
         )
         self.deployments[order.deployment] = changed
         return WriteResult(status=WriteStatus.APPLIED, sentence="as ordered", deployment=changed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter as Counts
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +30,17 @@ from trimtab.core.overrides import Override, OverrideKind
 from trimtab.core.policy import Mode
 from trimtab.core.proposals import Proposal
 from trimtab.core.roles import Blocks, Role
-from trimtab.core.signals import Freshness, Reading, SignalSpec
+from trimtab.core.signals import Freshness, OnMissing, Reading, SignalSpec
+from trimtab.errors import ErrorKind
 from trimtab.journal.port import VolatileJournal
 from trimtab.service.exposition import PIECE_ROWS, Exposition, number_text
-from trimtab.service.series import SeriesCollector
+from trimtab.service.series import (
+    SERIES_PER_DEPLOYMENT_MAX,
+    SERIES_PER_RULE_MAX,
+    SERIES_PER_SIGNAL_MAX,
+    SeriesCollector,
+)
+from trimtab.service.setbacks import Setback
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot
 from trimtab.service.withholding import Withheld, Withholding
 
@@ -54,7 +63,13 @@ bounds = st.builds(
 readings = st.builds(
     Reading,
     spec=st.builds(
-        SignalSpec, name=words, source=words, query=words, max_age_seconds=st.just(60.0)
+        SignalSpec,
+        name=words,
+        source=words,
+        query=words,
+        max_age_seconds=st.just(60.0),
+        missing_up=st.sampled_from(OnMissing),
+        missing_down=st.sampled_from(OnMissing),
     ),
     freshness=st.sampled_from(list(Freshness)),
     value=st.none() | numbers,
@@ -63,9 +78,10 @@ readings = st.builds(
 proposals = st.builds(
     Proposal,
     rule=words,
-    role=st.just(Role.DEMAND),
+    role=st.sampled_from(Role),
     replicas=st.none() | counts,
     sentence=st.just(""),
+    blocks=st.none() | st.sampled_from(Blocks),
     facts=st.none() | st.builds(Facts, *[st.none() | numbers for _ in Facts._fields]),
 )
 decisions = st.builds(
@@ -89,13 +105,19 @@ shapes = st.builds(
     Shape, accelerator_type=st.none() | words, accelerators_per_replica=st.none() | counts
 )
 deployments = st.builds(
-    lambda name, shape, ready, state: replace(
-        a_deployment(), name=name, shape=shape, pipeline=Pipeline(ready=ready), state_text=state
+    lambda name, shape, ready, state, expires_at: replace(
+        a_deployment(),
+        name=name,
+        shape=shape,
+        pipeline=Pipeline(ready=ready),
+        state_text=state,
+        expires_at=expires_at,
     ),
     words,
     shapes,
     counts,
     words,
+    st.none() | numbers,
 )
 statuses = st.builds(
     DeploymentStatus,
@@ -109,7 +131,17 @@ statuses = st.builds(
         reason=st.sampled_from(list(Withheld)),
         sentence=words,
     ),
-    setback=st.none(),
+    setback=st.none()
+    | st.builds(
+        Setback,
+        failures=counts,
+        until=numbers,
+        until_monotonic=numbers,
+        sentence=words,
+        error_kind=st.none() | st.sampled_from(list(ErrorKind)),
+    ),
+    stuck_since=st.none() | numbers,
+    usd_an_hour=st.none() | numbers,
     lead_time=st.builds(
         LeadTime, numbers, numbers, numbers, counts, counts, st.sampled_from(list(Origin))
     ),
@@ -187,6 +219,65 @@ def test_it_is_byte_for_byte_what_the_reference_writes(
     for is_openmetrics in (False, True):
         pieces = page.pieces(is_openmetrics=is_openmetrics)
         assert "".join(pieces) == whole_page(whole, is_openmetrics=is_openmetrics)
+
+
+def test_a_deployment_about_which_there_is_all_to_say_has_as_many_as_the_page_says() -> None:
+    bound = Bound(1, "policy p")
+    decision = Decision(
+        deployment="d",
+        policy="p",
+        mode=Mode.ADVISE,
+        at=START,
+        verdict=Hold(Reason.STEADY),
+        current=1,
+        desired=1,
+        wanted=1,
+        bounds=Bounds(bound, bound),
+        sentence="",
+        trail=(),
+        actual=1,
+        proposals=(
+            Proposal(
+                rule="ahead",
+                role=Role.DEMAND,
+                replicas=1,
+                sentence="",
+                blocks=Blocks.UP,
+                facts=Facts(*[1.0] * len(Facts._fields)),
+            ),
+        ),
+        readings=(
+            Reading(
+                SignalSpec(name="load", source="s", query="q", max_age_seconds=60.0),
+                Freshness.USABLE,
+                1.0,
+                1.0,
+            ),
+        ),
+    )
+    status = DeploymentStatus(
+        deployment=replace(
+            a_deployment(),
+            expires_at=START,
+            shape=Shape(accelerator_type="H", accelerators_per_replica=1),
+        ),
+        decision=decision,
+        is_write_in_flight=False,
+        withheld=Withholding(order=an_order(), reason=Withheld.JOURNAL, sentence=""),
+        setback=Setback(
+            failures=1, until=0.0, until_monotonic=0.0, sentence="", error_kind=ErrorKind.TIMEOUT
+        ),
+        lead_time=LeadTime(1.0, 2.0, 3.0, 0, 0, Origin.SETTINGS),
+        stuck_since=START,
+        usd_an_hour=7.0,
+    )
+    page = "".join(Exposition(NOTHING, a_status, lambda: iter([status])).pieces())
+    found = Counts(re.findall(r"^trimtab_([a-z]+)_\w+\{[^}]*deployment=", page, re.MULTILINE))
+    assert found["deployment"] == SERIES_PER_DEPLOYMENT_MAX
+    # A signal either has a value or blocks something because it has none.
+    assert found["signal"] == SERIES_PER_SIGNAL_MAX - 1
+    assert found["rule"] + found["strategy"] == SERIES_PER_RULE_MAX
+    assert found.keys() == {"deployment", "signal", "rule", "strategy"}
 
 
 def test_numbers_are_written_as_go_reads_them() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from scripted_world import (
 from tests.servers.process import binary
 
 from trimtab.clock import ManualClock
+from trimtab.core.decision import WriteStatus
 from trimtab.core.deployment import Shape
 from trimtab.core.facts import Facts
 from trimtab.core.fleet_policy import (
@@ -40,24 +42,21 @@ from trimtab.core.fleet_policy import (
 from trimtab.core.policy import Rule
 from trimtab.core.roles import Role
 from trimtab.core.sharing import Sharing
+from trimtab.core.signals import Sample
 from trimtab.core.strategies.capacity import Capacity
 from trimtab.errors import ErrorKind
-from trimtab.service import fleet_metric_names, metric_names
+from trimtab.service import fleet_metric_names, metric_names, rule_metric_names
 from trimtab.service.daemon import Daemon
 from trimtab.service.fleet_collector import FleetCollector
 from trimtab.service.fleet_quotas import FleetQuotas
+from trimtab.service.metric_families import all_metrics, kind_of
 from trimtab.service.metric_names import Metric
-from trimtab.targets.port import AccountQuotas
+from trimtab.targets.port import AccountQuotas, WriteResult
 
 if TYPE_CHECKING:
-    from prometheus_client.samples import Sample
+    from prometheus_client.samples import Sample as Line
 
-METRICS = {
-    one
-    for module in (metric_names, fleet_metric_names)
-    for one in vars(module).values()
-    if isinstance(one, Metric)
-}
+METRICS = set(all_metrics())
 
 
 ORDERS_AHEAD = (
@@ -88,7 +87,7 @@ class Scene:
     def text(self) -> str:
         return generate_latest(self.daemon.instruments.registry).decode()
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[Line]:
         return [
             sample
             for family in text_string_to_metric_families(self.text)
@@ -121,6 +120,9 @@ async def test_a_deployment_is_described_in_full_and_its_series_end_with_it() ->
             metric_names.ACCELERATORS: 12,
             metric_names.SIGNAL_VALUE: 30,
             metric_names.SIGNAL_USABLE: 1,
+            metric_names.SIGNAL_BLOCKS: None,
+            metric_names.ALLOWED: 3,
+            rule_metric_names.PROPOSED: 3,
         }
         for metric, value in expected.items():
             found = scene.value(metric, deployment=CHAT, policy="chat-prod")
@@ -139,16 +141,16 @@ async def test_what_a_strategy_knows_is_told_in_numbers_while_it_knows_it() -> N
     of_chat = {"deployment": CHAT, "policy": "chat-prod", "rule": "ahead"}
     async with scene.daemon:
         await pass_time(scene.clock, 90.0)
-        assert scene.value(metric_names.LOAD, **of_chat) == pytest.approx(3.0)
-        assert scene.value(metric_names.FORECAST, **of_chat) == pytest.approx(3.0)
-        assert scene.value(metric_names.MISSED_MAX, **of_chat) == pytest.approx(0.02)
-        assert scene.value(metric_names.CAPACITY, **of_chat) == 10.0
-        horizon = scene.value(metric_names.HORIZON, **of_chat)
-        lead = scene.value(metric_names.LEAD_TIME, deployment=CHAT, quantile="0.9")
+        assert scene.value(rule_metric_names.LOAD, **of_chat) == pytest.approx(3.0)
+        assert scene.value(rule_metric_names.FORECAST, **of_chat) == pytest.approx(3.0)
+        assert scene.value(rule_metric_names.MISSED_MAX, **of_chat) == pytest.approx(0.02)
+        assert scene.value(rule_metric_names.CAPACITY, **of_chat) == 10.0
+        horizon = scene.value(rule_metric_names.HORIZON, **of_chat)
+        lead = scene.value(metric_names.LEAD_TIME, deployment=CHAT, share="0.9")
         assert horizon is not None
         assert lead is not None
         assert lead <= horizon <= lead + 120.0
-        spare = scene.value(metric_names.SPARE, **of_chat)
+        spare = scene.value(rule_metric_names.SPARE, **of_chat)
         wanted = scene.value(metric_names.WANTED, deployment=CHAT)
         assert wanted is not None
         assert spare == pytest.approx(wanted - 3.0)
@@ -187,6 +189,7 @@ async def test_what_is_unknown_is_absent_not_zero() -> None:
         assert scene.value(metric_names.SIGNAL_VALUE, deployment=CHAT) is None
         assert scene.value(metric_names.SIGNAL_AGE, deployment=CHAT) is None
         assert scene.value(metric_names.SIGNAL_USABLE, deployment=CHAT) == 0
+        assert scene.value(metric_names.SIGNAL_BLOCKS, deployment=CHAT, blocks="down") == 1
         assert scene.value(metric_names.ACCELERATORS, deployment=CODE) is None, "unknown shape"
 
 
@@ -323,24 +326,105 @@ async def test_names_and_labels_follow_the_conventions() -> None:
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))
     for metric in METRICS:
         assert re.fullmatch(r"trimtab_[a-z0-9_]+", metric.name)
-        assert metric.name.endswith("_total") == (types[metric.name] == "counter"), metric.name
+        assert (metric.name, types[metric.name]) == (metric.name, kind_of(metric))
         assert metric.help.endswith(".")
         assert not {"namespace", "pod", "job", "instance"} & set(metric.labels)
+        # OpenMetrics calls the family of a counter without _total: no gauge may have that name.
+        assert f"{metric.name}_total" not in types
     assert "_created" not in text
 
 
-async def test_promtool_has_nothing_against_what_strategies_tell() -> None:
+async def test_what_the_bounds_leave_of_a_wish_says_which_of_them_cut_it() -> None:
+    scene = Scene()
+    scene.source.load = 30.0
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert scene.value(metric_names.ALLOWED, deployment=CHAT, bound="none") == 3
+        scene.source.load = 500.0
+        await pass_time(scene.clock, 60.0)
+        assert scene.value(metric_names.WANTED, deployment=CHAT) == 50
+        assert scene.value(metric_names.ALLOWED, deployment=CHAT, bound="deployment") == 10
+        scene.source.load = None
+        await pass_time(scene.clock, 300.0, step=2.0)
+        assert scene.value(metric_names.ALLOWED, deployment=CHAT) is None, "nothing is wanted"
+
+
+async def test_expiry_cost_and_failing_writes_of_a_deployment_are_told_while_there_are_any() -> (
+    None
+):
+    price = {"NVIDIA_H100_80GB": Price(7.0, "a test")}
+    scene = Scene(fleet=FleetPolicy(prices=price))
+    chat = scene.target.deployments[CHAT]
+    scene.target.deployments[CHAT] = replace(chat, expires_at=START + 86_400.0)
+    refused = WriteResult(
+        status=WriteStatus.NOT_APPLIED, sentence="no", error_kind=ErrorKind.FORBIDDEN
+    )
+    scene.target.answers.extend([refused] * 4)
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        assert scene.value(metric_names.EXPIRY, deployment=CHAT) == START + 86_400.0
+        assert scene.value(metric_names.EXPIRY, deployment=CODE) is None, "never is not 1970"
+        assert scene.value(metric_names.WRITE_FAILURES, deployment=CHAT, error_kind="forbidden")
+        assert scene.value(metric_names.SPEND_RATE, deployment=CHAT) == 2 * 4 * 7.0
+        assert scene.value(metric_names.SPEND_RATE, deployment=CODE) is None, "its shape is unknown"
+        assert scene.value(metric_names.STUCK_SINCE, deployment=CHAT) is None
+        scene.target.answers.clear()
+        await pass_time(scene.clock, 1200.0, step=5.0)
+        assert scene.value(metric_names.WRITE_FAILURES, deployment=CHAT) is None, "one has worked"
+
+
+async def test_replicas_that_do_not_come_are_stuck_since_a_time() -> None:
+    scene = Scene(stuck_after_seconds=120.0)
+    scene.target.is_lazy = True
+    async with scene.daemon:
+        await pass_time(scene.clock, 300.0, step=1.0)
+        since = scene.value(metric_names.STUCK_SINCE, deployment=CHAT)
+        assert since is not None
+        assert START + 120.0 <= since <= START + 180.0
+        assert scene.value(metric_names.ON_THEIR_WAY, deployment=CHAT) == 1
+
+
+async def test_a_process_that_waits_for_its_journal_is_not_the_leader() -> None:
+    scene = Scene()
+    assert scene.value(metric_names.LEADER) == 0, "nothing was recalled yet"
+    async with scene.daemon:
+        await pass_time(scene.clock, 10.0)
+        assert scene.value(metric_names.LEADER) == 1
+
+
+async def test_how_late_evaluations_are_and_what_waits_is_told() -> None:
+    scene = Scene()
+    lag = metric_names.EVALUATION_LAG.name
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        daemon = scene.daemon
+        daemon._trigger.wake([CHAT, CODE])
+        daemon._inbox.add([Sample(CHAT, "load", scene.clock.now(), 1.0)])
+        assert scene.value(metric_names.EVALUATIONS_WAITING) == 2
+        assert scene.value(metric_names.SAMPLES_WAITING) == 1
+        before = scene.daemon.instruments.registry.get_sample_value(f"{lag}_sum")
+        scene.clock.advance(7.0)  # the loop could not run
+        await pass_time(scene.clock, 1.0)
+        after = scene.daemon.instruments.registry.get_sample_value(f"{lag}_sum")
+        assert scene.value(metric_names.EVALUATIONS_WAITING) == 0
+        assert scene.value(metric_names.SAMPLES_WAITING) == 0
+    assert before is not None
+    assert after is not None
+    assert 6.9 <= after - before <= 8.0
+
+
+async def test_promtool_has_nothing_against_any_of_it() -> None:
     promtool = binary("promtool")
     scene = Scene(rules=ORDERS_AHEAD)
     async with scene.daemon:
         await pass_time(scene.clock, 90.0)
         text = scene.text
-    told = [line for line in text.splitlines(keepends=True) if "trimtab_strategy_" in line]
+    told = [line for line in text.splitlines() if "trimtab_strategy_" in line]
     assert len(told) == 4 * len(Facts._fields), "two lines of head and two deployments each"
     checked = await asyncio.to_thread(
         subprocess.run,
         [promtool, "check", "metrics"],
-        input="".join(told),
+        input=text,
         capture_output=True,
         text=True,
         check=False,
