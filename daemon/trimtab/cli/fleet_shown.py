@@ -117,12 +117,12 @@ class FleetShown:
 def quota_ceiling(fleet: FleetPolicy, deployment: Deployment) -> tuple[int, str] | None:
     """Return how many replicas the quotas of the files allow one deployment, and why; ``None``: any number."""
     from trimtab.core.allocation.words import ceiling_words
-    from trimtab.core.fleet_policy import account_of, pools_of
+    from trimtab.core.fleet_policy import pools_around
 
     each, kind = deployment.shape.accelerators_per_replica, deployment.shape.accelerator_type
     if not each or kind is None:
         return None
-    pools = pools_of(kind, deployment.region, account_of(deployment.name))
+    pools = pools_around(deployment)
     ends = [ceiling_words(quota, each) for quota in fleet.quotas if quota.pool in pools]
     return min(ends, default=None)
 

@@ -18,9 +18,8 @@ from trimtab.cli.simulation_world import (
     disturbances_of,
     sizing_of,
 )
-from trimtab.core.fleet_policy import NO_FLEET_POLICY
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, pools_around
 from trimtab.core.policy import Policy, Selector
-from trimtab.core.sharing import pools_of
 from trimtab.simulation.engine_scaler import EngineScaler
 from trimtab.simulation.fleet_books import Books, Watched
 from trimtab.simulation.fleet_findings import fleet_run, totals
@@ -155,8 +154,7 @@ def _scenario(
         one.placed.name: one.at_start(is_first=one.placed.name in firsts.values()) for one in places
     }
     pools = {
-        name: tuple(str(pool) for pool in pools_of(one.shape.accelerator_type, one.region))
-        for name, one in deployments.items()
+        name: tuple(str(pool) for pool in pools_around(one)) for name, one in deployments.items()
     }
     within = _within(begin, quotas, pools, places)
     return Scenario(

@@ -58,6 +58,12 @@ def pools_of(accelerator_type: str | None, region: str, account: str) -> tuple[P
     return tuple(Pool(accelerator_type, where, whose) for where in regions for whose in accounts)
 
 
+def pools_around(deployment: Deployment) -> tuple[Pool, ...]:
+    """Return the pools that replicas of ``deployment`` come from; none while its hardware is unknown."""
+    account = account_of(deployment.name)
+    return pools_of(deployment.shape.accelerator_type, deployment.region, account)
+
+
 class QuotaSource(StrEnum):
     """Who says how many there are. The smallest of several wins."""
 

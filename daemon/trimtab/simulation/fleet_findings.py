@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trimtab.core.cost import NOT_COMING
-from trimtab.core.fleet_policy import Period, Pool
-from trimtab.core.sharing import pools_of
+from trimtab.core.fleet_policy import Period, Pool, pools_around
 from trimtab.core.spend import span_of
 from trimtab.simulation.measures import misses
 
@@ -203,16 +202,16 @@ def _hardware(
 def _uses(
     deployments: Mapping[str, Deployment], held: Mapping[str, Floats], fleet: FleetPolicy
 ) -> Iterator[Use]:
-    """Yield each type that is used, and each region of one that has a quota of its own."""
+    """Yield each type that is used, and each part of one (a region, an account) that has a quota of its own."""
     quotas = {quota.pool: quota.accelerators for quota in fleet.quotas}
     kinds = dict.fromkeys(one.shape.accelerator_type for one in deployments.values())
     pools = [*(Pool(kind) for kind in kinds if kind is not None)]
-    pools += [pool for pool in quotas if pool.region is not None]
+    pools += [pool for pool in quotas if pool not in pools]
     for pool in pools:
         inside = {
             deployments[name].name.rpartition("/")[2]: one
             for name, one in held.items()
-            if pool in pools_of(deployments[name].shape.accelerator_type, deployments[name].region)
+            if pool in pools_around(deployments[name])
         }
         if inside:
             yield Use(pool=str(pool), quota=quotas.get(pool), held=inside)

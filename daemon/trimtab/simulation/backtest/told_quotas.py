@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trimtab.core.fleet_policy import pools_around
 from trimtab.core.pipeline import asked_replicas
-from trimtab.core.sharing import pools_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +35,6 @@ def as_told_here(
 
 
 def _held(deployment: Deployment, pool: Pool) -> int:
-    shape = deployment.shape
-    if pool not in pools_of(shape.accelerator_type, deployment.region):
+    if pool not in pools_around(deployment):
         return 0
-    return asked_replicas(deployment) * (shape.accelerators_per_replica or 0)
+    return asked_replicas(deployment) * (deployment.shape.accelerators_per_replica or 0)
