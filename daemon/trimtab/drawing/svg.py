@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trimtab.simulation.report.scales import Axis
+    from trimtab.drawing.scales import Axis
 
 
 def drawing(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.simulation.report.scales import (
+from trimtab.drawing.scales import (
     Axis,
     elapsed,
     nines,
