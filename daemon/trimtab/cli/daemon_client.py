@@ -92,7 +92,7 @@ class DaemonClient:
         with error:
             text = error.read(ANSWER_BYTES_MAX)
         try:
-            said = str(json.loads(text)["error"])
+            said = str(json.loads(text)["detail"])
         except (ValueError, KeyError, TypeError):
             return DaemonError(f"what listens at {self.url} answered {error.code}; check --url")
         if error.code == 401:

@@ -13,6 +13,7 @@ from trimtab.core.policy import Mode
 from trimtab.errors import JournalError, OverrideError
 from trimtab.journal.port import JournalMode
 from trimtab.service.override_requests import lift_from, override_from
+from trimtab.service.views.overrides import override_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,25 +175,6 @@ class OverrideDesk:
         if self._journalled.journal.status.mode is JournalMode.VOLATILE:
             return ["trimtab runs without a journal: a restart forgets this"]
         return []
-
-
-def override_as_json(one: Override) -> dict[str, object]:
-    """An order as people get to see it; ``deployment`` is null where it is for all."""
-    found: dict[str, object] = {
-        "id": one.id,
-        "kind": one.kind.value,
-        "deployment": one.deployment,
-        "author": one.author,
-        "peer": one.peer,
-        "reason": one.reason,
-        "since": _iso(one.since),
-        "until": _iso(one.until),
-    }
-    if one.replicas is not None:
-        found["replicas"] = one.replicas
-    if one.blocks is not None:
-        found["blocks"] = one.blocks.value
-    return found
 
 
 def _iso(at: float) -> str:

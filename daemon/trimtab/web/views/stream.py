@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from trimtab.web.views.values import view
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 
 class NewsKind(StrEnum):
@@ -81,7 +81,7 @@ class Newsroom(Protocol):
 
     def listen(
         self, *, deployment: str | None = None, after: int | None = None
-    ) -> AsyncIterator[News | None]:
+    ) -> AsyncGenerator[News | None, None]:
         """Yield news as they come, about one deployment or all, from behind number ``after`` on.
 
         ``None`` is a heartbeat. Who takes too long to listen hears ``RESYNC`` in place of what was missed.

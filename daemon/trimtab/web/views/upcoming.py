@@ -29,7 +29,10 @@ class UpcomingEvent:
     at: Moment
     kind: UpcomingKind
     deployment: str | None
-    """The full name; null: every deployment."""
+    """The full name; null: every deployment, or all of the policy."""
+
+    policy: str | None
+    """Of a schedule: the policy whose deployments it is for."""
 
     sentence: str
 

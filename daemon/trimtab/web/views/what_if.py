@@ -11,7 +11,7 @@ class WhatIfWish:
     """A policy text, for which deployments, over which time."""
 
     text: str
-    """One or more documents, as in a file. Names of policies in force are replaced by these."""
+    """One or more documents, as in a file; policies in force have no say meanwhile."""
 
     deployment: str | None = None
     """Left out, all that the text matches, as far as there is time for them."""
