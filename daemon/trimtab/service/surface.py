@@ -14,6 +14,7 @@ from trimtab.web.api.catalogue import operating, reading
 from trimtab.web.api.routes import add_api
 from trimtab.web.api.stream import stream_operation
 from trimtab.web.app import allowed_hosts_for, build_app
+from trimtab.web.pages.routes import add_pages
 from trimtab.web.push import add_push_routes
 from trimtab.web.tokens import CLOSED, Access
 
@@ -109,5 +110,14 @@ def surface_of(daemon: Daemon, host: str, doors: Doors) -> web.Application:
         stream_operation(daemon.watch, daemon.views.full_name),
     )
     add_api(app, operations, gate=gate, clock=clock, audit=audit)
+    add_pages(
+        app,
+        views=daemon.views,
+        desk=daemon.desk,
+        gate=gate,
+        clock=clock,
+        newsroom=daemon.watch,
+        audit=audit,
+    )
     add_push_routes(app, [desk.door for desk in daemon.desks], clock)
     return app

@@ -49,7 +49,7 @@ def stream_operation(newsroom: Newsroom, full_name: Callable[[str], str]) -> Ope
         named = call.values.get("deployment")
         deployment = None if named is None else full_name(named)
         news = newsroom.listen(deployment=deployment, after=_last_heard(call.request))
-        return await _tell(call.request, news)
+        return await tell(call.request, news)
 
     return Operation(
         id="stream",
@@ -80,9 +80,10 @@ def _last_heard(request: web.Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-async def _tell(
+async def tell(
     request: web.Request, news: AsyncGenerator[News | None, None]
 ) -> web.StreamResponse:
+    """Answer ``request`` with ``news`` as they come, until the client goes."""
     response = web.StreamResponse(
         headers={hdrs.CONTENT_TYPE: EVENT_STREAM, "X-Accel-Buffering": "no"}
     )

@@ -117,7 +117,7 @@ def strip(
     The scale goes from 0 to the largest of all: strips compare shares of room, not sizes. The numbers stand
     beside it in text, so readers skip the picture.
     """
-    top = max(ready, asked, wanted or 0, upper or 0, 1)
+    top = max(ready, asked, wanted or 0, lower or 0, upper or 0, 1)
     x = Axis(0.0, float(top), 1.0, STRIP_WIDTH - 1.0)
     shapes: list[str] = []
     if lower is not None and upper is not None and lower <= upper:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
-from trimtab.web.api.stream import _tell as tell
+from trimtab.web.api.stream import tell
+from trimtab.web.audit import audited
 from trimtab.web.pages.entrance import Entrance
 from trimtab.web.pages.ordering import Ordering
 from trimtab.web.pages.reading import Reading
@@ -19,6 +20,7 @@ from trimtab.web.pages.rendering import STATIC, static_digest, static_file
 if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.web.access import Gate, Handler
+    from trimtab.web.audit import Audit
     from trimtab.web.overrides import Desk
     from trimtab.web.pages.entrance import Guest, Shown
     from trimtab.web.views.port import Views
@@ -33,8 +35,12 @@ def add_pages(
     gate: Gate,
     clock: Clock,
     newsroom: Newsroom | None = None,
+    audit: Audit | None = None,
 ) -> None:
-    """Add the pages to ``app``. Without a ``desk`` no orders are taken, without a ``newsroom`` nothing is live."""
+    """Add the pages to ``app``. Without a ``desk`` no orders are taken, without a ``newsroom`` nothing is live.
+
+    ``audit`` hears of every order that was given or ended, and of those that were refused.
+    """
     entrance = Entrance(views=views, gate=gate, clock=clock)
     reading = Reading(views=views, desk=desk, clock=clock)
     ordering = Ordering(entrance=entrance, reading=reading, views=views, desk=desk, clock=clock)
@@ -51,9 +57,10 @@ def add_pages(
     ):
         get(path, entrance.seen(show))
     get("/session", entrance.shown(ordering.asked_to_sign_in))
+    for path, order in (("/overrides/give", ordering.give), ("/overrides/end", ordering.end)):
+        handler = entrance.sent(order)
+        post(path, handler if audit is None else audited(audit, handler))
     for path, take in (
-        ("/overrides/give", ordering.give),
-        ("/overrides/end", ordering.end),
         ("/session", ordering.sign_in),
         ("/session/end", ordering.sign_out),
         ("/theme", ordering.choose_theme),
