@@ -148,7 +148,7 @@ def _footer(snapshot: DemoSnapshot, width: int) -> list[Text]:
         told: Text = Text(f"  {snapshot.troubles[0]}", style=BAD)
     else:
         port = snapshot.url.rpartition(":")[2]
-        told = Text(f"  page {snapshot.page_url}  emulator :{port}", style=QUIET)
+        told = Text(f" page {snapshot.page_url}  emulator :{port}", style=QUIET)
     return [rule(_LEGEND, "", width), counts, apart(told, stop, width)]
 
 

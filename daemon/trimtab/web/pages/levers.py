@@ -8,12 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.core.decision import Reason
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from trimtab.web.views.decision import DecisionView, ProposalView
 
 RAISING_ROLES = frozenset({"demand", "floor"})
+LEFT_ALONE: Mapping[str, str] = {
+    Reason.DEMAND: "It follows what the rule reads: another count comes with another load.",
+    Reason.BOUNDS: "Another bound in place of the one that it was brought back to.",
+    Reason.WAKE: "It goes back to zero when nothing has been asked of it for long enough.",
+    Reason.HAND_BACK: "The next start of trimtab takes the deployment over again.",
+    Reason.PINNED: "End the pin, or wait until it ends by itself; the rules decide then.",
+    Reason.STEADY: "Another load, or another proposal of a rule: nothing keeps it here.",
+    Reason.PAUSED: "End the pause, or wait until it ends by itself; nothing is written before.",
+    Reason.BLOCKED_BY_OVERRIDE: "End the block, or wait until it ends; the other direction is open.",
+    Reason.OUT_OF_BAND: "Wait: somebody has just changed its bounds, and gets time to finish.",
+    Reason.RECLAIMED: "The team below its guarantee needs them no more, or its own rules ask again.",
+    Reason.NOT_FREE_YET: "Time: others are giving the accelerators back.",
+    Reason.GROUP: "The mix of its group, which changes with the demand and with prices.",
+    Reason.WRITE_IN_FLIGHT: "The end of the last write: it is decided anew then.",
+}
+"""What would change a decision of which nobody has to do anything."""
+
 ENDS_OF = {
     "at_min": ("least",),
     "at_max": ("most",),
@@ -24,7 +43,10 @@ ENDS_OF = {
 
 
 class Lever(NamedTuple):
-    """One thing to know about why it is this count: what it is about, and a sentence."""
+    """One thing to know about why it is this count: what it is about, and a sentence.
+
+    The sentence is empty where the one of the decision says the same.
+    """
 
     about: str
     sentence: str
@@ -36,9 +58,10 @@ def levers(decision: DecisionView) -> tuple[Lever, ...]:
     change = decision.change
     if change.step is not None:
         step = decision.trail[change.step]
-        found.append(Lever(f"Decided by {step.stage}", step.sentence))
+        is_told = step.sentence in decision.sentence
+        found.append(Lever(f"Decided by {step.stage}", "" if is_told else step.sentence))
     found.append(Lever("Which means", change.meaning))
-    found.append(Lever("To change it", change.remedy))
+    found.append(Lever("What changes it", LEFT_ALONE.get(change.reason, change.remedy)))
     bounds = decision.bounds
     if bounds is not None:
         ends = {"least": bounds.lower, "most": bounds.upper}

@@ -18,7 +18,7 @@ from trimtab.web.views.fleet import FleetOrder, FleetWish
 from trimtab.web.views.history import DecisionsWish
 from trimtab.web.views.override import OverrideView
 from trimtab.web.views.trouble import Level
-from trimtab.web.views.upcoming import UpcomingWish
+from trimtab.web.views.upcoming import UpcomingKind, UpcomingWish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,8 @@ ROWS = 50
 """Of the fleet on one page: what an eye goes over, and a browser draws at once."""
 
 DECISIONS = 50
+WRITES = 8
+"""Of a deployment, the last: each decision that was carried out, and how that went."""
 
 SPANS: Mapping[str, float] = {
     "1h": 3_600.0,
@@ -115,6 +117,7 @@ class Reading:
             said=guest.query,
             columns=_COLUMNS,
             sorted_as=sorted_as,
+            has_prices=any(row.usd_an_hour is not None for row in fleet.rows),
             daemon=self._views.daemon() if fleet.counts.all == 0 else None,
         )
 
@@ -153,6 +156,7 @@ class Reading:
             one=one,
             span=span,
             spans=tuple(SPANS),
+            upcoming=[one for one in one.upcoming if one.kind is not UpcomingKind.RECHECK],
             may_order=self._desk is not None and guest.could_operate,
             said=said,
             **values,
@@ -164,9 +168,10 @@ class Reading:
         try:
             series = await self._views.series(one.name, since=until - length, until=until)
         except ProblemError as problem:
-            return {"chart": None, "why_no_chart": problem.sentence}
+            return {"chart": None, "why_no_chart": problem.sentence, "writes": ()}
         if not series.runs:
-            return {"chart": None, "why_no_chart": "Nothing was decided in this time."}
+            why = "Nothing was decided in this time."
+            return {"chart": None, "why_no_chart": why, "writes": ()}
         drawing = charted(
             series,
             address_at=lambda moment: (
@@ -182,6 +187,7 @@ class Reading:
             "detail_since": series.detail_since,
             "since": series.since,
             "has_rules": bool(drawing.rules),
+            "writes": series.writes[-WRITES:],
         }
 
     async def decisions(self, guest: Guest) -> web.Response:

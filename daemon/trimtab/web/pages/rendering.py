@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from trimtab.web.pages import charts, wording
 from trimtab.web.pages.addresses import deployment_address, with_query
@@ -113,6 +113,7 @@ def _environment() -> Environment:
         breakable=_breakable,
         count=wording.count,
         iso=wording.iso,
+        marked=_marked,
         moment=wording.moment,
         quantity=wording.quantity,
         short=wording.short,
@@ -142,6 +143,17 @@ def _strip(row: FleetRow) -> Markup:
 def _breakable(name: str) -> Markup:
     """Let a long name break behind its slashes rather than anywhere."""
     return Markup("/<wbr>").join(name.split("/"))  # join() escapes the parts
+
+
+def _marked(text: str) -> Markup:
+    """Set what stands between backticks as code, as sentences have it."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
 
 
 def drawn(svg: str) -> Markup:

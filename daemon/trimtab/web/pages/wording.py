@@ -55,7 +55,14 @@ def ago(at: float | None, now: float) -> str:
     passed = now - at
     if abs(passed) < 1:
         return "now"
-    return f"{span(passed)} ago" if passed > 0 else f"in {span(-passed)}"
+    return f"{_about(passed)} ago" if passed > 0 else f"in {_about(-passed)}"
+
+
+def _about(seconds: float) -> str:
+    """Leave out the smaller unit where the larger is ten or more: ``12 min``, but ``2 h 5 min``."""
+    said = span(seconds)
+    parts = said.split("\N{NO-BREAK SPACE}")
+    return "\N{NO-BREAK SPACE}".join(parts[:2]) if len(parts) > 2 and int(parts[0]) >= 10 else said
 
 
 def moment(at: float | None, now: float | None = None) -> str:

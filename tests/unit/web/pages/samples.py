@@ -25,6 +25,7 @@ from trimtab.web.views.deployment import (
     PipelineView,
     ShapeView,
     SharingView,
+    WriteView,
 )
 from trimtab.web.views.fleet import FleetCounts, FleetPage, FleetRow, FleetWish
 from trimtab.web.views.history import (
@@ -210,6 +211,20 @@ DEPLOYMENT = DeploymentView(
     expires_at=None,
 )  # fmt: skip
 
+WRITE = WriteView(
+    deployment=NAME,
+    from_replicas=7,
+    to_replicas=8,
+    min_replicas=8,
+    max_replicas=8,
+    reason="demand",
+    intended_at=NOW - 400,
+    ended_at=NOW - 399,
+    status="not_applied",
+    error_kind="quota_exceeded",
+    sentence="the quota has no accelerators left",
+)
+
 COUNTS = FleetCounts(all=1, failing=0, short=1, held=0, well=0, without_policy=0)
 
 
@@ -285,7 +300,7 @@ def series(until: float = NOW, seconds: float = 10_800.0) -> SeriesView:
         signals=(Line(name="requests", unit="per second", points=tuple(load)),),
         ready=Line(name="ready", unit="", points=tuple(ready)),
         detail_since=since,
-        writes=(),
+        writes=(WRITE, replace(WRITE, ended_at=None, status=None, error_kind=None)),
     )
 
 

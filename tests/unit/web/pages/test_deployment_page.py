@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.web.pages.samples import DECISION, DEPLOYMENT, NAME, NOW
 
+from trimtab.core.reason_words import ENTRIES
 from trimtab.web.pages.levers import levers
 from trimtab.web.views.deployment import ObstacleView
 
@@ -99,13 +100,32 @@ async def test_a_deployment_nobody_decides_on_says_why(
 def test_what_would_change_it_names_the_step_the_remedy_and_the_runner_up() -> None:
     said = {one.about: one.sentence for one in levers(DECISION)}
     assert said == {
-        "Decided by bounds": "at most 8 (policy chat-large)",
+        "Decided by bounds": "",
         "Which means": "More replicas are wanted, and the count is already at the upper bound.",
-        "To change it": "Raise the bound that the sentence names, or the accelerators behind it.",
+        "What changes it": "Raise the bound that the sentence names, or the accelerators behind it.",
         "At most 8": "set by policy chat-large",
         "Without limits": "the rules would have 9, not 8",
         "If capacity asked for less": "rule office-hours would decide, with 4",
     }
+
+
+def test_where_nobody_has_to_do_anything_it_says_what_changes_it_all_the_same() -> None:
+    for reason, words in ENTRIES.items():
+        change = replace(DECISION.change, reason=reason.value, remedy=words.remedy)
+        said = {one.about: one.sentence for one in levers(replace(DECISION, change=change))}
+        assert not said["What changes it"].startswith("Nothing"), reason
+
+
+async def test_words_of_a_sentence_in_backticks_are_set_as_code(site: Site) -> None:
+    change = replace(DECISION.change, remedy="Set `a<b`, or `x`.")
+    site.views.one = replace(DEPLOYMENT, decision=replace(DECISION, change=change))
+    assert "Set <code>a&lt;b</code>, or <code>x</code>." in await site.read(PAGE)
+
+
+async def test_the_last_writes_say_what_came_of_them(site: Site) -> None:
+    page = await site.read(PAGE)
+    assert "not applied: quota exceeded" in page
+    assert "under way" in page
 
 
 def test_where_one_rule_asks_alone_there_is_no_runner_up() -> None:
@@ -113,7 +133,7 @@ def test_where_one_rule_asks_alone_there_is_no_runner_up() -> None:
     assert [one.about for one in levers(alone)] == [
         "Decided by bounds",
         "Which means",
-        "To change it",
+        "What changes it",
     ]
 
 
