@@ -24,9 +24,11 @@ from trimtab.errors import ErrorKind, TargetError
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
 from trimtab.service.daemon import Daemon
+from trimtab.service.push_wiring import push_sources
 from trimtab.service.reload import PolicyFiles
 from trimtab.service.surface import Doors, surface_of
 from trimtab.service.timing import Timing
+from trimtab.settings_push import JsonSettings
 from trimtab.targets.port import WriteResult
 from trimtab.web.server import serving
 from trimtab.web.tokens import Access, Scope, Token
@@ -290,6 +292,7 @@ async def lived_in(
         clock=clock,
         targets=[target],
         sources=[source],
+        push_sources=push_sources({"pushed": JsonSettings(type="json", loopback=True)}),
         policies=in_force.policies,
         fleet_policy=in_force.fleet,
         policy_files=files,

@@ -34,7 +34,7 @@ SETTLE_SECONDS_MAX = 5.0
 NOTES_MAX = 5
 """How many other orders an answer names; the list has them all."""
 
-OK, CREATED, BAD_REQUEST, NOT_FOUND, UNAVAILABLE = 200, 201, 400, 404, 503
+OK, CREATED, NOT_FOUND, UNPROCESSABLE, UNAVAILABLE = 200, 201, 404, 422, 503
 
 
 class OverrideDesk:
@@ -70,7 +70,7 @@ class OverrideDesk:
             )
             replaced = self._overrides.give(override)
         except OverrideError as error:
-            return BAD_REQUEST, {"error": self._explained(str(error))}
+            return UNPROCESSABLE, {"error": self._explained(str(error))}
         notes = [*self._notes(override), *await self._settled()]
         return CREATED, {
             "at": _iso(override.since),
@@ -88,7 +88,7 @@ class OverrideDesk:
         try:
             wish = lift_from(body, peer=peer, known=self._known() | ordered)
         except OverrideError as error:
-            return BAD_REQUEST, {"error": self._explained(str(error))}
+            return UNPROCESSABLE, {"error": self._explained(str(error))}
         if wish.ids is not None:
             ids = set(wish.ids)
             unknown = ids - {one.id for one in in_force}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.service.daemon import Daemon
+    from trimtab.web.api.operations import Operation
     from trimtab.web.audit import AuditEntry
 
 LOG = structlog.get_logger("trimtab")
@@ -104,12 +105,7 @@ def surface_of(daemon: Daemon, host: str, doors: Doors) -> web.Application:
         reload=reload,
         audit=audit,
     )
-    operations = (
-        *reading(daemon.views),
-        *operating(daemon.desk),
-        stream_operation(daemon.watch, daemon.views.full_name),
-    )
-    add_api(app, operations, gate=gate, clock=clock, audit=audit)
+    add_api(app, operations_of(daemon), gate=gate, clock=clock, audit=audit)
     add_pages(
         app,
         views=daemon.views,
@@ -121,3 +117,12 @@ def surface_of(daemon: Daemon, host: str, doors: Doors) -> web.Application:
     )
     add_push_routes(app, [desk.door for desk in daemon.desks], clock)
     return app
+
+
+def operations_of(daemon: Daemon) -> tuple[Operation, ...]:
+    """Return everything that ``/v1`` can do with ``daemon``."""
+    return (
+        *reading(daemon.views),
+        *operating(daemon.desk),
+        stream_operation(daemon.watch, daemon.views.full_name),
+    )

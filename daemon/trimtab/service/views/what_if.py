@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from trimtab.policy import read_policy_texts
+from trimtab.service.views.policies import diagnostic_views
 from trimtab.web.problem import ProblemError
 from trimtab.web.views.what_if import WhatIfView
 
@@ -28,6 +30,7 @@ CPU_SECONDS_MAX = 10.0
 WAIT_SECONDS_MAX = 40.0
 """In real time: beyond, the process is ended."""
 
+FILE_NAME = "what-if.yaml"
 MODULE = "trimtab.service.views.what_if_process"
 
 
@@ -53,7 +56,8 @@ class WhatIf:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, why, retry_after_seconds=5.0)
         self._is_busy = True
         try:
-            return await self._answered(wish, self._path)
+            faults = await asyncio.to_thread(why_unusable, wish.text)
+            return faults or await self._answered(wish, self._path)
         finally:
             self._is_busy = False
 
@@ -86,6 +90,23 @@ class WhatIf:
                     process.kill()
                 await process.wait()
         return _read(said)
+
+
+def why_unusable(text: str) -> WhatIfView | None:
+    """Return an answer with every diagnostic where ``text`` has an error; ``None``: it can be decided by."""
+    report = read_policy_texts([(FILE_NAME, text)])
+    if report.is_valid and report.policies:
+        return None
+    why = "has no policy" if report.is_valid else "has errors"
+    return WhatIfView(
+        since=None,
+        until=None,
+        turns=0,
+        deployments=(),
+        diagnostics=diagnostic_views(report.diagnostics),
+        is_complete=False,
+        caveats=(f"The text {why}, so nothing was decided by it.",),
+    )
 
 
 def _read(said: bytes) -> WhatIfView:

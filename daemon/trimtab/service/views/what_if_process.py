@@ -22,6 +22,7 @@ from trimtab.journal.history import History
 from trimtab.policy import read_policy_texts
 from trimtab.policy.plugins import allow_plugins
 from trimtab.service.views.policies import diagnostic_views
+from trimtab.service.views.what_if import FILE_NAME, why_unusable
 from trimtab.service.views.what_if_replay import WhatIfReplay
 from trimtab.web.views.what_if import WhatIfView
 
@@ -30,8 +31,6 @@ MEMORY_BYTES_MAX = 2 * 1024**3
 
 NICENESS = 10
 """The daemon comes first."""
-
-FILE_NAME = "what-if.yaml"
 
 
 def main() -> int:
@@ -56,23 +55,15 @@ def main() -> int:
 def answer(asked: dict[str, Any]) -> WhatIfView:
     """Return what would have been decided. Raises ``JournalError``."""
     allow_plugins(tuple(asked["plugins"]))
+    faults = why_unusable(asked["text"])
+    if faults is not None:
+        return faults
     report = read_policy_texts([(FILE_NAME, asked["text"])])
-    diagnostics = diagnostic_views(report.diagnostics)
-    if not report.is_valid:
-        return WhatIfView(
-            since=None,
-            until=None,
-            turns=0,
-            deployments=(),
-            diagnostics=diagnostics,
-            is_complete=False,
-            caveats=("The text has errors, so nothing was decided by it.",),
-        )
     since, seconds = float(asked["since"]), float(asked["seconds"])
     replay = WhatIfReplay(report.policies, since=since, only=asked["deployment"])
     with History(Path(asked["journal"])) as history:
         view = replay.run(history.sequence(since=since), lambda: time.process_time() > seconds)
-    return replace(view, diagnostics=diagnostics)
+    return replace(view, diagnostics=diagnostic_views(report.diagnostics))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,29 @@ CURSOR = text("cursor", "Where the last page ended: its `next_cursor`.")
 SINCE = moment("since", "From when on: a time with its zone, or so long ago, as in `3h`.")
 UNTIL = moment("until", "Until when: a time with its zone, or so long ago.")
 
+AT = moment("at", "When: a time with its zone, or so long ago, as in `20m`.", is_required=True)
+
+OF_THE_FLEET = (
+    member("order", "What the rows are ordered by.", FleetOrder),
+    yes_or_no("reversed", "The other way round.", field="is_reversed"),
+    LIMIT,
+    whole("page", "Which page, from 1; not with a cursor.", 1, 1_000_000),
+    CURSOR,
+    text("text", "Part of the name, the display name or the model."),
+    POLICY,
+    member("level", "Only those that do so.", Level),
+    VERDICT,
+    REASON,
+    text("state", "Only those in this state."),
+    text("team", "Only those of this team."),
+)
+OF_WHAT_COMES = (
+    DEPLOYMENT,
+    duration("horizon", "How far ahead, as in `24h`.", field="horizon_seconds"),
+    LIMIT,
+)
+OF_DECISIONS = (DEPLOYMENT, SINCE, UNTIL, VERDICT, REASON, POLICY, LIMIT, CURSOR)
+
 _GONE_OR_BUSY = (404, 503)
 
 
@@ -66,67 +89,39 @@ def reading(views: Views) -> tuple[Operation, ...]:
     return (*_of_now(views), *_of_the_past(views), *_of_policies(views))
 
 
+def _look(id_: str, tag: str, path: str, answer: Any, summary: str, **more: Any) -> Operation:
+    return Operation(
+        id=id_,
+        tag=tag,
+        method="GET",
+        path=path,
+        answer=answer,
+        summary=summary,
+        scope=Scope.READ,
+        **more,
+    )
+
+
 def _of_now(views: Views) -> tuple[Operation, ...]:
     async def daemon(_: Call) -> object:
         return views.daemon()
 
     return (
-        Operation(
-            id="getFleet",
-            tag="Fleet",
-            method="GET",
-            path="/v1/fleet",
-            summary="The fleet as a table, what needs somebody first",
-            scope=Scope.READ,
-            answer=FleetPage,
-            answering=_wished(views.fleet, FleetWish),
-            parameters=(
-                member("order", "What the rows are ordered by.", FleetOrder),
-                yes_or_no("reversed", "The other way round.", field="is_reversed"),
-                LIMIT,
-                whole("page", "Which page, from 1; not with a cursor.", 1, 1_000_000),
-                CURSOR,
-                text("text", "Part of the name, the display name or the model."),
-                POLICY,
-                member("level", "Only those that do so.", Level),
-                VERDICT,
-                REASON,
-                text("state", "Only those in this state."),
-                text("team", "Only those of this team."),
-            ),
-        ),
+        _look("getFleet", "Fleet", "/v1/fleet", FleetPage,
+              "The fleet as a table, what needs somebody first",
+              answering=_wished(views.fleet, FleetWish), parameters=OF_THE_FLEET),
         _of_one("getDeployment", "/v1/deployments/{name}", DeploymentView, views.deployment,
                 "Everything about one deployment now"),
         _of_one("getProposals", "/v1/proposals/{name}", ProposalsView, views.proposals,
                 "What each rule asks for now"),
         _of_one("getForecast", "/v1/forecasts/{name}", ForecastView, views.forecast,
                 "What the rules expect, a lead time ahead"),
-        Operation(
-            id="getUpcomingEvents",
-            tag="Fleet",
-            method="GET",
-            path="/v1/events/upcoming",
-            summary="What will happen by itself: schedules, expiries, ends of overrides",
-            scope=Scope.READ,
-            answer=UpcomingPage,
-            answering=_wished(views.upcoming, UpcomingWish),
-            parameters=(
-                DEPLOYMENT,
-                duration("horizon", "How far ahead, as in `24h`.", field="horizon_seconds"),
-                LIMIT,
-            ),
-            refusals=(404,),
-        ),
-        Operation(
-            id="getDaemon",
-            tag="Daemon",
-            method="GET",
-            path="/v1/daemon",
-            summary="The daemon itself, and what is amiss with it",
-            scope=Scope.READ,
-            answer=DaemonView,
-            answering=daemon,
-        ),
+        _look("getUpcomingEvents", "Fleet", "/v1/events/upcoming", UpcomingPage,
+              "What will happen by itself: schedules, expiries, ends of overrides",
+              answering=_wished(views.upcoming, UpcomingWish), parameters=OF_WHAT_COMES,
+              refusals=(404,)),
+        _look("getDaemon", "Daemon", "/v1/daemon", DaemonView,
+              "The daemon itself, and what is amiss with it", answering=daemon),
     )  # fmt: skip
 
 
@@ -140,61 +135,23 @@ def _of_the_past(views: Views) -> tuple[Operation, ...]:
     async def series(call: Call) -> object:
         return await views.series(**call.values)
 
-    at = moment("at", "When: a time with its zone, or so long ago, as in `20m`.", is_required=True)
     return (
-        Operation(
-            id="listDecisions",
-            tag="Past",
-            method="GET",
-            path="/v1/decisions",
-            summary="What was decided, the newest first",
-            description="Equal decisions in a row are one row. A page may have fewer rows than `limit` and "
-            "still a `next_cursor`: so much of the journal was looked through at once.",
-            scope=Scope.READ,
-            answer=DecisionsPage,
-            answering=_wished(views.decisions, DecisionsWish),
-            parameters=(DEPLOYMENT, SINCE, UNTIL, VERDICT, REASON, POLICY, LIMIT, CURSOR),
-            refusals=_GONE_OR_BUSY,
-        ),
-        Operation(
-            id="getDecision",
-            tag="Past",
-            method="GET",
-            path="/v1/decisions/{id}",
-            summary="One decision with its trail",
-            scope=Scope.READ,
-            answer=DecisionView,
-            answering=decision,
-            parameters=(ID,),
-            refusals=_GONE_OR_BUSY,
-        ),
-        Operation(
-            id="getDecisionAt",
-            tag="Past",
-            method="GET",
-            path="/v1/decisions/at/{name}",
-            summary="The decision that held for a deployment at a moment",
-            scope=Scope.READ,
-            answer=DecisionView,
-            answering=decision_at,
-            parameters=(NAME, at),
-            rest="name",
-            refusals=_GONE_OR_BUSY,
-        ),
-        Operation(
-            id="getSeries",
-            tag="Past",
-            method="GET",
-            path="/v1/series/{name}",
-            summary="Load, what was wanted and what there was, over time",
-            scope=Scope.READ,
-            answer=SeriesView,
-            answering=series,
-            parameters=(NAME, SINCE, UNTIL),
-            rest="name",
-            refusals=_GONE_OR_BUSY,
-        ),
-    )
+        _look("listDecisions", "Past", "/v1/decisions", DecisionsPage,
+              "What was decided, the newest first",
+              description="Equal decisions in a row are one row. A page may have fewer rows than `limit` "
+              "and still a `next_cursor`: so much of the journal was looked through at once.",
+              answering=_wished(views.decisions, DecisionsWish), parameters=OF_DECISIONS,
+              refusals=_GONE_OR_BUSY),
+        _look("getDecision", "Past", "/v1/decisions/{id}", DecisionView,
+              "One decision with its trail", answering=decision, parameters=(ID,),
+              refusals=_GONE_OR_BUSY),
+        _look("getDecisionAt", "Past", "/v1/decisions/at/{name}", DecisionView,
+              "The decision that held for a deployment at a moment", answering=decision_at,
+              parameters=(NAME, AT), rest="name", refusals=_GONE_OR_BUSY),
+        _look("getSeries", "Past", "/v1/series/{name}", SeriesView,
+              "Load, what was wanted and what there was, over time", answering=series,
+              parameters=(NAME, SINCE, UNTIL), rest="name", refusals=_GONE_OR_BUSY),
+    )  # fmt: skip
 
 
 def _of_policies(views: Views) -> tuple[Operation, ...]:
@@ -211,16 +168,9 @@ def _of_policies(views: Views) -> tuple[Operation, ...]:
         return await views.what_if(wish)
 
     return (
-        Operation(
-            id="getPolicies",
-            tag="Policies",
-            method="GET",
-            path="/v1/policies",
-            summary="The policies in force with every value that counts, and what is wrong with the files",
-            scope=Scope.READ,
-            answer=PoliciesView,
-            answering=policies,
-        ),
+        _look("getPolicies", "Policies", "/v1/policies", PoliciesView,
+              "The policies in force with every value that counts, and what is wrong with the files",
+              answering=policies),
         Operation(
             id="askWhatIf",
             tag="Policies",
@@ -235,7 +185,7 @@ def _of_policies(views: Views) -> tuple[Operation, ...]:
             body=WHAT_IF,
             refusals=(404, 422, 503),
         ),
-    )
+    )  # fmt: skip
 
 
 def operating(desk: Desk) -> tuple[Operation, ...]:
@@ -270,7 +220,7 @@ def operating(desk: Desk) -> tuple[Operation, ...]:
             refusals=(404, 422, 503)),
         one("liftOverride", "DELETE", f"{orders}/{{id}}", "End one order before its time",
             scope=Scope.OPERATE, answer=OverridesLifted, answering=lift_one,
-            parameters=(ID, text("author", "Who ends it."), text("reason", "Why.")),
+            but=("id", "lift"), parameters=(ID, text("author", "Who ends it."), text("reason", "Why.")),
             refusals=(404, 422, 503)),
     )  # fmt: skip
 
@@ -281,19 +231,10 @@ def _of_one(
     async def answering(call: Call) -> object:
         return await ask(call.values["name"])
 
-    return Operation(
-        id=id_,
-        tag="Fleet",
-        method="GET",
-        path=path,
-        summary=summary,
-        scope=Scope.READ,
-        answer=answer,
-        answering=answering,
-        parameters=(NAME,),
-        rest="name",
+    return _look(
+        id_, "Fleet", path, answer, summary, answering=answering, parameters=(NAME,), rest="name",
         refusals=(404,),
-    )
+    )  # fmt: skip
 
 
 def _wished(ask: Callable[[Any], Awaitable[object]], wish: Callable[..., object]) -> Answering:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from trimtab.version import VERSION
 from trimtab.web.api.operations import JSON
+from trimtab.web.api.pushes import push_paths
 from trimtab.web.problem import PROBLEM_JSON
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ name is enough where it is unambiguous. Moments are RFC 3339 in UTC. Nothing is 
 
 A token is sent as `Authorization: Bearer <token>`. Its scope is `read` or `operate`; who may operate may read.
 """
+
+API_VERSION = "1"
+"""Of the API: what it has stays, and more may come. That of trimtab is in ``/v1/daemon``."""
 
 ALWAYS = (400, 401, 403, 405, 421, 429, 500)
 """Problems that any request may run into."""
@@ -69,18 +72,22 @@ def openapi_document(operations: Iterable[Operation]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    paths |= push_paths()
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "trimtab",
-            "version": VERSION,
+            "version": API_VERSION,
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "tags": [{"name": name} for name in dict.fromkeys(one.tag for one in operations)],
+        "tags": [
+            {"name": name} for name in dict.fromkeys([*(one.tag for one in operations), "Signals"])
+        ],
         "paths": paths,
         "components": {
             "schemas": _without_titles(schemas["$defs"]) | {"Problem": PROBLEM},
+            "responses": _problem_responses(),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "Of a token file."}
             },
@@ -120,17 +127,23 @@ def _answer(one: Operation) -> dict[str, Any]:
 
 def _problems(one: Operation) -> dict[str, Any]:
     of_bodies = (413, 415) if one.body is not None else ()
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    problems: dict[str, Any] = {}
-    for status in sorted({*ALWAYS, *of_bodies, *one.refusals}):
-        problems[str(status)] = {
-            "description": TITLES[status],
-            "content": {PROBLEM_JSON: schema},
-        }
+    return {
+        str(status): {"$ref": f"#/components/responses/Problem{status}"}
+        for status in sorted({*ALWAYS, *of_bodies, *one.refusals})
+    }
+
+
+def _problem_responses() -> dict[str, Any]:
+    """Return one response for each status that a problem may have."""
+    responses: dict[str, Any] = {}
+    for status, title in TITLES.items():
+        schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        response: dict[str, Any] = {"description": title, "content": {PROBLEM_JSON: schema}}
         if status in (429, 503):
             header = {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
-            problems[str(status)]["headers"] = {"Retry-After": header}
-    return problems
+            response["headers"] = {"Retry-After": header}
+        responses[f"Problem{status}"] = response
+    return responses
 
 
 def _parameter(one: Parameter) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -57,9 +57,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one address. ``path`` is as OpenAPI writes it; ``rest`` names a part that may have slashes.
+    """One method of one address.
 
-    ``answer`` is the type of the view that a good answer is; ``None``: what ``content_type`` says, described in
+    ``path`` is as OpenAPI writes it; ``rest`` names a part that may have slashes, ``but`` a part and what it is
+    not, as that is another address. ``answer`` is the type of the view that a good answer is; ``None``: what ``content_type`` says, described in
     words. ``refusals`` are the statuses of problems beside those that every operation has.
     """
 
@@ -73,20 +74,25 @@ class Operation:
     answer: Any = None
     parameters: tuple[Parameter, ...] = ()
     rest: str | None = None
+    but: tuple[str, str] | None = None
     body: Body | None = None
     status: int = 200
     content_type: str = JSON
     answer_description: str = ""
     refusals: tuple[int, ...] = ()
     description: str = ""
-    deprecated: bool = field(default=False)
 
     @property
     def pattern(self) -> str:
         """The path as the router writes it."""
-        if self.rest is None:
-            return self.path
-        return self.path.replace(f"{{{self.rest}}}", f"{{{self.rest}:.+}}")
+        shapes = {} if self.rest is None else {self.rest: ".+"}
+        if self.but is not None:
+            part, other = self.but
+            shapes[part] = f"(?!{other}$)[^/]+"
+        pattern = self.path
+        for part, shape in shapes.items():
+            pattern = pattern.replace(f"{{{part}}}", f"{{{part}:{shape}}}")
+        return pattern
 
     @property
     def changes_something(self) -> bool:

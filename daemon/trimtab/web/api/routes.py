@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -17,10 +17,11 @@ from trimtab.web.token_bucket import TokenBucket
 from trimtab.web.tokens import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from trimtab.clock import Clock
     from trimtab.web.access import Gate, Handler
+    from trimtab.web.api.operations import Call
     from trimtab.web.audit import Audit
 
 REQUESTS_PER_SECOND = 200.0
@@ -35,15 +36,10 @@ def add_api(
     gate: Gate,
     clock: Clock,
     audit: Audit,
-    described: Sequence[Operation] = (),
 ) -> None:
-    """Serve ``operations`` and the document that describes them.
-
-    ``described`` are in it too, and are served by somebody else.
-    """
+    """Serve ``operations`` and the document that describes them."""
     bucket = TokenBucket(clock, per_second=REQUESTS_PER_SECOND, burst=REQUESTS_AT_ONCE)
-    document = _document_operation(lambda: [*operations, document, *described])
-    for one in (*operations, document):
+    for one in with_document(operations):
         handler: Handler = partial(_handle, one, gate=gate, clock=clock, bucket=bucket)
         handler = audited(audit, handler) if one.changes_something else handler
         app.router.add_route(one.method, one.pattern, handler)
@@ -66,15 +62,17 @@ async def _handle(
     return as_response(operation, await answer_to(operation, request, gate, clock))
 
 
-def _document_operation(operations: Callable[[], Sequence[Operation]]) -> Operation:
+def with_document(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return ``operations`` and the one that answers with the document about all of them."""
     written: list[bytes] = []
 
-    async def answering(_: Any) -> web.Response:
+    async def answering(_: Call) -> web.Response:
         if not written:
-            written.append(json.dumps(openapi_document(operations())).encode() + b"\n")
+            document = openapi_document(described)
+            written.append(json.dumps(document, ensure_ascii=False).encode() + b"\n")
         return web.Response(body=written[0], content_type="application/json")
 
-    return Operation(
+    document = Operation(
         id="getOpenApi",
         tag="Daemon",
         method="GET",
@@ -84,3 +82,5 @@ def _document_operation(operations: Callable[[], Sequence[Operation]]) -> Operat
         answering=answering,
         answer_description="OpenAPI 3.1",
     )
+    described = (*operations, document)
+    return described

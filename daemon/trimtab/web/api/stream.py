@@ -80,9 +80,7 @@ def _last_heard(request: web.Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-async def tell(
-    request: web.Request, news: AsyncGenerator[News | None, None]
-) -> web.StreamResponse:
+async def tell(request: web.Request, news: AsyncGenerator[News | None, None]) -> web.StreamResponse:
     """Answer ``request`` with ``news`` as they come, until the client goes."""
     response = web.StreamResponse(
         headers={hdrs.CONTENT_TYPE: EVENT_STREAM, "X-Accel-Buffering": "no"}
