@@ -105,6 +105,10 @@ fuzz: $(STAMP_DEVELOP) ## Feed millions of inputs to every parser; by coverage w
 docs: $(STAMP_DEVELOP) ## Write the generated pages of docs/reference anew
 	$(BIN)/python docs/generate.py
 
+.PHONY: screenshots
+screenshots: $(STAMP_DEVELOP) ## Take the pictures of docs/live-page.md anew (needs Debian's chromium)
+	@$(BIN)/python -m tests.ui.screenshots
+
 .PHONY: run
 run: $(STAMP_RUNTIME) ## Run the daemon; it takes its settings from TRIMTAB_… variables
 	@$(BIN)/trimtab run $(ARGS)

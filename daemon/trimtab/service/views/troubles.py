@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Reason
+from trimtab.service.views.decisions import decisive_step
 from trimtab.web.views.trouble import Level, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.decision import Decision
+    from trimtab.service.overview import Glimpse
     from trimtab.service.status import DeploymentStatus
 
 FAILING = frozenset(
@@ -78,10 +81,19 @@ def trouble_of(status: DeploymentStatus) -> Trouble:
     if status.setback is not None:
         return Trouble(level=Level.FAILING, sentence=status.setback.sentence)
     level = level_of(status)
-    return WELL if level is Level.WELL else Trouble(level=level, sentence=decision.sentence)
+    return WELL if level is Level.WELL else Trouble(level=level, sentence=_why(decision, level))
 
 
-def level_of(status: DeploymentStatus) -> Level:
+def _why(decision: Decision, level: Level) -> str:
+    """Say in short what decided; the decision's own sentence tells of the way there as well."""
+    step = decisive_step(decision)
+    said = decision.sentence if step is None else decision.trail[step].sentence
+    if level is Level.SHORT and decision.wanted is not None:
+        return f"{decision.wanted} wanted, {decision.desired} asked for: {said}"
+    return said
+
+
+def level_of(status: DeploymentStatus | Glimpse) -> Level:
     """Return the level alone; it costs a microsecond, for whoever looks at ten thousand."""
     reason = status.decision.verdict.reason
     if status.withheld is not None or status.setback is not None or reason in FAILING:
@@ -91,7 +103,7 @@ def level_of(status: DeploymentStatus) -> Level:
     return Level.HELD if reason in HELD else Level.WELL
 
 
-def missing(status: DeploymentStatus) -> int:
+def missing(status: DeploymentStatus | Glimpse) -> int:
     """Return how many replicas are wanted and not asked for."""
     decision = status.decision
     return 0 if decision.wanted is None else max(0, decision.wanted - decision.desired)

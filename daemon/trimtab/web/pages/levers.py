@@ -43,10 +43,7 @@ ENDS_OF = {
 
 
 class Lever(NamedTuple):
-    """One thing to know about why it is this count: what it is about, and a sentence.
-
-    The sentence is empty where the one of the decision says the same.
-    """
+    """One thing to know about why it is this count: what it is about, and a sentence."""
 
     about: str
     sentence: str
@@ -59,7 +56,8 @@ def levers(decision: DecisionView) -> tuple[Lever, ...]:
     if change.step is not None:
         step = decision.trail[change.step]
         is_told = step.sentence in decision.sentence
-        found.append(Lever(f"Decided by {step.stage}", "" if is_told else step.sentence))
+        said = "the step that is marked in the trail" if is_told else step.sentence
+        found.append(Lever(f"Decided by {step.stage}", said))
     found.append(Lever("Which means", change.meaning))
     found.append(Lever("What changes it", LEFT_ALONE.get(change.reason, change.remedy)))
     bounds = decision.bounds

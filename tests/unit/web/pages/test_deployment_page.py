@@ -100,7 +100,7 @@ async def test_a_deployment_nobody_decides_on_says_why(
 def test_what_would_change_it_names_the_step_the_remedy_and_the_runner_up() -> None:
     said = {one.about: one.sentence for one in levers(DECISION)}
     assert said == {
-        "Decided by bounds": "",
+        "Decided by bounds": "the step that is marked in the trail",
         "Which means": "More replicas are wanted, and the count is already at the upper bound.",
         "What changes it": "Raise the bound that the sentence names, or the accelerators behind it.",
         "At most 8": "set by policy chat-large",
