@@ -102,6 +102,7 @@ class Guest:
             theme=_chosen(request.cookies.get(THEME_COOKIE)),
             form_key=entrance.visitors.form_key(self.visitor),
             author=request.cookies.get(AUTHOR_COOKIE, "")[:AUTHOR_CHARACTERS_MAX],
+            has_tokens=bool(entrance.gate.access.tokens),
             is_signed_in=self.visitor.token is not None,
             asks_token=not self.may_operate,
             notice=notice,

@@ -54,7 +54,8 @@ class Notice:
 class Frame:
     """What is around every page. ``form_key`` goes into each form (``visitors.py``).
 
-    ``banner`` is ``None`` for who may not know; ``asks_token`` says that an order needs one, typed with it.
+    ``banner`` is ``None`` for who may not know; ``has_tokens`` says that there is anything
+    to sign in with, ``asks_token`` that an order needs one, typed with it.
     """
 
     at: float
@@ -64,6 +65,7 @@ class Frame:
     theme: str
     form_key: str
     author: str
+    has_tokens: bool
     is_signed_in: bool
     asks_token: bool
     notice: Notice | None = None

@@ -10,13 +10,14 @@ from tests.unit.web.pages.samples import NOW, SampleViews
 
 from trimtab.clock import ManualClock
 from trimtab.web.access import Gate
+from trimtab.web.audit import AuditEntry
 from trimtab.web.pages.routes import add_pages
 from trimtab.web.tokens import Access, Scope, Token
+from trimtab.web.views.stream import News, NewsKind, NewsOfState
 from trimtab.web.views.values import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 OPERATE, READ = "secret-of-ana", "secret-of-bob"
 OPEN = Access(is_reading_open_to_loopback=True, is_operating_open_to_loopback=True)
 BY_TOKEN = Access(tokens=(Token("ana", Scope.OPERATE, OPERATE), Token("bob", Scope.READ, READ)))
@@ -66,6 +67,21 @@ class NotedDesk:
 
 
 @dataclass
+class OnePiece:
+    """Tells one piece of news and ends; remembers whom it was asked about."""
+
+    asked: list[str | None] = field(default_factory=list)
+
+    async def listen(
+        self, *, deployment: str | None = None, after: int | None = None
+    ) -> AsyncGenerator[News | None, None]:
+        self.asked.append(deployment)
+        data = NewsOfState(subject="overrides", deployment=None, sentence="an override was given")
+        yield News(1, NewsKind.STATE, data)
+        yield None
+
+
+@dataclass
 class Site:
     """The pages as a browser meets them: it keeps cookies and follows where it is sent."""
 
@@ -74,6 +90,8 @@ class Site:
     desk: NotedDesk
     gate: Gate
     clock: ManualClock
+    newsroom: OnePiece
+    audit: list[AuditEntry]
 
     async def read(self, path: str, status: int = 200) -> str:
         response = await self.client.get(path)
@@ -108,7 +126,16 @@ def access() -> Access:
 async def site(views: SampleViews, access: Access) -> AsyncIterator[Site]:
     app = web.Application()
     clock, desk, gate = ManualClock(NOW), NotedDesk(), Gate(access)
-    add_pages(app, views=views, desk=desk, gate=gate, clock=clock)
+    newsroom, audit = OnePiece(), list[AuditEntry]()
+    add_pages(
+        app,
+        views=views,
+        desk=desk,
+        gate=gate,
+        clock=clock,
+        newsroom=newsroom,
+        audit=audit.append,
+    )
     server: Any = TestServer(app, auto_decompress=False)
     async with TestClient(server) as client:
-        yield Site(client, views, desk, gate, clock)
+        yield Site(client, views, desk, gate, clock, newsroom, audit)

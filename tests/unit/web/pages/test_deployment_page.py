@@ -149,7 +149,7 @@ async def test_the_list_of_decisions_goes_back_by_its_cursor(site: Site) -> None
     page = await site.read("/decisions?verdict=hold&reason=at_max")
     assert "cursor=older" in page
     wish = site.views.wishes[-1]
-    assert (wish.verdict, wish.reason) == ("hold", "at_max")  # type: ignore[attr-defined]
+    assert (wish.verdict, wish.reason) == ("hold", "at_max")  # type: ignore[attr-defined]  # a wish for decisions
 
 
 async def test_policies_show_values_with_their_origin_and_diagnostics_at_their_place(

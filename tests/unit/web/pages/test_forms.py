@@ -150,6 +150,35 @@ async def test_where_nobody_may_order_there_is_no_form(site: Site) -> None:
     await site.send("/overrides/give", 403, deployment=NAME, **PAUSE)
 
 
+@pytest.mark.parametrize("access", [READING_OPEN])
+async def test_orders_are_audited_and_so_are_refusals(site: Site) -> None:
+    await site.send("/overrides/give", 401, **PAUSE)
+    await site.send("/overrides/give", token=OPERATE, **PAUSE)
+    await site.send("/overrides/end", id="3f9a2c41")
+    await site.send("/theme", theme="dark")
+    assert [(one.who, one.path, one.status) for one in site.audit] == [
+        ("loopback", "/overrides/give", 401),  # who may look, and no more
+        ("ana", "/overrides/give", 303),
+        ("ana", "/overrides/end", 303),
+    ]
+
+
+@pytest.mark.parametrize("access", [BY_TOKEN])
+async def test_news_are_told_to_who_is_signed_in(site: Site) -> None:
+    assert (await site.client.get("/live")).status == 401
+    await site.send("/session", token=READ)
+    response = await site.client.get("/live?deployment=chat-70b")
+    assert response.content_type == "text/event-stream"
+    assert "event: state" in await response.text()
+    assert site.newsroom.asked == [NAME]
+
+
+async def test_where_there_are_no_tokens_nobody_is_asked_to_sign_in(site: Site) -> None:
+    assert "Sign in" not in await site.read("/")
+    site.gate.take(READING_OPEN)
+    assert 'href="/session?back=%2F%3Ftext%3Dx"' in await site.read("/?text=x")
+
+
 async def test_colours_are_chosen_by_a_form_and_kept(site: Site) -> None:
     assert "data-theme" not in await site.read("/")
     page = await site.send("/theme", theme="dark", back="/policies")

@@ -84,7 +84,7 @@ function hear() {
     stream.addEventListener(kind, () => plan(PAUSE_MS));
   }
   stream.onerror = () => {
-    say("off", "The daemon does not answer; this is how things were");
+    plan(PAUSE_MS);  // whether the daemon answers at all, the next look tells
     if (stream.readyState === EventSource.CLOSED) setTimeout(hear, RETRY_MS);
   };
 }
