@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.clock import SystemClock
 from trimtab.core.fleet_fit import orders_for_nobody
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from trimtab.service.polls import Polls
     from trimtab.service.push import PushDesk
     from trimtab.service.reload import Reloader
+    from trimtab.service.setbacks import Setback
+    from trimtab.service.withholding import Withholding
+
+
+class Glimpse(NamedTuple):
+    """As much of a deployment's status as tells how it is doing, for whoever looks at all of them."""
+
+    deployment: Deployment
+    decision: Decision
+    withheld: Withholding | None
+    setback: Setback | None
 
 
 class Overview:
@@ -80,6 +91,15 @@ class Overview:
             deployment, decision = deployments.get(name), decisions.get(name)
             if deployment is not None and decision is not None:
                 yield self._status_of(deployment, decision)
+
+    def glimpses(self) -> Iterator[Glimpse]:
+        """Yield as ``deployments`` does, at a fifth of the cost."""
+        deployments, decisions = self.fleet.deployments, self._controller.decisions
+        withheld, setbacks = self._controller.withheld, self._actuator.setbacks
+        for name in tuple(decisions):
+            deployment, decision = deployments.get(name), decisions.get(name)
+            if deployment is not None and decision is not None:
+                yield Glimpse(deployment, decision, withheld.get(name), setbacks.get(name))
 
     def deployment(self, name: str) -> DeploymentStatus | None:
         """Return one of them as it is now; ``None`` where no policy matches it, or it is not there."""

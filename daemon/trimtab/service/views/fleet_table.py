@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from trimtab.service.views.decisions import verdict_word
 from trimtab.service.views.names import short_name
 from trimtab.service.views.troubles import RANKS, level_of, missing, trouble_of
+from trimtab.web.metrics import TURN_SECONDS_MIN, turn_seconds
 from trimtab.web.problem import ProblemError
 from trimtab.web.views.fleet import FleetCounts, FleetOrder, FleetPage, FleetRow
 from trimtab.web.views.trouble import Level
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.engine import Engine
+    from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.service.fleet import Fleet
     from trimtab.service.overrides import Overrides
-    from trimtab.service.overview import Overview
+    from trimtab.service.overview import Glimpse, Overview
     from trimtab.service.status import DeploymentStatus
     from trimtab.service.views.watch import Watch
     from trimtab.web.views.fleet import FleetWish
 
-PIECE = 200
-"""Deployments looked at before others get their turn: about a millisecond."""
+PIECE = 100
+"""Deployments looked at before a look at the time: a fraction of a millisecond."""
 
 FRESH_SECONDS = 1.0
 """How long what was gathered is good for, of the loop's own time."""
@@ -117,17 +119,25 @@ class FleetTable:
         async with self._gathering:
             now = asyncio.get_running_loop().time
             if now() - self._gathered_at > FRESH_SECONDS:
-                entries: list[Entry] = []
-                for number, status in enumerate(self._overview.deployments()):
-                    if number and number % PIECE == 0:
-                        await asyncio.sleep(0)
-                    entries.append(self._entry(status))
-                self._entries, self._gathered_at = entries, now()
+                self._entries, self._gathered_at = await self._gather(), now()
             return self._entries
 
-    def _entry(self, status: DeploymentStatus) -> Entry:
-        deployment, decision = status.deployment, status.decision
+    async def _gather(self) -> list[Entry]:
+        """Look at all, for as long at a time as the others take in between (``web/metrics.py``)."""
+        now = asyncio.get_running_loop().time
         fleet_policy = self._engine().fleet_policy
+        entries: list[Entry] = []
+        turn_ends_at = now() + TURN_SECONDS_MIN
+        for number, glimpse in enumerate(self._overview.glimpses(), start=1):
+            entries.append(self._entry(glimpse, fleet_policy))
+            if number % PIECE == 0 and (paused_at := now()) >= turn_ends_at:
+                await asyncio.sleep(0)
+                resumed_at = now()
+                turn_ends_at = resumed_at + turn_seconds(resumed_at - paused_at)
+        return entries
+
+    def _entry(self, status: Glimpse, fleet_policy: FleetPolicy) -> Entry:
+        deployment, decision = status.deployment, status.decision
         return Entry(
             name=deployment.name,
             level=level_of(status),
