@@ -44,8 +44,8 @@ WAITING_MAX = 256
 KEPT_MAX = 1024
 """News that are kept for whoever connects again."""
 
-BEAT_SECONDS = 15.0
-"""In real time: so often a connection shows that it is alive."""
+PULSE_SECONDS = 1.0
+"""In real time: so often who listens in vain is asked whether it is still there."""
 
 
 class Since(NamedTuple):
@@ -172,7 +172,7 @@ class Watch(Silence):
     def listen(
         self, *, deployment: str | None = None, after: int | None = None
     ) -> AsyncGenerator[News | None, None]:
-        """Yield news as they come, ``None`` for a heartbeat. Raises ``ProblemError`` where too many listen."""
+        """Yield news as they come, ``None`` where none came for a second. Raises ``ProblemError`` where too many listen."""
         if len(self._listeners) >= LISTENERS_MAX:
             why = f"{LISTENERS_MAX} others listen already, and that is the most; ask for pages instead"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, why, retry_after_seconds=30.0)
@@ -206,7 +206,7 @@ class Watch(Silence):
                 if listening.woken.is_set():
                     continue
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(BEAT_SECONDS):
+                    async with asyncio.timeout(PULSE_SECONDS):
                         await listening.woken.wait()
                 if not listening.woken.is_set():
                     yield None

@@ -34,6 +34,9 @@ EVENT_STREAM = "text/event-stream"
 WRITE_SECONDS_MAX = 10.0
 """In real time: who does not read for so long is not there any more."""
 
+PULSES_OF_A_BEAT = 15
+"""A connection shows that it is alive each so many seconds in which there is no news."""
+
 RETRY_MILLISECONDS = 2_000
 """When a browser connects again after the connection broke."""
 
@@ -89,8 +92,16 @@ async def tell(request: web.Request, news: AsyncGenerator[News | None, None]) ->
         await response.prepare(request)
         try:
             await _written(response, b"retry: %d\n\n" % RETRY_MILLISECONDS)
+            pulses = 0
             async for piece in pieces:
-                await _written(response, b": beat\n\n" if piece is None else as_event(piece))
+                if piece is not None:
+                    await _written(response, as_event(piece))
+                    continue
+                if request.transport is None or request.transport.is_closing():
+                    break  # nobody says so while nothing is written
+                pulses += 1
+                if pulses % PULSES_OF_A_BEAT == 0:
+                    await _written(response, b": beat\n\n")
         except (TimeoutError, ConnectionError):
             if request.transport is not None:
                 request.transport.abort()  # close() would wait for a reader that does not read

@@ -84,7 +84,7 @@ class Newsroom(Protocol):
     ) -> AsyncGenerator[News | None, None]:
         """Yield news as they come, about one deployment or all, from behind number ``after`` on.
 
-        ``None`` is a heartbeat. Who takes too long to listen hears ``RESYNC`` in place of what was missed.
+        ``None``: none came for a second. Who takes too long to listen hears ``RESYNC`` in place of what was missed.
         Raises ``ProblemError`` (503) where too many listen.
         """
         ...
