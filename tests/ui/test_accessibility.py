@@ -19,7 +19,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 AT = "2026-01-05T07:40:00Z"
 PAGES = (
     "/",
-    "/?text=nothing-is-called-like-this",
     f"/deployments/{NAME}?span=1h&at={AT}",
     "/decisions",
     "/decisions/2",
@@ -30,8 +29,8 @@ PAGES = (
     "/session",
     "/deployments/nobody",
 )
-RICHEST = (PAGES[0], PAGES[2])
-"""A fleet and a deployment have nearly all there is to see; axe takes a second for each page."""
+RICHEST = PAGES[:2]
+"""A fleet and a deployment have nearly all there is to see; axe takes a second of both cores for each page."""
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,6 @@ RICHEST = (PAGES[0], PAGES[2])
     [
         (WIDE, "light", PAGES),
         (WIDE, "dark", RICHEST),
-        (NARROW, "light", RICHEST),
         (NARROW, "dark", RICHEST),
     ],
 )

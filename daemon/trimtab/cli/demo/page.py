@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trimtab.journal.port import JournalMode
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.service.surface import Doors, surface_of
 from trimtab.web.server import serving
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
+OPENING_SECONDS_MAX = 10.0
+"""Of real time; a new file is opened in a fraction of a second."""
+
 OPEN = Access(is_reading_open_to_loopback=True, is_operating_open_to_loopback=True)
 """Whoever watches the demo may also give it orders: there is nothing but a made-up world behind it."""
 
@@ -30,6 +35,14 @@ def journal_until_the_end(exits: ExitStack, clock: Clock) -> Journal:
     """Return a journal that the page can tell the past from, in a folder that goes with ``exits``."""
     folder = exits.enter_context(tempfile.TemporaryDirectory(prefix="trimtab-demo-"))
     return SqliteJournal(Path(folder) / "journal.db", clock)
+
+
+async def until_it_remembers(daemon: Daemon) -> None:
+    """Return when the journal is open; or after a while, when it will not be and the daemon says so."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(OPENING_SECONDS_MAX):
+            while daemon.views.daemon().journal.mode != JournalMode.DURABLE:  # noqa: ASYNC110  nobody tells when it opens
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

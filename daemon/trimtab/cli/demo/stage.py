@@ -18,7 +18,7 @@ from aiohttp import web
 from trimtab.cli.demo.actor import Actor
 from trimtab.cli.demo.audit import Watched, WriteAudit
 from trimtab.cli.demo.chronicle import ENTRIES_MAX, Chronicle
-from trimtab.cli.demo.page import journal_until_the_end, live_page
+from trimtab.cli.demo.page import journal_until_the_end, live_page, until_it_remembers
 from trimtab.cli.demo.snapshot import DemoSnapshot
 from trimtab.cli.demo.wiretap import wiretap
 from trimtab.cli.demo.world import (
@@ -198,6 +198,11 @@ class Stage:
     ) -> None:
         """Stop the daemon first, then the world."""
         await self._exits.aclose()
+
+    async def until_it_remembers(self) -> None:
+        """Return when the daemon's journal is open; one that is stopped before that warns of it."""
+        if self._daemon is not None:
+            await until_it_remembers(self._daemon)
 
     @property
     def has_daemon_ended(self) -> bool:
