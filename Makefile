@@ -106,6 +106,10 @@ docs: $(STAMP_DEVELOP) ## Write what is generated anew: docs/reference, rules, d
 	$(BIN)/python docs/generate.py
 	$(BIN)/python deploy/monitoring/generate.py
 
+.PHONY: screenshots
+screenshots: $(STAMP_DEVELOP) ## Take the pictures of docs/live-page.md anew (needs Debian's chromium)
+	@$(BIN)/python -m tests.ui.screenshots
+
 .PHONY: run
 run: $(STAMP_RUNTIME) ## Run the daemon; it takes its settings from TRIMTAB_… variables
 	@$(BIN)/trimtab run $(ARGS)

@@ -12,9 +12,10 @@ explanation without a member, stops the generator.
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from diagnostics import diagnostics_pages
 from events import events_page
@@ -28,6 +29,10 @@ from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
+from trimtab.web.api.catalogue import operating, reading
+from trimtab.web.api.openapi import openapi_document
+from trimtab.web.api.routes import with_document
+from trimtab.web.api.stream import stream_operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -137,6 +142,29 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
+def openapi_json() -> str:
+    """Return docs/reference/openapi.json: what a daemon answers at ``/v1/openapi.json``."""
+    nobody = cast("Any", _Nobody())
+    operations = (
+        *reading(nobody),
+        *operating(nobody),
+        stream_operation(nobody, nobody),
+    )
+    document = openapi_document(with_document(operations))
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+class _Nobody:
+    """Stands for the parts of a daemon, of which a description needs none."""
+
+    def __getattr__(self, _: str) -> _Nobody:
+        return self
+
+
+DOCUMENTS = {"openapi.json": openapi_json}
+"""Made as the pages are, for programs: without a notice."""
+
+
 def require_exact(members: type[StrEnum], explained: Iterable[StrEnum]) -> None:
     """Raise ``SystemExit`` unless every member is explained once, in the order of the code."""
     names = [one.name for one in explained]
@@ -154,9 +182,10 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: docs/generate.py [--check]\n")
         return 2
     behind = 0
-    for name, page in PAGES.items():
+    texts = {name: f"{NOTICE}\n{page()}\n" for name, page in PAGES.items()}
+    texts |= {name: f"{document()}\n" for name, document in DOCUMENTS.items()}
+    for name, text in texts.items():
         path = REFERENCE / name
-        text = f"{NOTICE}\n{page()}\n"
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         behind += 1
@@ -166,9 +195,9 @@ def main(arguments: list[str]) -> int:
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"wrote docs/reference/{name}\n")
-    for path in sorted(REFERENCE.rglob("*.md")):
+    for path in sorted([*REFERENCE.rglob("*.md"), *REFERENCE.rglob("*.json")]):
         name = path.relative_to(REFERENCE).as_posix()
-        if name not in PAGES:
+        if name not in texts:
             behind += 1
             if arguments:
                 sys.stderr.write(f"docs/reference/{name} is made of nothing: run make docs\n")

@@ -41,14 +41,21 @@ SHARING_SERVERS = tuple(
 )
 
 
+BROWSER = "tests/ui/"
+
+
 class ServersOnce(LoadScopeScheduling):
     """Hands out tests one by one, but all that share servers to one worker, where each is started once.
+
+    Likewise those that look at the same running demo with the same browser.
 
     xdist's own mark for it, ``xdist_group``, groups nothing under pytest 9.2
     (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(BROWSER):
+            return "browser"
         return "servers" if nodeid.startswith(SHARING_SERVERS) else nodeid
 
 

@@ -43,8 +43,11 @@ async def test_a_pin_is_carried_out_survives_a_kill_and_ends_when_it_is_lifted(
 ) -> None:
     folder = write_policy(tmp_path / "policies")
     async with ControlPlane() as plane:
-        journal = {"TRIMTAB_JOURNAL__PATH": str(tmp_path / "journal.db")}
-        environment = account_environment(plane.base_url, **journal)
+        more = {
+            "TRIMTAB_JOURNAL__PATH": str(tmp_path / "journal.db"),
+            "TRIMTAB_CONTROL__HTTP": "loopback",
+        }
+        environment = account_environment(plane.base_url, **more)
         async with trimtab_run(environment, folder) as trimtab:
             url = f"http://{(await trimtab.wait_for('started'))['listen']}"
             await trimtab.wait_for("write", to_replicas=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pytest
 from control_plane import ControlPlane
 from running import POLICY, Trimtab, account_environment, trimtab_run, write_policy
 
@@ -105,7 +107,7 @@ async def test_sighup_reads_the_files_and_says_so_even_if_nothing_changed(tmp_pa
 
 async def test_a_request_from_this_machine_reloads_and_hears_what_is_wrong(tmp_path: Path) -> None:
     folder = write_policy(tmp_path / "policies")
-    async with running(folder) as (_, url):
+    async with running(folder, TRIMTAB_CONTROL__HTTP="loopback") as (_, url):
         (folder / "code.yaml").write_text(SECOND, encoding="utf-8")
         status, body = await post(f"{url}/-/reload")
         # The watch may have been quicker; either way both are in force when the answer comes.
@@ -138,11 +140,23 @@ async def test_a_token_opens_the_reload_and_nothing_else_does(tmp_path: Path) ->
         status, body = await post(f"{url}/-/reload", Authorization=f"Bearer {TOKEN}")
         assert (status, body["result"]) == (200, "unchanged")
         assert TOKEN not in trimtab.raw_output
+        written = await trimtab.wait_for("api_write", who="control")
+        assert (written["path"], written["status"]) == ("/-/reload", 200)
+
+        token.write_text(f"{TOKEN}-2\n", encoding="utf-8")
+        trimtab.signal(signal.SIGHUP)
+        await trimtab.wait_for("policies_reloaded", trigger="signal")
+        while (await post(f"{url}/-/reload", Authorization=f"Bearer {TOKEN}"))[0] != 401:
+            await asyncio.sleep(0.02)  # read in a thread
+        assert (await post(f"{url}/-/reload", Authorization=f"Bearer {TOKEN}-2"))[0] == 200
 
 
-async def test_nobody_reloads_over_http_where_control_is_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{}, {"TRIMTAB_CONTROL__HTTP": "off"}])
+async def test_nobody_reloads_over_http_unless_the_settings_say_so(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
     folder = write_policy(tmp_path / "policies")
-    async with running(folder, TRIMTAB_CONTROL__HTTP="off") as (_, url):
+    async with running(folder, **settings) as (_, url):
         status, body = await post(f"{url}/-/reload")
         assert status == 403
-        assert "TRIMTAB_CONTROL__HTTP" in body["error"]
+        assert "TRIMTAB_CONTROL__HTTP" in body["detail"]

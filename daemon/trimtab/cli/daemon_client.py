@@ -1,13 +1,15 @@
-"""Talks to the running daemon for commands that people give: one request, one answer or one sentence."""
+"""Talks to the running daemon for commands that people give: an answer, or one sentence; and its news."""
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 import typer
@@ -15,10 +17,17 @@ import typer
 from trimtab.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from http.client import HTTPResponse
     from pathlib import Path
+
+    from trimtab.cli.news import Heard
 
 DEFAULT_URL = "http://127.0.0.1:9464"
 TIMEOUT_SECONDS = 15.0
+SILENCE_SECONDS_MAX = 45.0
+"""A stream shows every 15 s that it is alive; after three times that it is not."""
+
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 ERROR_CHARACTERS_MAX = 600
 
@@ -31,11 +40,31 @@ TOKEN_OPTION = typer.Option(
 
 
 class DaemonError(Exception):
-    """The daemon could not be asked, or said no; the message is for people, ``code`` for scripts."""
+    """The daemon could not be asked, or said no; the message is for people, ``code`` for scripts.
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+    ``status`` is what it answered with, ``None`` where no daemon did.
+    """
+
+    def __init__(
+        self, message: str, code: ExitCode = ExitCode.FAILED, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.status = status
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same question may be answered later: nobody was there, or it was busy."""
+        if self.status is None:
+            return self.code is ExitCode.DEPENDENCY_UNAVAILABLE
+        return self.status >= 500 or self.status == 429
+
+
+def path_to(path: str, name: str | None = None, **parameters: object) -> str:
+    """Return a path with ``name`` as its last part and the parameters that are not ``None``."""
+    named = path if name is None else f"{path}/{quote(name, safe='/')}"
+    given = {key: value for key, value in parameters.items() if value is not None}
+    return f"{named}?{urlencode(given)}" if given else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +74,74 @@ class DaemonClient:
     url: str
     token_file: Path | None = None
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> dict[str, Any]:
         """Return the answer to a request. Raises ``DaemonError``."""
-        headers = {"Accept": "application/json"}
-        if self.token_file is not None:
-            headers["Authorization"] = f"Bearer {self._token(self.token_file)}"
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
-        text = self._exchange(Request(self._base() + path, data, headers, method=method))  # noqa: S310  the scheme is checked
+        data = None if body is None else json.dumps(body).encode()
+        with self._answered(method, path, data, timeout_seconds) as response:
+            text = response.read(ANSWER_BYTES_MAX)
         try:
             answer = json.loads(text)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise DaemonError(f"what listens at {self.url} is no trimtab daemon; check --url")
+            raise self._no_daemon()
         return answer
+
+    def listen(self, path: str, *, after: int | None = None) -> Iterator[Heard | None]:
+        """Yield the news of a stream until it ends; ``None``, also first, shows that it is there.
+
+        Raises ``DaemonError``.
+
+        ``after`` is the number of the last news that was heard: what came since then is told first.
+        """
+        from trimtab.cli.news import EVENT_STREAM, heard
+
+        headers = {"Accept": EVENT_STREAM}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        with self._answered("GET", path, None, SILENCE_SECONDS_MAX, headers) as response:
+            if response.headers.get_content_type() != EVENT_STREAM:
+                raise self._no_daemon()
+            yield None
+            yield from heard(response)
+
+    @contextmanager
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        timeout_seconds: float,
+        headers: dict[str, str] | None = None,
+    ) -> Iterator[HTTPResponse]:
+        sent = {"Accept": "application/json", **(headers or {})}
+        if self.token_file is not None:
+            sent["Authorization"] = f"Bearer {self._token(self.token_file)}"
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        request = Request(self._base() + path, data, sent, method=method)  # noqa: S310  the scheme is checked
+        is_local = urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
+        opener = build_opener(ProxyHandler({})) if is_local else build_opener()
+        try:
+            with opener.open(request, timeout=timeout_seconds) as response:
+                yield response
+        except HTTPError as error:
+            raise self._refused(error) from None
+        except URLError as error:
+            raise self._unreachable(error.reason, timeout_seconds) from None
+        except (
+            OSError,
+            ValueError,
+            HTTPException,
+        ) as error:  # a connection that broke, or a URL like none
+            raise self._unreachable(error, timeout_seconds) from None
 
     def _base(self) -> str:
         try:
@@ -75,33 +155,24 @@ class DaemonClient:
             raise DaemonError(message, ExitCode.USAGE)
         return self.url.rstrip("/")
 
-    def _exchange(self, request: Request) -> bytes:
-        is_local = urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
-        opener = build_opener(ProxyHandler({})) if is_local else build_opener()
-        try:
-            with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-                return bytes(response.read(ANSWER_BYTES_MAX))
-        except HTTPError as error:
-            raise self._refused(error) from None
-        except URLError as error:
-            raise self._unreachable(error.reason) from None
-        except (OSError, ValueError) as error:  # a connection that broke, or a URL like none
-            raise self._unreachable(error) from None
-
     def _refused(self, error: HTTPError) -> DaemonError:
         with error:
             text = error.read(ANSWER_BYTES_MAX)
         try:
-            said = str(json.loads(text)["error"])
+            said = str(json.loads(text)["detail"])
         except (ValueError, KeyError, TypeError):
-            return DaemonError(f"what listens at {self.url} answered {error.code}; check --url")
+            message = f"what listens at {self.url} answered {error.code}; check --url"
+            return DaemonError(message, status=error.code)
         if error.code == 401:
             said = "the daemon asks for a token it knows; name the file that holds it: --token-file"
-        return DaemonError(said[:ERROR_CHARACTERS_MAX])
+        return DaemonError(said[:ERROR_CHARACTERS_MAX], status=error.code)
 
-    def _unreachable(self, reason: object) -> DaemonError:
+    def _no_daemon(self) -> DaemonError:
+        return DaemonError(f"what listens at {self.url} is no trimtab daemon; check --url")
+
+    def _unreachable(self, reason: object, timeout_seconds: float) -> DaemonError:
         if isinstance(reason, TimeoutError):
-            why = f"no answer within {TIMEOUT_SECONDS:.0f} s"
+            why = f"no answer within {timeout_seconds:g} s"
         elif isinstance(reason, OSError) and reason.errno:
             why = os.strerror(reason.errno)
         else:

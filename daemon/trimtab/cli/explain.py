@@ -1,217 +1,158 @@
-"""``trimtab explain``: what a policy would decide for a deployment under a given load, and why."""
+"""``trimtab explain``: why the daemon decided as it did, or what a policy would decide, and why."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trimtab.cli.exit_codes import ExitCode
+from trimtab.cli import ordering
+from trimtab.cli.daemon_client import DEFAULT_URL, path_to
+from trimtab.cli.deployment_names import completed
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from trimtab.core.decision import Decision, Order
-    from trimtab.core.policy import Policy
-    from trimtab.policy import LoadReport
-    from trimtab.policy.testing.what_if import Answer
+    from zoneinfo import ZoneInfo
 
 POLICY_OPTION = "--policy"
-SIGNAL_OPTION = "--signal"
-
-
-class GivenSignal(NamedTuple):
-    """A signal as given on the command line: its value, and how old that is in seconds."""
-
-    name: str
-    value: float
-    age_seconds: float
+AFTER = "1h"
 
 
 def explain(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DEPLOYMENT",
+            help=f"Of the running daemon. {ordering.DEPLOYMENT_HELP}",
+            show_default=False,
+            autocompletion=completed,
+        ),
+    ] = None,
+    *,
     policy: Annotated[
-        Path, typer.Option(POLICY_OPTION, exists=True, help="File or directory of policies.")
-    ],
+        Path | None,
+        typer.Option(
+            POLICY_OPTION,
+            exists=True,
+            show_default=False,
+            help="In place of DEPLOYMENT: what these would decide. File or directory of policies.",
+        ),
+    ] = None,
     deployment: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE|KEY=VALUE",
-            help="A deployment as the API returns it (JSON or YAML), or its fields; repeatable: "
-            "name, displayName, baseModel, region, min, max, replicas, state, acceleratorType, "
-            "acceleratorsPerReplica, leadTime, expiresAfter. Of a file the fields given besides win. "
-            "Left out, a deployment that the policy is for, with one replica.",
+            help="With --policy: a deployment as the API returns it (JSON or YAML), or its fields; "
+            "repeatable: name, displayName, baseModel, region, min, max, replicas, state, "
+            "acceleratorType, acceleratorsPerReplica, leadTime, expiresAfter. Of a file the fields given "
+            "besides win. Left out, a deployment that the policy is for, with one replica.",
         ),
     ] = None,
     signal: Annotated[
         list[str] | None,
         typer.Option(
-            SIGNAL_OPTION,
             metavar="NAME=VALUE[@AGE]",
-            help="A signal and how old it is (requests=120, requests=120@90s); repeatable. One that "
-            "is left out is missing.",
+            help="With --policy: a signal and how old it is (requests=120, requests=120@90s); "
+            "repeatable. One that is left out is missing.",
         ),
     ] = None,
     at: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="When: 2026-03-02T07:30, with an offset (+01:00) or in --timezone.  [default: now]",
+            help="When: 2026-03-02T07:30, with an offset (+01:00) or in --timezone; of the daemon also "
+            "20m (ago) and 18:30 (the last one).  [default: now]",
         ),
     ] = None,
-    timezone: Annotated[str, typer.Option(help="IANA zone of --at.")] = "UTC",
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE", help="IANA zone of --at.  [default: UTC; of 18:30 the local zone]"
+        ),
+    ] = None,
     after: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="DURATION",
-            help="For how long it has been like this, so that stabilisation windows are over; 0s asks "
-            "as of a daemon that has just started.",
+            help="With --policy: for how long it has been like this, so that stabilisation windows are "
+            f"over; 0s asks as of a daemon that has just started.  [default: {AFTER}]",
         ),
-    ] = "1h",
+    ] = None,
+    url: ordering.Url = DEFAULT_URL,
+    token_file: ordering.TokenFile = None,
     is_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     _plugin: Plugins = None,
 ) -> None:
-    """Print what would be decided, with every step that leads to it. Nothing is read or written.
+    """Show why the daemon decided as it did for a deployment, now or at a time, and what would change it.
 
-    The exit code is 0 when there is an answer, 1 when no single policy is for the deployment or the
-    policies have errors, 2 when the command line is wrong.
+    With --policy: what policies would decide for a made-up deployment and load. No daemon is asked then.
+
+    The exit code is 0 when there is an answer; 1 when the daemon has none, no single policy is for the
+    deployment, or the policies have errors; 2 when the command line is wrong; 69 when no daemon answers.
     """
-    from trimtab.policy.testing.what_if import what_if
+    if (name is None) is (policy is None):
+        message = "name a DEPLOYMENT of the daemon, or give --policy FILE: exactly one of the two"
+        raise typer.BadParameter(message, param_hint="DEPLOYMENT")
+    zone = None if timezone is None else _zone(timezone)
+    if policy is not None:
+        from trimtab.cli.explained_policy import explain_policy
 
-    moment = _moment(at, timezone)
-    read = _policies(policy)
-    policies = read.policies
-    one = _deployment(deployment or [], policies, moment)
-    signals = [_signal(text) for text in signal or []]
-    matching = [each for each in policies if each.selector.matches(one.deployment)]
-    if len(matching) != 1:
-        typer.echo(_why_not(matching, policies, one.deployment.name), err=True)
-        raise typer.Exit(ExitCode.FAILED)
-    _check_signals(signals, matching[0])
-    answer = what_if(
-        policies,
-        one.deployment,
-        {each.name: (each.value, each.age_seconds) for each in signals},
-        at=moment,
-        lasting_seconds=_duration(after, "--after"),
-        lead_time_seconds=one.lead_time_seconds,
-        fleet=read.fleet,
-    )
-    typer.echo(_as_json(answer) if is_json else "\n".join(_as_text(answer, matching[0], after)))
-
-
-def _policies(path: Path) -> LoadReport:
-    from trimtab.policy import as_text, read_policies
-
-    report = read_policies(path)
-    if not report.is_valid:
-        typer.echo(as_text(report.diagnostics), err=True, nl=False)
-        raise typer.Exit(ExitCode.FAILED)
-    return report
+        explain_policy(
+            policy,
+            deployment or [],
+            signal or [],
+            at=at,
+            zone=zone or _zone("UTC"),
+            after=AFTER if after is None else after,
+            is_json=is_json,
+        )
+        return
+    alone = {"--deployment": deployment, "--signal": signal, "--after": after}
+    for option, value in alone.items():
+        if value:
+            message = "it is for --policy; of the daemon's own deployments everything is known"
+            raise typer.BadParameter(message, param_hint=option)
+    _explain_decision(str(name), at, zone, url, token_file, is_json)
 
 
-def _deployment(given: Sequence[str], policies: Sequence[Policy], moment: float) -> Any:
-    from trimtab.cli.deployments import DeploymentTextError, deployment_from
-
-    try:
-        return deployment_from(given, policies, moment)
-    except DeploymentTextError as error:
-        raise typer.BadParameter(str(error), param_hint="--deployment") from None
-
-
-def _signal(text: str) -> GivenSignal:
-    name, has_value, rest = text.partition("=")
-    number, _, age = rest.partition("@")
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not has_value or not name or not 0 <= value < float("inf"):
-        message = f"{text!r} is not NAME=VALUE with a value of 0 or more, as in requests=120"
-        raise typer.BadParameter(message, param_hint=SIGNAL_OPTION)
-    return GivenSignal(name.strip(), value, _duration(age, SIGNAL_OPTION) if age else 0.0)
-
-
-def _check_signals(signals: Sequence[GivenSignal], policy: Policy) -> None:
-    from trimtab.policy.suggestions import did_you_mean, one_of
-
-    declared = [spec.name for spec in policy.signals]
-    for one in signals:
-        if one.name not in declared:
-            hint = did_you_mean(one.name, declared) or one_of(declared)
-            message = f"the policy {policy.name} has no signal {one.name!r}; {hint}"
-            raise typer.BadParameter(message, param_hint=SIGNAL_OPTION)
-
-
-def _duration(text: str, option: str) -> float:
-    from trimtab.policy.durations import duration_hint, parse_duration
-
-    seconds = parse_duration(text)
-    if seconds is None:
-        message = f"{text!r} is not a duration; {duration_hint(text)}"
-        raise typer.BadParameter(message, param_hint=option)
-    return seconds
-
-
-def _moment(text: str | None, timezone: str) -> float:
-    from datetime import datetime
+def _zone(name: str) -> ZoneInfo:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from trimtab.clock import SystemClock
-
     try:
-        zone = ZoneInfo(timezone)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        message = f"there is no time zone {timezone!r}; use an IANA name such as Europe/Berlin"
+        message = f"there is no time zone {name!r}; use an IANA name such as Europe/Berlin"
         raise typer.BadParameter(message, param_hint="--timezone") from None
-    if text is None:
-        return SystemClock().now()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text!r} is not a time; write it as in 2026-03-02T07:30"
-        raise typer.BadParameter(message, param_hint="--at") from None
-    return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).timestamp()
 
 
-def _why_not(matching: Sequence[Policy], policies: Sequence[Policy], name: str) -> str:
-    if matching:
-        names = ", ".join(f"{policy.name} ({policy.origin})" for policy in matching)
-        return f"several policies match {name}: {names}; exactly one may"
-    names = ", ".join(f"{policy.name} (for {policy.selector})" for policy in policies)
-    return f"no policy matches {name}; there is {names}; give --deployment what they select by"
+def _explain_decision(
+    name: str,
+    at: str | None,
+    zone: ZoneInfo | None,
+    url: str,
+    token_file: Path | None,
+    is_json: bool,
+) -> None:
+    from trimtab.cli.decision_output import decision_lines
+    from trimtab.cli.exit_codes import ExitCode
+    from trimtab.cli.moments import past_moment
+    from trimtab.cli.sheet import terminal_width
 
-
-def _as_text(answer: Answer, policy: Policy, after: str) -> Iterator[str]:
-    from trimtab.cli.trails import reading_lines, trail_lines
-
-    decision = answer.decision
-    yield decision.sentence
-    yield ""
-    yield f"policy      {policy.name} ({policy.origin}), mode {policy.mode.value}"
-    yield f"deployment  {decision.deployment}"
-    yield f"time        {answer.local_time}, after {after} like this"
-    yield f"writes      {_written(answer.order, decision)}"
-    yield ""
-    for line in reading_lines(decision):
-        yield f"signal      {line}"
-    yield ""
-    yield from trail_lines(decision)
-
-
-def _written(order: Order | None, decision: Decision) -> str:
-    if order is None:
-        is_advice = decision.mode.value == "advise" and decision.current != decision.desired
-        return "nothing: the policy only advises" if is_advice else "nothing"
-    if order.actuation.value == "scale":
-        return f"scale to {order.to_replicas}"
-    return f"minReplicaCount {order.min_replicas}, maxReplicaCount {order.max_replicas}"
-
-
-def _as_json(answer: Answer) -> str:
-    from trimtab.cli.trails import decision_as_json, order_as_json
-
-    document = {**decision_as_json(answer.decision), "writes": order_as_json(answer.order)}
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    if at is None:
+        found = ordering.asked(url, token_file, "GET", path_to("/v1/deployments", name))
+        decision, now = found["decision"], found["at"]
+        if decision is None:
+            matching = ", ".join(found["policies"])
+            why = f"several policies match it: {matching}" if matching else "no policy matches it"
+            typer.echo(f"nothing is decided for {found['name']}: {why}", err=True)
+            raise typer.Exit(ExitCode.FAILED)
+    else:
+        moment = past_moment(at, "--at", zone)
+        path = path_to("/v1/decisions/at", name, at=moment)
+        decision = ordering.asked(url, token_file, "GET", path)
+        now = ordering.asked(url, token_file, "GET", "/v1/daemon")["at"]
+    if is_json:
+        ordering.print_json(decision)
+    else:
+        typer.echo("\n".join(decision_lines(decision, now, terminal_width())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,15 @@ import typer
 from trimtab.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 COMMANDS = {
     "run": "Scale deployments until told to stop.",
+    "status": "Show the fleet, what needs somebody first; or one deployment.",
+    "explain": "Show why it was decided so, or what a policy would decide.",
+    "decisions": "List what was decided, and follow what is.",
+    "watch": "Watch the fleet and what is decided, live.",
+    "upcoming": "List what will happen by itself.",
     "pause": "Let the daemon write nothing for a deployment until a time.",
     "pin": "Hold a deployment at a count until a time.",
     "block": "Keep rules from scaling a deployment up, or down, until a time.",
@@ -24,17 +30,21 @@ COMMANDS = {
     "test": "Run policy tests: series in, expected decisions out.",
     "journal": "Show what was decided and written, and replay it.",
     "cost": "Show what was spent, by whom, what stood idle and what refusals cost.",
-    "explain": "Show what a policy would decide, and every step to it.",
     "policies": "List the policies and where each of their values comes from.",
     "schema": "Print the JSON Schema of policy files, for editors.",
     "simulate": "Run policies and other autoscalers on a load, and hold them side by side.",
+    "what-if": "Ask the daemon what another policy would have decided.",
     "backtest": "Try a policy on the recorded past, from Prometheus or a journal.",
     "calibrate": "Find what a replica carries and how long it starts, from the recorded past.",
     "compare": "Run every peer on every load and write the comparison page.",
     "emulate": "Serve a Fireworks-compatible control plane of emulated deployments.",
     "demo": "Watch the daemon scale three emulated deployments.",
+    "completion": "Print a script with which a shell completes all this.",
 }
 """In the order of the help; each is the function of that name in ``trimtab/cli/<name>.py``."""
+
+COMPLETE_VARIABLE = "_TRIMTAB_COMPLETE"
+"""Set by a shell that asks what a word may become (``trimtab completion``); typer reads the rest."""
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
@@ -54,7 +64,8 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _imported(name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(importlib.import_module(f"trimtab.cli.{name}"), name)
+    word = name.replace("-", "_")
+    function: Callable[..., Any] = getattr(importlib.import_module(f"trimtab.cli.{word}"), word)
     return function
 
 
@@ -77,6 +88,14 @@ def _options(
     del version  # dealt with by its callback
 
 
+def words_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sequence[str]:
+    """Return the words of the command line: those being typed, where a shell asks how they may go on."""
+    if COMPLETE_VARIABLE not in environment:
+        return arguments
+    typed = environment.get("COMP_WORDS") or environment.get("_TYPER_COMPLETE_ARGS") or ""
+    return typed.split()[1:]
+
+
 def main() -> None:
     """Run the command line."""
-    build_app(sys.argv[1:])(prog_name="trimtab")
+    build_app(words_of(sys.argv[1:], os.environ))(prog_name="trimtab")

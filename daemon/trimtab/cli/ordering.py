@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from trimtab.cli.daemon_client import TOKEN_OPTION, URL_OPTION, DaemonClient, DaemonError
+from trimtab.cli.daemon_client import (
+    TIMEOUT_SECONDS,
+    TOKEN_OPTION,
+    URL_OPTION,
+    DaemonClient,
+    DaemonError,
+)
+from trimtab.cli.deployment_names import completed
 from trimtab.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -27,7 +34,10 @@ CLOCK_TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 DEPLOYMENT_HELP = "Its full name, or the last part of it where that is unambiguous."
 
 Named: TypeAlias = Annotated[
-    str | None, typer.Argument(metavar="DEPLOYMENT", help=DEPLOYMENT_HELP, show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="DEPLOYMENT", help=DEPLOYMENT_HELP, show_default=False, autocompletion=completed
+    ),
 ]
 All: TypeAlias = Annotated[bool, typer.Option("--all", help="Every deployment.")]
 For: TypeAlias = Annotated[
@@ -121,10 +131,14 @@ def asked(
     method: str,
     path: str,
     body: dict[str, Any] | None = None,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> dict[str, Any]:
     """Return the daemon's answer, or end the process with its refusal in one sentence."""
     try:
-        return DaemonClient(url, token_file).ask(method, path, body)
+        return DaemonClient(url, token_file).ask(
+            method, path, body, timeout_seconds=timeout_seconds
+        )
     except DaemonError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.code) from None

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from trimtab.service.daemon import Daemon
     from trimtab.service.reload import PolicyFiles
     from trimtab.settings import Settings
-    from trimtab.web.access import Access
 
 
 def run(
@@ -90,6 +89,7 @@ async def _run(
     from trimtab.core.decision import Reason
     from trimtab.service.logs import configure_logs
     from trimtab.service.process import Ending, run_process
+    from trimtab.service.surface import Doors
     from trimtab.service.wiring import build_daemon
 
     clock = SystemClock()
@@ -117,23 +117,13 @@ async def _run(
         daemon,
         listen=settings.listen_address,
         is_fail_fast=is_fail_fast,
-        access=_access(settings),
+        doors=Doors(clock, settings.control.access(), settings.control.read_again),
     )
     for sentence in (*sentences, *bugs):
         _say(sentence)
     if ending is Ending.DEPENDENCY_UNAVAILABLE:
         return ExitCode.DEPENDENCY_UNAVAILABLE
     return ExitCode.INVARIANT_VIOLATION if bugs else ExitCode.CLEAN
-
-
-def _access(settings: Settings) -> Access:
-    from trimtab.web.access import Access
-
-    token = settings.control.token
-    return Access(
-        is_open_to_loopback=settings.control.http == "loopback",
-        token=None if token is None else token.get_secret_value(),
-    )
 
 
 def _say(sentence: str) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from trimtab.cli.demo.charts import nice_top, sparkline
 from trimtab.cli.demo.styles import BAD, COMING, GOOD, QUIET, STRONG
-from trimtab.simulation.report.scales import elapsed, time_ticks
+from trimtab.drawing.scales import elapsed, time_ticks
 from trimtab.simulation.report.timeline_plot import envelopes
 
 if TYPE_CHECKING:

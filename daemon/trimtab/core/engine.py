@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from trimtab.core.footing import Footing
     from trimtab.core.lead_time import LeadTime, Learned
     from trimtab.core.memory import DeploymentMemory
-    from trimtab.core.overrides import Override
+    from trimtab.core.overrides import Override, Standing
     from trimtab.core.policy import Policy
     from trimtab.core.priming import Priming
     from trimtab.core.proposals import JsonValue
@@ -208,6 +208,10 @@ class Engine:
     def overrides(self) -> tuple[Override, ...]:
         """What people have ordered, the oldest first; one that is over goes at the next step."""
         return self._overrides.overrides
+
+    def standing_at(self, name: str, now: float) -> Standing:
+        """Return which of people's orders count for a deployment at ``now``."""
+        return self._overrides.standing_at(name, now)
 
     def give(self, override: Override) -> tuple[Override, ...]:
         """Put a person's order in force from the next decision on; return those it replaces.

@@ -162,11 +162,7 @@ class History:
             {"d.deployment = ?": deployment, "until >= ?": since, "since <= ?": until},
             limit,
         )
-        names = DecisionRun.__dataclass_fields__
-        return [
-            DecisionRun(**dict(zip(names, (*row[:-1], _decision(row[-1])), strict=True)))
-            for row in rows
-        ]
+        return [run_of(row) for row in rows]
 
     def decisions_at(self, seq: int) -> list[DecisionRun]:
         """The decisions of the turn ``seq``, as far as they are kept."""
@@ -176,11 +172,7 @@ class History:
             "WHERE first_seq <= ? AND last_seq >= ? ORDER BY id",
             (seq, seq),
         )
-        names = DecisionRun.__dataclass_fields__
-        return [
-            DecisionRun(**dict(zip(names, (*row[:-1], _decision(row[-1])), strict=True)))
-            for row in rows
-        ]
+        return [run_of(row) for row in rows]
 
     def writes(
         self,
@@ -350,6 +342,12 @@ def _damage_told() -> Iterator[None]:
         raise ForeignFileError(f"a row was written by another version ({error})") from error
     except ValueError as error:
         raise DamagedFileError(str(error)) from error
+
+
+def run_of(row: tuple[Any, ...]) -> DecisionRun:
+    """Return the run that a row tells of: its columns in the order of the fields, the last one packed."""
+    values = (*row[:-1], _decision(row[-1]))
+    return DecisionRun(**dict(zip(DecisionRun.__dataclass_fields__, values, strict=True)))
 
 
 def _decision(body: bytes) -> Decision | None:

@@ -61,6 +61,7 @@ class SqliteJournal:
         connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
         make_log: Callable[[Path, int], LogFile] = SystemFile.make,
     ) -> None:
+        self.path = Path(path)
         self._clock = clock
         self._worker: Worker = worker or ThreadWorker("trimtab journal")
         self._log_worker: Worker = log_worker or worker or ThreadWorker("trimtab intentions")

@@ -249,7 +249,15 @@ def documents_at(path: Path) -> tuple[ReadFile, ...]:
 
     For whoever shows what was written, once it is known to be right.
     """
-    files = [File.at(name) for name in find_files(path)]
+    return _documents([File.at(name) for name in find_files(path)])
+
+
+def documents_of(texts: Iterable[tuple[str, str]]) -> tuple[ReadFile, ...]:
+    """As ``documents_at``, for texts that are in memory: pairs of a file name and its content."""
+    return _documents([File.of(name, text) for name, text in texts])
+
+
+def _documents(files: Sequence[File]) -> tuple[ReadFile, ...]:
     found = (inherited_in(file.read(None)) for file in files if file.may_hold_fleet)
     inherited = next((one for one in found if one is not None), None)
     return tuple(file.read(inherited) for file in files)

@@ -46,6 +46,8 @@ from trimtab.service.source_tasks import source_tasks
 from trimtab.service.supervisor import Supervisor
 from trimtab.service.timing import Timing
 from trimtab.service.trigger import Trigger
+from trimtab.service.views.seen import DaemonViews
+from trimtab.service.views.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -65,10 +67,6 @@ if TYPE_CHECKING:
     from trimtab.service.status import StatusSnapshot
     from trimtab.sources.port import Source
     from trimtab.targets.port import Target
-
-
-RELOAD_SECONDS_MAX = 30.0
-"""How long a request to reload may take, of real time: files are read in real time."""
 
 
 class Daemon:
@@ -104,12 +102,11 @@ class Daemon:
         on_tick: Callable[[Tick], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> None:
-        self._clock = self.clock = clock
-        self.timing = timing or Timing()
+        self.clock, self.timing = clock, timing or Timing()
         self._stop = asyncio.Event()
         self._background: asyncio.Task[None] | None = None
         self._polls = Polls()
-        self.instruments = Instruments()
+        self.instruments, self.watch = Instruments(), Watch()
         random = random or Random()  # noqa: S311  jitter, not a secret
         self._quota_reader = QuotaReader(
             clock,
@@ -123,6 +120,7 @@ class Daemon:
             Narrator(self.timing.tick_interval_seconds, self.timing.slow_evaluation_seconds),
             self.instruments,
             self._polls,
+            self.watch,
             Callbacks(on_tick, on_outcome),
             self._quota_reader,
         )
@@ -220,15 +218,20 @@ class Daemon:
             quotas=self._quota_reader.quotas,
             is_stopping=self._stop.is_set,
         )
+        self.views = DaemonViews(
+            clock,
+            self._overview,
+            watch=self.watch,
+            files=policy_files,
+            plugins=plugins,
+            not_ready=self.not_ready,
+        )
         self._supervisor = Supervisor(clock, random, on_ended=self._audience.task_ended)
-        few = self._overview.status_of_few
-        self.exposition = self.instruments.show(few, self._overview.deployments)
-        self.instruments.show_pushes(lambda: [desk.status for desk in self.desks])
-        self.instruments.show_fleet(self._quota_reader.quotas, lambda: self.engine.sharing)
-        self.instruments.expect_circuits(few().circuits)
-        self.instruments.expect(
-            targets=[target.name for target in targets],
-            sources=[(source.name, source.endpoint) for source in self._sources],
+        self.exposition = self.instruments.show_all(
+            self._overview,
+            desks=self.desks,
+            quotas=self._quota_reader.quotas,
+            sharing=lambda: self.engine.sharing,
         )
 
     # -- running --------------------------------------------------------------------------------
@@ -237,7 +240,7 @@ class Daemon:
         """Run until ``stop`` is called, then let writes in flight end and close everything."""
         if self._overview.started_at is not None:
             raise RuntimeError("this daemon has run already; make a new one")
-        self._overview.started_at = self._clock.now()
+        self._overview.started_at = self.clock.now()
         try:
             has_begun = await begin(
                 self._stop,
@@ -296,7 +299,7 @@ class Daemon:
         ]
         tasks += self._quota_tasks
         tasks += source_tasks(
-            self._clock,
+            self.clock,
             self._random,
             self._sources,
             journalled=self._journalled,
@@ -341,8 +344,7 @@ class Daemon:
         """
         if self._reloader is None:
             return None
-        async with asyncio.timeout(RELOAD_SECONDS_MAX):
-            return await self._reloader.reload(ReloadTrigger.REQUEST)
+        return await self._reloader.reload_in_time(ReloadTrigger.REQUEST)
 
     def _take_evaluation(self, evaluation: Evaluation) -> None:
         self._audience.evaluated(evaluation)
@@ -355,8 +357,8 @@ class Daemon:
     def _take_quotas(self, quotas: QuotasStatus) -> None:
         self._audience.quotas_read(quotas)
         told = self._quota_reader.quotas
-        self._journalled.take_quotas(told.in_force(self._clock.now()))
-        if told.take_news(self._clock.now()):
+        self._journalled.take_quotas(told.in_force(self.clock.now()))
+        if told.take_news(self.clock.now()):
             self._actuator.forgive_quotas()
         self._trigger.look_now()
 

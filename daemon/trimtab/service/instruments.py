@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from trimtab.service.metric_names import Metric
     from trimtab.service.observer import Poll
     from trimtab.service.overrides import OverrideChange
+    from trimtab.service.overview import Overview
     from trimtab.service.primer import PrimingReport
-    from trimtab.service.push import PushStatus
+    from trimtab.service.push import PushDesk, PushStatus
     from trimtab.service.reload import Reload
     from trimtab.service.status import DeploymentStatus, StatusSnapshot
     from trimtab.service.withholding import Withholding
@@ -79,6 +80,27 @@ class Instruments(Silence):
         self._overrides = self._counter(names.OVERRIDES)
         self._primings = self._counter(names.PRIMINGS)
         self._begin_at_zero()
+
+    def show_all(
+        self,
+        overview: Overview,
+        *,
+        desks: Iterable[PushDesk],
+        quotas: FleetQuotas,
+        sharing: Callable[[], Sharing],
+    ) -> Exposition:
+        """Add everything that a daemon can be read off, let its counters begin at 0, and return the page."""
+        few = overview.status_of_few
+        exposition = self.show(few, overview.deployments)
+        self.show_pushes(lambda: [desk.status for desk in desks])
+        self.show_fleet(quotas, sharing)
+        now = few()
+        self.expect_circuits(now.circuits)
+        self.expect(
+            targets=[one.name for one in now.targets],
+            sources=[(one.name, one.endpoint) for one in now.sources],
+        )
+        return exposition
 
     def show(
         self,

@@ -13,6 +13,7 @@ from trimtab.core.policy import Mode
 from trimtab.errors import JournalError, OverrideError
 from trimtab.journal.port import JournalMode
 from trimtab.service.override_requests import lift_from, override_from
+from trimtab.service.views.overrides import override_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ SETTLE_SECONDS_MAX = 5.0
 NOTES_MAX = 5
 """How many other orders an answer names; the list has them all."""
 
-OK, CREATED, BAD_REQUEST, NOT_FOUND, UNAVAILABLE = 200, 201, 400, 404, 503
+OK, CREATED, NOT_FOUND, UNPROCESSABLE, UNAVAILABLE = 200, 201, 404, 422, 503
 
 
 class OverrideDesk:
@@ -69,7 +70,7 @@ class OverrideDesk:
             )
             replaced = self._overrides.give(override)
         except OverrideError as error:
-            return BAD_REQUEST, {"error": self._explained(str(error))}
+            return UNPROCESSABLE, {"error": self._explained(str(error))}
         notes = [*self._notes(override), *await self._settled()]
         return CREATED, {
             "at": _iso(override.since),
@@ -87,7 +88,7 @@ class OverrideDesk:
         try:
             wish = lift_from(body, peer=peer, known=self._known() | ordered)
         except OverrideError as error:
-            return BAD_REQUEST, {"error": self._explained(str(error))}
+            return UNPROCESSABLE, {"error": self._explained(str(error))}
         if wish.ids is not None:
             ids = set(wish.ids)
             unknown = ids - {one.id for one in in_force}
@@ -174,25 +175,6 @@ class OverrideDesk:
         if self._journalled.journal.status.mode is JournalMode.VOLATILE:
             return ["trimtab runs without a journal: a restart forgets this"]
         return []
-
-
-def override_as_json(one: Override) -> dict[str, object]:
-    """An order as people get to see it; ``deployment`` is null where it is for all."""
-    found: dict[str, object] = {
-        "id": one.id,
-        "kind": one.kind.value,
-        "deployment": one.deployment,
-        "author": one.author,
-        "peer": one.peer,
-        "reason": one.reason,
-        "since": _iso(one.since),
-        "until": _iso(one.until),
-    }
-    if one.replicas is not None:
-        found["replicas"] = one.replicas
-    if one.blocks is not None:
-        found["blocks"] = one.blocks.value
-    return found
 
 
 def _iso(at: float) -> str:

@@ -57,6 +57,11 @@ class Overrides:
         now = self._clock.now()
         return tuple(one for one in self._journalled.engine.overrides if one.is_in_force(now))
 
+    def standing(self, deployment: str, now: float) -> tuple[Override, ...]:
+        """Return the orders that count for one deployment at ``now``, the strongest kind first."""
+        standing = self._journalled.engine.standing_at(deployment, now)
+        return tuple(dict.fromkeys(one for one in standing if one is not None))
+
     def give(self, override: Override) -> tuple[Override, ...]:
         """Put an order in force; return those whose place it takes. Raises ``OverrideError``."""
         replaced = self._journalled.give(override)

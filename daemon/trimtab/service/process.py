@@ -12,31 +12,22 @@ import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from trimtab.service.garbage import keep_collecting, old_objects_left_alone
 from trimtab.service.narrator import some_of
-from trimtab.service.reload_answer import reload_answer
+from trimtab.service.surface import Doors, surface_of
 from trimtab.version import VERSION
-from trimtab.web.access import CLOSED
-from trimtab.web.app import allowed_hosts_for, build_app
-from trimtab.web.push import add_push_routes
 from trimtab.web.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from trimtab.service.daemon import Daemon
-    from trimtab.web.access import Access
 
 LOG = structlog.get_logger("trimtab")
-
-BEATS_MISSED_MAX = 4
-BEAT_AGE_SECONDS_MIN = 60.0
-"""The loop is called stuck after four tick intervals, but never before a minute."""
 
 THREAD_TURN_SECONDS = 0.0002
 """How long another thread (the journal's, a reading of policies) may keep the interpreter while the loop
@@ -59,36 +50,26 @@ async def run_process(
     *,
     listen: tuple[str, int] | None,
     is_fail_fast: bool = False,
-    access: Access = CLOSED,
+    doors: Doors | None = None,
 ) -> tuple[Ending, tuple[str, ...]]:
     """Run until SIGTERM or SIGINT; return how it ended, with sentences for the operator.
 
-    SIGHUP has the policy files read again; ``access`` says who may ask for it over HTTP, and who may
-    give and lift overrides.
+    SIGHUP has the policy files read again, and the files of tokens; ``doors`` say who may look and control
+    over HTTP (``None``: nobody).
 
     With ``is_fail_fast`` an account that cannot be read at the start ends it at once. A second
     signal ends the process on the spot. Raises ``AddressError`` when ``listen`` cannot be bound.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_stopping_on_signals(daemon.stop))
-        stack.enter_context(_reloading_on_hangup(daemon.reload_soon))
+        doors = doors or Doors(daemon.clock)
+        stack.enter_context(_reloading_on_hangup(daemon.reload_soon, doors.reread_soon))
         stack.enter_context(_short_turns_of_threads())
         stack.enter_context(old_objects_left_alone())
         await stack.enter_async_context(_in_background(keep_collecting(daemon.clock)))
         address = None
         if listen is not None:
-            beat_age = BEATS_MISSED_MAX * daemon.timing.tick_interval_seconds
-            app = build_app(
-                exposition=daemon.exposition,
-                health=daemon,
-                beat_age_seconds_max=max(beat_age, BEAT_AGE_SECONDS_MIN),
-                allowed_hosts=allowed_hosts_for(listen[0]),
-                remarks=daemon.remarks,
-                access=access,
-                reload=partial(reload_answer, daemon),
-                desk=daemon.desk,
-            )
-            add_push_routes(app, [desk.door for desk in daemon.desks], daemon.clock)
+            app = surface_of(daemon, listen[0], doors)
             address = await stack.enter_async_context(serving(app, *listen))
         LOG.info(
             "started",
@@ -134,10 +115,15 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _reloading_on_hangup(reload_soon: Callable[[], None]) -> Iterator[None]:
-    """Call ``reload_soon`` at each SIGHUP, which would end the process otherwise."""
+def _reloading_on_hangup(*reload_soon: Callable[[], None]) -> Iterator[None]:
+    """Call all of ``reload_soon`` at each SIGHUP, which would end the process otherwise."""
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, reload_soon)
+
+    def hung_up() -> None:
+        for one in reload_soon:
+            one()
+
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from trimtab.sources.push import otlp
 from trimtab.sources.push.points import REFUSED_FATES, Fate
+from trimtab.web.problem import PROBLEM_JSON, problem_document
 from trimtab.web.push import PushAnswer
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class JsonForm:
     def refusal(self, headers: Mapping[str, str], status: int, why: str) -> PushAnswer:
         """Answer with the reason."""
         del headers
-        return PushAnswer(status, _json({"error": why}))
+        return PushAnswer(status, _json(problem_document(status, why)), PROBLEM_JSON)
 
 
 class RemoteWriteForm:

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
     from trimtab.policy import LoadReport
+    from trimtab.policy.diagnostics import Diagnostic
     from trimtab.policy.last_good import BadFile, InForce
 
 LOG = structlog.get_logger("trimtab")
 
 RESCAN_SECONDS = 60.0
 """How often the contents are compared whatever the file system reported. In real time, as files live."""
+
+REQUEST_SECONDS_MAX = 30.0
+"""How long a request to reload may take, of real time: files are read in real time."""
 
 QUIET_MILLISECONDS = 100
 """Changes are taken in once there were none for this long, so that an editor may write in peace."""
@@ -103,6 +107,11 @@ class PolicyFiles:
         """The texts that the policies in force come from, by file; none before the first reading."""
         return {} if self._in_force is None else self._in_force.documents
 
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything that the last reading found, warnings included."""
+        return () if self._report is None else self._report.diagnostics
+
     def read(self) -> tuple[LoadReport, InForce, bool]:
         """Read the files: the report, what is in force now, and whether anything is new."""
         report = self._store.load(self.path)
@@ -168,6 +177,11 @@ class Reloader:
                 self.status = PolicyFilesStatus(str(self._files.path), reload.at, in_force.bad)
                 self._on_reload(reload)
             return reload
+
+    async def reload_in_time(self, trigger: Trigger) -> Reload:
+        """As ``reload``. Raises ``TimeoutError`` when the loop that decides does not come round."""
+        async with asyncio.timeout(REQUEST_SECONDS_MAX):
+            return await self.reload(trigger)
 
     def _compare(
         self, trigger: Trigger, before: tuple[Policy, ...], in_force: InForce, *, is_new: bool

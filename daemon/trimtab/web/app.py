@@ -1,29 +1,32 @@
-"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``; ``/v1/overrides`` and ``/-/reload``.
+"""The daemon's HTTP surface: ``/metrics``, ``/livez``, ``/readyz``; ``/v1`` and ``/-/reload``.
 
-The last two change things and are for those whom the access lets in (``web/access.py``). By default all
-of it is on loopback only. A request that reached a loopback address under another host name came
-from a page in somebody's browser (DNS rebinding) and is refused.
+The last two are for those whom the gate lets in (``web/access.py``). By default all of it is on loopback
+only. A request that reached a loopback address under another host name came from a page in somebody's
+browser (DNS rebinding) and is refused.
 """
 
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
-from trimtab.web.access import CLOSED, guarded
+from trimtab.web.access import Gate, guarded
+from trimtab.web.audit import audited
 from trimtab.web.metrics import MetricsPage
-from trimtab.web.overrides import overrides_routes
+from trimtab.web.problem import ProblemError, is_api, telling_problems
 from trimtab.web.reload import reload_handler
+from trimtab.web.tokens import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from trimtab.web.access import Access, Handler
+    from trimtab.web.access import Handler
+    from trimtab.web.audit import Audit
     from trimtab.web.metrics import Exposition
-    from trimtab.web.overrides import Desk
     from trimtab.web.reload import Reload
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -31,8 +34,11 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+"""Of every response that does not say otherwise itself, as pages do."""
 
 
 class Health(Protocol):
@@ -54,21 +60,21 @@ def build_app(
     allowed_hosts: Collection[str] | None = LOOPBACK_NAMES,
     exposition: Exposition | None = None,
     remarks: Callable[[], tuple[str, ...]] = tuple,
-    access: Access = CLOSED,
+    gate: Gate | None = None,
     reload: Reload | None = None,
-    desk: Desk | None = None,
+    audit: Audit | None = None,
 ) -> web.Application:
     """Return the application. ``allowed_hosts`` are names without port; ``None`` allows any.
 
-    ``exposition`` is what ``/metrics`` is made from, ``reload`` what ``POST /-/reload`` does and ``desk``
-    what takes in people's orders, these two for those whom ``access`` lets in; without them there are no
-    such addresses. ``remarks`` are sentences about what somebody should mend, though it keeps nothing
-    from being ready; ``/readyz?verbose`` shows them.
+    ``exposition`` is what ``/metrics`` is made from, ``reload`` what ``POST /-/reload`` does for those whom
+    ``gate`` lets in (``None``: nobody), told to ``audit``; without them there are no such addresses. ``add_api`` and
+    ``add_pages`` add the rest. ``remarks`` are sentences about what somebody should mend, though it keeps
+    nothing from being ready; ``/readyz?verbose`` shows them.
 
     ``/livez`` fails when the loop is stuck for longer than ``beat_age_seconds_max`` and knows
     nothing of dependencies: a restart would not mend them. ``/readyz`` says what is missing.
     """
-    app = web.Application(middlewares=[_only_for(allowed_hosts)])
+    app = web.Application(middlewares=[telling_problems(), _only_for(allowed_hosts)])
     app.on_response_prepare.append(_add_security_headers)
     app.router.add_get("/livez", _livez(health, beat_age_seconds_max))
     app.router.add_get("/readyz", _readyz(health, remarks))
@@ -77,10 +83,8 @@ def build_app(
         app.on_cleanup.append(page.close)
         app.router.add_get("/metrics", page.answer)
     if reload is not None:
-        app.router.add_post("/-/reload", guarded(access, reload_handler(reload)))
-    if desk is not None:
-        for method, path, handler in overrides_routes(desk):
-            app.router.add_route(method, path, guarded(access, handler))
+        handler = guarded(gate or Gate(), Scope.OPERATE, reload_handler(reload))
+        app.router.add_post("/-/reload", handler if audit is None else audited(audit, handler))
     return app
 
 
@@ -143,8 +147,10 @@ def _only_for(
     @web.middleware
     async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
         if allowed_hosts is not None and _host(request) not in allowed_hosts:
-            text = f"host {_host(request)!r} is not served here; ask for localhost\n"
-            return web.Response(status=421, text=text)
+            text = f"host {_host(request)!r} is not served here; ask for localhost"
+            if is_api(request):
+                raise ProblemError(HTTPStatus.MISDIRECTED_REQUEST, text)
+            return web.Response(status=421, text=f"{text}\n")
         return await handler(request)
 
     return check_host
@@ -158,4 +164,5 @@ def _host(request: web.Request) -> str:
 
 
 async def _add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SECURITY_HEADERS)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)

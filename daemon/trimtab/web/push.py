@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aiohttp import web
 
+from trimtab.web.problem import problem_response
 from trimtab.web.push_access import Doorkeeper
 from trimtab.web.token_bucket import TokenBucket
 
@@ -194,4 +195,4 @@ def _response(answer: PushAnswer) -> web.Response:
 
 
 def _plain(status: int, why: str) -> web.Response:
-    return web.json_response({"error": why}, status=status)
+    return problem_response(status, why)

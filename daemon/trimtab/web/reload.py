@@ -1,10 +1,12 @@
-"""``POST /-/reload``: read the policy files again."""
+"""``POST /-/reload``: read the policy files again, and the files of tokens."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.web.access import as_json
+from trimtab.web.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +23,9 @@ def reload_handler(reload: Reload) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         del request
-        return as_json(*await reload())
+        status, body = await reload()
+        if "error" in body:
+            raise ProblemError(HTTPStatus(status), str(body["error"]))
+        return as_json(status, body)
 
     return handle

@@ -47,6 +47,7 @@ BUDGETS = (
     Budget("reaction", "p99_milliseconds", 100.0, size=10_000),
     Budget("reaction", "background_samples_per_second", 4_900.0, is_floor=True),
     Budget("push", "*microseconds_per_sample", 5.0),
+    Budget("page", "*.worst_milliseconds", 200.0, size=10_000),
     Budget("policies", "load_seconds_median", 1.0),
     Budget("policies", "reload_milliseconds_median", 50.0),
     Budget("simulation", "two_weeks_with_target_cpu_seconds", 8.0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -78,8 +79,8 @@ class World:
         options: dict[str, Any] = {"json": document} if body is None else {"data": io.BytesIO(body)}
         async with self.http.post(f"{self.url}{path}", headers=sent, **options) as response:
             text = await response.text()
-            if response.content_type == "application/json":
-                return response.status, await response.json()
+            if response.content_type in ("application/json", "application/problem+json"):
+                return response.status, json.loads(text)
             return response.status, text
 
 

@@ -171,7 +171,7 @@ async def test_more_samples_than_a_request_may_hold_are_refused_before_any_count
         items = [{"deployment": "chat", "signal": "load", "value": 99.0}] * 1_000
         status, body = await world.post("/v1/push/narrow", document=items)
         assert status == 413
-        assert "600 samples" in body["error"]
+        assert "600 samples" in body["detail"]
         assert sum(status_of(world, "narrow").samples.values()) == 0
 
 
@@ -204,7 +204,7 @@ async def test_nobody_pushes_without_the_token_and_the_body_is_not_even_read() -
     async with target() as world:
         for header in ("", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"):
             status, body = await world.post("/v1/push/plain", b"[]", **JSON, Authorization=header)
-            assert (status, "token" in body["error"]) == (401, True)
+            assert (status, "token" in body["detail"]) == (401, True)
         status, _ = await world.post("/v1/push/plain", b"[]", **JSON, Origin="https://evil.example")
         assert status == 401
         assert (await world.post("/v1/push/plain", b"x" * (3 * MIB), Authorization=""))[0] == 401

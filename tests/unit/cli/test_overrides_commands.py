@@ -167,7 +167,7 @@ def test_a_wrong_command_line_asks_the_daemon_nothing(
 
 
 def test_what_the_daemon_refuses_is_told_in_its_own_sentence(trimtab: Any, daemon: StandIn) -> None:
-    daemon.status, daemon.answer = 400, {"error": "there is no deployment 'chta'"}
+    daemon.status, daemon.answer = 400, {"detail": "there is no deployment 'chta'"}
     result = trimtab("pause", "chta", *ORDER, "--url", daemon.url)
     assert result.exit_code == ExitCode.FAILED
     assert result.stderr == "there is no deployment 'chta'\n"
@@ -181,7 +181,7 @@ def test_a_token_is_sent_from_its_file_and_asked_for_where_it_is_missing(
     trimtab("overrides", "--url", daemon.url, "--token-file", token)
     assert daemon.heard[0].headers["Authorization"] == "Bearer correct-horse-battery-staple"
     daemon.status = 401
-    daemon.answer = {"error": "send the token"}
+    daemon.answer = {"detail": "send the token"}
     result = trimtab("overrides", "--url", daemon.url)
     assert (result.exit_code, "--token-file" in result.stderr) == (ExitCode.FAILED, True)
     token.write_text("", encoding="utf-8")

@@ -56,6 +56,7 @@ def build_snapshot(**changed: object) -> DemoSnapshot:
         "trace": None,
         "title": "a made-up day",
         "url": "http://127.0.0.1:40000",
+        "page_url": "http://127.0.0.1:40001",
         "remaining_seconds": 12.4,
         "deployments": (
             build_view(),

@@ -46,8 +46,8 @@ def test_it_shows_load_replicas_attainment_cost_decisions_and_how_to_stop(
     for part in (
         "Mon 07:42:15", "60x", "chat-8b", "chat-70b", "code-8b", "63 req/s", "ready", "99.8 %",
         "98.1 %", "2.31 acc-h", "left at max", "left at min", "12 patches",
-        "0 invariant violations", "steady 250", "http://127.0.0.1:40000", "Ctrl-C", "07:19 ▼",
-        "enforce",
+        "0 invariant violations", "steady 250", "page http://127.0.0.1:40001", "emulator :40000",
+        "Ctrl-C", "07:19 ▼", "enforce",
     ):  # fmt: skip
         assert part in shown, part
 

@@ -273,7 +273,7 @@ async def test_a_name_that_is_unknown_because_nothing_was_read_yet_says_so() -> 
         await settle()
         scene.daemon.fleet.drop(CHAT)
         status, answer = await scene.give(deployment="nope")
-        assert status == 400
+        assert status == 422
         assert "there is no deployment 'nope'" in answer["error"]
 
 

@@ -1,4 +1,4 @@
-"""Who may control trimtab over HTTP, and who may not; shown with ``POST /-/reload``."""
+"""Who may look at trimtab and control it over HTTP, and who may not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from collections.abc import Mapping
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from trimtab.web.access import CLOSED, Access
+from trimtab.clock import ManualClock
+from trimtab.web.access import Gate
+from trimtab.web.api.operations import Call, Operation
+from trimtab.web.api.routes import add_api
 from trimtab.web.app import build_app
+from trimtab.web.tokens import CLOSED, Access, Scope, Token
 
-TOKEN = "correct-horse-battery-staple"
-LOOPBACK = Access(is_open_to_loopback=True)
-WITH_TOKEN = Access(token=TOKEN)
+READER, OPERATOR = "reads-battery-staple-1", "operates-battery-staple"
+LOOPBACK = Access(is_operating_open_to_loopback=True)
+READING = Access(is_reading_open_to_loopback=True)
+TOKENS = (Token("dashboards", Scope.READ, READER), Token("ana", Scope.OPERATE, OPERATOR))
+WITH_TOKENS = Access(tokens=TOKENS, is_reading_open_to_loopback=True)
+TOKENS_ONLY = Access(tokens=TOKENS)
+FROM_ELSEWHERE = {"X-Forwarded-For": "203.0.113.9"}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 class Well:
@@ -34,50 +46,140 @@ async def answer(
         reads += 1
         return 200, {"result": "ok"}
 
-    app = build_app(
-        health=Well(),
-        beat_age_seconds_max=60.0,
-        access=access,
-        reload=reload,
-    )
+    gate = Gate(access, ManualClock(0.0))
+    app = build_app(health=Well(), beat_age_seconds_max=60.0, gate=gate, reload=reload)
     async with TestClient(TestServer(app)) as client:
         response = await client.request(method, "/-/reload", headers=headers)
         return response.status, reads
 
 
-@pytest.mark.parametrize(
-    ("access", "headers", "status"),
-    [
-        (CLOSED, {}, 403),
-        (LOOPBACK, {}, 200),
-        (LOOPBACK, {"Origin": "https://example.org"}, 403),
-        (LOOPBACK, {"Origin": "null"}, 403),
-        (LOOPBACK, {"X-Forwarded-For": "203.0.113.9"}, 403),
-        (LOOPBACK, {"forwarded": "for=203.0.113.9"}, 403),
-        (LOOPBACK, {"x-real-ip": "203.0.113.9"}, 403),
-        (LOOPBACK, {"Host": "rebound.example.org"}, 421),
-        (WITH_TOKEN, {}, 401),
-        (WITH_TOKEN, {"Authorization": "Bearer \udcff"}, 401),
-        (WITH_TOKEN, {"Authorization": f"Bearer {TOKEN}x"}, 401),
-        (WITH_TOKEN, {"Authorization": f"Basic {TOKEN}"}, 401),
-        (WITH_TOKEN, {"Authorization": "Bearer "}, 401),
-        (WITH_TOKEN, {"Authorization": f"Bearer {TOKEN}"}, 200),
-        (WITH_TOKEN, {"Authorization": f"bearer {TOKEN}", "X-Forwarded-For": "::1"}, 200),
-        (WITH_TOKEN, {"Authorization": f"Bearer {TOKEN}", "Origin": "https://example.org"}, 403),
-    ],
-)
-async def test_policies_are_read_only_for_who_may_ask(
-    access: Access, headers: Mapping[str, str], status: int
+async def looked(access: Access, headers: Mapping[str, str]) -> int:
+    """The status of a request that needs to read."""
+
+    async def look(_: Call) -> object:
+        return 200, {}
+
+    operation = Operation(
+        id="look",
+        method="GET",
+        path="/v1/look",
+        summary="",
+        tag="",
+        scope=Scope.READ,
+        answering=look,
+    )
+    clock = ManualClock(0.0)
+    app = build_app(health=Well(), beat_age_seconds_max=60.0)
+    add_api(app, [operation], gate=Gate(access, clock), clock=clock, audit=lambda _: None)
+    async with TestClient(TestServer(app)) as client:
+        return (await client.get("/v1/look", headers=headers)).status
+
+
+# Who may do what: the status of who wants to read, and of who wants to operate.
+TABLE: list[tuple[Access, Mapping[str, str], int, int]] = [
+    # nothing is open
+    (CLOSED, {}, 403, 403),
+    (CLOSED, bearer(OPERATOR), 403, 403),
+    # by default: programs on the machine may read, and nobody may operate
+    (READING, {}, 200, 403),
+    (READING, bearer(OPERATOR), 200, 403),
+    (READING, FROM_ELSEWHERE, 403, 403),
+    (READING, {"forwarded": "for=203.0.113.9"}, 403, 403),
+    (READING, {"x-real-ip": "203.0.113.9"}, 403, 403),
+    (READING, {"Origin": "https://example.org"}, 403, 403),
+    (READING, {"Origin": "null"}, 403, 403),
+    (READING, {"Host": "rebound.example.org"}, 421, 421),
+    # the settings say that programs on the machine may operate
+    (LOOPBACK, {}, 200, 200),
+    (LOOPBACK, FROM_ELSEWHERE, 403, 403),
+    (LOOPBACK, {"Origin": "https://example.org"}, 403, 403),
+    (LOOPBACK, {"Host": "rebound.example.org"}, 421, 421),
+    # tokens, and reading is open to the machine
+    (WITH_TOKENS, {}, 200, 401),
+    (WITH_TOKENS, bearer(READER), 200, 403),
+    (WITH_TOKENS, bearer(OPERATOR), 200, 200),
+    (WITH_TOKENS, bearer(OPERATOR + "x"), 401, 401),
+    (WITH_TOKENS, bearer(""), 401, 401),
+    (WITH_TOKENS, bearer("\udcff"), 401, 401),
+    (WITH_TOKENS, {"Authorization": f"Basic {OPERATOR}"}, 401, 401),
+    (WITH_TOKENS, {"Authorization": f"bearer {OPERATOR}"}, 200, 200),
+    (WITH_TOKENS, FROM_ELSEWHERE, 401, 401),
+    (WITH_TOKENS, bearer(READER) | FROM_ELSEWHERE, 200, 403),
+    (WITH_TOKENS, bearer(OPERATOR) | FROM_ELSEWHERE, 200, 200),
+    (WITH_TOKENS, bearer(OPERATOR) | {"Origin": "https://example.org"}, 403, 403),
+    (WITH_TOKENS, bearer(OPERATOR) | {"Host": "rebound.example.org"}, 421, 421),
+    # nothing without a token
+    (TOKENS_ONLY, {}, 401, 401),
+    (TOKENS_ONLY, bearer(READER), 200, 403),
+    (TOKENS_ONLY, bearer(OPERATOR), 200, 200),
+]
+
+
+@pytest.mark.parametrize(("access", "headers", "reading", "operating"), TABLE)
+async def test_who_may_do_what(
+    access: Access, headers: Mapping[str, str], reading: int, operating: int
 ) -> None:
-    assert await answer(access, headers) == (status, int(status == 200))
+    assert await looked(access, headers) == reading
+    assert await answer(access, headers) == (operating, int(operating == 200))
+
+
+async def test_a_page_that_this_daemon_served_may_do_what_its_token_may() -> None:
+    async def reload() -> tuple[int, Mapping[str, object]]:
+        return 200, {}
+
+    gate = Gate(WITH_TOKENS)
+    app = build_app(health=Well(), beat_age_seconds_max=60.0, gate=gate, reload=reload)
+    async with TestClient(TestServer(app)) as client:
+        own = {"Origin": str(client.make_url("/").origin())}
+        assert (await client.post("/-/reload", headers=own)).status == 401
+        assert (await client.post("/-/reload", headers=own | bearer(OPERATOR))).status == 200
+
+
+async def test_who_guesses_is_told_to_wait_and_who_knows_is_not() -> None:
+    async def look(_: Call) -> object:
+        return 200, {}
+
+    operation = Operation(
+        id="look",
+        method="GET",
+        path="/v1/look",
+        summary="",
+        tag="",
+        scope=Scope.READ,
+        answering=look,
+    )
+    clock = ManualClock(0.0)
+    app = build_app(health=Well(), beat_age_seconds_max=60.0)
+    add_api(app, [operation], gate=Gate(WITH_TOKENS, clock), clock=clock, audit=lambda _: None)
+    async with TestClient(TestServer(app)) as client:
+        statuses = [
+            (await client.get("/v1/look", headers=bearer(f"guess-{number}"))).status
+            for number in range(25)
+        ]
+        assert statuses == [401] * 20 + [429] * 5
+        assert (await client.get("/v1/look", headers=bearer(READER))).status == 200
+        clock.advance(1.0)
+        assert (await client.get("/v1/look", headers=bearer("again"))).status == 401
+
+
+async def test_a_token_that_was_taken_away_opens_nothing_from_the_next_request_on() -> None:
+    async def reload() -> tuple[int, Mapping[str, object]]:
+        return 200, {}
+
+    gate = Gate(WITH_TOKENS)
+    app = build_app(health=Well(), beat_age_seconds_max=60.0, gate=gate, reload=reload)
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status == 200
+        gate.take(Access(tokens=TOKENS[:1]))
+        assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status == 401
 
 
 async def test_looking_does_not_reload() -> None:
     assert await answer(LOOPBACK, {}, method="GET") == (405, 0)
 
 
-def test_the_token_is_in_no_text() -> None:
-    assert TOKEN not in repr(WITH_TOKEN)
+def test_tokens_are_in_no_text() -> None:
+    assert READER not in repr(WITH_TOKENS)
 
 
 async def test_without_files_there_is_no_such_address() -> None:

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from trimtab.web.access import CLOSED, Access
+from trimtab.clock import ManualClock
+from trimtab.web.access import Gate
+from trimtab.web.api.catalogue import operating
+from trimtab.web.api.routes import add_api
 from trimtab.web.app import build_app
+from trimtab.web.tokens import CLOSED, Access, Scope, Token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 TOKEN = "correct-horse-battery-staple"
-LOOPBACK = Access(is_open_to_loopback=True)
+LOOPBACK = Access(is_operating_open_to_loopback=True)
+WITH_TOKEN = Access(tokens=(Token("ana", Scope.OPERATE, TOKEN),))
 URL = "/v1/overrides"
 
 
@@ -49,12 +54,9 @@ async def serving(
     access: Access = LOOPBACK,
 ) -> AsyncIterator[tuple[TestClient[Any, Any], Desk]]:
     desk = Desk()
-    app = build_app(
-        health=Well(),
-        beat_age_seconds_max=60.0,
-        access=access,
-        desk=desk,
-    )
+    clock = ManualClock(0.0)
+    app = build_app(health=Well(), beat_age_seconds_max=60.0)
+    add_api(app, operating(desk), gate=Gate(access), clock=clock, audit=lambda _: None)
     async with TestClient(TestServer(app)) as client:
         yield client, desk
 
@@ -82,8 +84,8 @@ async def test_orders_are_given_listed_and_lifted() -> None:
         (LOOPBACK, {"Origin": "null"}, 403),
         (LOOPBACK, {"X-Forwarded-For": "203.0.113.9"}, 403),
         (LOOPBACK, {"Host": "rebound.example.org"}, 421),
-        (Access(token=TOKEN), {}, 401),
-        (Access(token=TOKEN), {"Authorization": "Bearer guess"}, 401),
+        (WITH_TOKEN, {}, 401),
+        (WITH_TOKEN, {"Authorization": "Bearer guess"}, 401),
     ],
 )
 @pytest.mark.parametrize("verb", ["list", "give", "lift", "delete"])
@@ -103,8 +105,15 @@ async def test_whoever_is_not_let_in_changes_and_sees_nothing(
         assert (response.status, desk.heard) == (status, [])
 
 
+async def test_the_name_of_the_token_is_written_down_beside_the_address() -> None:
+    async with serving(WITH_TOKEN) as (client, desk):
+        well = {"Authorization": f"Bearer {TOKEN}"}
+        await client.post(URL, json={"author": "x"}, headers=well)
+        assert desk.heard == [("give", {"author": "x"}, "127.0.0.1, token ana")]
+
+
 async def test_the_author_a_client_states_opens_nothing() -> None:
-    async with serving(Access(token=TOKEN)) as (client, desk):
+    async with serving(WITH_TOKEN) as (client, desk):
         assert (await client.post(URL, json={"author": "root"})).status == 401
         well = {"Authorization": f"Bearer {TOKEN}"}
         assert (await client.post(URL, json={"author": "x"}, headers=well)).status == 201
@@ -130,5 +139,8 @@ async def test_a_body_that_is_no_order_is_refused_in_one_sentence(
     async with serving() as (client, desk):
         response = await client.post(URL, data=data, headers={"Content-Type": content_type})
         assert response.status == status
-        assert list(await response.json()) == ["error"]
+        assert response.content_type == "application/problem+json"
+        problem = await response.json()
+        assert (problem["type"], problem["status"]) == ("about:blank", status)
+        assert problem["detail"]
         assert desk.heard == []

@@ -25,6 +25,7 @@ def opening_lines(snapshot: DemoSnapshot) -> Iterable[str]:
         f"{snapshot.title} at {snapshot.speed:g}x from {clock(snapshot.at)} UTC, "
         f"seed {snapshot.seed}; emulated control plane: {snapshot.url}"
     )
+    yield f"live page: {snapshot.page_url}"
     for view in snapshot.deployments:
         yield from scaling_lines(view)
 

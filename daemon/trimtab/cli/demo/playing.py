@@ -126,6 +126,7 @@ async def play(
     clock = SystemClock()
     async with Stage(options) as stage:
         on_started(stage)
+        await stage.until_it_remembers()
         ends_at = None if real_seconds is None else clock.monotonic() + real_seconds
         show.open(stage.snapshot(remaining_seconds=real_seconds))
         try:

@@ -103,6 +103,7 @@ class DemoSnapshot:
     trace: str | None
     title: str
     url: str
+    page_url: str
     remaining_seconds: float | None
     deployments: tuple[DeploymentView, ...]
     entries: tuple[Entry, ...]

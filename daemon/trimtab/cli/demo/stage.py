@@ -18,6 +18,7 @@ from aiohttp import web
 from trimtab.cli.demo.actor import Actor
 from trimtab.cli.demo.audit import Watched, WriteAudit
 from trimtab.cli.demo.chronicle import ENTRIES_MAX, Chronicle
+from trimtab.cli.demo.page import journal_until_the_end, live_page, until_it_remembers
 from trimtab.cli.demo.snapshot import DemoSnapshot
 from trimtab.cli.demo.wiretap import wiretap
 from trimtab.cli.demo.world import (
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from trimtab.core.decision import Tick
     from trimtab.core.policy import Policy
     from trimtab.emulator.deployment import Deployment as EmulatedDeployment
+    from trimtab.journal.port import Journal
 
 API_KEY = "the-daemons-own-key"
 """Which writes are the daemon's is told by the key; the emulator takes any other one as well."""
@@ -109,6 +111,7 @@ class Stage:
         self._events_heard = 0
         self._exits = contextlib.AsyncExitStack()
         self.url = ""
+        self.page_url = ""
 
     # -- setting the scene ---------------------------------------------------------------------
 
@@ -179,7 +182,9 @@ class Stage:
             self.url = await self._open(exits)
             self.clock.advance(WARM_UP_SECONDS)
             self.look()
-            self._daemon = self._make_daemon()
+            journal = journal_until_the_end(exits.enter_context(contextlib.ExitStack()), self.clock)
+            self._daemon = self._make_daemon(journal)
+            self.page_url = await exits.enter_async_context(live_page(self._daemon))
             self._running = asyncio.create_task(self._daemon.run(), name="the daemon")
             exits.push_async_callback(self.stop_daemon)
             self._exits = exits.pop_all()
@@ -193,6 +198,11 @@ class Stage:
     ) -> None:
         """Stop the daemon first, then the world."""
         await self._exits.aclose()
+
+    async def until_it_remembers(self) -> None:
+        """Return when the daemon's journal is open; one that is stopped before that warns of it."""
+        if self._daemon is not None:
+            await until_it_remembers(self._daemon)
 
     @property
     def has_daemon_ended(self) -> bool:
@@ -222,7 +232,7 @@ class Stage:
             ) from error
         return f"http://{HOST}:{runner.addresses[0][1]}"
 
-    def _make_daemon(self) -> Daemon:
+    def _make_daemon(self, journal: Journal) -> Daemon:
         rng = Random(f"{self.options.seed}:daemon")  # noqa: S311  jitter, not a secret
         account = FireworksAccount(account_id=ACCOUNT, api_key=API_KEY, base_url=self.url)
         target = FireworksTarget(account, self.clock, rng=rng)
@@ -237,6 +247,7 @@ class Stage:
             # Work takes as long as ever, by a clock that runs so many times as fast.
             timing=Timing(slow_evaluation_seconds=0.5 * self.options.speed),
             random=rng,
+            journal=journal,
             on_tick=self._take_tick,
             on_outcome=self.chronicle.take_outcome,
         )
@@ -275,6 +286,7 @@ class Stage:
             trace=self._load.trace,
             title=self._load.title,
             url=self.url,
+            page_url=self.page_url,
             remaining_seconds=remaining_seconds,
             deployments=tuple(
                 actor.view(

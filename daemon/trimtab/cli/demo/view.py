@@ -147,7 +147,8 @@ def _footer(snapshot: DemoSnapshot, width: int) -> list[Text]:
     if snapshot.troubles:
         told: Text = Text(f"  {snapshot.troubles[0]}", style=BAD)
     else:
-        told = Text(f"  emulator at {snapshot.url}", style=QUIET)
+        port = snapshot.url.rpartition(":")[2]
+        told = Text(f" page {snapshot.page_url}  emulator :{port}", style=QUIET)
     return [rule(_LEGEND, "", width), counts, apart(told, stop, width)]
 
 

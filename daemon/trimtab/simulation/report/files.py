@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from trimtab.drawing.scales import elapsed, nines, share_ticks, time_ticks
 from trimtab.errors import AuthorError
 from trimtab.simulation.report.envelope import worst_stretch
 from trimtab.simulation.report.frontier_plot import frontier, points
-from trimtab.simulation.report.scales import elapsed, nines, share_ticks, time_ticks
 from trimtab.simulation.report.study import Role
 from trimtab.simulation.report.table import ordered
 from trimtab.simulation.report.timeline_plot import envelopes, tops

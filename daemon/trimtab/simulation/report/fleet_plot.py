@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trimtab.simulation.report import svg
-from trimtab.simulation.report.scales import Axis, elapsed, round_steps, time_ticks
+from trimtab.drawing import svg
+from trimtab.drawing.scales import Axis, elapsed, round_steps, time_ticks
 from trimtab.simulation.report.timeline_plot import BINS_MAX, LEFT, RIGHT, WIDTH
 
 if TYPE_CHECKING:

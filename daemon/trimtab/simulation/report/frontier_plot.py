@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from trimtab.simulation.report import svg
-from trimtab.simulation.report.scales import Axis, nines, round_steps, share_ticks
+from trimtab.drawing import svg
+from trimtab.drawing.scales import Axis, nines, round_steps, share_ticks
 from trimtab.simulation.report.study import Role, Spread
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.drawing.scales import elapsed
 from trimtab.simulation.report.envelope import part, worst_stretch
 from trimtab.simulation.report.figures import Form, cell, shown_of, written
 from trimtab.simulation.report.fleet_page import fleet_sections
 from trimtab.simulation.report.frontier_plot import frontier_plot, points
-from trimtab.simulation.report.scales import elapsed
 from trimtab.simulation.report.style import SCRIPT, STYLE
 from trimtab.simulation.report.summary import headline
 from trimtab.simulation.report.table import ordered

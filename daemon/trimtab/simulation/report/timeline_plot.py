@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trimtab.drawing import svg
+from trimtab.drawing.scales import Axis, elapsed, round_steps, time_ticks
 from trimtab.simulation.measures import misses
-from trimtab.simulation.report import svg
 from trimtab.simulation.report.envelope import Envelope, envelope
-from trimtab.simulation.report.scales import Axis, elapsed, round_steps, time_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.simulation.report.scales import (
+from trimtab.drawing.scales import (
     Axis,
     elapsed,
     nines,
@@ -86,3 +86,8 @@ def test_shares_are_marked_where_they_are() -> None:
 def test_an_axis_maps_its_ends_to_its_ends() -> None:
     axis = Axis(2.0, 4.0, 100.0, 0.0)
     assert [axis.at(value) for value in (2.0, 3.0, 4.0)] == [100.0, 50.0, 0.0]
+
+
+@pytest.mark.parametrize("highest", [5e-324, 1e-310, 1e-300])
+def test_a_value_too_small_to_be_divided_gets_the_axis_of_one(highest: float) -> None:
+    assert round_steps(highest)[-1].value == 1.0

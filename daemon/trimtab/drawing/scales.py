@@ -20,6 +20,10 @@ _TIME_STEPS = tuple(
 )
 
 
+SMALLEST = 1e-300
+"""Of an axis: a fifth of much less than this is 0 for the machine."""
+
+
 class Tick(NamedTuple):
     """A mark on an axis: the value it stands for, and its label."""
 
@@ -43,9 +47,9 @@ class Axis(NamedTuple):
 def round_steps(highest: float, ticks_max: int = 5) -> tuple[Tick, ...]:
     """Return ticks from 0 to a round number at or above ``highest``, at most ``ticks_max`` and one.
 
-    A highest of 0 or less gets the ticks of 1: an axis needs a length.
+    A highest of 0 or less gets the ticks of 1: an axis needs a length. So does one of which no part is a number.
     """
-    top = highest if 0.0 < highest < math.inf else 1.0
+    top = highest if SMALLEST < highest < math.inf else 1.0
     raw = top / max(1, ticks_max)
     unit = 10.0 ** math.floor(math.log10(raw))
     step = next(

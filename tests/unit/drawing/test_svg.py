@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from trimtab.simulation.report import svg
-from trimtab.simulation.report.scales import Axis
+from trimtab.drawing import svg
+from trimtab.drawing.scales import Axis
 
 X, Y = Axis(0.0, 4.0, 0.0, 40.0), Axis(0.0, 10.0, 100.0, 0.0)
 EDGES = [0.0, 1.0, 2.0, 3.0, 4.0]

@@ -13,20 +13,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trimtab.simulation.report.scales import Axis
+    from trimtab.drawing.scales import Axis
 
 
 def drawing(
-    width: float, height: float, shapes: Iterable[str], *, title: str, description: str, key: str
+    width: float,
+    height: float,
+    shapes: Iterable[str],
+    *,
+    title: str,
+    description: str,
+    key: str,
+    role: str = "img",
+    style: str = "",
 ) -> str:
     """Return a drawing that says what it shows to those who cannot see it.
 
-    ``key`` must be unique on the page: it names the title and the description.
+    ``key`` must be unique on the page: it names the title and the description. One with links in it
+    needs the role ``group``: what is inside an ``img`` is not there for those who cannot see it.
     """
+    named = f'class="{style}" ' if style else ""
     body = "".join(shapes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
-        f'role="img" aria-labelledby="{key}-t {key}-d" preserveAspectRatio="xMidYMid meet">'
+        f'{named}role="{role}" aria-labelledby="{key}-t {key}-d" preserveAspectRatio="xMidYMid meet">'
         f'<title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(description)}</desc>'
         f"{body}</svg>"
     )
@@ -76,6 +86,15 @@ def group(shapes: Iterable[str], *, told: str = "", style: str = "") -> str:
     return f"<g{named}>{title}{''.join(shapes)}</g>"
 
 
+def link(shapes: Iterable[str], href: str, told: str, *, is_reached_by_keys: bool = True) -> str:
+    """Return shapes that lead to ``href``; ``told`` is their name, and shown under the pointer.
+
+    One that keys do not reach must have its like elsewhere on the page, and be hidden from readers.
+    """
+    keys = "" if is_reached_by_keys else ' tabindex="-1"'
+    return f'<a href="{escape(href)}"{keys}><title>{escape(told)}</title>{"".join(shapes)}</a>'
+
+
 def marker(x: float, y: float, shape: str, style: str, radius: float = 5.0) -> str:
     """Return a mark: ``circle``, ``square``, ``diamond`` or ``triangle``."""
     if shape == "circle":
@@ -110,6 +129,19 @@ def stairs(edges: Sequence[float], values: Sequence[float], x: Axis, y: Axis) ->
         before = height
         if index + 1 == len(values) or math.isnan(values[index + 1]):
             parts.append(f"H{number(x.at(edges[index + 1]))}")
+    return "".join(parts)
+
+
+def through(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
+    """Return the commands of a line from point to point; one whose value is NaN interrupts it."""
+    parts: list[str] = []
+    sign = "M"
+    for at, value in points:
+        if math.isnan(value):
+            sign = "M"
+            continue
+        parts.append(f"{sign}{number(x.at(at))} {number(y.at(value))}")
+        sign = "L"
     return "".join(parts)
 
 

@@ -1,0 +1,1 @@
+"""What is shown of the daemon, made of its parts and of the journal; it changes none of them."""

@@ -1,0 +1,1 @@
+"""The live page, for people: templates, drawings, forms."""

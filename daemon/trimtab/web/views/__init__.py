@@ -1,0 +1,1 @@
+"""What people and programs may see of the daemon, as values, and the port through which it is asked for."""
