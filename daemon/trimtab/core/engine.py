@@ -20,7 +20,7 @@ from trimtab.core.matching import Matcher
 from trimtab.core.memories import Memories
 from trimtab.core.memory import Memory, Pair
 from trimtab.core.noticing import look_at, lose
-from trimtab.core.overrides import OverrideBook, ended, why_overridden
+from trimtab.core.overrides import OverrideBook, ended
 from trimtab.core.priming import cold_rules
 from trimtab.core.renewal import renew
 from trimtab.core.rounds import Round
@@ -223,10 +223,6 @@ class Engine:
     def lift(self, ids: Collection[str]) -> tuple[Override, ...]:
         """End orders before their time; return those that were in force."""
         return self._overrides.lift(ids)
-
-    def why_overridden(self, order: Order, now: float) -> str | None:
-        """Say why people's orders forbid ``order``, decided on before, at ``now``; ``None``: they do not."""
-        return why_overridden(order, self._overrides.standing_at(order.deployment, now))
 
     def policies_for(self, deployment: Deployment) -> tuple[Policy, ...]:
         """Return every policy that matches; more than one is an author's mistake."""

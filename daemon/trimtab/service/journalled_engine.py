@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
+from trimtab.core.overrides import why_overridden
 from trimtab.core.priming import joined_memory
 from trimtab.journal.entries import (
     Ended,
@@ -219,7 +220,7 @@ class JournalledEngine:
 
     def why_overridden(self, order: Order) -> str | None:
         """Say why people's orders of now forbid a write that was decided on before."""
-        return self.engine.why_overridden(order, self._clock.now())
+        return why_overridden(order, self.engine.standing_at(order.deployment, self._clock.now()))
 
     def hand_back(self, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
         """Return the writes that restore what people meant, as ``Engine.hand_back``."""

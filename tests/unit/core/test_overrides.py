@@ -424,8 +424,11 @@ def test_an_order_that_is_over_stands_against_no_write() -> None:
     w.step(load=40.0)
     (order,) = w.orders
     w.engine.give(an_override(until=START + 60.0))
-    assert w.engine.why_overridden(order, START + 59.0) == "paused by ana: migration"
-    assert w.engine.why_overridden(order, START + 60.0) is None
+    assert (
+        why_overridden(order, w.engine.standing_at(order.deployment, START + 59.0))
+        == "paused by ana: migration"
+    )
+    assert why_overridden(order, w.engine.standing_at(order.deployment, START + 60.0)) is None
 
 
 def test_a_write_in_flight_keeps_its_reason_and_the_order_counts_from_the_next_decision() -> None:

@@ -82,7 +82,7 @@ def test_plain_lines_begin_with_what_is_played_and_by_what_it_was_scaled() -> No
     assert first.startswith("a made-up day at 60x from 07:42 UTC, seed 0")
     assert rest == [
         "live page: http://127.0.0.1:40001",
-        "chat-8b: load x44.4, prompts x3.9, outputs x4.22 (mean 4.0, peak 10.8 replicas)"
+        "chat-8b: load x44.4, prompts x3.9, outputs x4.22 (mean 4.0, peak 10.8 replicas)",
     ]
 
 
