@@ -18,7 +18,7 @@ from trimtab.cli.deployment_names import completed, fitting
 from trimtab.cli.main import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.unit.cli.conftest import Trimtab
@@ -46,7 +46,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def in_bash(tmp_path: Path, url: str) -> object:
+def in_bash(tmp_path: Path, url: str) -> Callable[..., list[str]]:
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("there is no bash here")
@@ -77,9 +77,9 @@ def in_bash(tmp_path: Path, url: str) -> object:
     ],
 )
 def test_bash_completes_commands_options_words_and_deployments(
-    in_bash: object, words: tuple[str, ...], become: list[str]
+    in_bash: Callable[..., list[str]], words: tuple[str, ...], become: list[str]
 ) -> None:
-    assert in_bash(*words) == become  # type: ignore[operator]
+    assert in_bash(*words) == become
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -102,12 +102,12 @@ def test_a_daemon_that_says_nothing_is_not_waited_for(monkeypatch: pytest.Monkey
     def joined(self: object, timeout: float | None = None) -> None:
         assert timeout is not None
         waited.append(timeout)
-        join(self, timeout)  # type: ignore[arg-type]
+        join(self, timeout)  # type: ignore[arg-type]  # a stand-in
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(deployment_names.threading.Thread, "join", joined)
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        assert completed(Context(address), "chat") == []  # type: ignore[arg-type]
+        assert completed(Context(address), "chat") == []  # type: ignore[arg-type]  # a stand-in
     assert waited == [deployment_names.PATIENCE_SECONDS]
 
 

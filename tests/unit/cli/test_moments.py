@@ -74,7 +74,7 @@ def test_a_moment_is_shown_in_the_readers_zone_with_its_day_where_that_is_anothe
     assert ago("2026-03-29T12:00:00+00:00", now) == "in 2 h"
 
 
-@given(st.text(), st.integers(30, 120))
+@given(st.lists(st.text(max_size=12), min_size=10, max_size=30).map(" ".join), st.integers(31, 60))
 def test_a_text_behind_its_label_keeps_every_word_and_the_width(text: str, width: int) -> None:
     """Fails when the label's width is not taken off, and when what follows the first line is dropped."""
     lines = list(hanging("label  ", text, width))
