@@ -98,4 +98,8 @@ def words_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sequen
 
 def main() -> None:
     """Run the command line."""
+    if COMPLETE_VARIABLE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # there for this
+
+        completion_init()  # without typer's own options, which would write into people's files
     build_app(words_of(sys.argv[1:], os.environ))(prog_name="trimtab")

@@ -126,7 +126,9 @@ class Board:
         fleet = self._fleet(rows[:most], width)
         parts += fleet
         parts.append(Text(""))
-        used = sum(1 for _ in rows[:most]) + (1 if rows else 0) + len(fleet) - 1
+        used = len(rows[:most]) + len(
+            fleet
+        )  # a table has a head; what else there is, is a line each
         parts += [self._line(one, width) for one in list(self.news)[: max(1, room - used)]]
         return Group(*parts)
 

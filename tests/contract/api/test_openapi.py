@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import schemathesis
-from daemon_thread import daemon_in_thread
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -19,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from tests.worlds.daemon_thread import daemon_in_thread
 from tests.worlds.lived_in import OPERATOR, small_fleet
 
 if TYPE_CHECKING:

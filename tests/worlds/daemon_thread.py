@@ -1,4 +1,4 @@
-"""A lived-in daemon in a thread of its own, for clients that block; a second of its time passes in each tenth."""
+"""A lived-in daemon in a thread of its own, for clients that block; time passes by the tenth of a second, or not."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
-def daemon_in_thread(folder: Path) -> Iterator[str]:
-    """Serve the daemon until the block ends; give its address."""
+def daemon_in_thread(folder: Path, *, seconds_a_tenth: float = 1.0) -> Iterator[str]:
+    """Serve the daemon until the block ends; give its address. With 0 its time stands still."""
     loop = asyncio.new_event_loop()
     started, stop = threading.Event(), asyncio.Event()
     urls: list[str] = []
@@ -28,7 +28,7 @@ def daemon_in_thread(folder: Path) -> Iterator[str]:
             urls.append(world.url)
             started.set()
             while not stop.is_set():
-                world.clock.advance(1.0)
+                world.clock.advance(seconds_a_tenth)
                 await asyncio.sleep(0.1)
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
