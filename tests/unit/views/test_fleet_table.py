@@ -60,7 +60,7 @@ class Fleet:
 
     def deployment(self, name: str) -> Any:
         one = self.found.get(name)
-        return one and SimpleNamespace(**one._asdict())
+        return one and SimpleNamespace(**one._asdict(), usd_an_hour=None)
 
     def table(self) -> FleetTable:
         engine = SimpleNamespace(policies=(), fleet_policy=NO_FLEET_POLICY)

@@ -185,7 +185,6 @@ class FleetTable:
         pipeline, shape, bounds = deployment.pipeline, deployment.shape, decision.bounds
         policy = self._engine().fleet_policy
         each = shape.accelerators_per_replica
-        price = policy.usd_an_hour(shape.accelerator_type)
         asked = deployment.desired_replicas
         return FleetRow(
             name=deployment.name,
@@ -209,7 +208,7 @@ class FleetTable:
             team=policy.team_of(deployment).name or None,
             accelerator_type=shape.accelerator_type,
             accelerators=None if each is None else asked * each,
-            usd_an_hour=None if each is None or price is None else pipeline.ready * each * price,
+            usd_an_hour=status.usd_an_hour,
             decided_at=decision.at,
             changed_at=self._watch.changed_at(deployment.name),
             override=self._ordered(deployment.name),
