@@ -33,7 +33,7 @@ NOTHING_BINDS = "none"
 _BEGINNINGS = (
     (re.compile(r"policy "), Setter.POLICY),
     (re.compile(r"the deployment's own m"), Setter.DEPLOYMENT),
-    (re.compile(r"\d+ accelerators, "), Setter.ACCELERATORS),
+    (re.compile(r"\d+ accelerators?, "), Setter.ACCELERATORS),
     (re.compile(r"the platform's schedule "), Setter.SCHEDULE),
     (re.compile(r"scaling to zero is off|the last replica "), Setter.LAST_REPLICA),
     (re.compile(r"no maximum is stated"), Setter.NO_MAXIMUM),
