@@ -71,6 +71,7 @@ class Town:
     said: dict[str, Decision] = field(default_factory=dict)
     stirred: set[str] = field(default_factory=set)
     is_waking: bool = False
+    carries: dict[str, float] = field(default_factory=lambda: dict(CARRIES))
     _coming: list[tuple[float, str, int]] = field(default_factory=list)
     _told: dict[str, Deployment] = field(default_factory=dict)
     fleet: dict[str, Deployment] = field(init=False)
@@ -101,7 +102,9 @@ class Town:
                 one = self.fleet[name]
                 ready = min(one.desired_replicas, max(one.pipeline.ready, replicas))
                 self.fleet[name] = with_ready(one, ready)
-        serving = {name: one.pipeline.ready * CARRIES[name] for name, one in self.fleet.items()}
+        serving = {
+            name: one.pipeline.ready * self.carries[name] for name, one in self.fleet.items()
+        }
         capacity = sum(serving.values())
         self.missed = max(0.0, self.load - capacity)
         samples = [

@@ -48,6 +48,17 @@ def with_shipped_prices(fleet: FleetPolicy) -> FleetPolicy:
     return merged((fleet, FleetPolicy(prices=SHIPPED_PRICES)))
 
 
+SHIPPED_ALONE = FleetPolicy(prices=SHIPPED_PRICES)
+
+
+def priced(fleet: FleetPolicy) -> FleetPolicy:
+    """Return what tells the prices: ``fleet``, or the shipped table where no file orders anything.
+
+    For whoever shows what things cost; nothing is shared and nothing limited for it.
+    """
+    return SHIPPED_ALONE if fleet == NO_FLEET_POLICY else fleet
+
+
 def fleet_of(parts: Iterable[FleetPolicy], groups: Iterable[Group] = ()) -> FleetPolicy:
     """Return what all files order together; the shipped prices are beneath. No file: no orders at all."""
     found, together = tuple(parts), tuple(groups)

@@ -297,7 +297,7 @@ EXPIRY = Metric(
 )
 SPEND_RATE = Metric(
     "trimtab_deployment_spend_rate_usd_per_hour",
-    "What the replicas that serve cost an hour; absent without a fleet file, a price or a known shape.",
+    "What the replicas that serve cost an hour; absent without a price or a known shape.",
     DEPLOYMENT_LABELS,
 )
 LEAD_TIME = Metric(

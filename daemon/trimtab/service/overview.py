@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.clock import SystemClock
 from trimtab.core.fleet_fit import orders_for_nobody
 from trimtab.core.running import rate_usd_an_hour
+from trimtab.policy.prices import priced
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.status import DeploymentStatus, JournalReport, StatusSnapshot, TargetStatus
 
@@ -158,7 +159,7 @@ class Overview:
             setback=self._actuator.setbacks.get(name),
             lead_time=engine.lead_time_of(deployment),
             stuck_since=None if memory is None else memory.watched.stuck_at,
-            usd_an_hour=rate_usd_an_hour(deployment, engine.fleet_policy),
+            usd_an_hour=rate_usd_an_hour(deployment, priced(engine.fleet_policy)),
         )
 
     def _target_status(self, target: GuardedTarget) -> TargetStatus:

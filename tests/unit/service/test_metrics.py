@@ -45,6 +45,7 @@ from trimtab.core.sharing import Sharing
 from trimtab.core.signals import Sample
 from trimtab.core.strategies.capacity import Capacity
 from trimtab.errors import ErrorKind
+from trimtab.policy.prices import SHIPPED_PRICES
 from trimtab.service import fleet_metric_names, metric_names, rule_metric_names
 from trimtab.service.daemon import Daemon
 from trimtab.service.fleet_collector import FleetCollector
@@ -347,6 +348,15 @@ async def test_what_the_bounds_leave_of_a_wish_says_which_of_them_cut_it() -> No
         scene.source.load = None
         await pass_time(scene.clock, 300.0, step=2.0)
         assert scene.value(metric_names.ALLOWED, deployment=CHAT) is None, "nothing is wanted"
+
+
+async def test_without_a_fleet_file_cost_is_told_by_the_shipped_prices() -> None:
+    scene = Scene()
+    async with scene.daemon:
+        await pass_time(scene.clock, 30.0)
+        each = SHIPPED_PRICES["NVIDIA_H100_80GB"].usd_an_hour
+        assert scene.value(metric_names.SPEND_RATE, deployment=CHAT) == 3 * 4 * each
+        assert scene.value(metric_names.SPEND_RATE, deployment=CODE) is None, "its shape is unknown"
 
 
 async def test_expiry_cost_and_failing_writes_of_a_deployment_are_told_while_there_are_any() -> (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import Reason
 from trimtab.core.group_mix import CLOSE, Demand, Part, cheapest_mix
-from trimtab.core.grouped import Grouped
+from trimtab.core.grouped import Grouped, covered, spare_ratio
 from trimtab.core.need import Need
 from trimtab.core.pipeline import own_ready
 from trimtab.core.policy import Mode
@@ -70,6 +70,8 @@ def group(case: Case, draft: Draft) -> None:
         draft.note(STAGE, f"group {mates.group.name}: decides for itself, as {grouped}")
         return
     before = draft.memory.grouped
+    demand = covered((grouped, *(mate.grouped for mate in mates.others)))
+    grouped = grouped._replace(covered_requests_per_second=demand)
     if not grouped.is_like(before):
         draft.memory = draft.memory._replace(grouped=grouped)
     if not mates.others:
@@ -81,12 +83,12 @@ def group(case: Case, draft: Draft) -> None:
         [mate.part for mate in members],
         Demand(
             sum(mate.grouped.load_requests_per_second for mate in members),
-            sum(mate.grouped.asked_requests_per_second for mate in members),
+            demand,
         ),
         horizon_seconds=mates.group.horizon_seconds,
         miss_price_ratio=mates.group.miss_price_ratio,
     )
-    _take(draft, mates.group, members, mix, members.index(own))
+    _take(draft, mates.group, members, mix, own, demand)
     draft.need = _need(members, own)
 
 
@@ -124,7 +126,13 @@ def _grouped(case: Case, draft: Draft, mates: Mates) -> Grouped | str:
     helped = _helped(case, mates)
     wanted, load = wanted + helped, load + helped
     lower, upper = _range(case, draft)
-    return Grouped(wanted, load, lower, upper, each, mates.usd_an_hour)
+    before = draft.memory.grouped
+    is_held = demand is not None and demand.need is not None
+    return Grouped(
+        wanted, load, lower, upper, each, mates.usd_an_hour,
+        spare_ratio(wanted, load, before) if is_held else None,
+        None if before is None else before.covered_requests_per_second,
+    )  # fmt: skip
 
 
 def _helped(case: Case, mates: Mates) -> int:
@@ -181,15 +189,15 @@ def _need(members: list[Mate], own: Mate) -> Need:
     return Need(ceil(left * EIGHTHS - CLOSE) / EIGHTHS)
 
 
-def _take(draft: Draft, of: Group, members: list[Mate], mix: Mix, place: int) -> None:
+def _take(draft: Draft, of: Group, members: list[Mate], mix: Mix, own: Mate, demand: float) -> None:
     """Let the part in the mix be the wish."""
+    place = members.index(own)
     count = mix.now[place]
     shares = " and ".join(
         f"{replicas} {mate.part.deployment.rpartition('/')[2]}"
         for mate, replicas in zip(members, mix.target, strict=True)
         if replicas
     )
-    demand = sum(mate.grouped.asked_requests_per_second for mate in members)
     sentence = (
         f"group {of.name}: {demand:.4g} requests/s by {shares or 'nobody'} "
         f"for ${mix.usd_an_hour:,.2f} an hour"
