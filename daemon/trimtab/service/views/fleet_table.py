@@ -14,7 +14,6 @@ from http import HTTPStatus
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trimtab.policy.prices import priced
 from trimtab.service.views.decisions import verdict_word
 from trimtab.service.views.names import short_name
 from trimtab.service.views.troubles import RANKS, level_of, missing, trouble_of
@@ -184,7 +183,7 @@ class FleetTable:
     def _row(self, status: DeploymentStatus) -> FleetRow:
         deployment, decision = status.deployment, status.decision
         pipeline, shape, bounds = deployment.pipeline, deployment.shape, decision.bounds
-        policy = priced(self._engine().fleet_policy)
+        policy = self._engine().fleet_policy
         each = shape.accelerators_per_replica
         asked = deployment.desired_replicas
         return FleetRow(
