@@ -39,7 +39,8 @@ FIELDS = {
     "superseded claimed grouped",
     "Facts": "load_replicas forecast_replicas spare_replicas forecast_error_replicas horizon_seconds "
     "miss_price_ratio missed_ratio missed_ratio_max capacity_requests_per_second capacity_factor_ratio",
-    "Grouped": "replicas load lower upper requests_per_second usd_an_hour",
+    "Grouped": "replicas load lower upper requests_per_second usd_an_hour spare_ratio "
+    "covered_requests_per_second",
     "Hold": "reason",
     "Latest": "time value replicas",
     "Need": "load_replicas spread_replicas",

@@ -41,8 +41,8 @@ LISTENERS_MAX = 64
 WAITING_MAX = 256
 """News that wait for one listener; beyond, it hears that it missed some."""
 
-KEPT_MAX = 1024
-"""News that are kept for whoever connects again."""
+KEPT_MAX = WAITING_MAX
+"""News that are kept for whoever connects again: no more than may wait for one at once."""
 
 PULSE_SECONDS = 1.0
 """In real time: so often who listens in vain is asked whether it is still there."""
