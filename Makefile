@@ -15,11 +15,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 STAMP_VENV := $(VENV)/.made.stamp
 STAMP_RUNTIME := $(VENV)/.runtime.stamp
 STAMP_DEVELOP := $(VENV)/.develop.stamp
+STAMP_RELEASE := $(VENV)/.release.stamp
 
 # Scripts in a virtual environment carry its absolute path. One that was moved, copied, interrupted
 # while being made, or whose Python is gone is none: its stamps go, and it is made anew.
 VENV_IS_SOUND := test -x $(BIN)/python && grep -qsF "$$(pwd -P)/$(BIN)/" $(BIN)/pip
-$(shell { $(VENV_IS_SOUND); } || rm -f $(STAMP_VENV) $(STAMP_RUNTIME) $(STAMP_DEVELOP))
+$(shell { $(VENV_IS_SOUND); } || rm -f $(STAMP_VENV) $(STAMP_RUNTIME) $(STAMP_DEVELOP) $(STAMP_RELEASE))
 
 # Further arguments for the command behind a target: make demo ARGS="--speed 120 --for 60s"
 ARGS ?=
@@ -39,8 +40,23 @@ demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (sto
 	@$(BIN)/trimtab demo $(ARGS)
 
 .PHONY: test
-test: $(STAMP_DEVELOP) ## Run every test, on every core; warnings are errors
+test: $(STAMP_DEVELOP) ## Run the tests, on every core; warnings are errors
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+.PHONY: test-surfaces
+test-surfaces: $(STAMP_DEVELOP) ## Drive the live page in a browser, the API by its description, the docs as a reader
+	@$(BIN)/python -m pytest tests/ui tests/contract/api tests/documentation --surfaces --numprocesses auto $(ARGS)
+
+.PHONY: test-packaging
+test-packaging: $(STAMP_DEVELOP) $(STAMP_RELEASE) ## Build, install and run what is shipped: release, upgrade, compose, image
+	@$(BIN)/python -m pytest tests/packaging/slow --packaging $(ARGS)
+
+# A Debian root made before by debootstrap, with python3-venv; without it one is made, in a minute or two.
+BASE ?=
+
+.PHONY: image-check
+image-check: $(STAMP_DEVELOP) ## Carry out the Dockerfile on a fresh Debian (as root; BASE=DIR), run what comes out
+	@IMAGE_BASE="$(BASE)" $(BIN)/python -m pytest tests/packaging/slow/test_image.py --packaging $(ARGS)
 
 # How many worlds to simulate, and from which seed on. A failure prints its seed and how to repeat it.
 RUNS ?= 200
@@ -55,12 +71,13 @@ simulate-faults-mutants: $(STAMP_DEVELOP) ## Hunt every deliberately broken daem
 	@$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 .PHONY: check
-check: $(STAMP_DEVELOP) ## Lint, format, types, layers, dependencies: nothing is changed
+check: $(STAMP_DEVELOP) ## Lint, format, types, layers, dependencies, known vulnerabilities: nothing is changed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry --no-ansi daemon
+	$(BIN)/python requirements/audit.py
 
 .PHONY: format
 format: $(STAMP_DEVELOP) ## Rewrite the sources in the project's format, with safe lint fixes
@@ -85,6 +102,10 @@ MINUTES ?= 120
 .PHONY: soak
 soak: $(STAMP_DEVELOP) ## Let DEPLOYMENTS live DAYS of virtual time; fail if anything grows or is lost
 	@$(BIN)/python -m tests.soak --days $(DAYS) --deployments $(DEPLOYMENTS) $(ARGS)
+
+.PHONY: members
+members: $(STAMP_DEVELOP) ## Kill, stop and cut off daemons that share a fleet, for MINUTES; fail if a stranger writes
+	@$(BIN)/python -m tests.acceptance.members --minutes $(MINUTES) $(ARGS)
 
 .PHONY: soak-live
 soak-live: $(STAMP_DEVELOP) ## The same over HTTP, for MINUTES of real time
@@ -126,11 +147,17 @@ lock: $(STAMP_VENV) ## Pin the dependencies again (ARGS=--upgrade takes newer ve
 	$(PIP) install --require-hashes --requirement requirements/lock.txt
 	$(LOCK) $(ARGS) requirements/lock.in --output-file requirements/lock.txt
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --output-file requirements/runtime.txt
-	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --extra expressions \
+	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --extra expressions --extra kubernetes --extra postgresql \
 		--constraint requirements/runtime.txt --output-file requirements/image.txt
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --group test --group check \
 		--constraint requirements/runtime.txt --output-file requirements/develop.txt
 	$(LOCK) $(ARGS) --group fuzz --output-file requirements/fuzz.txt
+	$(LOCK) $(ARGS) --group release requirements/build.in --constraint requirements/develop.txt \
+		--output-file requirements/release.txt
+
+.PHONY: release
+release: $(STAMP_RELEASE) ## Build wheel, sdist, lists of packages and checksums of HEAD into dist/, the same bytes each time
+	@$(BIN)/python deploy/release.py $(ARGS)
 
 .PHONY: clean
 clean: ## Remove .venv and whatever the tools left behind
@@ -157,3 +184,8 @@ $(STAMP_RUNTIME): requirements/runtime.txt pyproject.toml $(STAMP_VENV)
 
 $(STAMP_DEVELOP): requirements/develop.txt pyproject.toml $(STAMP_VENV)
 	$(install)
+
+$(STAMP_RELEASE): requirements/release.txt $(STAMP_VENV)
+	@echo "Installing the packages pinned in $<"
+	@$(PIP) install --require-hashes --requirement $<
+	@touch $@

@@ -25,10 +25,10 @@ def fleet_format_page() -> str:
     ]
     for kind, title in (("fleet", "Fleet"), ("group", "Group")):
         schema = SCHEMAS[kind][0].model_json_schema(by_alias=True)
-        for name in dict.fromkeys(_below(f"{title}Spec", schema)):
+        for name in dict.fromkeys(sections_below(f"{title}Spec", schema)):
             found = schema["$defs"][name]
             section = name.removesuffix("Document")
-            lines += ["", f"## {title}: {_heading(section, title)}", ""]
+            lines += ["", f"## {title}: {heading(section, title)}", ""]
             lines += [*paragraphs(found.get("description", "")), "", *table(found, schema)]
     lines += [
         "",
@@ -49,7 +49,7 @@ def fleet_format_page() -> str:
     return "\n".join(lines)
 
 
-def _below(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def sections_below(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     """A section and those within it, in the order of their keys."""
     found = schema["$defs"][name]
     if "properties" not in found:
@@ -57,10 +57,10 @@ def _below(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield name
     for field in found["properties"].values():
         for inner in re.findall(r"'#/\$defs/(\w+)'", str(field)):
-            yield from _below(inner, schema)
+            yield from sections_below(inner, schema)
 
 
-def _heading(section: str, kind: str) -> str:
+def heading(section: str, kind: str) -> str:
     """``spec`` for the section of the document itself, else the model's name as words."""
     if section.endswith("Spec"):
         return "`spec`"

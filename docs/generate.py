@@ -17,11 +17,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from commands import commands_page
 from diagnostics import diagnostics_pages
 from events import events_page
 from fleet_format import fleet_format_page
 from metrics import metrics_page
+from policy_format import policy_format_page
 from reasons import GROUPS, Entry, reasons_page
+from settings import settings_page
 from strategies import expressions_page, strategies_page
 from withheld import withheld_page
 
@@ -29,7 +32,7 @@ from conformance import conformance_page
 from trimtab.core.decision import Reason
 from trimtab.emulator.switches import Switches
 from trimtab.errors import RETRYABLE_KINDS, ErrorKind
-from trimtab.web.api.catalogue import operating, reading
+from trimtab.web.api.catalogue import membership, operating, reading
 from trimtab.web.api.openapi import openapi_document
 from trimtab.web.api.routes import with_document
 from trimtab.web.api.stream import stream_operation
@@ -128,6 +131,7 @@ def emulator_switches_page() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": commands_page,
     "conformance.md": conformance_page,
     **diagnostics_pages(),
     "emulator-switches.md": emulator_switches_page,
@@ -137,7 +141,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "expressions.md": expressions_page,
     "fleet.md": fleet_format_page,
     "metrics.md": metrics_page,
+    "policy.md": policy_format_page,
     "reasons.md": all_reasons_page,
+    "settings.md": settings_page,
     "strategies.md": strategies_page,
 }
 
@@ -147,6 +153,7 @@ def openapi_json() -> str:
     nobody = cast("Any", _Nobody())
     operations = (
         *reading(nobody),
+        *membership(nobody),
         *operating(nobody),
         stream_operation(nobody, nobody),
     )

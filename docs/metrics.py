@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from trimtab.coordination.standing import Happened
 from trimtab.core.binding import NOTHING_BINDS, Setter
 from trimtab.service.metric_families import all_metrics, kind_of
 from trimtab.service.metric_names import OVERTAKEN
@@ -46,6 +47,8 @@ def metrics_page() -> str:
         "| `mode` of the journal | [its modes](withheld.md#modes-of-the-journal) |",
         "| `role` | `demand`, `floor`, `ceiling` |",
         "| `region` | empty: all regions together |",
+        "| `stage` of buckets | `taking_over`, `serving`, `handing_over` |",
+        f"| `event` of coordination | {', '.join(f'`{one.value}`' for one in Happened)} |",
         "| `share` | `0.5`, `0.9` |",
         "| `blocks` | `up`, `down`, `both`; of overrides empty where it is no block |",
         f"| `bound` | what cut the replicas wanted, `{NOTHING_BINDS}` when nothing did: "

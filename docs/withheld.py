@@ -29,6 +29,10 @@ WITHHELD: Mapping[Withheld, str] = {
     Withheld.OVERRIDDEN: "A person ordered something else between the decision and the write.",
     Withheld.FLEET_UNREAD: "trimtab has just started with a fleet file and has not read all accounts yet: what "
     "others hold of a quota is not known. More replicas wait for that, for 5 minutes at most; fewer do not.",
+    Withheld.NOT_OWNED: "Another member decides for the deployment by now, or this one could not renew its lease "
+    "in time. Nothing is to be done; look at `trimtab members` and the coordination service if it lasts.",
+    Withheld.NOT_GRANTED: "Several daemons share quotas or a spend limit, and what the one that leads had granted ran out "
+    "before the write could be sent. It is decided anew within seconds; fewer replicas are never withheld so.",
     Withheld.CIRCUIT_OPEN: "The control plane kept failing and is left alone for at most half a minute at "
     "a time. Look at `trimtab_circuit_state`.",
 }

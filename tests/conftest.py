@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,12 +34,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="21-27",
         help="run tests/simulation on the worlds of these seeds instead of a few small ones",
     )
+    parser.addoption(
+        "--surfaces",
+        action="store_true",
+        help="run what drives a browser, the API by its description, and pages as a reader would",
+    )
+    parser.addoption(
+        "--packaging",
+        action="store_true",
+        help="run tests/packaging/slow too: installing, building, the container file's steps",
+    )
 
 
 SHARING_SERVERS = tuple(
     f"tests/contract/sources/test_{name}.py"
     for name in ("brokers", "prometheus", "from_a_source_to_a_write")
 )
+
+
+HERE = Path(__file__).parent
+
+SURFACES = frozenset(
+    {HERE / "ui", HERE / "contract" / "api", HERE / "documentation" / "test_walkthroughs.py"}
+)
+"""What takes minutes together: `make test-surfaces` runs it, and so does CI."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_left_out = collection_path in SURFACES and not config.getoption("--surfaces")
+    return True if is_left_out else None
 
 
 BROWSER = "tests/ui/"

@@ -21,6 +21,16 @@ JUMP_SECONDS = 1.0
 """A difference between wall clock and our own beyond this is a jump, not drift."""
 
 
+def seconds_since_boot() -> float:
+    """Monotonic seconds that also count while the machine sleeps, where it can tell (Linux).
+
+    ``time.monotonic`` stands still in between, so whoever relies on something for a limited time would
+    go on relying on it after a night. For ``SystemClock(monotonic=seconds_since_boot)``.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
 class Clock(Protocol):
     """The three things that a component may ask about time."""
 

@@ -6,7 +6,8 @@
     ├── WorldError                the world failed; has a kind and knows whether a retry is safe
     │   ├── SourceError           load could not be read
     │   ├── TargetError           deployments could not be read or written
-    │   └── JournalError          memory could not be kept
+    │   ├── JournalError          memory could not be kept
+    │   └── CoordinationError     who owns what could not be asked or said
     ├── AuthorError               a person wrote something that cannot be meant
     │   ├── PolicyError           carries every diagnostic of every policy file
     │   ├── SettingsError         the process was set up wrongly
@@ -81,6 +82,10 @@ class TargetError(WorldError):
 
 class JournalError(WorldError):
     """Memory could not be kept."""
+
+
+class CoordinationError(WorldError):
+    """Who owns which deployments could not be asked or said."""
 
 
 class AuthorError(TrimtabError):

@@ -17,15 +17,19 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as EnvironmentValueError
 
 from trimtab.errors import SettingsError
 from trimtab.settings_control import ControlSettings
+from trimtab.settings_coordination import CoordinationSettings
 from trimtab.settings_journal import JournalSettings
+from trimtab.settings_kubernetes import ClusterSettings, are_cluster_names
 from trimtab.settings_problems import (
     PREFIX,
     FileValues,
@@ -58,12 +62,20 @@ class AccountSettings(BaseModel):
     model_config = _FROZEN
 
     api_key: SecretStr | None = None
+    """The key itself; a file is safer, as environments are shown."""
+
     api_key_file: Path | None = None
     """A file that holds the key and nothing else, as secrets are mounted."""
 
     base_url: str = "https://api.fireworks.ai"
+    """Of the API; the emulator, or a proxy, for another."""
+
     control_requests_per_minute: Annotated[int, Field(ge=100, le=6000)] = 6000
+    """The most that is asked of the control plane, reads and writes together."""
+
     metrics_requests_per_minute: Annotated[int, Field(ge=2, le=6)] = 6
+    """The most that is asked of the metrics endpoint; it refuses more than 6."""
+
     annotate: bool = True
     """Note the user's bounds on the deployment when overwriting them."""
 
@@ -116,6 +128,8 @@ class LeadTimeStart(BaseModel):
     model_config = _FROZEN
 
     time: Annotated[float, _between(1, 7200)]
+    """From asking for a replica until it serves."""
+
     accelerator: str | None = None
     """As the control plane writes it (``NVIDIA_H100_80GB``). Left out, any."""
 
@@ -129,6 +143,8 @@ class LeadTimeSettings(BaseModel):
     model_config = _FROZEN
 
     default: Annotated[float, _between(1, 7200)] = 300.0
+    """For whatever no start value fits."""
+
     start_values: tuple[LeadTimeStart, ...] = ()
     """In order: the first that fits a deployment counts, ``default`` where none does."""
 
@@ -139,7 +155,10 @@ class LogSettings(BaseModel):
     model_config = _FROZEN
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+
     format: Literal["auto", "json", "console"] = "auto"
+    """``json`` has one object a line, ``console`` is for people."""
 
 
 class Settings(BaseSettings):
@@ -163,9 +182,12 @@ class Settings(BaseSettings):
     that is not named here: a plug-in runs with all the rights of the daemon. In the environment, with
     commas between: ``TRIMTAB_STRATEGY_PLUGINS=headroom,other``."""
 
-    accounts: Annotated[dict[str, AccountSettings], Field(min_length=1)] = Field(
-        default_factory=dict, validate_default=True
-    )
+    clusters: dict[str, ClusterSettings] = Field(default_factory=dict)
+    """Kubernetes clusters whose workloads are scaled, by the names that stand in full names."""
+
+    accounts: dict[str, AccountSettings] = Field(default_factory=dict, validate_default=True)
+    """Fireworks accounts whose deployments are scaled. One at least, unless there are clusters."""
+
     fireworks: ShortAccount | None = None
     """Short form for one account: ``TRIMTAB_FIREWORKS__ACCOUNT_ID``, ``…__API_KEY_FILE`` and so on."""
 
@@ -185,15 +207,27 @@ class Settings(BaseSettings):
     """Where load is heard besides the accounts' own metrics; by the names that policies use."""
 
     lead_time: LeadTimeSettings = LeadTimeSettings()
+    """Start values, until starts were seen."""
+
     journal: JournalSettings = JournalSettings()
+    """What is remembered."""
+
     listen: str = "127.0.0.1:9464"
     """Host and port for ``/metrics``, ``/livez``, ``/readyz``, ``/v1`` (overrides, pushes) and
     ``/-/reload``, or ``off``."""
 
     control: ControlSettings = ControlSettings()
+    """Who may look, and who may give orders."""
+
+    coordination: CoordinationSettings = CoordinationSettings()
+    """Whether this is one of several daemons, and where they meet."""
 
     writes_in_flight_max: Annotated[int, Field(ge=1, le=256)] = 16
+    """Over all deployments; one of a deployment at any time."""
+
     log: LogSettings = LogSettings()
+    """What is logged, and how."""
+
     shutdown_timeout: Annotated[float, _between(1, 300)] = 10.0
     """How long a clean stop may take; writes in flight get nine tenths of it."""
 
@@ -241,9 +275,18 @@ class Settings(BaseSettings):
             raise ValueError("has an empty name or one twice; name each plug-in once")
         return stripped
 
+    @field_validator("clusters")
+    @classmethod
+    def _clusters_have_names(cls, value: dict[str, ClusterSettings]) -> dict[str, ClusterSettings]:
+        return are_cluster_names(value)
+
     @field_validator("accounts")
     @classmethod
-    def _ids_are_ids(cls, value: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
+    def _ids_are_ids(
+        cls, value: dict[str, AccountSettings], info: ValidationInfo
+    ) -> dict[str, AccountSettings]:
+        if not value and not info.data.get("clusters", True):
+            raise PydanticCustomError("too_short", "there is nothing to scale")
         for account_id in value:
             if not account_id or set(account_id) & set("/:?#% \t"):
                 raise ValueError(

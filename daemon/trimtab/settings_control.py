@@ -31,7 +31,11 @@ class TokenSettings(BaseModel):
     model_config = FROZEN
 
     scope: Scope
+    """What it opens: ``read`` looks, ``operate`` gives orders as well."""
+
     token: SecretStr | None = None
+    """The token itself; a file is safer."""
+
     token_file: Path | None = None
     """A file that holds the token and nothing else. It is read again at each reload."""
 
@@ -59,11 +63,15 @@ class ControlSettings(BaseModel):
     model_config = FROZEN
 
     http: Literal["off", "loopback", "token"] | None = None
+    """Who may control; see above."""
+
     read: Literal["loopback", "token"] = "loopback"
     """Who may look: programs on the same machine without a token, or nobody without one. From elsewhere a
     token of any scope is needed in either case."""
 
     token: SecretStr | None = None
+    """A token that may operate; a file is safer."""
+
     token_file: Path | None = None
     """A file that holds a token that may operate, and nothing else. Short for one of ``tokens``."""
 

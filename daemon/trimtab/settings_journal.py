@@ -5,13 +5,30 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, field_validator
+from pydantic import BaseModel, BeforeValidator, field_validator, model_validator
 
+from trimtab.journal.postgresql.database import SCHEMA, Database
+from trimtab.settings_database import DatabaseSettings
 from trimtab.settings_values import FROZEN, between, size_bytes
 
 FILE_NAME = "journal.db"
+
+
+class PostgresqlJournalSettings(DatabaseSettings):
+    """A PostgreSQL database as the journal, which several trimtabs may share.
+
+    The user needs the right to create a schema in the database, or owns one of that name.
+    """
+
+    section: ClassVar[str] = "journal.postgresql"
+    schema_name: str = SCHEMA
+
+    @property
+    def database(self) -> Database:
+        """Where that is. Raises ``SettingsError`` where ``url_file`` cannot be read."""
+        return Database(self.found_url, self.schema_name, self.password_file)
 
 
 class JournalSettings(BaseModel):
@@ -27,6 +44,9 @@ class JournalSettings(BaseModel):
     """The file, or ``off``. By default ``journal.db`` in the directory that systemd made for us
     (``$STATE_DIRECTORY``), else in ``trimtab`` below ``$XDG_STATE_HOME`` or ``~/.local/state``, which is
     made; ``/var/lib/trimtab`` for a user without a home."""
+
+    postgresql: PostgresqlJournalSettings | None = None
+    """A PostgreSQL database in place of the file."""
 
     required: bool = True
     """Whether nothing is written to deployments while the journal cannot be."""
@@ -44,10 +64,21 @@ class JournalSettings(BaseModel):
             raise ValueError("is no path of a file; name one, or write off")
         return value
 
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if self.path is not None and self.postgresql is not None:
+            raise ValueError("names a path and postgresql, and there is one journal; leave one out")
+        return self
+
+    @property
+    def database(self) -> Database | None:
+        """The database that the journal is kept in, if it is one. Raises ``SettingsError``."""
+        return None if self.postgresql is None else self.postgresql.database
+
     @property
     def file(self) -> Path | None:
-        """Where the journal is kept; ``None`` when it is off. The default's directory is made."""
-        if self.path == "off":
+        """The file that the journal is kept in, if it is one and not off. The default's directory is made."""
+        if self.path == "off" or self.postgresql is not None:
             return None
         if self.path is not None:
             return Path(self.path)

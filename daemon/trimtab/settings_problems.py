@@ -54,6 +54,11 @@ _HARMLESS = frozenset(
         "required",
         "retention_age",
         "retention_size",
+        "service",
+        "buckets",
+        "lease",
+        "group",
+        "namespace",
     }
 )
 """Settings whose value may be shown: even by mistake nobody writes a secret there."""
@@ -144,7 +149,7 @@ def sentences(
             if not is_short_form_wrong:
                 yield (
                     "no account is set: set TRIMTAB_FIREWORKS__ACCOUNT_ID and "
-                    "TRIMTAB_FIREWORKS__API_KEY_FILE, or `accounts` in the settings file"
+                    "TRIMTAB_FIREWORKS__API_KEY_FILE, or `accounts` or `clusters` in the settings file"
                 )
             continue
         if path == ("fireworks", "account_id"):

@@ -83,10 +83,20 @@ class HttpSettings(SourceSettings):
     """A source that speaks HTTP. Files are read again as they change."""
 
     bearer_token: SecretStr | None = None
+    """Sent as ``Authorization: Bearer``; a file is safer."""
+
     bearer_token_file: ReadableFile | None = None
+    """A file that holds the token and nothing else."""
+
     username: Word | None = None
+    """For HTTP basic authentication."""
+
     password: SecretStr | None = None
+    """To the username; a file is safer."""
+
     password_file: ReadableFile | None = None
+    """A file that holds the password and nothing else."""
+
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     """More headers, such as ``X-Scope-OrgID``; never shown, as they may hold secrets."""
 
@@ -94,7 +104,10 @@ class HttpSettings(SourceSettings):
     """Who signs the server's certificate, instead of those whom the system trusts."""
 
     cert_file: ReadableFile | None = None
+    """The client's certificate, where the server wants one."""
+
     key_file: ReadableFile | None = None
+    """The key to it."""
 
     @field_validator("headers")
     @classmethod
@@ -152,13 +165,35 @@ class EndpointsSettings(BaseModel):
     """``name:port``: each address that the name has is an endpoint."""
 
     path: Annotated[str, StringConstraints(pattern=r"^/")] = "/metrics"
+    """Where the metrics are, at each address of ``dns``."""
+
     scheme: Literal["http", "https"] = "http"
+    """How they are fetched there."""
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if not self.urls and self.dns is None:
             raise ValueError("names no endpoint; set urls or dns")
         return self
+
+
+class EndpointSlicesSettings(BaseModel):
+    """Engines of the workloads of a Kubernetes cluster, as its EndpointSlices tell where they are."""
+
+    model_config = FROZEN
+
+    cluster: Word
+    """One of ``clusters``."""
+
+    port: Annotated[int, Field(ge=1, le=65_535)] | Word | None = None
+    """The port of the metrics, by number or by its name in the Service; by default ``metrics``,
+    ``http-metrics``, ``http``, or the only one."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^/")] = "/metrics"
+    """Where the metrics are, at each address of a slice."""
+
+    scheme: Literal["http", "https"] = "http"
+    """How they are fetched there."""
 
 
 class OpenMetricsSettings(HttpSettings):
@@ -176,13 +211,16 @@ class OpenMetricsSettings(HttpSettings):
     file: Path | None = None
     """A JSON file of targets as Prometheus' ``file_sd_configs`` read it, followed as it changes."""
 
+    kubernetes: EndpointSlicesSettings | None = None
+    """Find the engines of a cluster's workloads through its EndpointSlices."""
+
     missing_endpoints: Literal["unknown", "scale_up"] = "unknown"
     """What a sum is while some endpoints do not answer: unknown, or that of the others scaled up."""
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
-        if not self.deployments and self.file is None:
-            raise ValueError("names no endpoints; set deployments or file")
+        if not self.deployments and self.file is None and self.kubernetes is None:
+            raise ValueError("names no endpoints; set deployments, file or kubernetes")
         return self
 
 
@@ -197,7 +235,11 @@ class HttpJsonSettings(HttpSettings):
     """What queries are: JSON pointers (RFC 6901), or JMESPath, which needs the extra ``jmespath``."""
 
     deployment_field: Word = "deployment"
+    """Where in an object the deployment is named, in full or by its id."""
+
     value_field: Word = "value"
+    """Where its value is."""
+
     time_field: Word = "time"
     """Where in an object the parts of a value are. ``time`` is UTC seconds or RFC 3339."""
 
@@ -212,8 +254,13 @@ class RedisSettings(SourceSettings):
     """``rediss`` is Redis over TLS; the path is the number of the database."""
 
     username: Word | None = None
+    """Of its access control list, where there is one."""
+
     password_file: ReadableFile | None = None
+    """A file that holds the password and nothing else."""
+
     ca_file: ReadableFile | None = None
+    """Who signs the server's certificate, instead of those whom the system trusts."""
 
 
 class PostgresqlSettings(SourceSettings):
@@ -224,6 +271,8 @@ class PostgresqlSettings(SourceSettings):
     """As libpq reads it, without a password: ``postgresql://reader@host:5432/jobs``."""
 
     password_file: ReadableFile | None = None
+    """A file that holds the password and nothing else."""
+
     queries: Annotated[dict[Word, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     """SQL by name. Each gives rows of a deployment, a value and, if it likes, a time."""
 
@@ -237,6 +286,7 @@ class RabbitmqSettings(HttpSettings):
     """Of the management plug-in: ``http://host:15672``."""
 
     vhost: Word = "/"
+    """The virtual host of the queues."""
 
 
 class NatsSettings(HttpSettings):
@@ -248,6 +298,7 @@ class NatsSettings(HttpSettings):
     """The monitoring port of every server of the cluster: ``http://host:8222``."""
 
     account: Word = "$G"
+    """Whose streams; ``$G`` is the one of servers without accounts."""
 
 
 class KafkaSettings(SourceSettings):
@@ -264,6 +315,13 @@ class KafkaSettings(SourceSettings):
     """What a partition counts of which the group has committed nothing (its ``auto.offset.reset``)."""
 
     ca_file: ReadableFile | None = None
+    """Who signs the brokers' certificates; with it the connection is TLS."""
+
     username: Word | None = None
+    """For SASL."""
+
     password_file: ReadableFile | None = None
+    """A file that holds the password and nothing else."""
+
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the password is shown to the brokers."""

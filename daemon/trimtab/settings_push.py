@@ -28,7 +28,7 @@ _BYTES = {"KiB": 1024, "MiB": 1024**2}
 _SIZE = re.compile(r"(\d{1,6}) ?(KiB|MiB)")
 
 
-def _body_size(value: object) -> int:
+def body_size(value: object) -> int:
     """Read a size such as ``512KiB`` as bytes, from 1 KiB to 64 MiB."""
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
@@ -50,7 +50,7 @@ def _pointer(value: object) -> str:
     return value
 
 
-BodySize = Annotated[int, BeforeValidator(_body_size), PlainSerializer(lambda size: size)]
+BodySize = Annotated[int, BeforeValidator(body_size), PlainSerializer(lambda size: size)]
 Pointer = Annotated[str, BeforeValidator(_pointer)]
 
 
@@ -66,10 +66,20 @@ class PushSettings(BaseModel):
 
     type: str
     token: SecretStr | None = None
+    """Whoever sends it as ``Authorization: Bearer`` may push; a file is safer."""
+
     token_file: Path | None = None
+    """A file that holds the token and nothing else."""
+
     signing_key: SecretStr | None = None
+    """Whoever signs with it may push; a file is safer."""
+
     signing_key_file: Path | None = None
+    """A file that holds the key and nothing else."""
+
     loopback: bool = False
+    """Programs on the same machine may push, without a secret."""
+
     replay_window: Annotated[float, between(5, 3600)] = 300.0
     """How far a signature's timestamp may be from now."""
 
@@ -89,13 +99,28 @@ class PushSettings(BaseModel):
     """Older samples are refused."""
 
     body_max: BodySize = 1024**2
+    """A larger body is refused."""
+
     decompressed_max: BodySize = 8 * 1024**2
+    """So is one that becomes larger than this."""
+
     body_timeout: Annotated[float, between(0.1, 300)] = 10.0
+    """How long a body may take to arrive."""
+
     requests_in_flight_max: Annotated[int, Field(ge=1, le=256)] = 8
+    """More at once are told to come again."""
+
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 100.0
+    """More are told to come again."""
+
     samples_per_second: Annotated[float, Field(gt=0, le=10_000_000)] = 50_000.0
+    """More are told to come again."""
+
     samples_per_request_max: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    """A request with more is refused."""
+
     series_max: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    """Series that are kept apart; what is beyond them is refused."""
 
     @field_validator("combine", mode="before")
     @classmethod
@@ -189,13 +214,23 @@ class WebhookSettings(PushSettings):
 
     type: Literal["webhook"]
     items: Pointer | None = None
+    """To the list of items; left out, the document is one."""
+
     deployment: Pointer
+    """To the name of the deployment."""
+
     value: Pointer
+    """To the number."""
+
     signal: Pointer | None = None
+    """To the name of the signal."""
+
     signal_name: Annotated[str, Field(min_length=1)] | None = None
     """What policies call the signal in ``query``, where the document does not say."""
 
     time: Pointer | None = None
+    """To the time; left out, it is when the document came."""
+
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
     """Of a time that is a number; a text is RFC 3339."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from pydantic import BeforeValidator, ConfigDict
 
@@ -15,20 +16,29 @@ _SIZE = re.compile(r"(\d{1,6}) ?(MiB|GiB|TiB)")
 _BYTES = {"MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
 
-def between(low: float, high: float) -> BeforeValidator:
-    """Read a duration such as ``90s`` as seconds, from ``low`` to ``high``."""
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Reads a duration such as ``90s`` as seconds, from ``low`` to ``high``; the reference tells the range."""
 
-    def seconds(value: object) -> float:
+    low: float
+    high: float
+
+    def __call__(self, value: object) -> float:
+        """Return the seconds; raise ``ValueError`` for what is no duration, or not in the range."""
         found = parse_duration(value) if isinstance(value, str) else None
         if found is None:
             raise ValueError(f"is not a duration; {duration_hint(value)}")
-        if not low <= found <= high:
+        if not self.low <= found <= self.high:
             raise ValueError(
-                f"is outside what works; use {format_duration(low)} to {format_duration(high)}"
+                f"is outside what works; use {format_duration(self.low)} to "
+                f"{format_duration(self.high)}"
             )
         return found
 
-    return BeforeValidator(seconds)
+
+def between(low: float, high: float) -> BeforeValidator:
+    """Read a duration such as ``90s`` as seconds, from ``low`` to ``high``."""
+    return BeforeValidator(Between(low, high))
 
 
 def size_bytes(value: object) -> int:

@@ -65,7 +65,7 @@ def a_world(
         up=MoveRules(stabilization_seconds=0.0),
         fallback=fallback,
     )
-    return World(policy, a_deployment(current, max_replicas=1_000_000))
+    return World(policy, a_deployment(current, max_replicas=100_000))
 
 
 def a_signal(name: str, max_age_seconds: float = INTERVAL_SECONDS / 2) -> SignalSpec:
@@ -79,7 +79,7 @@ def poll(world: World, values: Mapping[str, float]) -> dict[str, Any]:
     failures = 0 if since is None else round((world.now - since) / INTERVAL_SECONDS) + 1
     return {
         "replicas": decision.desired,
-        "error": decision.verdict.reason is Reason.MISSING_DATA,
+        "error": decision.verdict.reason in (Reason.MISSING_DATA, Reason.UNKNOWN_DEMAND),
         "health_after": {
             "failures": failures,
             "status": "Happy" if since is None else "Failing",

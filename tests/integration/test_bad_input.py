@@ -46,7 +46,7 @@ async def test_without_an_account_it_says_which_settings_are_missing(policies: P
     assert process.errors.splitlines() == [
         (
             "no account is set: set TRIMTAB_FIREWORKS__ACCOUNT_ID and "
-            "TRIMTAB_FIREWORKS__API_KEY_FILE, or `accounts` in the settings file"
+            "TRIMTAB_FIREWORKS__API_KEY_FILE, or `accounts` or `clusters` in the settings file"
         )
     ]
     assert process.raw_output == ""

@@ -90,6 +90,8 @@ def unlike_the_reference(town: Town) -> Iterator[str]:
     for name, family in told.items():
         expected = reference()[name]
         labels = {tuple(sorted(one)) for one in family.labels}
+        if name.startswith("trimtab_coordination_") and not labels:
+            continue  # the town has one daemon, which shares with nobody
         if labels != {tuple(sorted(expected.labels))} and name not in NOT_SEEN_IN_THE_TOWN:
             yield f"{name} has {labels}"
         if family.kind != expected.kind:

@@ -2,8 +2,8 @@
 
 Seen to catch, each by the property that is about it: what is free now counted by what is kept; a wish that is
 given all where some fits; a room taken for full too early; a scale-down held back; what is needed taken for a
-quota that shrank, and what is below ``least``; money that is never over; no growth into guarantees; ties
-broken by the order of the claims.
+quota that shrank, and what is below ``least``; money that is never over, and money that is spent before it is
+free; no growth into guarantees; ties broken by the order of the claims.
 """
 
 from __future__ import annotations
@@ -127,6 +127,19 @@ def test_money_lowers_what_runs_to_what_may_be_kept_or_to_what_nobody_may_lower(
         assert entitled <= claim.held
         is_priced = bool(claim.usd_an_hour)
         assert not is_priced or entitled <= fewest(claim) or claim.team.is_protected
+
+
+@given(fleet=short_fleets())
+@settings(max_examples=EXAMPLES)
+def test_no_money_is_spent_that_others_have_yet_to_give_back(fleet: ShortFleet) -> None:
+    allocation, spend = allocate(fleet.claims, fleet.terms), fleet.terms.spend
+    if spend is None:
+        return
+    held = sum((one.usd_an_hour or 0.0) * one.held for one in fleet.claims)
+    asked = sum(
+        (one.usd_an_hour or 0.0) * max(one.held, allocation.count(one)) for one in fleet.claims
+    )
+    assert asked <= max(held, spend.grow_usd_an_hour) + 1e-6
 
 
 def fewest(claim: Claim) -> int:

@@ -246,13 +246,16 @@ class FleetAuditor:
         return self.book.possible(self.world.now(), GRACE_SECONDS)
 
     def _total(self, name: str, one: Holding, count: int, now: float) -> int:
-        booted_at = self.world.booted_at
-        is_early = now - booted_at < UNREAD_SECONDS
         return count * one.each + sum(
             x.least(one.kind, now)
             for other, x in self._held.items()
-            if other != name and (is_early or x.told_at >= booted_at)
+            if other != name and self._counts(x, now)
         )
+
+    def _counts(self, one: Holding, now: float) -> bool:
+        """Whether a process has to count it: not what it could not read since its start, once it waits no longer."""
+        booted_at = self.world.booted_at
+        return one.told_at >= booted_at or now - booted_at < UNREAD_SECONDS
 
     def _check_quota(self, name: str, one: Holding, count: int, now: float) -> None:
         quotas = [spec.quota(one.kind) for spec in self.possible()]
@@ -283,7 +286,11 @@ class FleetAuditor:
     # -- money ------------------------------------------------------------------------------------
 
     def _note_rate(self, now: float) -> None:
-        rate = sum(x.serving * x.each * PRICES.get(x.kind, 0.0) for x in self._held.values())
+        rate = sum(
+            x.serving * x.each * PRICES.get(x.kind, 0.0)
+            for x in self._held.values()
+            if x.told_at >= self.world.booted_at
+        )
         if not self._rates or self._rates[-1][1] != rate:
             self._rates.append((now, rate))
 
@@ -326,7 +333,7 @@ class FleetAuditor:
         most = max(usd for usd in allowed if usd is not None)
         asked = count * one.each * PRICES.get(one.kind, 0.0)
         for other, x in self._held.items():
-            if other != name:
+            if other != name and self._counts(x, now):
                 asked += self._usd_at_least(other, x, now)
         if asked > most * RATIO_SLACK + 0.01:
             text = (

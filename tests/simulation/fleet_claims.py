@@ -58,8 +58,10 @@ def _kept_from_falling(engine: Engine, tick: Tick) -> Iterator[Broken]:
 def _out_of_turn(engine: Engine, tick: Tick) -> Iterator[Broken]:
     claims = engine.sharing.book.claims
     used: Counter[tuple[str, str | None]] = Counter()
-    for claim in claims.values():
-        used[claim.team.name, claim.accelerator_type] += claim.held * (claim.accelerators or 0)
+    ordered = {order.deployment: order.to_replicas for order in tick.orders}
+    for name, claim in claims.items():
+        held = max(claim.held, ordered.get(name, 0))  # also of an order that has to wait
+        used[claim.team.name, claim.accelerator_type] += held * (claim.accelerators or 0)
     for order in tick.orders:
         taker = claims.get(order.deployment)
         if taker is None or order.to_replicas <= order.from_replicas or not taker.accelerators:
@@ -70,6 +72,8 @@ def _out_of_turn(engine: Engine, tick: Tick) -> Iterator[Broken]:
         for short in _short(engine, tick, taker.accelerator_type):
             if short.deployment == taker.deployment or (short.accelerators or 0) > beyond:
                 continue
+            if short.account != taker.account and _is_limited(engine, short):
+                continue  # what the other account has is of no use to it
             mine = used[short.team.name, short.accelerator_type] + (short.accelerators or 0)
             guaranteed = short.team.guaranteed.get(short.accelerator_type or "", 0)
             borrowed = short.team.borrow_max.get(short.accelerator_type or "")
@@ -80,6 +84,14 @@ def _out_of_turn(engine: Engine, tick: Tick) -> Iterator[Broken]:
                 yield Broken("guarantees come first", taker.deployment, text)
             elif is_allowed and short.priority > taker.priority:
                 yield Broken("higher priorities come first", taker.deployment, text)
+
+
+def _is_limited(engine: Engine, short: Claim) -> bool:
+    """Whether the account of ``short`` has a quota of its own."""
+    return any(
+        (pool.accelerator_type, pool.account) == (short.accelerator_type, short.account)
+        for pool in engine.sharing.quotas
+    )
 
 
 def _beyond(taker: Claim, order: Order, used: Counter[tuple[str, str | None]]) -> int:

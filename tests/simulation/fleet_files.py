@@ -159,6 +159,27 @@ def with_quota(rng: Random, spec: FleetSpec, scale: int) -> FleetSpec:
     return replace(spec, quotas=tuple(quotas))
 
 
+def with_owner_last(spec: FleetSpec, deployments: int) -> FleetSpec:
+    """Return the file with two teams: one that is guaranteed the most there is, and one that comes before it."""
+    owner, other = (
+        TeamSpec(
+            name=f"t{number}",
+            ids=tuple(f"d{one}" for one in range(number, deployments, 2)),
+            priority=priority,
+            weight=1.0,
+            guaranteed=guaranteed,
+            borrow=None,
+            lend=None,
+            is_protected=False,
+        )
+        for number, (priority, guaranteed) in enumerate([(50, 8), (300, 0)])
+    )
+    quotas = ((H100, 12), (A100, 5))
+    return replace(
+        spec, quotas=quotas, hour_usd=None, day_usd=None, month_usd=None, teams=(owner, other)
+    )
+
+
 def edited(rng: Random, spec: FleetSpec, deployments: int) -> FleetSpec:
     """Return the file after somebody has changed something in it."""
     scale = max(1, deployments // 6)

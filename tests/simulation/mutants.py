@@ -60,6 +60,15 @@ SHORT_OF_ACCELERATORS: Mapping[str, Any] = {
     "fleet_deeds_per_hour": 3.0,
 }
 
+SHORT_AND_NOT_TOLD: Mapping[str, Any] = {
+    **SHORT_OF_ACCELERATORS,
+    "has_quota_endpoint": False,
+    "only_refusals_tell": True,
+    "fleet_deeds_per_hour": 8.0,
+    "storms": (),
+    "kills_per_hour": 0.0,
+}
+
 
 def _of_three_hours(emphasis: Mapping[str, Any]) -> dict[str, Any]:
     """Worlds in which something can add up."""
@@ -117,7 +126,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a write rests on what the last listing said",
         (
             "service.actuator",
-            "            self._read(order.deployment, target),\n",
+            "            self._calls.read(order.deployment, target),\n",
             "            asyncio.sleep(0, self._fleet.deployments.get(order.deployment)),\n",
         ),
     ),
@@ -126,7 +135,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a write leaves before it is written down",
         (
             "service.actuator",
-            "            self._gate.intend(order),\n",
+            "            self._gate.intend(order, begun.term if self._ownership.is_shared else None),\n",
             "            asyncio.sleep(0),\n",
         ),
     ),
@@ -456,9 +465,6 @@ MUTANTS: tuple[Mutant, ...] = (
             "",
         ),
     ),
-)
-
-OPEN: tuple[Mutant, ...] = (
     _mutant(
         "forgets-what-was-spent",
         "after a restart nothing was spent yet",
@@ -470,13 +476,51 @@ OPEN: tuple[Mutant, ...] = (
                 "        self._begin(self.policy)\n"
             ),
         ),
-        day_usd=120.0,
+        day_usd=400.0,
         clock_steps_per_hour=0.0,
         journal_faults_per_hour=0.0,
         replays=False,
         **_of_three_hours(SHORT_OF_ACCELERATORS),
         **OFTEN_KILLED,
     ),
+    _mutant(
+        "guarantees-nothing",
+        "a team below its guarantee waits like everybody else",
+        (
+            "core.allocation.allocate",
+            "        self._grow_into_guarantees(wishes)\n",
+            "",
+        ),
+        owner_comes_last=True,
+        **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0},
+    ),
+    _mutant(
+        "learns-nothing-from-refusals",
+        "a refusal for the quota keeps nobody from asking again",
+        (
+            "core.sharing",
+            "            self._refused(outcome)\n",
+            "            pass\n",
+        ),
+        **SHORT_AND_NOT_TOLD,
+    ),
+    _mutant(
+        "grows-before-it-has-read-all",
+        "after a start what others hold is nothing until it was read",
+        (
+            "service.controller",
+            "        if self._is_fleet_whole or not is_up",
+            "        if True or not is_up",
+        ),
+        accounts=2,
+        owner_comes_last=True,
+        **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0, "storms_per_hour": 6.0},
+        storms=("hung", "reset"),
+        **OFTEN_KILLED,
+    ),
+)
+
+OPEN: tuple[Mutant, ...] = (
     _mutant(
         "writes-under-way-hold-nothing",
         "what was asked for counts only once it is seen",
@@ -490,46 +534,16 @@ OPEN: tuple[Mutant, ...] = (
             "        if at is not None and at <= asked.at:\n",
             "        if at == -1.0:\n",
         ),
-        latency_seconds=2.0,
-        **_storms("slow", "hung"),
-        **AS_A_FLEET,
-    ),
-    _mutant(
-        "guarantees-nothing",
-        "a team below its guarantee waits like everybody else",
-        (
-            "core.allocation.allocate",
-            "        self._grow_into_guarantees(wishes)\n",
-            "",
-        ),
-        **SHORT_OF_ACCELERATORS,
-    ),
-    _mutant(
-        "learns-nothing-from-refusals",
-        "a refusal for the quota keeps nobody from asking again",
-        (
-            "core.sharing",
-            "            self._refused(outcome)\n",
-            "            pass\n",
-        ),
-        has_quota_endpoint=False,
-        **SHORT_OF_ACCELERATORS,
-    ),
-    _mutant(
-        "grows-before-it-has-read-all",
-        "after a start what others hold is nothing until it was read",
-        (
-            "service.controller",
-            "        if self._is_fleet_whole or not is_up",
-            "        if True or not is_up",
-        ),
-        accounts=2,
-        **SHORT_OF_ACCELERATORS,
-        **OFTEN_KILLED,
+        latency_seconds=8.0,
+        storms=(),
+        owner_comes_last=True,
+        **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0, "tick_seconds": 15.0},
     ),
 )
-"""Not seen to be caught by worlds yet, and hunted only by name. Other tests catch them: of allocation, of spending
-over months, of quotas in force.
+"""Not seen to be caught by worlds (in 40 of these), and hunted only by name: two orders for the last free accelerators
+would have to be made in two steps within the seconds of one write. Caught by
+``test_a_write_under_way_holds_what_it_asks_for_also_against_who_comes_first`` and
+``test_what_was_asked_for_counts_until_a_later_look_even_if_it_is_not_wanted_any_more`` (``tests/unit/core/test_sharing.py``).
 """
 
 

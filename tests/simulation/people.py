@@ -149,7 +149,7 @@ class People:
         process = self.world.process
         if process is None or process.is_dead:
             return
-        listed: Any = process.daemon.desk.listed()[1]
+        listed: Any = (await process.daemon.desk.listed())[1]
         ids = [one["id"] for one in listed["overrides"]]
         if ids:
             await process.daemon.desk.lift({"ids": ids, "author": "ada"}, "127.0.0.1")

@@ -73,6 +73,10 @@ class Plan:
     has_quota_endpoint: bool = True
     day_usd: float | None = None
     """The budget of a day, in place of what the seed says; no other limit is set then."""
+    owner_comes_last: bool = False
+    """Of two teams the one with a guarantee has the lower priority, and the other one may borrow it all."""
+    only_refusals_tell: bool = False
+    """The file says nothing of how much there is, and accounts refuse at the write what is beyond their quota."""
 
     @property
     def ticks_to_heal(self) -> int:

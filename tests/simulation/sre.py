@@ -37,6 +37,8 @@ class Sres:
             *(self._edit, self._edit, self._spoil, self._move_quota, self._fail_endpoint),
             *(self._rush, self._rush),
         )
+        if self.world.plan.only_refusals_tell or self.world.plan.owner_comes_last:
+            deeds = (self._rush,)
         rate = self.world.plan.fleet_deeds_per_hour
         if self.world.fleet_book is not None and not self.world.plan.has_quota_endpoint:
             self._close_endpoint()

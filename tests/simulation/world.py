@@ -18,7 +18,7 @@ from tests.simulation.control_plane import GaugesOnly, plant_steps_of
 from tests.simulation.disk import FAULTS, Disk, intends
 from tests.simulation.fleet_audit import FleetAuditor
 from tests.simulation.fleet_files import SHAPES as FLEET_SHAPES
-from tests.simulation.fleet_files import FleetBook, draw_fleet
+from tests.simulation.fleet_files import FleetBook, FleetSpec, draw_fleet, with_owner_last
 from tests.simulation.liveness import why_not_converged
 from tests.simulation.network import Network
 from tests.simulation.people import People
@@ -106,7 +106,7 @@ class World:
             patch_while_updating=rng.choice(["accept", "refuse"]),
             delete_takes_seconds=rng.choice([10.0, 300.0, 900.0]),
             expire_time_mode=rng.choice(["ignored", "auto_delete"]),
-            quota_check=rng.choice(["write", "scheduling"]),
+            quota_check=self._quota_check(rng.choice(["write", "scheduling"])),
             failed_rollout=rng.choice(["ready", "failed"]),
             reject_unknown_fields=rng.random() < 0.8,
         )
@@ -122,6 +122,17 @@ class World:
             emulation.add_account(account, accelerator_quota=QUOTA_PLENTY)
         return emulation
 
+    def _as_planned(self, fleet: FleetSpec) -> FleetSpec:
+        plan = self.plan
+        if plan.day_usd is not None:
+            fleet = replace(fleet, hour_usd=None, day_usd=plan.day_usd, month_usd=None)
+        if plan.only_refusals_tell:
+            fleet = replace(fleet, quotas=(), hour_usd=None, day_usd=None, month_usd=None)
+        return with_owner_last(fleet, plan.deployments) if plan.owner_comes_last else fleet
+
+    def _quota_check(self, drawn: str) -> str:
+        return "write" if self.plan.only_refusals_tell else drawn
+
     def _populate(self) -> None:
         rng = Random(f"{self.seed}:population")
         for index in range(self.plan.policies):
@@ -129,8 +140,7 @@ class World:
             self.book.write(self.now(), draw_policy(rng, name, is_calm=not self.plan.storms))
         if self.fleet_book is not None:
             fleet = draw_fleet(Random(f"{self.seed}:fleet file"), self.plan.deployments)
-            if self.plan.day_usd is not None:
-                fleet = replace(fleet, hour_usd=None, day_usd=self.plan.day_usd, month_usd=None)
+            fleet = self._as_planned(fleet)
             self.fleet_book.write(self.now(), fleet)
         for number in range(self.plan.deployments):
             policy = f"p{rng.randrange(self.plan.policies)}"

@@ -25,8 +25,11 @@ By = Literal["deployment", "team", "accelerator", "day", "reason"]
 
 def cost(
     path: Annotated[
-        Path,
-        typer.Argument(metavar="JOURNAL", help="The journal: the file that journal.path says."),
+        str,
+        typer.Argument(
+            metavar="JOURNAL",
+            help="The journal: the file that journal.path says, or the URL that journal.postgresql says.",
+        ),
     ],
     since: Annotated[
         str | None,
@@ -72,7 +75,7 @@ def cost(
 
 
 def _read(
-    path: Path,
+    place: str,
     since: float | None,
     seconds: float | None,
     prices: dict[str, float],
@@ -83,7 +86,9 @@ def _read(
     from trimtab.errors import JournalError
 
     try:
-        return read_bill(path, since=since, seconds=seconds, prices=prices, is_replayed=is_replayed)
+        return read_bill(
+            place, since=since, seconds=seconds, prices=prices, is_replayed=is_replayed
+        )
     except JournalError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.FAILED) from None

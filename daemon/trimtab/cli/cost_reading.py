@@ -21,11 +21,11 @@ from trimtab.service.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from trimtab.core.decision import Tick
     from trimtab.core.deployment import Deployment
     from trimtab.core.spend import Spending
+    from trimtab.journal.places import Place
     from trimtab.journal.sequence import Recorded
 
 
@@ -48,24 +48,25 @@ class Bill:
 
 
 def read_bill(
-    path: Path,
+    place: Place,
     *,
     since: float | None = None,
     seconds: float | None = None,
     prices: Mapping[str, float] | None = None,
     is_replayed: bool = True,
 ) -> Bill:
-    """Return what the journal at ``path`` says from ``since`` on, or of its last ``seconds``.
+    """Return what the journal at ``place`` says from ``since`` on, or of its last ``seconds``.
 
     Neither: from the begin of the account's month. ``prices`` are US dollars an accelerator-hour that take the place
     of those in force. With ``is_replayed`` every decision is made again, which says what was idle and what was
     refused; it takes as long as the decisions took. Raises ``JournalError``.
     """
-    with History(path) as history:
+    with History(place) as history:
+        name = history.name
         newest = history.summary().newest_at
         if newest is None:
             raise JournalError(
-                f"the journal {path} holds nothing yet; name one of a daemon that ran",
+                f"the journal {name} holds nothing yet; name one of a daemon that ran",
                 kind=ErrorKind.NOT_FOUND,
             )
         shared = history.recollection().memory.shared
@@ -77,7 +78,7 @@ def read_bill(
         _live_through(history, since, reading, is_replayed=is_replayed)
     if reading.first_at is None:
         raise JournalError(
-            f"the journal {path} holds no turn of the engine; name one of a daemon that ran",
+            f"the journal {name} holds no turn of the engine; name one of a daemon that ran",
             kind=ErrorKind.NOT_FOUND,
         )
     if reading.first_at > since:
@@ -88,7 +89,7 @@ def read_bill(
     if spending.at is not None:
         spending = spent_until(spending, until, reading.fleet.timezone)
     return Bill(
-        source=str(path),
+        source=name,
         ledger=reading.ledger,
         since=since,
         until=until,
@@ -101,25 +102,25 @@ def read_bill(
 
 def _live_through(history: History, since: float, reading: _Reading, *, is_replayed: bool) -> None:
     if not is_replayed:
-        for one in history.sequence(since=since):
+        for one in history.course(since=since):
             reading.take(one, None)
         reading.notes.append(
             "decisions were not made again: nothing is said of idle replicas and of refusals"
         )
         return
-    replayed = replay(history.sequence(since=since), heard=reading.take)
+    replayed = replay(history.course(since=since), heard=reading.take)
     reading.notes += replayed.problems
     if replayed.difference is None:
         return
     reading.stop_judging(replayed.difference.at)
-    for one in history.sequence(since=since):  # what served is known all the same
+    for one in history.course(since=since):  # what served is known all the same
         if one.seq > replayed.difference.seq:
             reading.take(one, None)
 
 
 def _fleet_at_the_end(history: History, newest: float) -> FleetPolicy:
     found = NO_FLEET_POLICY
-    for one in history.sequence(since=newest):
+    for one in history.course(since=newest):
         if isinstance(one.what, PoliciesInForce):
             report = read_policy_texts(one.what.documents.items())
             found = report.fleet if report.is_valid else found

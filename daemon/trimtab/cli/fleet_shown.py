@@ -97,7 +97,7 @@ class FleetShown:
         rows.append(
             ("priority in the fleet", str(priority_of(team, policy)), line or "")
             if says_team
-            else ("priority in the fleet", str(priority_of(team, policy)), "policy")
+            else ("priority in the fleet", str(priority_of(team, policy, deployment)), "policy")
         )
         usd = self.policy.usd_an_hour(deployment.shape.accelerator_type)
         each = deployment.shape.accelerators_per_replica

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -29,7 +28,13 @@ def journal(
             "verify: look for damage. replay: let an engine decide everything again."
         ),
     ],
-    path: Annotated[Path, typer.Argument(help="The journal: the file that journal.path says.")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="JOURNAL",
+            help="The journal: the file that journal.path says, or the URL that journal.postgresql says.",
+        ),
+    ],
     deployment: Annotated[
         str | None, typer.Option(help="A deployment by its full name, or the end of it.")
     ] = None,
@@ -48,7 +53,7 @@ def journal(
 
     moment = None if since is None else _moment(since)
     try:
-        with History(path) as history:
+        with History(place) as history:
             name = None if deployment is None else _full_name(history, deployment)
             match what:
                 case "status":
@@ -78,11 +83,11 @@ def _say(lines: Iterator[str]) -> None:
 
 
 def _status(history: History) -> Iterator[str]:
-    from trimtab.journal.keeper import damaged_files
+    from trimtab.journal.file_vault import damaged_files
 
     found = history.summary()
     writer = found.writer or "nobody"
-    yield f"journal      {history.path}, format {found.format}, {found.size_bytes / 2**20:.1f} MiB"
+    yield f"journal      {history.name}, format {found.format}, {found.size_bytes / 2**20:.1f} MiB"
     yield f"written by   {writer}"
     if found.oldest_at is not None and found.newest_at is not None:
         yield f"from         {_time(found.oldest_at)} to {_time(found.newest_at)}"
@@ -90,7 +95,7 @@ def _status(history: History) -> Iterator[str]:
     yield f"writes       {found.writes}, {found.unfinished} without an end"
     yield f"events       {found.events}, overrides {found.overrides}, policies {found.policy_versions}"
     yield f"remembers    {found.deployments_remembered} deployments"
-    for one in damaged_files(history.path):
+    for one in () if history.file is None else damaged_files(history.file):
         yield f"damaged      {one.name} was put aside"
 
 
@@ -136,13 +141,13 @@ def _verify(history: History) -> None:
         typer.echo(line, err=True)
     if damage:
         typer.echo(
-            f"{history.path} is damaged; the daemon puts it aside at its next start", err=True
+            f"{history.name} is damaged; the daemon puts it aside at its next start", err=True
         )
         raise typer.Exit(ExitCode.FAILED)
     entries = sum(1 for _ in history.sequence())
     recollection = history.recollection()
     typer.echo(
-        f"{history.path} is sound: {entries} entries can be read, {len(recollection.unfinished)} "
+        f"{history.name} is sound: {entries} entries can be read, {len(recollection.unfinished)} "
         f"writes have no end, {len(recollection.memory.deployments)} deployments are remembered"
     )
 

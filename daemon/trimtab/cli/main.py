@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "Scale deployments until told to stop.",
     "status": "Show the fleet, what needs somebody first; or one deployment.",
+    "members": "List the daemons that share the fleet, and who leads.",
     "explain": "Show why it was decided so, or what a policy would decide.",
     "decisions": "List what was decided, and follow what is.",
     "watch": "Watch the fleet and what is decided, live.",
@@ -58,12 +59,13 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_options)
     named = next((word for word in arguments if not word.startswith("-")), None)
     for name, line in COMMANDS.items():
-        function = _imported(name) if name == named else _not_imported
+        function = imported(name) if name == named else _not_imported
         app.command(name, short_help=line)(function)
     return app
 
 
-def _imported(name: str) -> Callable[..., Any]:
+def imported(name: str) -> Callable[..., Any]:
+    """Return the function behind a command."""
     word = name.replace("-", "_")
     function: Callable[..., Any] = getattr(importlib.import_module(f"trimtab.cli.{word}"), word)
     return function

@@ -19,7 +19,7 @@ from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
 from trimtab.journal.entries import PoliciesInForce, Primed
 from trimtab.journal.history import History
-from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
+from trimtab.journal.sequence import Gap, Intention, MembersTold, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 from trimtab.simulation.backtest import moments
@@ -29,12 +29,12 @@ from trimtab.simulation.backtest.series import Grid, Series, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
     from trimtab.core.policy import Policy
     from trimtab.core.signals import Sample, SignalSpec
+    from trimtab.journal.places import Place
     from trimtab.journal.sequence import Recorded
     from trimtab.simulation.backtest.moments import Happening
     from trimtab.simulation.backtest.series import Floats
@@ -44,7 +44,7 @@ _Key = tuple[str, str, Per]
 
 
 def read_journal(
-    path: Path,
+    place: Place,
     *,
     policies: Sequence[Policy] | None,
     roles: Roles,
@@ -52,30 +52,31 @@ def read_journal(
     range_seconds: float | None = None,
     step_seconds: float = STEP_SECONDS,
 ) -> Recording:
-    """Return the journal at ``path`` as a recording of what ``policies`` select.
+    """Return the journal at ``place`` as a recording of what ``policies`` select.
 
     ``None`` takes the policies that were in force last. ``names`` are full names or ends of them. Raises
     ``JournalError`` for a file that cannot be read, ``PlanError`` for one that does not hold what is
     asked for.
     """
-    with History(path) as history:
+    with History(place) as history:
+        name = history.name
         until = history.summary().newest_at
         since = None if range_seconds is None or until is None else until - range_seconds
         looked = _Looking(policies)
-        for one in history.sequence(since=since):
+        for one in history.course(since=since):
             looked.take(one)
     if looked.first_at is None:
         raise PlanError(
-            f"the journal {path} holds no turn of the engine; name one of a daemon that ran"
+            f"the journal {name} holds no turn of the engine; name one of a daemon that ran"
         )
     begin = looked.first_at if since is None else max(looked.first_at, since)
     grid = Grid.over(begin, max(looked.last_at, begin + step_seconds), step_seconds)
     chosen = _chosen(looked, names)
     return Recording(
-        source=f"journal {path}",
+        source=f"journal {name}",
         grid=grid,
         pasts={name: _past(looked, name, grid, roles) for name in chosen},
-        happenings=lambda: _happenings(path, since, looked),
+        happenings=lambda: _happenings(place, since, looked),
         policies=looked.policies,
         terms=Terms(
             memory=looked.began.memory if looked.began is not None else None,
@@ -236,11 +237,11 @@ def _key(spec: SignalSpec) -> _Key:
     return spec.source, " ".join(spec.query.split()), spec.per
 
 
-def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[Happening]:
+def _happenings(place: Place, since: float | None, looked: _Looking) -> Iterator[Happening]:
     hearing = _Hearing(looked.policies)
     is_begun = False
-    with History(path) as history:
-        for recorded in history.sequence(since=since):
+    with History(place) as history:
+        for recorded in history.course(since=since):
             what = recorded.what
             if isinstance(what, Turn):
                 is_begun = True
@@ -262,6 +263,8 @@ def _happenings(path: Path, since: float | None, looked: _Looking) -> Iterator[H
                 yield moments.Quoted(what.readings)
             elif isinstance(what, Gap):
                 yield moments.Lapse(at=recorded.at)
+            elif isinstance(what, MembersTold):
+                continue  # whoever judges the past decides for everything
             elif what.is_start and is_begun:
                 yield moments.Restarted(what.in_flight)
 

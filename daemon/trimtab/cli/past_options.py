@@ -19,10 +19,10 @@ Prometheus: TypeAlias = Annotated[
     ),
 ]
 Journal: TypeAlias = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        metavar="FILE",
-        help="A journal of the daemon, in place of Prometheus.",
+        metavar="FILE|URL",
+        help="A journal of the daemon, in place of Prometheus: a file, or the URL of a PostgreSQL database.",
         rich_help_panel=_DATA,
     ),
 ]

@@ -36,7 +36,7 @@ class Data:
     """Which data, as typed."""
 
     prometheus: str | None = None
-    journal: Path | None = None
+    journal: str | None = None
     span: str | None = None
     until: str | None = None
     step: str = "15s"
@@ -157,7 +157,7 @@ def shapes_of(texts: Sequence[str], accelerators: int | None) -> dict[str, Shape
 
 
 def _of_journal(
-    data: Data, path: Path, policies: Sequence[Policy] | None, roles: Roles, step: float
+    data: Data, place: str, policies: Sequence[Policy] | None, roles: Roles, step: float
 ) -> Recording:
     from trimtab.cli.past_journal import read_journal
 
@@ -167,7 +167,7 @@ def _of_journal(
             raise PlanError(f"{flag} is about Prometheus; leave it out with --journal")
     with progress("reading") as _:
         return read_journal(
-            path,
+            place,
             policies=policies,
             roles=roles,
             names=data.deployments or (),

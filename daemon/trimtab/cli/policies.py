@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trimtab.core.bounds import Bounds
     from trimtab.core.deployment import Deployment
     from trimtab.core.fleet_policy import FleetPolicy
-    from trimtab.core.policy import Policy, Selector
+    from trimtab.core.policy import Policy
     from trimtab.policy.effective import EffectiveValue
     from trimtab.policy.place import Place
 
@@ -163,7 +163,7 @@ def _as_json(
         "name": policy.name,
         "owner": policy.owner or None,
         "origin": policy.origin,
-        "for": _for(policy.selector),
+        "for": str(policy.selector),
         "mode": policy.mode.value,
         "values": [{"key": one.key, "value": one.value, "origin": one.origin} for one in values],
     }
@@ -176,21 +176,11 @@ def _as_json(
     return document
 
 
-def _for(selector: Selector) -> str:
-    parts = {
-        "name": selector.name,
-        "baseModel": selector.base_model,
-        "displayName": selector.display_name,
-        "region": None if selector.regions is None else " or ".join(selector.regions),
-    }
-    return ", ".join(f"{key} {text}" for key, text in parts.items() if text is not None)
-
-
 def _print_list(listed: Sequence[Policy]) -> None:
     rows = [
         (
             policy.name,
-            _for(policy.selector),
+            str(policy.selector),
             policy.mode.value,
             policy.actuation.value,
             ", ".join(

@@ -85,14 +85,16 @@ async def _run(
     *,
     is_fail_fast: bool,
 ) -> ExitCode:
-    from trimtab.clock import SystemClock
+    from trimtab.clock import SystemClock, seconds_since_boot
     from trimtab.core.decision import Reason
     from trimtab.service.logs import configure_logs
     from trimtab.service.process import Ending, run_process
     from trimtab.service.surface import Doors
     from trimtab.service.wiring import build_daemon
 
-    clock = SystemClock()
+    is_one_of_several = settings.coordination.service != "none"
+    # A lease that is relied on runs out while the machine sleeps, too.
+    clock = SystemClock(monotonic=seconds_since_boot if is_one_of_several else None)
     configure_logs(clock, level=settings.log.level, form=settings.log.format)
     bugs: list[str] = []
     daemon: Daemon

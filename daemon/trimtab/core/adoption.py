@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Event, EventKind, WriteStatus
+from trimtab.core.deployment import is_workload
 from trimtab.core.memory import DeploymentMemory, Pair, UserRange, Written
 from trimtab.core.policy import Actuation
 
@@ -98,11 +99,12 @@ def _parse(annotations: Mapping[str, str], key: str) -> tuple[int, int] | None:
 def wrote(memory: DeploymentMemory, outcome: Outcome) -> DeploymentMemory:
     """Remember what a write of ours put on the wire, or may have put there.
 
-    The scale verb leaves the bounds alone, or sets both to the count: which is not documented.
+    The scale verb leaves the bounds alone, or sets both to the count: which is not documented, but of workloads of
+    Kubernetes, whose bounds are annotations.
     """
     order = outcome.order
     if order.actuation is Actuation.SCALE:
-        if outcome.status is WriteStatus.NOT_APPLIED:
+        if outcome.status is WriteStatus.NOT_APPLIED or is_workload(order.deployment):
             return memory
         return _doubting(memory, Pair(order.to_replicas, order.to_replicas))
     pair = Pair(order.min_replicas, order.max_replicas)

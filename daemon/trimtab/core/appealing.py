@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.policy import Mode
 from trimtab.core.stages.relief import reliefs
+from trimtab.core.ties import Ties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from trimtab.core.memories import Memories
     from trimtab.core.policy import Policy
     from trimtab.core.stages.relief import Relief
-    from trimtab.core.ties import Ties
 
 
 def hear_appeal(
@@ -30,6 +30,19 @@ def hear_appeal(
     )
     helpers = policy.fallback_to if is_asking and policy is not None else ()
     ties.ask(deployment.name, helpers)
+
+
+def hear_all_appeals(
+    memories: Memories,
+    fleet: Mapping[str, Deployment],
+    policy_of: Callable[[Deployment], Policy | None],
+) -> Ties:
+    """Return new ties that know of everybody who is stuck."""
+    ties = Ties()
+    for name in memories.stuck:
+        if name in fleet:
+            hear_appeal(ties, memories, fleet[name], policy_of)
+    return ties
 
 
 def helping(

@@ -25,8 +25,9 @@ class Claimed(NamedTuple):
     """The claim of the last decision and what was granted. Counts are replicas, times UTC seconds.
 
     ``held`` to ``need``, ``lead_time_seconds``, ``held_since`` and ``short_since`` are those of
-    ``core/allocation/values.py``. ``granted`` and ``entitled`` are what the decision was made with: whoever is
-    granted something else since is woken. ``asked`` is the last write that was, or may have been, carried out.
+    ``core/allocation/values.py``; but ``wanted`` is what a floor is to be, however much more is held. ``granted``
+    and ``entitled`` are what the decision was made with: whoever is granted something else since is woken.
+    ``asked`` is the last write that was, or may have been, carried out.
     ``is_binding``: the wish may be acted on; while it may not, only ``asked`` and ``held`` count.
     """
 

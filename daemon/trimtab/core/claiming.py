@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from trimtab.core.claimed import Asked
     from trimtab.core.deployment import Deployment
     from trimtab.core.fleet_policy import FleetPolicy
-    from trimtab.core.memory import DeploymentMemory
     from trimtab.core.policy import Policy
     from trimtab.core.stages.draft import Case, Draft
 
@@ -49,16 +48,15 @@ def held_by(deployment: Deployment, flight: int | None, asked: Asked | None) -> 
 
 def claim_of(
     deployment: Deployment,
-    memory: DeploymentMemory | None,
+    claimed: Claimed | None,
     policy: Policy | None,
     fleet: FleetPolicy,
     flight: int | None,
 ) -> Claim:
-    """Return what ``deployment`` claims: what it was last decided to want, or what it holds.
+    """Return what ``deployment`` claims: what it was last decided to want (``claimed``), or what it holds.
 
     ``policy`` is the one that decides for it, ``None``: there is none.
     """
-    claimed = None if memory is None or memory.gone_at is not None else memory.claimed
     team = fleet.team_of(deployment)
     shape = deployment.shape
     each = shape.accelerators_per_replica
@@ -74,6 +72,10 @@ def claim_of(
         held_since, lead = claimed.held_since, claimed.lead_time_seconds
         if claimed.is_binding:
             wanted, needed, least = claimed.wanted, claimed.needed, min(claimed.least, held)
+            if policy is not None and policy.actuation is Actuation.FLOOR and wanted < held:
+                wanted = held  # what the platform adds of itself is not ours to give back
+                if claimed.least >= claimed.held:
+                    least = held
             floor, need, short_since = claimed.floor, claimed.need, claimed.short_since
     return Claim(
         deployment.name,
@@ -90,7 +92,7 @@ def claim_of(
         lead,
         held_since,
         short_since,
-        priority_of(team, policy),
+        priority_of(team, policy, deployment),
         team,
         account_of(deployment.name),
     )
@@ -112,8 +114,8 @@ def claimed_by(case: Case, draft: Draft, flight: int | None) -> Claimed | None:
     is_binding = draft.halt is None
     if is_binding:
         needed, least = _needed(case, draft), _least(case, draft)
-        if case.policy.actuation is Actuation.FLOOR and wanted < held:
-            wanted, least = held, held  # what the platform adds of itself is not ours to give back
+        if case.policy.actuation is Actuation.FLOOR and wanted < held and not _is_giving(before):
+            least = held  # the platform keeps it, whatever the floor
     floor = 0 if draft.bounds is None else draft.bounds.lower.replicas
     since = None if before is None else before.held_since
     if before is not None and held > before.held:
@@ -133,6 +135,15 @@ def claimed_by(case: Case, draft: Draft, flight: int | None) -> Claimed | None:
         asked=asked,
         is_binding=is_binding,
     )
+
+
+def _is_giving(before: Claimed | None) -> bool:
+    """Whether the last decision gave some of what is held to others, which the platform may take minutes to do.
+
+    For as long as it is asked for, it stands, however slowly limits let the floor's own wish rise again: else the
+    floor would be raised and lowered with every period of a limit.
+    """
+    return before is not None and before.is_binding and before.entitled < before.held
 
 
 def _needed(case: Case, draft: Draft) -> int:

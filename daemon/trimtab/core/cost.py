@@ -40,6 +40,7 @@ NOT_GRANTED = frozenset(
         Reason.NO_SHAPE,
         Reason.PREEMPTED,
         Reason.NOT_FREE_YET,
+        Reason.AWAITING_GRANT,
     }
 )
 """Refusals of what may not be asked for: what is missing is what was not asked for."""

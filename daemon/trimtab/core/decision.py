@@ -31,6 +31,7 @@ class Reason(StrEnum):
     # what leaves it
     STEADY = "steady"
     MISSING_DATA = "missing_data"
+    UNKNOWN_DEMAND = "unknown_demand"
     STABILIZING = "stabilizing"
     RATE_LIMITED = "rate_limited"
     COOLDOWN = "cooldown"
@@ -48,6 +49,7 @@ class Reason(StrEnum):
     GONE = "gone"
     UNKNOWN_STATE = "unknown_state"
     PARKED = "parked"
+    OTHER_SCALER = "other_scaler"
     EXPIRED = "expired"
     EXPIRES_SOON = "expires_soon"
     OUT_OF_BAND = "out_of_band"
@@ -64,11 +66,13 @@ class Reason(StrEnum):
     RECLAIMED = "reclaimed"
     PREEMPTED = "preempted"
     NOT_FREE_YET = "not_free_yet"
+    AWAITING_GRANT = "awaiting_grant"
     GROUP = "group"
     # a write under way; what is wrong with the policies, or with us
     WRITE_IN_FLIGHT = "write_in_flight"
     NO_POLICY = "no_policy"
     AMBIGUOUS_POLICY = "ambiguous_policy"
+    WRONG_ACTUATION = "wrong_actuation"
     INVARIANT = "invariant"
 
 
@@ -180,8 +184,10 @@ class WriteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of an order. ``VOID`` orders were never sent: the world had moved on.
+    """What became of an order.
 
+    ``VOID`` orders were never sent, or did nothing as they named a version of the deployment that was past: the
+    world had moved on.
     ``quota`` is the one that the control plane named when it refused for a quota, as far as it did.
     """
 

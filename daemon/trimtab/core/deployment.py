@@ -59,6 +59,23 @@ class Shape:
 
 NO_SHAPE = Shape()
 
+POLICY_ANNOTATION = "trimtab.dev/policy"
+"""On a deployment: of the policies that match it, only the one of this name counts."""
+
+PRIORITY_ANNOTATION = "trimtab.dev/priority"
+"""On a deployment: its priority, in place of its policy's."""
+
+NO_MAXIMUM = 1_000_000
+"""The upper bound of a deployment that states none: only policies say where its range ends."""
+
+
+def is_workload(name: str) -> bool:
+    """Whether a full name is that of a workload of a Kubernetes cluster: ``clusters/…``.
+
+    Of these a count can be written and nothing else, and their bounds stay as people wrote them.
+    """
+    return name.startswith("clusters/")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleFloor:
@@ -97,7 +114,8 @@ class Deployment:
 
     ``min_replicas`` and ``max_replicas`` are what is on the wire, which trimtab may itself have
     written; the range that people meant is worked out in ``core/effective_bounds.py``. ``status_code``
-    is the name of a canonical code (``RESOURCE_EXHAUSTED``), empty while all is well.
+    is the name of a canonical code (``RESOURCE_EXHAUSTED``), empty while all is well. ``other_scaler`` is
+    what else scales it, by kind and name: trimtab writes nothing then.
     """
 
     name: str
@@ -123,6 +141,7 @@ class Deployment:
     deleted_at: float | None = None
     purged_at: float | None = None
     observed_at: float | None = None
+    other_scaler: str = ""
 
     @property
     def is_pinned(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.bounds import Bound, Bounds
 from trimtab.core.counted import counted
+from trimtab.core.deployment import NO_MAXIMUM
 from trimtab.core.policy import Actuation
 
 if TYPE_CHECKING:
@@ -91,14 +92,14 @@ def _upper(
     current: int,
 ) -> End:
     ends: list[End] = []
-    if is_user_range_counted:
+    if is_user_range_counted and user.max_replicas < NO_MAXIMUM:
         ends.append((user.max_replicas, "the deployment's own maximum"))
     if policy.max_replicas is not None:
         ends.append((policy.max_replicas, f"policy {policy.name}"))
     if policy.accelerators_max is not None:
         ends.append(_accelerator_ceiling(deployment, policy.accelerators_max, current))
     if not ends:
-        # Only a minimum is stated, on a deployment whose own pin says nothing of a maximum.
+        # Only a minimum is stated, on a deployment that states no maximum, or whose pin says nothing of one.
         ends.append((max(current, policy.min_replicas or 0), "no maximum is stated"))
     return min(ends, key=itemgetter(0))
 

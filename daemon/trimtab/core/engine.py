@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.core.appealing import hear_appeal
+from trimtab.core.appealing import hear_all_appeals
 from trimtab.core.decision import Event, Tick
 from trimtab.core.edges import Outlooks, Prospect, edges_of_helpers, next_edge
 from trimtab.core.endings import after_ending
@@ -19,13 +19,14 @@ from trimtab.core.lead_time import LeadTimes
 from trimtab.core.matching import Matcher
 from trimtab.core.memories import Memories
 from trimtab.core.memory import Memory, Pair
-from trimtab.core.noticing import look_at, lose
+from trimtab.core.noticing import Sight
 from trimtab.core.overrides import OverrideBook, ended
 from trimtab.core.priming import cold_rules
 from trimtab.core.renewal import renew
 from trimtab.core.rounds import Round
 from trimtab.core.set_back import set_all_back
 from trimtab.core.sharing import Sharing
+from trimtab.core.succession import BucketLeft, BucketTaken, leave, membership_after, take
 from trimtab.core.ties import Ties
 from trimtab.core.upheld import uphold_all
 from trimtab.core.watching import Look
@@ -46,10 +47,16 @@ if TYPE_CHECKING:
     from trimtab.core.priming import Priming
     from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
+    from trimtab.core.succession import Membership, MembersNews
+
+    _Fleet = Mapping[str, Deployment]
 
 
 class Engine:
-    """Decides for a fleet. Holds the policies and the memory; everything else is handed in."""
+    """Decides for a fleet, or for its part of one where it is one of several (``membership``).
+
+    Holds the policies and the memory; everything else is handed in.
+    """
 
     def __init__(
         self,
@@ -58,7 +65,9 @@ class Engine:
         *,
         lead_times: LeadTimes | None = None,
         fleet: FleetPolicy = NO_FLEET_POLICY,
+        membership: Membership | None = None,
     ) -> None:
+        self.membership = membership
         self._matcher = Matcher(policies)
         self._lead_times = lead_times or LeadTimes()
         self._in_flight: dict[str, Pair] = {}
@@ -270,12 +279,14 @@ class Engine:
             self._is_recalled = False
             set_all_back(memories, now)
         events += [ended(one, now) for one in self._overrides.expire(now)]
-        self._look(now, sorted(looked), fleet, absent, events)
+        look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
+        self._look(look, sorted(looked), absent, fleet)
         self._ties.stir((*(changed or ()), *(one.deployment for one in events)))
         uphold_all(memories, upheld, fleet, self._policy_of)
         memories.hear(now, samples)
-        if not self._is_appeal_known:
-            self._hear_all_appeals(fleet)
+        if not self._is_appeal_known:  # after a start, or with other policies
+            self._is_appeal_known = True
+            self._ties = hear_all_appeals(memories, fleet, self._policy_of)
         due = fleet if due is None else due
         sharing = self._sharing
         if sharing.is_active:
@@ -299,6 +310,30 @@ class Engine:
         self._fly(order)
         if not is_timed:
             self._resumed.add(order.deployment)
+
+    def hear_of_members(self, news: MembersNews) -> None:
+        """Take in what concerns all engines that decide for one fleet (``core/succession.py``)."""
+        self.membership = membership = membership_after(self.membership, news)
+        renewed = self._sharing.hear_of_members(membership)
+        if isinstance(news, BucketTaken):
+            self._lead_times = take(news, self._memories, self._overrides, self._lead_times)
+            for order in news.unfinished:
+                self.resume(order)
+            renewed = (*renewed, *news.memory)
+        elif isinstance(news, BucketLeft):
+            parts = self._memories, self._overrides, self._ties, self._footings, self._in_flight
+            left = leave(membership.holding, *parts)
+            self._resumed.difference_update(left)
+            self._sharing.ground(left)
+            renewed = (*renewed, *left)
+        if self._sharing.is_active:
+            for name in renewed:
+                self._see_again(name)
+
+    def _see_again(self, name: str) -> None:
+        if (deployment := self._seen.get(name)) is not None:
+            memory = self._memories.get(name)
+            self._sharing.see(deployment, memory, self._policy_of(deployment))
 
     def see(self, fleet: Mapping[str, Deployment]) -> None:
         """Take in what an earlier run, or the one that is replayed from its middle, has seen last."""
@@ -330,7 +365,7 @@ class Engine:
         self._in_flight.pop(name, None)
         is_timed = name not in self._resumed
         self._resumed.discard(name)
-        memory, deployment = self._memories.get(name), self._seen.get(name)
+        memory = self._memories.get(name)
         if memory is not None:
             is_shared = self._sharing.refuses_for_all(outcome)
             memory = after_ending(
@@ -338,8 +373,8 @@ class Engine:
             )
             memory = self._sharing.land(outcome, memory)
             self._memories.keep(name, memory)
-        if deployment is not None and self._sharing.is_active:
-            self._sharing.see(deployment, memory, self._policy_of(deployment))
+        if self._sharing.is_active:
+            self._see_again(name)
 
     def _fly(self, order: Order) -> None:
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)
@@ -347,54 +382,15 @@ class Engine:
 
     # -- taking in what is new ------------------------------------------------------------------
 
-    def _look(
-        self,
-        now: float,
-        names: Iterable[str],
-        fleet: Mapping[str, Deployment],
-        absent: Iterable[str],
-        events: list[Event],
-    ) -> None:
-        look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
-        for name in names:
-            deployment = fleet.get(name)
-            if deployment is None:
-                continue
-            in_flight = self._in_flight.get(name)
-            look_at(look, deployment, self._memories, self.policies_for, in_flight=in_flight)
-            self._seen[name] = deployment
-            if name in self._memories.stuck or name in self._ties.appeals:
-                hear_appeal(self._ties, self._memories, deployment, self._policy_of)
+    def _look(self, look: Look, names: Iterable[str], absent: Iterable[str], fleet: _Fleet) -> None:
+        holding = None if self.membership is None else self.membership.holding
+        parts = self._memories, self._in_flight, self._ties, holding
+        sight = Sight(look, self.policies_for, *parts)
+        sight.take_in(names, fleet, absent, self._seen, self._footings)
         self._lead_times = look.lead_times
-        for name in absent:
-            lose(look, name, self._memories)
-            self._ties.ask(name, ())
-            self._footings.pop(name, None)
-            if self._seen.pop(name, None) is not None:  # the first time that it is said
-                self._ties.stir([name])
-        self._memories.forget_vanished(now, fleet)
-
-    def _hear_all_appeals(self, fleet: Mapping[str, Deployment]) -> None:
-        """Begin anew, after a start or with other policies."""
-        self._is_appeal_known = True
-        self._ties = Ties()
-        for name in self._memories.stuck:
-            if name in fleet:
-                hear_appeal(self._ties, self._memories, fleet[name], self._policy_of)
+        self._memories.forget_vanished(look.now, fleet)
 
     def _round(self, now: float, fleet: Mapping[str, Deployment]) -> Round:
-        return Round(
-            now=now,
-            fleet=fleet,
-            memories=self._memories,
-            ties=self._ties,
-            sharing=self._sharing,
-            footings=self._footings,
-            in_flight=self._in_flight,
-            overrides=self._overrides,
-            lead_times=self._lead_times,
-            policies_for=self.policies_for,
-            policy_of=self._policy_of,
-            outlook_of=self._outlooks.of,
-            fly=self._fly,
-        )
+        parts = self._memories, self._ties, self._sharing, self._footings, self._in_flight
+        known = self._overrides, self._lead_times, self.policies_for, self._policy_of
+        return Round(now, fleet, *parts, *known, self._outlooks.of, self._fly)

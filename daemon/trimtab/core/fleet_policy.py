@@ -7,11 +7,14 @@ files is their author's mistake and found there, not here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from trimtab.core.deployment import PRIORITY_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from trimtab.core.deployment import Deployment
     from trimtab.core.group import Group
     from trimtab.core.policy import Policy
+
+
+PRIORITY_MAX = 1_000_000
+_PRIORITY = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 
 class Pool(NamedTuple):
@@ -38,10 +45,13 @@ class Pool(NamedTuple):
 
 
 def account_of(deployment: str) -> str:
-    """Return whose a full name says that it is: ``acme`` of ``accounts/acme/deployments/x``; else nobody's."""
+    """Return whose a full name says that it is: ``acme`` of ``accounts/acme/deployments/x``; else nobody's.
+
+    Of a workload it is its cluster, by the name that the settings give it.
+    """
     head, _, rest = deployment.partition("/")
     account, _, tail = rest.partition("/")
-    return account if head == "accounts" and tail else ""
+    return account if head in ("accounts", "clusters") and tail else ""
 
 
 @lru_cache(maxsize=4096)
@@ -197,10 +207,13 @@ class FleetPolicy:
 NO_FLEET_POLICY = FleetPolicy()
 
 
-def priority_of(team: Team, policy: Policy | None) -> int:
-    """Return who is served first: the team's priority, else the policy's; higher first."""
+def priority_of(team: Team, policy: Policy | None, deployment: Deployment | None = None) -> int:
+    """Return who is served first: the team's priority, else the deployment's own, else the policy's; higher first."""
     if team.priority is not None:
         return team.priority
+    own = None if deployment is None else deployment.annotations.get(PRIORITY_ANNOTATION)
+    if own is not None and policy is not None and _PRIORITY.fullmatch(own):
+        return min(int(own), PRIORITY_MAX)
     return 0 if policy is None else policy.priority
 
 

@@ -141,6 +141,15 @@ def after_acceptance(
     return known
 
 
+def with_refusals(known: KnownQuotas, refusals: Iterable[QuotaRefusal]) -> KnownQuotas:
+    """Take in what others were taught by refusals; of the same pool the one that stands for longer counts."""
+    for one in refusals:
+        ours = next((mine for mine in known.refusals if mine.pool == one.pool), None)
+        if ours is None or ours.until < one.until:
+            known = known._replace(refusals=_with(known.refusals, one))
+    return known
+
+
 def without_the_past(known: KnownQuotas, now: float) -> KnownQuotas:
     """Forget refusals whose pause was over long ago."""
     alive = tuple(one for one in known.refusals if now < one.until + FORGET_SECONDS)

@@ -15,6 +15,8 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from trimtab.core.deployment import POLICY_ANNOTATION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -62,8 +64,14 @@ class Matcher:
     def policies_for(self, deployment: Deployment) -> tuple[Policy, ...]:
         """Return every policy that matches ``deployment``: those that name it, then the others.
 
-        Each of the two in the order in which the policies were given.
+        Each of the two in the order in which the policies were given. Of them all only the one counts that the
+        deployment's own annotation names, if it names any.
         """
+        found = self._all_for(deployment)
+        chosen = deployment.annotations.get(POLICY_ANNOTATION)
+        return found if chosen is None else tuple(one for one in found if one.name == chosen)
+
+    def _all_for(self, deployment: Deployment) -> tuple[Policy, ...]:
         named = self._by_name.get(deployment.name, ())
         if not self._has_patterns:
             return named

@@ -84,6 +84,14 @@ class Memories:
             self._stuck.discard(name)
             self._touched[name] = None
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget these at once, as if they had never been."""
+        for name in names:
+            if self._by_name.pop(name, None) is not None:
+                self._touched[name] = None
+            self._vanished.pop(name, None)
+            self._stuck.discard(name)
+
     def hear(self, now: float, samples: Iterable[Sample]) -> None:
         """Keep the newest believable sample of each signal; whatever is not, never happened."""
         fresh: dict[str, dict[str, Latest]] = {}

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.adoption import adopt
+from trimtab.core.appealing import hear_appeal
 from trimtab.core.decision import EventKind
 from trimtab.core.memory import At
 from trimtab.core.orders import asked_for
-from trimtab.core.watching import first_look, watch
+from trimtab.core.watching import Look, first_look, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from trimtab.core.buckets import Holding
     from trimtab.core.deployment import Deployment
+    from trimtab.core.footing import Footing
     from trimtab.core.memories import Memories
     from trimtab.core.memory import Pair
     from trimtab.core.policy import Policy
-    from trimtab.core.watching import Look
+    from trimtab.core.ties import Ties
+
+
+class Sight(NamedTuple):
+    """What an engine looks with in one step. What is not in ``holding`` is seen, and not remembered."""
+
+    look: Look
+    policies_for: Callable[[Deployment], tuple[Policy, ...]]
+    memories: Memories
+    in_flight: Mapping[str, Pair]
+    ties: Ties
+    holding: Holding | None
+
+    def take_in(
+        self,
+        names: Iterable[str],
+        fleet: Mapping[str, Deployment],
+        absent: Iterable[str],
+        seen: dict[str, Deployment],
+        footings: dict[str, Footing],
+    ) -> None:
+        """Take in what is new of ``names``, and that ``absent`` certainly exist no more."""
+        look = self.look
+        for name in names:
+            deployment = fleet.get(name)
+            if deployment is None:
+                continue
+            seen[name] = deployment
+            if self.holding is not None and not self.holding.has(name):
+                continue
+            in_flight = self.in_flight.get(name)
+            look_at(look, deployment, self.memories, self.policies_for, in_flight=in_flight)
+            if name in self.memories.stuck or name in self.ties.appeals:
+                hear_appeal(self.ties, self.memories, deployment, look.policy_of)
+        for name in absent:
+            lose(look, name, self.memories)
+            self.ties.ask(name, ())
+            footings.pop(name, None)
+            if seen.pop(name, None) is not None:  # the first time that it is said
+                self.ties.stir([name])
 
 
 def look_at(

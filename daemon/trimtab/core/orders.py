@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Hold, Order, Reason
-from trimtab.core.deployment import State
+from trimtab.core.deployment import State, is_workload
 from trimtab.core.policy import Actuation, AtExpiry, Mode, WhileUpdating
 from trimtab.core.stages.lifecycle import is_expired
 from trimtab.errors import InvariantViolation
@@ -23,6 +23,8 @@ def asked_for(deployment: Deployment, policy: Policy, now: float) -> int:
     A drain closes whatever the platform runs, so there it is the platform's own wish that counts.
     """
     if policy.at_expiry is AtExpiry.DRAIN and is_expired(deployment, now):
+        return deployment.desired_replicas
+    if is_workload(deployment.name):
         return deployment.desired_replicas
     match policy.actuation:
         case Actuation.PIN:
@@ -133,6 +135,8 @@ def _why_moved(order: Order, fresh: Deployment) -> str | None:
 
     From the count that it is at now, the order might even go the other way.
     """
+    if fresh.other_scaler:
+        return f"{fresh.other_scaler} scales it now"
     is_free = order.expected_min_replicas != order.expected_max_replicas
     is_steered_by_it = order.actuation is Actuation.SCALE or (
         order.actuation is Actuation.PIN and is_free and order.reason is not Reason.HAND_BACK

@@ -133,6 +133,17 @@ class OverrideBook:
         self._touched()
         return tuple(replaced)
 
+    def take(self, overrides: Iterable[Override]) -> None:
+        """Put orders in force that another engine had, in place of older ones of the same subject."""
+        for override in overrides:
+            same = [one for one in self._overrides.values() if one.subject == override.subject]
+            if any(one.since > override.since or one.id == override.id for one in same):
+                continue
+            for one in same:
+                del self._overrides[one.id]
+            self._overrides[override.id] = override
+        self._touched()
+
     def lift(self, ids: Collection[str]) -> tuple[Override, ...]:
         """End orders before their time; return those that were in force. Unknown ids are ignored."""
         lifted = tuple(one for one in self._overrides.values() if one.id in ids)

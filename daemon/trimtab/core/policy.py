@@ -79,6 +79,17 @@ class Selector:
             and (self.regions is None or deployment.region in self.regions)
         )
 
+    def __str__(self) -> str:
+        """Say whom it is about in the words of a policy file."""
+        patterns = {
+            "name": self.name,
+            "baseModel": self.base_model,
+            "displayName": self.display_name,
+            "region": " or ".join(self.regions) if self.regions else None,
+        }
+        told = [f"{key} {pattern}" for key, pattern in patterns.items() if pattern is not None]
+        return ", ".join(told) or "all"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:

@@ -76,6 +76,12 @@ STAYS: Mapping[Reason, Entry] = {
         "Find out why the source is silent. `missing: {up: …, down: …}` of the signal says which "
         "direction it blocks.",
     ),
+    Reason.UNKNOWN_DEMAND: Entry(
+        "Every signal is there, and still no rule can tell how many are wanted: what one replica carries "
+        "is neither told nor learned yet, or a formula has no value. The sentence says which.",
+        "Tell the rule what a replica carries (`capacity`; `trimtab calibrate` finds it in the past), "
+        "or mend the formula.",
+    ),
     Reason.STABILIZING: Entry(
         "The move is wished for, but not for the whole stabilisation window of its direction yet.",
         "Wait, or shorten `behavior.scaleUp.stabilization` or `behavior.scaleDown.stabilization`.",
@@ -141,6 +147,12 @@ LIFECYCLE: Mapping[Reason, Entry] = {
     Reason.PARKED: Entry(
         "Somebody set the range to 0/0 to put the deployment to rest.",
         "Set a range above 0 to wake it; trimtab notices and takes over.",
+    ),
+    Reason.OTHER_SCALER: Entry(
+        "Something else scales the same workload: a HorizontalPodAutoscaler, or a ScaledObject of KEDA. Two "
+        "that scale one thing undo each other's work, so nothing is written.",
+        "Delete the other one (the sentence names it), or set KEDA's `autoscaling.keda.sh/paused` to `true`; or "
+        "leave the workload to it, and out of trimtab's label selector.",
     ),
     Reason.EXPIRED: Entry(
         "`expireTime` has passed. Some platforms delete then, others go on serving.",
@@ -212,6 +224,12 @@ FLEET: Mapping[Reason, Entry] = {
         "The replicas are granted, but others still hold the accelerators and are giving them back.",
         NOTHING,
     ),
+    Reason.AWAITING_GRANT: Entry(
+        "Several daemons share quotas or a spend limit, and the one that leads has not granted more to this "
+        "deployment yet, or was not heard of for some seconds. Nobody grows on doubt.",
+        "Nothing for a few seconds. If it lasts, look at who leads (`trimtab members`) and at the "
+        "coordination service.",
+    ),
     Reason.GROUP: Entry(
         "The deployments of its group serve the demand together at less cost with this count.",
         "Nothing; the sentence says the mix.",
@@ -231,6 +249,11 @@ OURS: Mapping[Reason, Entry] = {
     Reason.AMBIGUOUS_POLICY: Entry(
         "More than one policy claims this deployment, so none is followed.",
         "Narrow the `match` of all but one; the sentence names them.",
+    ),
+    Reason.WRONG_ACTUATION: Entry(
+        "The policy's `actuation` writes replica bounds, and a workload of Kubernetes has none: only a count "
+        "can be written there.",
+        "Set `actuation: scale` in the policy that the sentence names.",
     ),
     Reason.INVARIANT: Entry(
         "A promise of the core was about to be broken. That is a bug in trimtab. Nothing was "

@@ -47,7 +47,7 @@ class Begun(NamedTuple):
     was_short: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Round:
     """What one step decides with: parts of the engine, which it changes as the engine would.
 

@@ -9,33 +9,35 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.book import MOMENT_SECONDS, Book
 from trimtab.core.allocation.values import Terms
-from trimtab.core.allocation.words import ceiling_words, grant_words
+from trimtab.core.allocation.words import grant_words
 from trimtab.core.capacity import FORGET_SECONDS
 from trimtab.core.claimed import Asked
 from trimtab.core.claiming import claim_of, claimed_by
+from trimtab.core.clearing import cleared
 from trimtab.core.decision import WriteStatus
 from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     Pool,
     QuotaSource,
-    account_of,
     pools_of,
 )
 from trimtab.core.known_quotas import (
     after_acceptance,
     after_readings,
-    after_refusal,
     elsewhere_in,
     quotas_in_force,
+    with_refusals,
     without_the_past,
 )
 from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
+from trimtab.core.quota_ends import after_refused, ceiling_of
 from trimtab.core.running import Running
 from trimtab.core.spend import SpendOutlook, spend_outlook, spent_until
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
+from trimtab.core.succession import changed_claims
 from trimtab.errors import ErrorKind
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.policy import Policy
     from trimtab.core.stages.draft import Case, Draft
+    from trimtab.core.succession import ForeignClaim, Membership
 
 LOOK_SECONDS = 60.0
 """What runs is added up this often at least, so that a time in which nobody looked can be told."""
@@ -66,6 +69,7 @@ class Sharing:
     def __init__(self, policy: FleetPolicy) -> None:
         self.memory = NO_FLEET_MEMORY
         self.outlook = SpendOutlook(None, ())
+        self.membership: Membership | None = None
         self._flights: dict[str, int] = {}
         self._begin(policy)
 
@@ -79,6 +83,7 @@ class Sharing:
         self._is_news = False
         self._stirred: set[str] = set()
         self._grants: dict[str, Grant] = {}
+        self._now = 0.0
 
     def put_in_force(self, policy: FleetPolicy) -> None:
         """Let another fleet policy hold. Every claim is made anew at the next step."""
@@ -112,6 +117,7 @@ class Sharing:
         policy_of: Callable[[Deployment], Policy | None],
     ) -> None:
         """Take in who is there and what they hold; then add up money, and say what all compete for."""
+        self._now = now
         if not self._is_known:
             self.begin(fleet, memories, policy_of)
             looked = ()
@@ -131,8 +137,13 @@ class Sharing:
     ) -> None:
         """Let the deployment claim what it does as it is seen and remembered now."""
         name = deployment.name
-        self.book.put(claim_of(deployment, memory, policy, self.policy, self._flights.get(name)))
         claimed = None if memory is None else memory.claimed
+        asked, flight = claimed, self._flights.get(name)
+        if memory is not None and memory.gone_at is not None:
+            asked = None
+        if (foreign := self._claims.get(name)) is not None:
+            asked, flight = foreign.claimed, max(flight or 0, foreign.held)
+        self.book.put(claim_of(deployment, asked, policy, self.policy, flight))
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding
         self.book.settle(name, claimed.granted if claimed is not None and is_resting else None)
@@ -198,6 +209,27 @@ class Sharing:
             for kind, accelerators in team.guaranteed.items()
         )
 
+    def hear_of_members(self, membership: Membership) -> tuple[str, ...]:
+        """Take in what is known as one of several now; return whose claims may be others."""
+        before, self.membership = self.membership, membership
+        claims, grants = membership.claims, membership.grants
+        if claims is not None and claims.refusals:
+            self._learn(with_refusals(self.memory.quotas, claims.refusals))
+        if grants is not None and (before is None or before.grants != grants):
+            self._stirred.update(name for name in grants.grants if self.book.claim(name))
+            self._is_news = True
+        return changed_claims(before, membership)
+
+    @property
+    def _claims(self) -> Mapping[str, ForeignClaim]:
+        members = self.membership
+        return {} if members is None or members.claims is None else members.claims.claims
+
+    def foreign_grants(self) -> dict[str, Grant]:
+        """Return what others' deployments may have, of those that their owners claim something for."""
+        book = self.book
+        return {name: book.grant(name) for name in self._claims if book.claim(name) is not None}
+
     def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
         """Take in all that the account's endpoint says now.
 
@@ -216,6 +248,11 @@ class Sharing:
     def fly(self, name: str, replicas: int) -> None:
         """Take in that a write is under way that asks for ``replicas``."""
         self._flights[name] = replicas
+
+    def ground(self, names: Iterable[str]) -> None:
+        """Take in that the writes to these are no longer ours to see the end of."""
+        for name in names:
+            self._flights.pop(name, None)
 
     def land(self, outcome: Outcome, memory: DeploymentMemory) -> DeploymentMemory:
         """Take in how a write ended: what it asked for is held, or its quota is known now."""
@@ -236,24 +273,8 @@ class Sharing:
 
     def _refused(self, outcome: Outcome) -> None:
         claim = self.book.claim(outcome.order.deployment)
-        if claim is None or claim.accelerators is None or claim.accelerator_type is None:
-            return
-        order, each = outcome.order, claim.accelerators
-        told = outcome.quota
-        pool = Pool(claim.accelerator_type) if told is None else told.quota.pool
-        pool = pool._replace(account=claim.account or None)  # an account refuses for itself alone
-        flown = max(0, claim.held - order.from_replicas) * each
-        self._learn(
-            after_refusal(
-                self.memory.quotas,
-                pool,
-                outcome.at,
-                held=self.book.held().get(pool, 0) - flown,
-                asked=(order.to_replicas - order.from_replicas) * each,
-                each=each,
-                reading=told,
-            )
-        )
+        if claim is not None:
+            self._learn(after_refused(self.memory.quotas, outcome, claim, self.book.held()))
 
     def _accepted(self, outcome: Outcome) -> None:
         claim = self.book.claim(outcome.order.deployment)
@@ -271,20 +292,7 @@ class Sharing:
 
     def ceiling(self, deployment: Deployment) -> tuple[int, str] | None:
         """Return how many replicas the quotas would allow if nobody else held any, and why."""
-        if not self.is_active:
-            return None
-        each = deployment.shape.accelerators_per_replica
-        if not each:
-            return None
-        ends = [
-            ceiling_words(quota, each)
-            for pool in pools_of(
-                deployment.shape.accelerator_type, deployment.region, account_of(deployment.name)
-            )
-            if (quota := self.book.terms.quotas.get(pool)) is not None
-            and quota.source is not QuotaSource.REFUSAL
-        ]
-        return min(ends, default=None)
+        return ceiling_of(deployment, self.book.terms.quotas) if self.is_active else None
 
     def claim(self, case: Case, draft: Draft) -> None:
         """Let a draft say what its deployment claims."""
@@ -336,10 +344,19 @@ class Sharing:
 
     def allocate(self, due: Collection[str]) -> None:
         """Make the grants, and note who is not due and may have more, or has to give something back."""
-        book = self.book
-        self._stirred.update(book.stirred())
+        book, stirred = self.book, self.book.stirred()
+        if self.membership is None or self.membership.claims is not None:
+            self._stirred.update(stirred)
         self._stirred.difference_update(due)
-        self._grants = {name: book.grant(name) for name in due if book.claim(name) is not None}
+        claims = ((name, book.claim(name)) for name in due)
+        self._grants = {name: self._grant(one) for name, one in claims if one is not None}
+
+    def _grant(self, claim: Claim) -> Grant:
+        grant, members = self.book.grant(claim.deployment), self.membership
+        if members is None:
+            return grant
+        most = None if members.grants is None else self._most_now(claim)
+        return cleared(claim, grant, self.book.terms, members, now=self._now, most=most)
 
     def take_stirred(self) -> tuple[str, ...]:
         """Return whom the last allocation concerns and that was not due, by name."""
@@ -361,6 +378,8 @@ class Sharing:
         ]
         if self.book.hold_end is not None:
             edges.append(self.book.hold_end)
+        if self.membership is not None and self.membership.claims is not None:
+            edges.append(self.membership.claims.grows_at)
         edges += spend_edges(
             self.policy.spend_limits,
             self.memory.spending,

@@ -20,6 +20,7 @@ from trimtab.journal.entries import (
     Evaluated,
     Intended,
     Lost,
+    OfMembers,
     Overridden,
     PoliciesInForce,
     Primed,
@@ -253,6 +254,11 @@ class _Fold:
             self._sum["others"] += is_lost
         if isinstance(item, Ended | QuotasRead) and item.shared is not None:
             self._sum["shared"] = item.shared
+        if isinstance(item, OfMembers):
+            self._flights |= item.flights
+            self._take_memory(item)
+        if isinstance(item, OfMembers | Lost) and item.membership is not None:
+            self._sum["membership"] = item.membership
         if isinstance(item, Ended | Primed):
             self._memory |= item.memory_changes
         if isinstance(item, Ended):
@@ -281,8 +287,13 @@ class _Fold:
             if self._fleet.get(name) is None:
                 self._fleet.pop(name, None)  # who comes back stands last
             self._fleet[name] = one
+        if item.fleet_order is not None:
+            self._sum["fleet_order"] = item.fleet_order
+        self._take_memory(item)
+
+    def _take_memory(self, item: Evaluated | OfMembers | Lost) -> None:
         self._memory |= item.memory_changes
-        for name in ("fleet_order", "overrides", "lead_times", "shared"):
+        for name in ("overrides", "lead_times", "shared"):
             if (value := getattr(item, name)) is not None:
                 self._sum[name] = value
 

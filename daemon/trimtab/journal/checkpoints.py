@@ -18,14 +18,16 @@ from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.lead_time import Learned
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.overrides import Override
+from trimtab.core.succession import Membership
+from trimtab.journal.bulk import insert
 from trimtab.journal.codec import decode, encode
 from trimtab.journal.packing import decompressed, pack_row
 from trimtab.journal.rows import read_row
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
+    from trimtab.journal.connection import Connection
     from trimtab.journal.standing import Standing
 
 BEGUN = "begun"
@@ -39,7 +41,8 @@ PIECE_DEPLOYMENTS = 64
 class Checkpoint:
     """All that an engine held. ``is_start``: a process began with it; its policies follow.
 
-    ``resumed`` names the deployments whose order in flight is of an earlier run.
+    ``resumed`` names the deployments whose order in flight is of an earlier run; ``membership`` is
+    what it knew as one of several, ``None``: it decided for everything.
     """
 
     memory: Memory
@@ -47,6 +50,7 @@ class Checkpoint:
     is_start: bool
     fleet: Mapping[str, Deployment] = field(default_factory=dict)
     resumed: frozenset[str] = frozenset()
+    membership: Membership | None = None
 
 
 class CheckpointWriter:
@@ -58,35 +62,35 @@ class CheckpointWriter:
         self._pieces: Iterator[Any] = _pieces(dict(standing.memory), dict(standing.fleet))
         self._number = 0
 
-    def write_piece(self, connection: sqlite3.Connection) -> bool:
-        """Write one more piece; return whether the checkpoint is whole. Raises ``sqlite3.Error``."""
+    def write_piece(self, connection: Connection) -> bool:
+        """Write one more piece; return whether the checkpoint is whole."""
         piece = next(self._pieces, None)
         if piece is None:
             connection.execute("UPDATE entries SET kind = ? WHERE seq = ?", (self._kind, self._seq))
             return True
         self._number += 1
-        connection.execute(
-            "INSERT INTO checkpoint_pieces (seq, piece, body) VALUES (?, ?, ?)",
-            (self._seq, self._number, pack_row(piece, is_deflated=True)),
-        )
+        row = (self._seq, self._number, pack_row(piece, is_deflated=True))
+        insert(connection, "INSERT INTO checkpoint_pieces (seq, piece, body)", [row])
         return False
 
 
 def head_of(standing: Standing) -> dict[str, Any]:
     """The document of a checkpoint's entry."""
+    members = standing.membership
     return {
         "overrides": encode(tuple[Override, ...], standing.overrides),
         "lead_times": {name: encode(Learned, one) for name, one in standing.lead_times.items()},
         "shared": encode(FleetMemory, standing.shared),
         "in_flight": [encode(Order, order) for order in standing.in_flight.values()],
         "resumed": sorted(standing.resumed),
+        **({} if members is None else {"membership": encode(Membership, members)}),
     }
 
 
 def read_checkpoint(
-    connection: sqlite3.Connection, seq: int, document: Any, *, is_start: bool
+    connection: Connection, seq: int, document: Any, *, is_start: bool
 ) -> Checkpoint:
-    """Restore a checkpoint, of whichever form. Raises ``ValueError`` and ``sqlite3.Error``."""
+    """Restore a checkpoint, of whichever form. Raises ``ValueError`` and what the database raises."""
     in_flight = tuple(decode(Order, one) for one in document["in_flight"])
     if (
         "memory" in document
@@ -122,6 +126,7 @@ def read_checkpoint(
         is_start=is_start,
         fleet=fleet,
         resumed=frozenset(document["resumed"]),
+        membership=decode(Membership | None, document.get("membership")),
     )
 
 

@@ -6,6 +6,7 @@ Rows wait until they are asked for, so that of a run that many turns extend one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.decision import Hold
@@ -14,11 +15,11 @@ from trimtab.journal.columns import column
 from trimtab.journal.packing import pack_row
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from trimtab.core.decision import Decision
+    from trimtab.journal.connection import Connection
 
 RunKey: TypeAlias = tuple[object, ...]
 
@@ -38,14 +39,9 @@ class _Run:
 class DecisionRuns:
     """The runs that go on, and the rows of all that changed since ``write``."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Begin anew: what an earlier recorder wrote is over. Raises ``sqlite3.Error``."""
-        connection.execute("UPDATE decision_runs SET is_over = 1 WHERE NOT is_over")
-        (last,) = connection.execute(
-            "SELECT max(coalesce((SELECT max(id) FROM decisions), 0), "
-            "coalesce((SELECT max(id) FROM decision_runs), 0))"
-        ).fetchone()
-        self._last_id: int = last
+    def __init__(self, next_id: Callable[[float], int]) -> None:
+        """Begin anew; ``next_id`` numbers a run that begins at a time, higher than all before."""
+        self._next_id = next_id
         self._runs: dict[str, _Run] = {}
         self._changed: dict[int, _Run] = {}
         self._first: list[tuple[Any, ...]] = []
@@ -61,8 +57,8 @@ class DecisionRuns:
             else:
                 if run is not None:
                     self._end(run)
-                self._last_id += 1
-                run = self._runs[one.deployment] = _Run(self._last_id, key, one.at, seq)
+                number = self._next_id(one.at)
+                run = self._runs[one.deployment] = _Run(number, key, one.at, seq)
                 self._first.append(_row(run.id, one, seq))
             self._changed[run.id] = run
 
@@ -76,8 +72,8 @@ class DecisionRuns:
         run.is_over = True
         self._changed[run.id] = run
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Bring the rows up to date. Raises ``sqlite3.Error``."""
+    def write(self, connection: Connection) -> None:
+        """Bring the rows up to date. Raises what the database raises."""
         insert(
             connection,
             "INSERT INTO decisions (id, deployment, policy, since, first_seq, verdict, reason, current, "
@@ -95,6 +91,16 @@ class DecisionRuns:
             "evaluations = excluded.evaluations, is_over = excluded.is_over",
         )
         self._first, self._changed = [], {}
+
+
+def counting_on(connection: Connection) -> Callable[[float], int]:
+    """End the runs of an earlier recorder in a file, and number on from its last one."""
+    connection.execute("UPDATE decision_runs SET is_over = TRUE WHERE NOT is_over")
+    ids = connection.execute(
+        "SELECT (SELECT max(id) FROM decisions), (SELECT max(id) FROM decision_runs)"
+    ).fetchone()
+    numbers = count(1 + max(one or 0 for one in ids))
+    return lambda _at: next(numbers)
 
 
 def _key(one: Decision) -> RunKey:

@@ -1,6 +1,6 @@
 """What the journal is told, as values of the core, in the order in which it happened.
 
-The first five are everything that the engine is ever told, so that feeding them to an engine again
+All but ``Intended`` and ``Lost`` are everything that the engine is ever told, so that feeding them to an engine again
 makes the same decisions (invariant 8). ``Intended`` is written before an order is sent. Of fleet and
 memory an entry says what differs from the entry before: nobody walks ten thousand deployments to note
 that one was decided on. ``Lost`` stands where entries are missing.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trimtab.core.overrides import Override
     from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
+    from trimtab.core.succession import Membership, MembersNews
 
 _NOTHING: Mapping[str, None] = MappingProxyType({})
 _NO_TIMES: Mapping[str, float] = MappingProxyType({})
@@ -96,6 +97,25 @@ class QuotasRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfMembers:
+    """Something that concerns all engines of one fleet: ``Engine.hear_of_members`` was called with ``news``.
+
+    ``membership`` is what is known of the members since, ``flights`` are the orders held since (``None``: no
+    more). The rest is as in ``Evaluated``; of a bucket that was left ``memory_changes`` says ``None``, as this
+    engine forgets it: another one remembers.
+    """
+
+    at: float
+    news: MembersNews
+    membership: Membership | None
+    memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)
+    flights: Mapping[str, Order | None] = field(default_factory=lambda: _NOTHING)
+    overrides: tuple[Override, ...] | None = None
+    lead_times: Mapping[str, Learned] | None = None
+    shared: FleetMemory | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overridden:
     """A person gave an order (``given``) or orders were lifted or ran out (``lifted``, by id).
 
@@ -131,13 +151,16 @@ class Intended:
     """An order is about to be sent. Durable before the write, or there is no write.
 
     ``memory`` is what is remembered of its deployment now, for a log that is read where the turns before
-    were lost. ``number`` is its place among all intentions ever noted, from 1; the journal gives it.
+    were lost. ``number`` is its place among all intentions ever noted, from 1; the journal gives it. ``term``
+    is that of the bucket which the deployment is in, as it was held when the write was meant; ``None`` where
+    nothing is shared.
     """
 
     at: float
     order: Order
     memory: DeploymentMemory | None = None
     number: int = 0
+    term: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +184,10 @@ class Lost:
     overrides: tuple[Override, ...] | None = None
     lead_times: Mapping[str, Learned] | None = None
     shared: FleetMemory | None = None
+    membership: Membership | None = None
 
 
-Entry: TypeAlias = PoliciesInForce | Evaluated | Ended | Overridden | Primed | QuotasRead | Intended
+Entry: TypeAlias = (
+    PoliciesInForce | Evaluated | Ended | Overridden | Primed | QuotasRead | OfMembers | Intended
+)
 Item: TypeAlias = Entry | Lost

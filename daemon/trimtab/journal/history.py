@@ -5,30 +5,27 @@ A reader sees the state of one moment; while it reads, the writer goes on.
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from trimtab.core.decision import Decision, Order
 from trimtab.core.overrides import Override
-from trimtab.errors import ErrorKind, JournalError
+from trimtab.errors import JournalError
 from trimtab.journal.codec import UnknownWordError
-from trimtab.journal.faults import DamagedFileError, ForeignFileError, fault_of
-from trimtab.journal.lock import WriterLock
+from trimtab.journal.faults import DamagedFileError, ForeignFileError
 from trimtab.journal.packing import Value, unpack
-from trimtab.journal.schema import check_format
-from trimtab.journal.sequence import Recorded, read_sequence
-from trimtab.journal.store import recollect
+from trimtab.journal.places import reading_of
+from trimtab.journal.sequence import Gap, Recorded, checkpoint_after, course_of, read_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import TracebackType
 
+    from trimtab.journal.places import Place
     from trimtab.journal.port import Recollection
+    from trimtab.journal.sequence import Run, Span
 
 LIMIT = 100
 """Rows that are given where nobody says how many."""
@@ -112,20 +109,22 @@ class Summary:
 
 
 class History:
-    """Opens the journal at ``path`` for reading, as a context manager.
+    """Opens a journal for reading, as a context manager: a file, or a database by its URL.
 
     Raises ``JournalError`` when there is none, and out of the context when what was asked cannot be
-    read: a file may be damaged anywhere.
+    read: a file may be damaged anywhere, and a server may go away.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
-        self._format = 0
-        self._connection = self._connected()
-        if self._format == 0:
-            self.close()
-            raise JournalError(f"the journal {self.path} is empty", kind=ErrorKind.NOT_FOUND)
+    def __init__(self, place: Place) -> None:
+        self._reading = reading_of(place)
+        self._connection = self._reading.connection
+        self.name = self._reading.name
+        """What people call it."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file, if it is one."""
+        return self._reading.file
 
     def __enter__(self) -> Self:
         return self
@@ -137,15 +136,13 @@ class History:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        if isinstance(error, sqlite3.Error | DamagedFileError | ForeignFileError):
-            fault = fault_of(error, self.path)
+        fault = None if error is None else self._reading.fault_of(error)
+        if fault is not None:
             raise JournalError(fault.sentence, kind=fault.kind) from error
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-        if self._copy is not None:
-            self._copy.cleanup()
+        """Let go of it."""
+        self._reading.close()
 
     def decisions(
         self,
@@ -225,7 +222,7 @@ class History:
             "SELECT body, given_at, lifted_at, lifted_by, lifted_reason FROM overrides",
             {
                 "(deployment = ? OR deployment IS NULL)": deployment,
-                "min(until, coalesce(lifted_at, until)) >= ?": since,
+                "CASE WHEN lifted_at < until THEN lifted_at ELSE until END >= ?": since,
             },
             limit,
         )
@@ -248,38 +245,66 @@ class History:
         )
         return [name for (name,) in rows]
 
-    def sequence(self, *, since: float | None = None) -> Iterator[Recorded]:
-        """Everything that the engine was told, in order; see ``read_sequence``."""
+    def starts(self) -> list[Run]:
+        """What each writer wrote, the first that began first: a file has one, a database one for each start."""
+        return self._reading.runs()
+
+    def sequence(
+        self, span: Span | None = None, *, since: float | None = None
+    ) -> Iterator[Recorded]:
+        """Everything that the engine was told, in order; see ``read_sequence``.
+
+        Where several processes write, those of each one after the other, each from a checkpoint on; of
+        those that ended before ``since`` nothing. With ``span`` those of that one alone.
+        """
         with _damage_told():
-            yield from read_sequence(self._connection, since=since)
+            spans = [one.span for one in self._reading.runs(since)] if span is None else [span]
+            for one in spans:
+                yield from read_sequence(self._connection, one, since=since)
+
+    def course(self, *, since: float | None = None) -> Iterator[Recorded]:
+        """How the fleet was from then on, time going forward; of a file the same as ``sequence``.
+
+        Where several processes write, those of one until it ended, and then of another that went on, from its
+        next checkpoint on; a ``Gap`` stands between.
+        """
+        with _damage_told():
+            for run, at in course_of(self._reading.runs(since)):
+                span = run.span
+                if at > run.begun_at:
+                    first = checkpoint_after(self._connection, span, at)
+                    if first is None:
+                        continue
+                    yield Recorded(seq=first, at=at, what=Gap())
+                    span = span._replace(first=first)
+                yield from read_sequence(self._connection, span, since=since)
 
     def recollection(self) -> Recollection:
         """What the next start would be given."""
-        return recollect(self._connection, self.path)
+        return self._reading.recollection()
 
     def damage(self) -> list[str]:
         """Every inconsistency of the file that SQLite finds; none is what one wants."""
-        rows = self._connection.execute("PRAGMA integrity_check(20)").fetchall()
-        return [text for (text,) in rows if text != "ok"]
+        return self._reading.damage()
 
     def summary(self) -> Summary:
         """Count what is there."""
         one = self._one
         return Summary(
-            format=self._format,
-            size_bytes=_size_bytes(self.path),
+            format=self._reading.format,
+            size_bytes=self._reading.size_bytes(),
             oldest_at=one("SELECT at FROM entries ORDER BY seq LIMIT 1"),
-            newest_at=one("SELECT value FROM facts WHERE name = 'until'"),
+            newest_at=self._reading.newest_at(),
             turns=one("SELECT count(*) FROM entries WHERE kind = 'turn'"),
             decisions=one("SELECT count(*) FROM decisions"),
-            evaluations=one("SELECT coalesce(sum(evaluations), 0) FROM decision_runs"),
+            evaluations=int(one("SELECT coalesce(sum(evaluations), 0) FROM decision_runs")),
             writes=one("SELECT count(*) FROM writes"),
             unfinished=one("SELECT count(*) FROM writes WHERE ended_at IS NULL"),
             events=one("SELECT count(*) FROM events"),
             overrides=one("SELECT count(*) FROM overrides"),
             policy_versions=one("SELECT count(*) FROM entries WHERE kind = 'policies'"),
             deployments_remembered=one("SELECT count(*) FROM memory"),
-            writer=_writer(self.path),
+            writer=self._reading.writer(),
         )
 
     def _one(self, query: str) -> Any:
@@ -291,42 +316,6 @@ class History:
         where = f" WHERE {' AND '.join(said)}" if said else ""
         order = " ORDER BY id DESC LIMIT ?"
         return self._connection.execute(query + where + order, (*said.values(), limit)).fetchall()
-
-    def _connected(self) -> sqlite3.Connection:
-        if not self.path.is_file():
-            raise JournalError(
-                f"there is no journal at {self.path}; name the file that journal.path says",
-                kind=ErrorKind.NOT_FOUND,
-            )
-        try:
-            try:
-                return self._opened(self.path)
-            except sqlite3.OperationalError:
-                # Nobody writes, and we may make no shared memory beside the file: read a copy.
-                return self._opened(self._copied())
-        except Exception as error:
-            if self._copy is not None:
-                self._copy.cleanup()
-            fault = fault_of(error, self.path)
-            raise JournalError(fault.sentence, kind=fault.kind) from error
-
-    def _opened(self, path: Path) -> sqlite3.Connection:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-        try:
-            self._format = check_format(connection, self.path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _copied(self) -> Path:
-        self._copy = tempfile.TemporaryDirectory(prefix="trimtab-")
-        copy = Path(self._copy.name) / "journal"
-        shutil.copyfile(self.path, copy)
-        with suppress(FileNotFoundError):
-            shutil.copyfile(f"{self.path}-wal", f"{copy}-wal")
-        return copy
 
 
 def _unpacked(kind: type[Value], body: bytes) -> Value:
@@ -356,24 +345,3 @@ def _decision(body: bytes) -> Decision | None:
     except ValueError:
         return None
     return decision
-
-
-def _size_bytes(path: Path) -> int:
-    total = 0
-    for suffix in ("", "-wal"):
-        with suppress(OSError):
-            total += Path(f"{path}{suffix}").stat().st_size
-    return total
-
-
-def _writer(path: Path) -> str | None:
-    lock = WriterLock(path)
-    if not lock.path.exists():
-        return None
-    try:
-        if lock.acquire(names_holder=False):
-            lock.release()
-            return None
-    except OSError:
-        return None
-    return lock.holder()

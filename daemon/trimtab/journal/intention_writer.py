@@ -7,11 +7,10 @@ file, and the log is tried again.
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import TYPE_CHECKING
 
 from trimtab.errors import excerpt
+from trimtab.journal.worker import Gathering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +38,7 @@ class IntentionWriter:
         self._worker = worker
         self._clock = clock
         self._covered = covered
-        self._lock = threading.Lock()
-        self._waiting: list[tuple[Intended, asyncio.Future[bool]]] = []
+        self._gathering = Gathering(worker, self._kept)
         self._is_begun = False
         self._retry_at: float | None = None
         self._pause_seconds = PAUSE_SECONDS_MIN
@@ -61,34 +59,14 @@ class IntentionWriter:
 
     async def keep(self, entry: Intended) -> bool:
         """Return true once ``entry`` survives a loss of power; false where the log cannot take it now."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[bool] = loop.create_future()
-        with self._lock:
-            self._waiting.append((entry, done))
-            is_first = len(self._waiting) == 1
-        if is_first:
-            here = threading.get_ident()
-            self._worker.submit(lambda: self._write_waiting(loop, here))
-        return await done
+        return await self._gathering.add(entry)
 
     def close(self) -> None:
         """Write what waits, and let go of the log."""
         self._worker.submit(self._log.close)
 
-    def _write_waiting(self, loop: asyncio.AbstractEventLoop, caller: int) -> None:
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        is_kept = self._is_written([entry for entry, _ in waiting])
-
-        def finish() -> None:
-            for _, done in waiting:
-                if not done.done():
-                    done.set_result(is_kept)
-
-        if threading.get_ident() == caller:
-            finish()
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(finish)
+    def _kept(self, entries: list[Intended]) -> list[bool]:
+        return [self._is_written(entries)] * len(entries)
 
     def _is_written(self, entries: list[Intended]) -> bool:
         covered = self._covered()

@@ -2,35 +2,30 @@
 
 Driven from outside (nothing here sleeps or has a timer): each attempt happens because something was
 noted, and after a failure none happens before a pause that doubles. A transaction may stay open while
-more is written into it, so that rows which change again and again are written once.
+more is written into it, so that rows which change again and again are written once. Where things are kept,
+in a file or in a database, is the business of a ``Vault``.
 """
 
 from __future__ import annotations
 
-import re
-import sqlite3
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from trimtab.errors import ErrorKind
-from trimtab.journal.entries import Evaluated, Intended, Overridden, PoliciesInForce
-from trimtab.journal.faults import Fault, LostFileError, fault_of
-from trimtab.journal.found import completed
-from trimtab.journal.intention_log import log_path, read_log
-from trimtab.journal.lock import WriterLock
+from trimtab.errors import ErrorKind, JournalError
+from trimtab.journal.entries import Ended, Evaluated, Intended, Overridden, PoliciesInForce
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
-from trimtab.journal.salvage import salvage
 from trimtab.journal.standing import Standing
-from trimtab.journal.store import Carried, Store, recollect_from_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from trimtab.clock import Clock
     from trimtab.journal.backlog import Backlog, Batch
+    from trimtab.journal.entries import Item
+    from trimtab.journal.faults import Fault
     from trimtab.journal.retention import Retention
+
+Answer = TypeVar("Answer")
 
 PAUSE_SECONDS_MIN = 1.0
 PAUSE_SECONDS_MAX = 60.0
@@ -47,28 +42,120 @@ SYNC_DECISIONS = 1024
 TRIMS_MAX = 8
 """Steps of trimming after one transaction; the next one goes on."""
 
-DAMAGED_FILES_KEPT = 3
-"""So many files that were put aside are kept, the newest; a disk that damages all is not filled up."""
+
+@dataclass(slots=True)
+class Carried:
+    """What must outlive a file that is lost: it is written into the next one first.
+
+    ``standing`` is how the engine stands as of the last entry that is kept, ``intended`` are the writes
+    that are not ended, ``last_intention`` is the number of the last that is kept, ``policies`` those in
+    force.
+    """
+
+    standing: Standing
+    intended: list[Intended]
+    last_intention: int = 0
+    policies: PoliciesInForce | None = None
+
+    def take_in(self, items: Iterable[Item]) -> None:
+        """Follow what became durable."""
+        for one in items:
+            self.standing.take_in(one)
+            if isinstance(one, Intended):
+                self.intended.append(one)
+                self.last_intention = max(self.last_intention, one.number)
+            elif isinstance(one, Ended):
+                self.intended = [each for each in self.intended if each.order != one.outcome.order]
+            elif isinstance(one, PoliciesInForce):
+                self.policies = one
+
+    @classmethod
+    def of(cls, recollection: Recollection) -> Self:
+        """Begin with what is remembered."""
+        standing = Standing.of(recollection.memory, recollection.unfinished)
+        intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
+        return cls(standing, intended, recollection.last_intention)
+
+
+class Store(Protocol):
+    """What is open for writing. Everything raises what the world raises."""
+
+    is_writing: bool
+    """Whether something is written that is not kept yet."""
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether a checkpoint is not whole yet."""
+        ...
+
+    def write(self, items: Iterable[Item], *, is_full_sync: bool) -> None:
+        """Write ``items``; they are kept with the next ``commit``."""
+        ...
+
+    def write_piece(self) -> None:
+        """Write one more piece of a checkpoint that is not whole."""
+        ...
+
+    def trim(self, retention: Retention, *, now: float) -> bool:
+        """Delete a little of what is too old or too much; return whether there may be more."""
+        ...
+
+    def commit(self, at: float, *, is_full_sync: bool) -> None:
+        """Keep what was written; with ``is_full_sync`` a loss of power takes no more of it."""
+        ...
+
+    def size_bytes(self) -> int | None:
+        """How much room is taken."""
+        ...
+
+    def close(self) -> None:
+        """Let go, whatever state it is in; what was not committed is gone. Raises nothing."""
+        ...
+
+
+class Vault(Protocol):
+    """Where things are kept, and who may write there. Raises what the world raises."""
+
+    @property
+    def name(self) -> str:
+        """What sentences call it."""
+        ...
+
+    def why_held(self) -> str | None:
+        """Take it for writing; a sentence where another process holds it."""
+        ...
+
+    def begin(self, at: float) -> tuple[Store, Recollection, Carried, str]:
+        """Open it and write that a run begins: what is remembered, and a sentence how it went."""
+        ...
+
+    def go_on(self, at: float, carried: Carried) -> tuple[Store, str]:
+        """Open it again after trouble, and write what must stand there."""
+        ...
+
+    def recollect_anyway(self) -> Recollection | None:
+        """After ``begin`` failed: what can be read all the same; ``None``: begin must be tried again."""
+        ...
+
+    def fault_of(self, error: Exception) -> Fault:
+        """Say what ``error`` means."""
+        ...
+
+    def let_go(self, error: Exception | None = None) -> None:
+        """Release what is open after ``error``, or everything at the end (``None``)."""
+        ...
 
 
 class Keeper:
-    """Owns the lock and the file. One thread at a time."""
+    """Writes into a vault what waits in ``backlog``. One thread at a time."""
 
     def __init__(
-        self,
-        path: Path,
-        clock: Clock,
-        backlog: Backlog,
-        *,
-        retention: Retention,
-        connect: Callable[..., sqlite3.Connection],
+        self, vault: Vault, clock: Clock, backlog: Backlog, *, retention: Retention
     ) -> None:
-        self._path = path
+        self._vault = vault
         self._clock = clock
         self._backlog = backlog
         self._retention = retention
-        self._connect = connect
-        self._lock = WriterLock(path)
         self._store: Store | None = None
         self._carried: Carried | None = None
         self._retry_at: float | None = None
@@ -89,7 +176,7 @@ class Keeper:
         self.status = JournalStatus(
             mode=JournalMode.BROKEN,
             since=clock.now(),
-            sentence=f"the journal {path} is not open yet",
+            sentence=f"the journal {vault.name} is not open yet",
         )
 
     @property
@@ -100,75 +187,24 @@ class Keeper:
     # -- the start -----------------------------------------------------------------------------
 
     def open(self) -> Recollection | None:
-        """Begin. ``None`` while another process holds the lock."""
+        """Begin. ``None`` while another process holds the vault, or it must be tried again."""
+        if self.is_pausing:
+            return None
         try:
-            if not self._lock.acquire():
-                self._say(
-                    JournalMode.LOCKED,
-                    f"{self._lock.holder()} holds the journal {self._path}; end it, or give this one "
-                    "another journal.path; waiting",
-                )
+            why_held = self._vault.why_held()
+            if why_held is not None:
+                self._say(JournalMode.LOCKED, why_held)
                 return None
-            recollection, sentence = self._open_file()
-            recollection = self._begin(recollection)
+            opened = self._vault.begin(self._clock.now())
         except Exception as error:  # noqa: BLE001  whatever it is, the daemon starts and says so
             self._fail(error)
-            return self._recollect_anyway()
-        self._succeed(sentence)
-        return recollection
-
-    def _open_file(self) -> tuple[Recollection, str]:
-        """Open the file; a damaged one is put aside and a new one begun."""
-        self._store = store = Store(self._path, connect=self._connect)
-        try:
-            return store.open(), f"everything is kept in {self._path}"
-        except Exception as error:
-            fault = fault_of(error, self._path)
-            if not fault.is_damage:
-                raise
-            store.close()
-            aside = self._put_aside()
-            store.open()
-            sentence = f"{fault.sentence}; it was put aside as {aside.name} and a new one begun"
-            if self._carried is not None:
-                return Recollection(), f"{sentence} with all that this process knows"
-            found = salvage(aside, now=self._clock.now(), connect=self._connect)
-            found, _ = completed(found, self._missing(found))
-            self._carried = _carried(found)
-            return found, f"{sentence}: {_in_words(found)}"
-
-    def _begin(self, recollection: Recollection) -> Recollection:
-        if self._carried is None:
-            # A log beside a new file is of one that somebody took away.
-            missing = () if recollection.until is None else self._missing(recollection)
-            recollection, found = completed(recollection, missing)
-            carried = _carried(recollection)
-            self._opened().begin(self._clock.now(), carried, found)
-            self._carried = carried
-        else:
-            known = [one.order for one in self._carried.intended]
-            strangers = [order for order in recollection.unfinished if order not in known]
-            self._opened().go_on(self._clock.now(), self._carried, strangers)
+            recollection = self._vault.recollect_anyway()
+            if recollection is not None:
+                self._carried = Carried.of(recollection)
+            return recollection
+        self._store, recollection, self._carried, sentence = opened
         self.covered = self._carried.last_intention
-        return recollection
-
-    def _missing(self, recollection: Recollection) -> tuple[Intended, ...]:
-        try:
-            found = read_log(log_path(self._path))
-        except OSError:
-            return ()  # whoever opens it for writing says why
-        return found.missing(recollection.last_intention)
-
-    def _recollect_anyway(self) -> Recollection:
-        """After a failure to open: what can be read from a copy, else nothing."""
-        recollection = Recollection()
-        try:
-            recollection = recollect_from_copy(self._path, connect=self._connect)
-            if recollection.until is not None:
-                recollection, _ = completed(recollection, self._missing(recollection))
-        except Exception as error:  # noqa: BLE001  the status says already that nothing is kept
-            del error
-        self._carried = _carried(recollection)
+        self._succeed(sentence)
         return recollection
 
     # -- every day -----------------------------------------------------------------------------
@@ -192,6 +228,18 @@ class Keeper:
         except Exception as error:  # noqa: BLE001  nothing that a disk does may end the daemon
             self._fail(error)
 
+    def ask(self, question: Callable[[], Answer]) -> Answer | JournalError:
+        """Ask the vault something between two transactions; an error that it raised where it could not say."""
+        if self._store is None:
+            return JournalError(self.status.sentence, kind=self.kind)
+        try:
+            return question()
+        except JournalError as error:
+            return error
+        except Exception as error:  # noqa: BLE001  as in flush
+            self._fail(error)
+            return JournalError(self.status.sentence, kind=self.kind)
+
     def commit(self) -> None:
         """End the transaction that is open, if any."""
         if self._store is None or not self._store.is_writing:
@@ -209,14 +257,14 @@ class Keeper:
     @property
     def has_chores(self) -> bool:
         """Whether something is left to do that nobody waits for."""
-        return self._store is not None and (self._trims_left > 0 or self._store.recorder.has_pieces)
+        return self._store is not None and (self._trims_left > 0 or self._store.has_pieces)
 
     def do_chore(self) -> None:
         """Do a little of it: one piece of a checkpoint, or one step of what is too old."""
         if self._store is None:
             return
         try:
-            if self._store.recorder.has_pieces:
+            if self._store.has_pieces:
                 self._store.write_piece()
             elif self._trims_left > 0:
                 has_more = self._store.trim(self._retention, now=self._clock.now())
@@ -260,10 +308,9 @@ class Keeper:
     def _reopen(self) -> None:
         if self._store is not None:
             return
-        if not self._lock.acquire():
-            raise sqlite3.OperationalError("database is locked by another trimtab")
-        recollection, sentence = self._open_file()
-        self._begin(recollection)
+        assert self._carried is not None  # noqa: S101  set when it was opened
+        self._store, sentence = self._vault.go_on(self._clock.now(), self._carried)
+        self.covered = self._carried.last_intention
         self._succeed(sentence)
 
     # -- how it went ---------------------------------------------------------------------------
@@ -275,14 +322,13 @@ class Keeper:
     def _succeed(self, sentence: str | None = None) -> None:
         self._retry_at, self._pause_seconds = None, PAUSE_SECONDS_MIN
         if sentence is not None or self.status.mode is not JournalMode.DURABLE:
-            self._say(JournalMode.DURABLE, sentence or f"everything is kept in {self._path}")
+            self._say(JournalMode.DURABLE, sentence or f"everything is kept in {self._vault.name}")
         self.status = replace(self.status, size_bytes=self._opened().size_bytes())
 
     def _fail(self, error: Exception) -> None:
-        fault = fault_of(error, self._path)
+        fault = self._vault.fault_of(error)
         self._drop_store()
-        if isinstance(error, LostFileError):
-            self._lock.release()  # its file may be gone as well, and another process hold a new one
+        self._vault.let_go(error)
         self._backlog.written()
         self._backlog.give_back()
         self._is_urgent = self._is_sync_due = False
@@ -301,57 +347,10 @@ class Keeper:
             self._store.close()
             self._store = None
 
-    def _put_aside(self) -> Path:
-        """Rename the damaged file and what belongs to it; drop the oldest of those put aside."""
-        moment = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        aside, number = Path(f"{self._path}.corrupt-{moment}"), 1
-        while aside.exists():
-            number += 1
-            aside = Path(f"{self._path}.corrupt-{moment}-{number}")
-        for suffix in ("-wal", "-shm", ""):
-            part = Path(f"{self._path}{suffix}")
-            if part.exists():
-                part.rename(f"{aside}{suffix}")
-        for old in damaged_files(self._path)[:-DAMAGED_FILES_KEPT]:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{old}{suffix}").unlink(missing_ok=True)
-        return aside
-
     def close(self) -> None:
-        """Release the file and the lock."""
+        """Release what is open, and the right to write."""
         self._drop_store()
-        self._lock.release()
-
-
-def damaged_files(path: Path) -> list[Path]:
-    """The files that were put aside, oldest first."""
-    name = re.compile(re.escape(path.name) + r"\.corrupt-\d{8}T\d{6}Z(-\d+)?")
-    try:
-        names = [one.name for one in path.parent.iterdir()]
-    except OSError:
-        return []
-    found = [path.parent / one for one in names if name.fullmatch(one)]
-    return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name))
-
-
-def _carried(recollection: Recollection) -> Carried:
-    standing = Standing.of(recollection.memory, recollection.unfinished)
-    intended = [Intended(at=one.at, order=one) for one in recollection.unfinished]
-    return Carried(standing, intended, recollection.last_intention)
-
-
-def _in_words(salvaged: Recollection) -> str:
-    """Say what people must see to after a file was found damaged."""
-    if salvaged.until is None:
-        return (
-            "nothing of it can be read, so windows, cooldowns and people's orders from before are "
-            "forgotten; give orders that are to hold once more"
-        )
-    known, orders = len(salvaged.memory.deployments), len(salvaged.memory.overrides)
-    return (
-        f"{known} deployments and {orders} orders of people could be read from it and are kept; see "
-        "whether any is missing (trimtab overrides)"
-    )
+        self._vault.let_go()
 
 
 def _with_outlook(fault: Fault) -> str:

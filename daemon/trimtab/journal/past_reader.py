@@ -1,14 +1,12 @@
 """The journal as the API and the live page ask it: pages that go on where the last one ended, within limits.
 
-A question may take so much of its thread's time and no more; what was found until then is the answer, or, where
+A question may take so much time and no more; what was found until then is the answer, or, where
 that would be wrong, ``PastTooLargeError`` is raised. Everything is read-only, as in ``history.py``.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,11 +17,10 @@ from trimtab.journal.history import DecisionRun, History, run_of
 from trimtab.journal.packing import decompressed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
 QUESTION_SECONDS = 1.5
-"""Of the thread's own time: what a question may take in all."""
+"""What a question may take in all: of a file in the thread's own time, of a server in that of a clock."""
 
 SCAN_SECONDS = 0.4
 """After so much of it a page ends where it is, and its cursor goes on from there."""
@@ -33,9 +30,6 @@ DETAIL_SECONDS = 0.8
 
 SCANNED_AT_ONCE = 5_000
 """Rows looked at between two looks at the time."""
-
-STEPS_BETWEEN_LOOKS = 10_000
-"""Of SQLite's machine: a fraction of a millisecond."""
 
 SAMPLES_MAX = 200_000
 
@@ -109,8 +103,8 @@ class PastReader(History):
 
     def __enter__(self) -> Self:
         """Begin to count the time."""
-        self._begun_at = time.thread_time()
-        self._connection.set_progress_handler(self._is_over, STEPS_BETWEEN_LOOKS)
+        self._begun_at = self._reading.seconds()
+        self._reading.limit(QUESTION_SECONDS)
         return self
 
     def __exit__(
@@ -120,16 +114,13 @@ class PastReader(History):
         trace: TracebackType | None,
     ) -> None:
         """Let go of the file. Raises ``JournalError`` for what could not be read."""
-        is_late = isinstance(error, sqlite3.OperationalError) and self._is_over()
+        is_late = self._reading.is_late(error)
         super().__exit__(kind, None if is_late else error, trace)
         if is_late:
             raise PastTooLargeError from error
 
-    def _is_over(self) -> bool:
-        return self._took_seconds() > QUESTION_SECONDS
-
     def _took_seconds(self) -> float:
-        return time.thread_time() - self._begun_at
+        return self._reading.seconds() - self._begun_at
 
     def page(self, wanted: RunsWanted) -> tuple[list[RunRow], int | None]:
         """Return runs, the newest first, and the id behind which the next page begins (``None``: the last).
@@ -146,7 +137,7 @@ class PastReader(History):
         while top > oldest and len(found) < wanted.limit:
             if found and self._took_seconds() > SCAN_SECONDS:
                 break
-            bottom = top - SCANNED_AT_ONCE if wanted.deployment is None else oldest
+            bottom = self._below(top, oldest) if wanted.deployment is None else oldest
             left = wanted.limit - len(found)
             rows = self._connection.execute(
                 f"SELECT {_COLUMNS} {_FROM} WHERE d.id < ? AND d.id >= ? {conditions} "
@@ -158,6 +149,14 @@ class PastReader(History):
             if self._took_seconds() > SCAN_SECONDS:
                 break
         return found, top if top > oldest else None
+
+    def _below(self, top: int, oldest: int) -> int:
+        """Return the id so many rows below ``top``. Where several processes write, ids have gaps."""
+        row = self._connection.execute(
+            "SELECT id FROM decisions WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+            (top, SCANNED_AT_ONCE - 1),
+        ).fetchone()
+        return oldest if row is None else int(row[0])
 
     def run(self, run_id: int) -> DecisionRun | None:
         """Return the run with this id, with the first decision whole."""
@@ -203,7 +202,7 @@ class PastReader(History):
         found = Detail()
         needle = json.dumps(deployment).encode()
         count = 0
-        for at, body in self._turns(since, until):
+        for at, body in self._reading.turns(since, until):
             text = decompressed(body)
             if needle in text:
                 count += _take_turn(found, json.loads(text), deployment, since)
@@ -216,14 +215,6 @@ class PastReader(History):
             points.sort()
         found.ready.reverse()
         return found
-
-    def _turns(self, since: float, until: float) -> Iterator[tuple[float, bytes]]:
-        yield from self._connection.execute(
-            "SELECT at, body FROM entries WHERE kind = 'turn' AND seq > coalesce((SELECT max(seq) "
-            "FROM entries WHERE kind IN ('start', 'checkpoint') AND at < ?), 0) "
-            "AND at >= ? AND at <= ? ORDER BY seq DESC",
-            (since, since, until),
-        )
 
 
 def _conditions(wanted: RunsWanted) -> tuple[str, list[Any]]:

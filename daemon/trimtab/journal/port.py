@@ -113,6 +113,22 @@ class Journal(Protocol):
         ...
 
 
+class SharedMemory(Protocol):
+    """What the owner of a bucket leaves for the next one: in PostgreSQL beside the journal, or in Kubernetes."""
+
+    async def take_over(self, bucket: int, term: int) -> Recollection:
+        """Return what is remembered of the deployments in ``bucket``, and their unfinished orders.
+
+        From then on nothing is kept for it in an earlier term: an intention of an earlier owner is
+        refused with ``JournalError``. Raises ``JournalError`` when it cannot be read or fenced.
+        """
+        ...
+
+    async def let_go(self, bucket: int, term: int) -> None:
+        """Make durable what the next owner of ``bucket`` needs. Raises ``JournalError``."""
+        ...
+
+
 class VolatileJournal:
     """Keeps nothing: for ``journal.path: off``, tests and the demo."""
 

@@ -22,25 +22,27 @@ from trimtab.journal.bulk import insert
 from trimtab.journal.checkpoints import BEGUN, CheckpointWriter, head_of
 from trimtab.journal.codec import encode, hints_of
 from trimtab.journal.columns import column
-from trimtab.journal.decision_runs import DecisionRuns
+from trimtab.journal.decision_runs import DecisionRuns, counting_on
 from trimtab.journal.entries import (
     Ended,
     Evaluated,
     Intended,
     Lost,
+    OfMembers,
     Overridden,
     PoliciesInForce,
     Primed,
     QuotasRead,
 )
+from trimtab.journal.of_members import news_as_document
 from trimtab.journal.packing import compressed, pack, pack_row, unpack
 from trimtab.journal.turns import turn_as_document
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from trimtab.core.decision import Event
+    from trimtab.journal.connection import Connection
     from trimtab.journal.entries import Item
     from trimtab.journal.standing import Standing
 
@@ -62,24 +64,27 @@ _POLICY_HINTS = hints_of(PoliciesInForce)
 
 
 class Recorder:
-    """Writes entries inside a transaction of somebody else's. Raises ``sqlite3.Error``.
+    """Writes entries inside a transaction of somebody else's. Raises what the database raises.
 
-    ``standing`` is how the engine stood when the file was last right, and is followed from there.
+    ``standing`` is how the engine stood when the file was last right, and is followed from there. ``next_id``
+    numbers runs of decisions (``DecisionRuns``); by default as in a file.
     """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         seq: int,
         standing: Standing,
         last_intention: int = 0,
+        *,
+        next_id: Callable[[float], int] | None = None,
     ) -> None:
         self.connection = connection
         self.standing = standing
         self.last_intention = last_intention
         """The number of the last intention in the file."""
         self._seq = seq
-        self._runs = DecisionRuns(connection)
+        self._runs = DecisionRuns(next_id or counting_on(connection))
         self._entries: list[tuple[int, float, str, bytes]] = []
         self._changed: dict[str, None] = {}
         self._changed_fields: set[str] = set()
@@ -94,8 +99,7 @@ class Recorder:
 
     def begin_again(self, at: float) -> None:
         """Write how things stand, whatever the file says: after a failure nobody knows what that is."""
-        self.connection.execute("DELETE FROM memory")
-        self.connection.execute("DELETE FROM memory_fields")
+        self._clear_memory()
         self._changed = dict.fromkeys(self.standing.memory)
         self._changed_fields = set(_MEMORY_FIELDS)
         self.write_rows()
@@ -116,8 +120,8 @@ class Recorder:
             self._primed(item)
         elif isinstance(item, Lost):
             self._lost(item)
-        elif isinstance(item, QuotasRead):
-            self._quotas_read(item)
+        elif isinstance(item, QuotasRead | OfMembers):
+            self._told(item)
         elif isinstance(item, PoliciesInForce):
             self._policies(item)
         else:
@@ -150,14 +154,19 @@ class Recorder:
         self._entry(at, "gap", gap)
         self._begin_checkpoint(at, "checkpoint")
 
-    def _quotas_read(self, entry: QuotasRead) -> None:
-        readings = encode(tuple[QuotaReading, ...], entry.readings)
-        self._entry(entry.at, "quotas", {"at": entry.at, "readings": readings})
+    def _told(self, entry: QuotasRead | OfMembers) -> None:
+        if isinstance(entry, OfMembers):
+            self._entry(entry.at, "members", {"at": entry.at, **news_as_document(entry.news)})
+        else:
+            readings = encode(tuple[QuotaReading, ...], entry.readings)
+            self._entry(entry.at, "quotas", {"at": entry.at, "readings": readings})
         self._follow(entry)
 
-    def _follow(self, item: Evaluated | Ended | Overridden | Primed | QuotasRead | Lost) -> None:
+    def _follow(
+        self, item: Evaluated | Ended | Overridden | Primed | QuotasRead | OfMembers | Lost
+    ) -> None:
         """Note which rows are no longer right."""
-        if isinstance(item, Evaluated | Lost):
+        if isinstance(item, Evaluated | OfMembers | Lost):
             changes = item.memory_changes
             for name in _MEMORY_FIELDS:
                 value = getattr(item, name)
@@ -216,7 +225,10 @@ class Recorder:
         return [row for row, one in standing if one == order]
 
     def _intended(self, entry: Intended) -> None:
-        self._entry(entry.at, "intended", {"at": entry.at, "order": encode(Order, entry.order)})
+        document = {"at": entry.at, "order": encode(Order, entry.order)}
+        if entry.term is not None:
+            document["term"] = entry.term
+        self._entry(entry.at, "intended", document)
         self.intend(entry)
         self.last_intention = max(self.last_intention, entry.number)
 
@@ -281,7 +293,7 @@ class Recorder:
             content = json.dumps(text).encode("ascii")
             digest = blake2b(content, digest_size=16).digest()
             self.connection.execute(
-                "INSERT OR IGNORE INTO policy_texts (hash, body) VALUES (?, ?)",
+                "INSERT INTO policy_texts (hash, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (digest, compressed(content, level=6)),
             )
             self.connection.execute(
@@ -294,26 +306,42 @@ class Recorder:
     def write_rows(self) -> None:
         """Bring the rows of memory and decisions up to the last entry."""
         memory = self.standing.memory
-        if self._changed:
-            kept, gone = [], []
-            for name in self._changed:
-                one = memory.get(name)
-                if one is None:
-                    gone.append((json.dumps(name),))
-                    self._runs.forget(name)
-                else:
-                    kept.append((json.dumps(name), pack_row(one)))
-            insert(self.connection, "INSERT OR REPLACE INTO memory (deployment, body)", kept)
-            if gone:
-                self.connection.executemany("DELETE FROM memory WHERE deployment = ?", gone)
-        for name in sorted(self._changed_fields):
+        kept, gone = [], []
+        for name in self._changed:
+            one = memory.get(name)
+            if one is None:
+                gone.append(name)
+                self._runs.forget(name)
+            else:
+                kept.append((name, pack_row(one)))
+        if kept or gone:
+            self._write_memory(kept, gone)
+        if self._changed_fields:
+            self._write_fields(sorted(self._changed_fields))
+        self._changed, self._changed_fields = {}, set()
+        self._write_entries()
+        self._runs.write(self.connection)
+
+    def _clear_memory(self) -> None:
+        """Make room for the memory as it stands: all of it is written next."""
+        self.connection.execute("DELETE FROM memory")
+        self.connection.execute("DELETE FROM memory_fields")
+
+    def _write_memory(self, kept: list[tuple[str, bytes]], gone: list[str]) -> None:
+        """Write what is remembered of ``kept``, and that ``gone`` are remembered no more."""
+        rows = [(json.dumps(name), body) for name, body in kept]
+        insert(self.connection, "INSERT OR REPLACE INTO memory (deployment, body)", rows)
+        if gone:
+            names = [(json.dumps(name),) for name in gone]
+            self.connection.executemany("DELETE FROM memory WHERE deployment = ?", names)
+
+    def _write_fields(self, names: list[str]) -> None:
+        """Write these parts of what is remembered of all."""
+        for name in names:
             self.connection.execute(
                 "INSERT OR REPLACE INTO memory_fields (field, body) VALUES (?, ?)",
                 (name, pack(_MEMORY_HINTS[name], getattr(self.standing, name))),
             )
-        self._changed, self._changed_fields = {}, set()
-        self._write_entries()
-        self._runs.write(self.connection)
 
     def _write_entries(self) -> None:
         insert(self.connection, "INSERT INTO entries (seq, at, kind, body)", self._entries)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.memory import Memory
-from trimtab.journal.entries import Ended, Evaluated, Lost, Overridden, Primed, QuotasRead
+from trimtab.journal.entries import (
+    Ended,
+    Evaluated,
+    Lost,
+    OfMembers,
+    Overridden,
+    Primed,
+    QuotasRead,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from trimtab.core.lead_time import Learned
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
+    from trimtab.core.succession import Membership
     from trimtab.journal.entries import Item
 
 Value = TypeVar("Value")
@@ -27,6 +36,7 @@ class Standing:
     """Fleet and memory by full name, and the order that each deployment is held by.
 
     ``resumed`` are those held by an order of an earlier run, whose end the engine tells from others.
+    ``membership`` is what it knows as one of several, ``None``: it decides for everything.
     """
 
     fleet: dict[str, Deployment] = field(default_factory=dict)
@@ -36,6 +46,7 @@ class Standing:
     shared: FleetMemory = NO_FLEET_MEMORY
     in_flight: dict[str, Order] = field(default_factory=dict)
     resumed: set[str] = field(default_factory=set)
+    membership: Membership | None = None
 
     def copy(self) -> Standing:
         """Return one that is followed on its own from here."""
@@ -47,6 +58,7 @@ class Standing:
             self.shared,
             dict(self.in_flight),
             set(self.resumed),
+            self.membership,
         )
 
     def as_memory(self) -> Memory:
@@ -67,10 +79,17 @@ class Standing:
             for name in item.fleet_gone:
                 self.fleet.pop(name, None)
             self._take_changes(item)
-            for name, flight in item.flights.items():
-                self._end(name)
-                if flight is not None:
-                    self.in_flight[name] = flight
+            self._take_flights(item.flights)
+        elif isinstance(item, OfMembers):
+            self._take_memory_changes(item)
+            self._take_flights(item.flights)
+            self.resumed.update(name for name, one in item.flights.items() if one is not None)
+
+    def _take_flights(self, flights: Mapping[str, Order | None]) -> None:
+        for name, flight in flights.items():
+            self._end(name)
+            if flight is not None:
+                self.in_flight[name] = flight
 
     def _take_told(self, item: Ended | Primed | QuotasRead) -> None:
         if isinstance(item, Ended):
@@ -88,6 +107,9 @@ class Standing:
         put(self.fleet, item.fleet_changes)
         if item.fleet_order is not None:
             put_in_order(self.fleet, item.fleet_order)
+        self._take_memory_changes(item)
+
+    def _take_memory_changes(self, item: Evaluated | OfMembers | Lost) -> None:
         put(self.memory, item.memory_changes)
         if item.overrides is not None:
             self.overrides = item.overrides
@@ -95,6 +117,8 @@ class Standing:
             self.lead_times = item.lead_times
         if item.shared is not None:
             self.shared = item.shared
+        if not isinstance(item, Evaluated) and item.membership is not None:
+            self.membership = item.membership
 
     @classmethod
     def of(cls, memory: Memory, unfinished: Iterable[Order]) -> Standing:

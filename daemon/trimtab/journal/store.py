@@ -10,14 +10,12 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Order, Outcome, WriteStatus
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.journal.codec import UnknownWordError, hints_of
-from trimtab.journal.entries import Ended, Intended, PoliciesInForce
 from trimtab.journal.faults import DamagedFileError, ForeignFileError, LostFileError
 from trimtab.journal.identity import FileIdentity
 from trimtab.journal.packing import unpack
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
 
     from trimtab.journal.entries import Item
     from trimtab.journal.found import FoundAtStart
+    from trimtab.journal.keeper import Carried
     from trimtab.journal.retention import Retention
-    from trimtab.journal.standing import Standing
 
 BUSY_TIMEOUT_SECONDS = 2.0
 """How long a write waits for somebody else's lock inside the file."""
@@ -45,34 +43,7 @@ WAL_BYTES_MAX = 32 * 1024 * 1024
 """To what the write-ahead log is cut back once its content is in the file."""
 
 
-@dataclass(slots=True)
-class Carried:
-    """What must outlive a file that is lost: it is written into the next one first.
-
-    ``standing`` is how the engine stands as of the last entry that is kept, ``intended`` are the writes
-    that are not ended, ``last_intention`` is the number of the last that is kept, ``policies`` those in
-    force.
-    """
-
-    standing: Standing
-    intended: list[Intended]
-    last_intention: int = 0
-    policies: PoliciesInForce | None = None
-
-    def take_in(self, items: Iterable[Item]) -> None:
-        """Follow what became durable."""
-        for one in items:
-            self.standing.take_in(one)
-            if isinstance(one, Intended):
-                self.intended.append(one)
-                self.last_intention = max(self.last_intention, one.number)
-            elif isinstance(one, Ended):
-                self.intended = [each for each in self.intended if each.order != one.outcome.order]
-            elif isinstance(one, PoliciesInForce):
-                self.policies = one
-
-
-class Store:
+class FileStore:
     """One open journal file, and at most one open transaction."""
 
     def __init__(self, path: Path, *, connect: Callable[..., sqlite3.Connection]) -> None:
@@ -156,6 +127,11 @@ class Store:
         """What turns entries into rows; ``begin`` made it."""
         assert self._recorder is not None  # noqa: S101  begun before anything else is called
         return self._recorder
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether a checkpoint is not whole yet."""
+        return self.recorder.has_pieces
 
     def write(self, items: Iterable[Item], *, is_full_sync: bool) -> None:
         """Write ``items`` into the open transaction, or begin one that ends as synced as is said."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+Answer = TypeVar("Answer")
+One = TypeVar("One")
 
 LULL_SECONDS = 0.05
 """So long nothing was submitted: whoever waits for a quiet moment has it."""
@@ -112,3 +116,57 @@ class InlineWorker:
         job, self._for_lull = self._for_lull, None
         assert job is not None  # noqa: S101  one of both is there
         return job
+
+
+async def done_by(worker: Worker, job: Callable[[], Answer]) -> Answer:
+    """Run ``job`` in the worker and return what it does; a cancelled caller leaves it running."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Answer] = loop.create_future()
+    here = threading.get_ident()
+    worker.submit(lambda: _answer(loop, here, [(done, job())]))
+    return await done
+
+
+class Gathering(Generic[One, Answer]):
+    """Does for all that wait at once what they wait for: ``do`` gets many, and answers each in its order."""
+
+    def __init__(self, worker: Worker, do: Callable[[list[One]], list[Answer]]) -> None:
+        self._worker = worker
+        self._do = do
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[One, asyncio.Future[Answer]]] = []
+
+    async def add(self, one: One) -> Answer:
+        """Return the answer to ``one``."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Answer] = loop.create_future()
+        with self._lock:
+            self._waiting.append((one, done))
+            is_first = len(self._waiting) == 1
+        if is_first:
+            here = threading.get_ident()
+            self._worker.submit(lambda: self._do_waiting(loop, here))
+        return await done
+
+    def _do_waiting(self, loop: asyncio.AbstractEventLoop, caller: int) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        answers = self._do([one for one, _ in waiting])
+        dones = [done for _, done in waiting]
+        _answer(loop, caller, list(zip(dones, answers, strict=True)))
+
+
+def _answer(
+    loop: asyncio.AbstractEventLoop,
+    caller: int,
+    answers: list[tuple[asyncio.Future[Answer], Answer]],
+) -> None:
+    def finish() -> None:
+        for done, answer in answers:
+            if not done.done():
+                done.set_result(answer)
+
+    if threading.get_ident() == caller:
+        finish()
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(finish)

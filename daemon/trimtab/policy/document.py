@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from trimtab.core.deployment import is_workload
 from trimtab.core.policy import Actuation, AtExpiry, Mode, WhileUpdating
 from trimtab.core.signals import OnMissing, Per
 from trimtab.policy.damping import Behavior, Fallback
@@ -153,7 +154,8 @@ class Spec(Part):
     )
     actuation: Annotated[Actuation, Word] = Field(
         default=Actuation.PIN,
-        description="How a count is written: `pin` both bounds, `floor` the lower, `scale` once.",
+        description="How a count is written: `pin` both bounds, `floor` the lower, `scale` once. A workload of "
+        "Kubernetes knows `scale` alone, which is the default where the policy names one.",
     )
     bounds: Bounds = Field(default_factory=Bounds, description="Allowed replica range.")
     accelerators: Accelerators | None = Field(default=None, description="Limit in accelerators.")
@@ -206,6 +208,27 @@ class Spec(Part):
         signals = data.get("signals")
         rule = default_rule(signals if isinstance(signals, dict) else ())
         return data if rule is None else data | {"rules": (rule,)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scales_workloads(cls, data: Any) -> Any:
+        """Let a policy that names a workload write counts: there is nothing else to write."""
+        if not isinstance(data, dict) or "actuation" in data:
+            return data
+        whom = data.get("deployments")
+        name = whom.get("name") if isinstance(whom, dict) else None
+        is_one = isinstance(name, str) and is_workload(name)
+        return data | {"actuation": Actuation.SCALE.value} if is_one else data
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        name = self.deployments.name
+        if name is not None and is_workload(name) and self.actuation is not Actuation.SCALE:
+            raise contradiction(
+                f"`actuation: {self.actuation}` writes replica bounds, and a workload of Kubernetes has none",
+                "write `actuation: scale`, or leave it out",
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_rules(self) -> Self:

@@ -51,7 +51,7 @@ class QuotaDocument(Part):
     account: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^/\s]+$")] | None = (
         Field(
             default=None,
-            description="Only those of this account, as deployments are named: accounts/ACCOUNT/…; left out, of all.",
+            description="Only those of this account, as deployments are named: accounts/ACCOUNT/…, or clusters/ACCOUNT/…; left out, of all.",
             examples=["acme"],
         )
     )

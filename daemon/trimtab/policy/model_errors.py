@@ -50,7 +50,8 @@ RANGE_WORDS: Mapping[str, tuple[str, str]] = {
 }
 NAME_HINTS: Mapping[str, str] = {
     "spec.deployments.name": (
-        "write the full name, `accounts/<account>/deployments/<id>`; patterns go under `match`"
+        "write the full name, `accounts/<account>/deployments/<id>` or "
+        "`clusters/<cluster>/namespaces/<namespace>/<plural.group>/<name>`; patterns go under `match`"
     ),
     "spec.stuck.fallbackTo": "write full names, `accounts/<account>/deployments/<id>`; no patterns",
     "spec.signals": "use letters, digits and underscores, not starting with a digit",

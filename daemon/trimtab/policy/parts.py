@@ -92,9 +92,13 @@ SignalName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$
 """Letters, digits and underscores: fit for an expression."""
 
 DeploymentName = Annotated[
-    str, StringConstraints(pattern=r"^accounts/[^/\s*?\[\]]+/deployments/[^/\s*?\[\]]+$")
+    str,
+    StringConstraints(
+        pattern=r"^(accounts/[^/\s*?\[\]]+/deployments/[^/\s*?\[\]]+"
+        r"|clusters/[^/\s*?\[\]]+/namespaces/[^/\s*?\[\]]+/[^/\s*?\[\]]+/[^/\s*?\[\]]+)$"
+    ),
 ]
-"""A full resource name, no pattern."""
+"""A full resource name, no pattern: of a Fireworks deployment, or of a workload of a Kubernetes cluster."""
 
 AcceleratorType = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=63)

@@ -9,28 +9,30 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from functools import partial
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from trimtab.coordination.port import OwnsAll
 from trimtab.core.decision import Outcome, Reason, WriteStatus
 from trimtab.core.orders import why_void
-from trimtab.errors import ErrorKind, JournalError, TargetError
+from trimtab.errors import ErrorKind, TargetError
+from trimtab.service.calls import Calls, why_unkept
+from trimtab.service.need import need
 from trimtab.service.setbacks import Setbacks
 from trimtab.service.withholding import Withheld, Withholding
-from trimtab.targets.port import WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, KeysView, Mapping
     from random import Random
 
     from trimtab.clock import Clock
+    from trimtab.coordination.port import Ownership
     from trimtab.core.decision import Order
-    from trimtab.core.deployment import Deployment
     from trimtab.service.circuits import Circuit
     from trimtab.service.fleet import Fleet
     from trimtab.service.setbacks import Setback
-    from trimtab.targets.port import Target
 
 WRITES_IN_FLIGHT_MAX = 16
 """Over all deployments. Enough for a fleet that starts its day, too little for a flood."""
@@ -41,11 +43,11 @@ ORDERS_WAITING_MAX = 1024
 ORDER_AGE_SECONDS_MAX = 60.0
 """An order that queued longer than this rests on load that is no longer true."""
 
-CALL_SECONDS_MAX = 120.0
-"""In real time, for one call of a target; targets have tighter limits of their own."""
-
+WRITE_SECONDS_MIN = 1.0
+"""A write is not begun that has less time than this before it may be another member's to make."""
 
 NO_TARGET = "no account in the settings reaches it"
+NOT_OWNED = "another member decides for it, or the lease on it could not be renewed"
 
 
 class Gate(Protocol):
@@ -55,24 +57,32 @@ class Gate(Protocol):
         """Return what stands against writing ``order`` now, apart from the deployment itself."""
         ...
 
-    async def intend(self, order: Order) -> None:
-        """Return once the intention to send ``order`` is durable. Raises ``JournalError``."""
+    async def intend(self, order: Order, term: int | None) -> None:
+        """Return once the intention to send ``order`` in ``term`` is durable (``None``: nothing is shared).
+
+        Raises ``JournalError``.
+        """
         ...
 
 
 @dataclass(slots=True)
 class _Begun:
-    """An order that has its turn; ``is_sent`` once a write may have left."""
+    """An order that has its turn, and the term in which it is to be sent.
+
+    ``is_sent`` once a write may have left; ``is_lost``: its end is another member's to find out.
+    """
 
     order: Order
+    term: int
     task: asyncio.Task[None]
     is_sent: bool = False
+    is_lost: bool = False
 
 
 class Actuator:
     """Begins orders as tasks of its own and reports the end of each, exactly once, to ``on_outcome``.
 
-    Orders that wait for a turn take it by need (``need``), the older first among equals.
+    To ``on_lost`` where the deployment became another member's meanwhile. Orders that wait for a turn take it by need (``need``), the older first among equals.
     """
 
     def __init__(
@@ -87,18 +97,22 @@ class Actuator:
         orders_waiting_max: int = ORDERS_WAITING_MAX,
         on_call: Callable[[str, str, str], None] | None = None,
         circuits: Mapping[str, Circuit] | None = None,
+        ownership: Ownership | None = None,
+        on_lost: Callable[[Outcome], None] | None = None,
     ) -> None:
         self._clock = clock
         self._fleet = fleet
         self._gate = gate
+        self._ownership = ownership or OwnsAll()
         self._on_outcome = on_outcome
-        self._on_call = on_call or (lambda _target, _verb, _outcome: None)
+        self._on_lost = on_lost or (lambda _outcome: None)
+        self._calls = Calls(fleet, on_call or (lambda _target, _verb, _outcome: None))
         self._circuits = circuits or {}
         self._begun_max = writes_in_flight_max
         self._waiting_max = orders_waiting_max
         self._waiting: list[tuple[float, int, Order]] = []  # a heap: the neediest first
         self._arrivals = count()
-        self._taken: dict[str, Order] = {}
+        self._taken: dict[str, int] = {}  # the term of each
         self._begun: dict[str, _Begun] = {}
         self._setbacks = Setbacks(clock, random)
         self._is_stopping = False
@@ -121,8 +135,11 @@ class Actuator:
     def submit(self, order: Order) -> Withholding | None:
         """Take ``order`` to carry it out, or say why not. Never blocks."""
         withholding = self._why_not(order)
-        if withholding is None:
-            self._taken[order.deployment] = order
+        term = self._ownership.term_of(order.deployment)
+        if withholding is None and term is None:
+            return _because(order, Withheld.NOT_OWNED, NOT_OWNED)
+        if withholding is None and term is not None:
+            self._taken[order.deployment] = term
             heappush(self._waiting, (-need(order), next(self._arrivals), order))
             self._begin_waiting()
         return withholding
@@ -141,11 +158,16 @@ class Actuator:
         What was not sent yet is dropped at once. Returns how many writes had to be abandoned.
         """
         self._is_stopping = True
-        waiting, self._waiting = self._waiting, []
-        for _, _, order in sorted(waiting):
-            del self._taken[order.deployment]
+        return await self.hand_over(lambda _: True, seconds)
+
+    async def hand_over(self, is_left: Callable[[str], bool], seconds: float) -> int:
+        """Drop what was not sent of the deployments that are ``is_left``, and let the rest of them end.
+
+        For at most ``seconds`` of real time. Returns how many writes had to be abandoned.
+        """
+        for order in self._take_waiting(is_left):
             self._on_outcome(self._dropped(order))
-        begun = dict(self._begun)
+        begun = {name: one for name, one in self._begun.items() if is_left(name)}
         for one in begun.values():
             if not one.is_sent:
                 one.task.cancel()
@@ -161,6 +183,36 @@ class Actuator:
                 del self._begun[name], self._taken[name]
                 self._on_outcome(self._dropped(one.order))
         return len(late)
+
+    def lose(self, is_lost: Callable[[str], bool]) -> None:
+        """Stop at once all that concerns the deployments that are ``is_lost``: another may write to them.
+
+        What is on its way is cut off, and ``on_lost`` hears of it; for what was not sent there is nobody
+        who waits to hear.
+        """
+        self._take_waiting(is_lost)
+        for name, one in self._begun.items():
+            if is_lost(name) and not one.is_lost:
+                one.is_lost = True
+                one.task.cancel()
+                one.task.add_done_callback(partial(self._lost, one))
+
+    def _lost(self, begun: _Begun, _: asyncio.Task[None]) -> None:
+        name = begun.order.deployment
+        self._setbacks.forget(name)
+        if self._begun.get(name) is begun:  # cancelled before its first line ran
+            del self._begun[name], self._taken[name]
+            self._begin_waiting()
+
+    def _take_waiting(self, is_left: Callable[[str], bool]) -> list[Order]:
+        """Remove the orders that wait for their turn and are of such deployments; the neediest first."""
+        left = [one for one in sorted(self._waiting) if is_left(one[2].deployment)]
+        if left:
+            self._waiting = [one for one in self._waiting if not is_left(one[2].deployment)]
+            heapify(self._waiting)
+        for _, _, order in left:
+            del self._taken[order.deployment]
+        return [order for _, _, order in left]
 
     async def finish(self, seconds: float) -> int:
         """Let every order that was taken end, for at most ``seconds`` of real time.
@@ -201,11 +253,8 @@ class Actuator:
         if (trouble := self._fleet.trouble(target.name)) is not None:
             return _because(order, Withheld.TARGET_UNREADABLE, trouble.sentence)
         if len(self._waiting) >= self._waiting_max:
-            sentence = (
-                f"{self._waiting_max} orders wait already; raise writes_in_flight_max if the "
-                "control plane's limits allow it"
-            )
-            return _because(order, Withheld.QUEUE_FULL, sentence)
+            why = f"{self._waiting_max} orders wait already; raise writes_in_flight_max where limits allow"
+            return _because(order, Withheld.QUEUE_FULL, why)
         return None
 
     def _begin_waiting(self) -> None:
@@ -214,7 +263,7 @@ class Actuator:
             task = asyncio.get_running_loop().create_task(
                 self._carry_out(order), name=f"write {order.deployment}"
             )
-            self._begun[order.deployment] = _Begun(order, task)
+            self._begun[order.deployment] = _Begun(order, self._taken[order.deployment], task)
 
     async def _carry_out(self, order: Order) -> None:
         begun = self._begun[order.deployment]
@@ -232,7 +281,7 @@ class Actuator:
     def _end(self, begun: _Begun, outcome: Outcome) -> None:
         del self._begun[begun.order.deployment], self._taken[begun.order.deployment]
         try:
-            self._on_outcome(outcome)
+            (self._on_lost if begun.is_lost else self._on_outcome)(outcome)
         finally:
             self._begin_waiting()
 
@@ -250,21 +299,25 @@ class Actuator:
             return self._ended(order, WriteStatus.VOID, refusal)
         # Neither waits for the other: a disk and a network, several milliseconds each.
         fresh, kept = await asyncio.gather(
-            self._read(order.deployment, target),
-            self._gate.intend(order),
+            self._calls.read(order.deployment, target),
+            self._gate.intend(order, begun.term if self._ownership.is_shared else None),
             return_exceptions=True,
         )
         if isinstance(fresh, TargetError):
             return self._unread(order, fresh)
         if isinstance(fresh, BaseException):
             raise fresh
-        why = why_void(order, fresh, self._clock.now()) or _why_unkept(kept)
-        why = why or self._refused(order)  # both took time
+        why = why_void(order, fresh, self._clock.now()) or why_unkept(kept)
+        why = why or self._refused(order) or self._why_not_ours(begun)  # both took time
         if why is not None:
             return self._ended(order, WriteStatus.VOID, why)
-        result = await self._write(begun, target)
-        if result.deployment is not None:
-            self._fleet.put(result.deployment)
+        begun.is_sent = True
+        result = await self._calls.write(
+            order,
+            target,
+            seconds_left=partial(self._ownership.seconds_left, order.deployment),
+            why_not=partial(self._why_not_ours, begun, seconds_min=0.0),
+        )
         ended = self._ended(
             order, result.status, result.sentence, result.error_kind, result.retry_after_seconds
         )
@@ -287,38 +340,15 @@ class Actuator:
         refusal = self._gate.why_not(order)
         return None if refusal is None else refusal.sentence
 
-    async def _read(self, deployment: str, target: Target) -> Deployment | None:
-        try:
-            async with asyncio.timeout(CALL_SECONDS_MAX):
-                fresh = await target.read(deployment)
-        except TargetError as error:
-            self._on_call(target.name, "read", error.kind.value)
-            raise
-        except TimeoutError as error:
-            self._on_call(target.name, "read", ErrorKind.TIMEOUT.value)
-            message = f"no answer within {CALL_SECONDS_MAX:.0f} s"
-            raise TargetError(message, kind=ErrorKind.TIMEOUT) from error
-        self._on_call(target.name, "read", "ok")
-        if fresh is None:
-            self._fleet.drop(deployment)
-        else:
-            self._fleet.put(fresh)
-        return fresh
-
-    async def _write(self, begun: _Begun, target: Target) -> WriteResult:
-        begun.is_sent = True
-        try:
-            async with asyncio.timeout(CALL_SECONDS_MAX):
-                result = await target.write(begun.order)
-        except TimeoutError:
-            result = WriteResult(
-                status=WriteStatus.UNKNOWN,
-                sentence=f"no answer within {CALL_SECONDS_MAX:.0f} s",
-                error_kind=ErrorKind.TIMEOUT,
-            )
-        outcome = "ok" if result.error_kind is None else result.error_kind.value
-        self._on_call(target.name, "write", outcome)
-        return result
+    def _why_not_ours(self, begun: _Begun, seconds_min: float = WRITE_SECONDS_MIN) -> str | None:
+        """Say why an order may not be sent in the term in which it was taken; ``None``: it may."""
+        name = begun.order.deployment
+        if self._ownership.term_of(name) != begun.term:
+            return NOT_OWNED
+        seconds = self._ownership.seconds_left(name)
+        if seconds <= seconds_min:
+            return f"the lease on it ends in {seconds:.1f} s, and a write may take longer"
+        return None
 
     def _abandoned(self, begun: _Begun) -> Outcome:
         if not begun.is_sent:
@@ -341,7 +371,8 @@ class Actuator:
         if status is WriteStatus.APPLIED:
             self._setbacks.forget(order.deployment)
         else:
-            self._setbacks.add(order.deployment, sentence, kind, retry_after_seconds)
+            lasting = None if status is WriteStatus.VOID else kind  # who was overtaken begins anew
+            self._setbacks.add(order.deployment, sentence, lasting, retry_after_seconds)
         return Outcome(
             order=order,
             at=self._clock.now(),
@@ -351,26 +382,7 @@ class Actuator:
         )
 
 
-def _why_unkept(kept: BaseException | None) -> str | None:
-    """Say why an order cannot be sent whose intention is not written down; raises what is a bug."""
-    if kept is None:
-        return None
-    if isinstance(kept, JournalError):
-        return f"it was not sent: {kept}"
-    raise kept
-
-
 def _because(
     order: Order, reason: Withheld, sentence: str, until: float | None = None
 ) -> Withholding:
     return Withholding(order=order, reason=reason, sentence=sentence, until=until)
-
-
-def need(order: Order) -> float:
-    """Return how urgent an order is: the share by which replicas are short, 0 or less to shrink.
-
-    From 2 to 4 comes before 10 to 15; whoever waits for capacity comes before whoever gives it back.
-    A deployment at 0 that is to wake is short of everything.
-    """
-    missing = order.to_replicas - order.from_replicas
-    return missing / order.from_replicas if order.from_replicas else float(missing) * 1e6

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trimtab.service.interrupted import Interrupted
     from trimtab.service.journal_watch import JournalWatch
     from trimtab.service.journalled_engine import JournalledEngine
+    from trimtab.service.tenancy import Tenancy
 
 LOOK_SECONDS = 1.0
 """How often to look at how the journal is while it does not open; afterwards at each evaluation."""
@@ -33,15 +34,20 @@ async def begin(
     fleet: Fleet,
     quotas: FleetQuotas,
     audience: Audience,
+    tenancy: Tenancy | None = None,
 ) -> bool:
     """Let the engine begin from what the journal kept; false when ``stop`` was set before that came.
 
-    While another process holds the journal this may take for ever.
+    While another process holds the journal this may take for ever. One of several (``tenancy``) begins with
+    no deployments: they come with their buckets.
     """
-    recollection = await unless_set(stop, journalled.recall(), LOOK_SECONDS, journal_watch.look)
+    recalling = journalled.recall(is_shared=tenancy is not None)
+    recollection = await unless_set(stop, recalling, LOOK_SECONDS, journal_watch.look)
     if recollection is None:
         return False
     journalled.note_policies(documents)
+    if tenancy is not None:
+        tenancy.begin()
     interrupted.take(recollection.unfinished, recollection.until)
     fleet.expect(journalled.engine.memory.deployments)
     quotas.remember(

@@ -20,7 +20,7 @@ from trimtab.service.breaker import (
     refuses_for,
 )
 from trimtab.sources.port import PartialAnswerError, Recounting
-from trimtab.targets.port import TellsQuotas, WriteResult
+from trimtab.targets.port import TellsChanges, TellsQuotas, TellsRemarks, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -192,6 +192,11 @@ class GuardedTarget:
         return result
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the target says that somebody should mend."""
+        return self._target.remarks if isinstance(self._target, TellsRemarks) else ()
+
+    @property
     def shape_trouble(self) -> TargetError | None:
         """The target's."""
         target = self._target
@@ -220,6 +225,20 @@ class GuardedTarget:
             sentence, seconds = self.circuit.refusal or (f"{self.name} is not asked", 0.0)
             raise TargetError(sentence, kind=ErrorKind.UNAVAILABLE, retry_after_seconds=seconds)
         return call
+
+
+class GuardedFollower(GuardedTarget):
+    """A target that follows its control plane, behind its circuit."""
+
+    def __init__(
+        self, target: Target, circuit: Circuit, changed: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(target, circuit)
+        self._changed = changed
+
+    async def changed(self) -> None:
+        """Return once the target knows of a change: nothing is asked for that."""
+        await self._changed()
 
 
 class GuardedSource:
@@ -288,8 +307,14 @@ def guarded(
     def circuit(dependency: str, tolerance: Tolerance) -> Circuit:
         return Circuit(dependency, clock, random, tolerance, on_change=on_change)
 
+    def target(one: Target) -> GuardedTarget:
+        own = circuit(one.name, TARGET_TOLERANCE)
+        if isinstance(one, TellsChanges):
+            return GuardedFollower(one, own, one.changed)
+        return GuardedTarget(one, own)
+
     return (
-        tuple(GuardedTarget(one, circuit(one.name, TARGET_TOLERANCE)) for one in targets),
+        tuple(target(one) for one in targets),
         tuple(
             GuardedSource(one, circuit(f"{one.name} {one.endpoint}", SOURCE_TOLERANCE))
             for one in sources

@@ -11,9 +11,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trimtab.coordination.port import OwnsAll
 from trimtab.core.decision import EventKind, Outcome, WriteStatus
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
-from trimtab.service.actuator import need
+from trimtab.service.need import need
 from trimtab.service.pace import Pace
 from trimtab.service.told_fleet import ToldFleet
 from trimtab.service.withholding import Withheld, Withholding
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from trimtab.clock import Clock
+    from trimtab.coordination.port import Ownership
     from trimtab.core.decision import Decision, Order, Tick
     from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.policy import Policy
@@ -62,6 +64,7 @@ class Controller:
         trigger: Trigger,
         actuator: Actuator,
         on_evaluation: Callable[[Evaluation], None],
+        ownership: Ownership | None = None,
     ) -> None:
         self._clock = clock
         self._journalled = journalled
@@ -71,6 +74,7 @@ class Controller:
         self._trigger = trigger
         self._actuator = actuator
         self._on_evaluation = on_evaluation
+        self._ownership = ownership or OwnsAll()
         self._decisions: dict[str, Decision] = {}
         self._withheld: dict[str, Withholding] = {}
         self._next_policies: _Policies | None = None
@@ -110,8 +114,17 @@ class Controller:
             self.beat_at = self._clock.monotonic()
             self._take_policies()
             if self._fleet.is_known:
-                self.evaluate(due.names, late_seconds=due.late_seconds)
+                self.evaluate(self._ours(due.names), late_seconds=due.late_seconds)
             await asyncio.sleep(0)
+
+    def _ours(self, names: Sequence[str]) -> Sequence[str]:
+        """Return those of ``names`` that this member still decides for; the others tick no more."""
+        if not self._ownership.is_shared:
+            return names
+        ours = [name for name in names if self._ownership.decides_for(name)]
+        for name in set(names).difference(ours):
+            self._trigger.forget(name)
+        return ours
 
     async def put_in_force(
         self,
@@ -158,6 +171,8 @@ class Controller:
         for event in tick.events:
             if event.kind is EventKind.GONE:
                 self._forget(event.deployment)
+        if self._ownership.is_shared:
+            self._inbox.take(changes.gone)  # whoever decided for them has told it
         withheld: list[Withholding] = []
         for order in sorted(tick.orders, key=need, reverse=True):
             withholding = self._why_not_yet(order) or self._actuator.submit(order)
@@ -247,6 +262,16 @@ class Controller:
         if outcome.status is not WriteStatus.NOT_APPLIED:
             self._trigger.wake([outcome.order.deployment])
         self._foresee_fleet()
+
+    def leave(self, is_left: Callable[[str], bool]) -> None:
+        """Forget such deployments: another member decides for them from now on."""
+        known = {*self._decisions, *self._withheld, *self._actuator.setbacks}
+        for name in filter(is_left, known):
+            self._decisions.pop(name, None)
+            self._withheld.pop(name, None)
+            self._actuator.forget(name)
+            self._trigger.forget(name)
+        self._inbox.leave(is_left)
 
     def _forget(self, deployment: str) -> None:
         self._decisions.pop(deployment, None)

@@ -32,6 +32,7 @@ from trimtab.service.instruments import Instruments
 from trimtab.service.interrupted import Interrupted
 from trimtab.service.journal_watch import JournalWatch
 from trimtab.service.journalled_engine import JournalledEngine
+from trimtab.service.looking_in import LookingIn
 from trimtab.service.narrator import Narrator
 from trimtab.service.override_desk import OverrideDesk
 from trimtab.service.overrides import Overrides
@@ -44,6 +45,7 @@ from trimtab.service.reload import Reloader
 from trimtab.service.reload import Trigger as ReloadTrigger
 from trimtab.service.source_tasks import source_tasks
 from trimtab.service.supervisor import Supervisor
+from trimtab.service.tenancy import tenancy_of
 from trimtab.service.timing import Timing
 from trimtab.service.trigger import Trigger
 from trimtab.service.views.seen import DaemonViews
@@ -64,12 +66,12 @@ if TYPE_CHECKING:
     from trimtab.service.fleet_quotas import QuotasStatus
     from trimtab.service.push import PushSource
     from trimtab.service.reload import PolicyFiles, Reload
-    from trimtab.service.status import StatusSnapshot
+    from trimtab.service.tenancy import Coordination
     from trimtab.sources.port import Source
     from trimtab.targets.port import Target
 
 
-class Daemon:
+class Daemon(LookingIn):
     """Observes, decides and acts for those of ``targets`` that ``policies`` match, within ``fleet_policy``.
 
     ``on_tick`` hears every evaluation and ``on_outcome`` the end of every write, in the event loop:
@@ -77,7 +79,8 @@ class Daemon:
     came from: they are watched, and followed as they change. ``journal`` remembers: what it kept
     replaces ``memory``, and while it cannot keep anything, nothing is written to deployments unless
     ``is_journal_required`` is false. ``plugins`` are the strategies of others that policies may use.
-    ``push_sources`` have a desk each in ``desks``, for whoever serves the HTTP surface.
+    ``push_sources`` have a desk each in ``desks``, for whoever serves the HTTP surface. With
+    ``coordination`` it is one of several, and decides for the buckets that it holds.
     The daemon owns its targets, sources and journal, and closes them when it stops. It runs once.
     """
 
@@ -99,6 +102,7 @@ class Daemon:
         plugins: tuple[str, ...] = (),
         random: Random | None = None,
         writes_in_flight_max: int = WRITES_IN_FLIGHT_MAX,
+        coordination: Coordination | None = None,
         on_tick: Callable[[Tick], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> None:
@@ -141,8 +145,13 @@ class Daemon:
         self._policy_files = policy_files
         self.fleet = Fleet(clock, guarded_targets)
         self._inbox = Inbox(clock)
+        parts = self._journalled, self.fleet
+        self.tenancy, ownership = tenancy_of(coordination, clock, *parts)
         self._trigger = Trigger(
-            clock, random, tick_interval_seconds=self.timing.tick_interval_seconds
+            clock,
+            random,
+            tick_interval_seconds=self.timing.tick_interval_seconds,
+            is_ours=None if self.tenancy is None else self.tenancy.decides_for,
         )
         self._actuator = Actuator(
             clock,
@@ -153,6 +162,8 @@ class Daemon:
             on_call=self._audience.target_called,
             writes_in_flight_max=writes_in_flight_max,
             circuits={target.name: target.circuit for target in guarded_targets},
+            ownership=ownership,
+            on_lost=self._audience.wrote,
         )
         self._interrupted = Interrupted(
             clock,
@@ -169,10 +180,19 @@ class Daemon:
             trigger=self._trigger,
             actuator=self._actuator,
             on_evaluation=self._take_evaluation,
+            ownership=ownership,
         )
-        self.desks = open_desks(
-            clock, push_sources, self._sink_of, engine=self.engine, fleet=self.fleet
+        if self.tenancy is not None:
+            self.tenancy.join(self._trigger, self._actuator, self._controller, self._interrupted)
+        sink_of = partial(
+            WakingSink,
+            inbox=self._inbox,
+            trigger=self._trigger,
+            fleet=self.fleet,
+            is_moving=self._controller.is_moved_by,
+            is_stopping=self._stop.is_set,
         )
+        self.desks = open_desks(clock, push_sources, sink_of, engine=self.engine, fleet=self.fleet)
         self._overrides = Overrides(
             clock,
             journalled=self._journalled,
@@ -232,6 +252,7 @@ class Daemon:
             desks=self.desks,
             quotas=self._quota_reader.quotas,
             sharing=lambda: self.engine.sharing,
+            tenancy=self.tenancy,
         )
 
     # -- running --------------------------------------------------------------------------------
@@ -251,6 +272,7 @@ class Daemon:
                 fleet=self.fleet,
                 quotas=self._quota_reader.quotas,
                 audience=self._audience,
+                tenancy=self.tenancy,
             )
             if not has_begun:
                 return
@@ -260,6 +282,8 @@ class Daemon:
                     for name, run in self._eternal_tasks()
                 ]
                 await self._stop.wait()
+                if self.tenancy is not None:
+                    await self.tenancy.steward.leave(self.timing.shutdown_timeout_seconds)
                 for task in tasks:
                     task.cancel()
         finally:
@@ -297,6 +321,8 @@ class Daemon:
             (f"read the fleet of {target.name}", partial(self._reader.keep_reading, target))
             for target in self.fleet.targets
         ]
+        if self.tenancy is not None:
+            tasks += self.tenancy.tasks()
         tasks += self._quota_tasks
         tasks += source_tasks(
             self.clock,
@@ -313,16 +339,6 @@ class Daemon:
             tasks.append(("reload policies when asked to", self._reloader.run_when_asked))
         return tasks
 
-    def _sink_of(self, source: str) -> WakingSink:
-        return WakingSink(
-            source,
-            self._inbox,
-            self._trigger,
-            self.fleet,
-            is_moving=self._controller.is_moved_by,
-            is_stopping=self._stop.is_set,
-        )
-
     async def read(self, target: Target) -> Reading:
         """Read all deployments of one target now, and wake those that changed."""
         return await self._reader.read(target)
@@ -331,10 +347,9 @@ class Daemon:
         """Read every target once; fewer than all when the daemon is stopped meanwhile."""
         return await self._reader.read_everything(self._stop)
 
-    def reload_soon(self) -> None:
-        """Have the policy files read again. Returns at once; without files nothing happens."""
-        if self._reloader is not None:
-            self._reloader.ask()
+    def reload_soon(self) -> asyncio.Event | None:
+        """Have the policy files read again: return at once what is set when they were, if there are any."""
+        return None if self._reloader is None else self._reloader.ask()
 
     async def reload(self) -> Reload | None:
         """Read the policy files again, and return once what is good is in force.
@@ -379,22 +394,3 @@ class Daemon:
             connections=[*self._sources, *self.fleet.targets],
             on_not_handed_back=self._audience.not_handed_back,
         )
-
-    # -- looking in -----------------------------------------------------------------------------
-
-    def status(self) -> StatusSnapshot:
-        """Return what the daemon knows and does right now. Walks the fleet."""
-        return self._overview.status()
-
-    def not_ready(self) -> tuple[str, ...]:
-        """Return what is still missing before the daemon does its work; empty when it does."""
-        stopping = ("the daemon is stopping",) if self._stop.is_set() else ()
-        return (*stopping, *self._overview.not_ready())
-
-    def remarks(self) -> tuple[str, ...]:
-        """Return what somebody should mend although the daemon decides."""
-        return self._overview.remarks()
-
-    def beat_age_seconds(self) -> float:
-        """Return how long ago the loop that decides last came round."""
-        return self._overview.beat_age_seconds()

@@ -16,7 +16,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trimtab.core.deployment import Deployment
+from trimtab.core.deployment import POLICY_ANNOTATION, PRIORITY_ANNOTATION, Deployment
 from trimtab.errors import ErrorKind, TargetError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ _essence = attrgetter(
     "pipeline",
     "shape",
     "schedule_floors",
+    "other_scaler",
     "created_at",
     "expires_at",
     "deleted_at",
@@ -59,8 +60,18 @@ _essence = attrgetter(
 )
 """What a decision depends on; the rest (messages, notes) may change without waking."""
 
-_traits = attrgetter("base_model", "display_name", "region")
-"""What policies match by, apart from the name."""
+_matched_by = attrgetter("base_model", "display_name", "region")
+
+
+def _traits(deployment: Deployment) -> tuple[object, ...]:
+    """Return what policies match by, apart from the name."""
+    return (*_matched_by(deployment), deployment.annotations.get(POLICY_ANNOTATION))
+
+
+def _ordered(deployment: Deployment) -> tuple[str | None, str | None]:
+    """Return what its annotations order."""
+    found = deployment.annotations
+    return found.get(POLICY_ANNOTATION), found.get(PRIORITY_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +293,7 @@ class Fleet:
             return True
         if _traits(known) != _traits(fresh):
             self.roster_version += 1
-        return _essence(known) != _essence(fresh)
+        return _essence(known) != _essence(fresh) or _ordered(known) != _ordered(fresh)
 
     def _lose(self, view: _View, name: str) -> None:
         if self._deployments.pop(name, None) is not None:

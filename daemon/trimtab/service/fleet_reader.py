@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
+
+from trimtab.targets.port import TellsChanges, TellsRemarks
+
 if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.service.audience import Audience
     from trimtab.service.fleet import Fleet, Reading
     from trimtab.service.trigger import Trigger
     from trimtab.targets.port import Target
+
+
+LOG = structlog.get_logger("trimtab")
+
+GATHERING_SECONDS = 0.2
+"""From the first change that a target tells of until it is read: a rollout changes a hundred things at once."""
 
 
 class FleetReader:
@@ -30,14 +40,32 @@ class FleetReader:
         self._trigger = trigger
         self._audience = audience
         self._interval_seconds = interval_seconds
+        self._remarks: dict[str, tuple[str, ...]] = {}
 
     async def keep_reading(self, target: Target) -> None:
-        """Read for ever. The interval counts from start to start."""
+        """Read for ever. The interval counts from start to start; less where the target tells of changes."""
         while True:
             started_at = self._clock.monotonic()
             reading = await self.read(target)
             rest = self._interval_seconds - (self._clock.monotonic() - started_at)
-            await self._clock.sleep(max(rest, reading.retry_after_seconds or 0.0))
+            pause = max(rest, reading.retry_after_seconds or 0.0)
+            if reading.trouble is None and isinstance(target, TellsChanges):
+                pause = await self._wait_for_change(target, pause)
+            await self._clock.sleep(pause)
+
+    async def _wait_for_change(self, target: TellsChanges, seconds: float) -> float:
+        """Wait for a change, for at most ``seconds``; return for how long more to wait for others with it."""
+        began_at = self._clock.monotonic()
+        resting = asyncio.ensure_future(self._clock.sleep(seconds))
+        changing = asyncio.ensure_future(target.changed())
+        try:
+            await asyncio.wait((resting, changing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            resting.cancel()
+            changing.cancel()
+            await asyncio.gather(resting, changing, return_exceptions=True)
+        rest = seconds - (self._clock.monotonic() - began_at)
+        return max(0.0, min(rest, GATHERING_SECONDS))
 
     async def read(self, target: Target) -> Reading:
         """Read all deployments of one target now, and wake those that changed."""
@@ -48,8 +76,20 @@ class FleetReader:
         kind = "ok" if reading.trouble is None else reading.trouble.kind.value
         self._audience.target_called(target.name, "list", kind)
         self._audience.fleet_read(reading)
-        self._trigger.wake((*reading.changed, *reading.gone))
+        self._trigger.notice((*reading.changed, *reading.gone))
+        if isinstance(target, TellsRemarks):
+            self._tell_remarks(target.name, target.remarks)
         return reading
+
+    def _tell_remarks(self, target: str, remarks: tuple[str, ...]) -> None:
+        """Log what cannot be seen of a target, once for as long as it stays so."""
+        before = self._remarks.get(target, ())
+        self._remarks[target] = remarks
+        for remark in remarks:
+            if remark not in before:
+                LOG.warning("target_seen_in_part", target=target, sentence=remark)
+        if before and not remarks:
+            LOG.info("target_seen_whole", target=target)
 
     async def read_everything(self, stop: asyncio.Event) -> tuple[Reading, ...]:
         """Read every target once; fewer than all when ``stop`` is set meanwhile."""

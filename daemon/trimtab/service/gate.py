@@ -53,6 +53,9 @@ class Gate:
         why_overridden = self._journalled.why_overridden(order)
         if why_overridden is not None:
             return Withholding(order=order, reason=Withheld.OVERRIDDEN, sentence=why_overridden)
+        why_not_granted = self._journalled.why_not_granted(order)
+        if why_not_granted is not None:
+            return Withholding(order=order, reason=Withheld.NOT_GRANTED, sentence=why_not_granted)
         status = self._journalled.journal.status
         is_failing = status.mode not in WRITABLE_MODES
         if is_failing and (self._is_required or status.mode is JournalMode.LOCKED):
@@ -70,11 +73,11 @@ class Gate:
             self._by_name = {policy.name: policy for policy in in_force}
         return self._by_name.get(name)
 
-    async def intend(self, order: Order) -> None:
-        """Return once the intention to send ``order`` is durable. Raises ``JournalError``."""
+    async def intend(self, order: Order, term: int | None = None) -> None:
+        """Return once the intention to send ``order`` in ``term`` is durable. Raises ``JournalError``."""
         try:
             async with asyncio.timeout(SETTLE_SECONDS_MAX):
-                await self._journalled.intend(order)
+                await self._journalled.intend(order, term)
         except TimeoutError as error:
             sentence = (
                 f"the intention was not written down within {SETTLE_SECONDS_MAX:.0f} s; "

@@ -104,6 +104,14 @@ class Inbox:
             self._keep(sample)
         return Accepted(tuple(woken), quiet)
 
+    def leave(self, is_left: Callable[[str], bool]) -> None:
+        """Forget of such deployments what upheld their last wish: another member decides for them.
+
+        What was heard last stays, for the day they come back.
+        """
+        for name in [name for name in self._upheld if is_left(name)]:
+            del self._upheld[name]
+
     def take(self, names: Iterable[str]) -> Taken:
         """Remove and return what waits for these deployments."""
         samples: list[Sample] = []

@@ -20,6 +20,7 @@ from trimtab.core.decision import EventKind, Hold, ScaleUp
 from trimtab.service import metric_names as names
 from trimtab.service.audience import Silence
 from trimtab.service.collector import StatusCollector
+from trimtab.service.coordination_collector import CoordinationCollector
 from trimtab.service.exposition import Exposition
 from trimtab.service.fleet_collector import FleetCollector
 from trimtab.service.push_collector import PushCollector
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from trimtab.service.push import PushDesk, PushStatus
     from trimtab.service.reload import Reload
     from trimtab.service.status import DeploymentStatus, StatusSnapshot
+    from trimtab.service.tenancy import Tenancy
     from trimtab.service.withholding import Withholding
 
 
@@ -88,12 +90,14 @@ class Instruments(Silence):
         desks: Iterable[PushDesk],
         quotas: FleetQuotas,
         sharing: Callable[[], Sharing],
+        tenancy: Tenancy | None = None,
     ) -> Exposition:
         """Add everything that a daemon can be read off, let its counters begin at 0, and return the page."""
         few = overview.status_of_few
         exposition = self.show(few, overview.deployments)
         self.show_pushes(lambda: [desk.status for desk in desks])
         self.show_fleet(quotas, sharing)
+        self._few.register(CoordinationCollector(tenancy))
         now = few()
         self.expect_circuits(now.circuits)
         self.expect(

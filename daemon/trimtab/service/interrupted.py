@@ -13,6 +13,7 @@ from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.policy import Actuation
 from trimtab.errors import TargetError
 from trimtab.service.backoff import INTERRUPTED
+from trimtab.service.waiting import happened_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -97,7 +98,8 @@ class Interrupted:
         self._on_outcome = on_outcome
         self._on_call = on_call
         self._orders: dict[str, Order] = {}
-        self._quiet_until = clock.now()
+        self._quiet_until: dict[str, float] = {}
+        self._news = asyncio.Event()
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -106,20 +108,32 @@ class Interrupted:
 
     def take(self, orders: Iterable[Order], until: float | None) -> None:
         """Take over the unfinished orders of a run that last wrote its journal at ``until``."""
-        self._orders = {order.deployment: order for order in orders}
         now = self._clock.now()
-        self._quiet_until = (now if until is None else min(until, now)) + QUIET_SECONDS
+        quiet_until = (now if until is None else min(until, now)) + QUIET_SECONDS
+        for order in orders:
+            self._orders[order.deployment] = order
+            self._quiet_until[order.deployment] = quiet_until
+        self._news.set()
+
+    def forget(self, is_left: Callable[[str], bool]) -> None:
+        """Leave the orders of such deployments to another member."""
+        for name in [name for name in self._orders if is_left(name)]:
+            del self._orders[name], self._quiet_until[name]
 
     async def run(self) -> None:
-        """Read until every order has ended; then there is nothing to do for ever."""
+        """Read until every order has ended, for ever: more of them come with other members' deployments."""
         rounds = 0
-        while self._orders:
-            rounds += 1
+        while True:
+            self._news.clear()
             for order in self.orders:
                 await self._look_at(order)
+            rounds += 1
             if self._orders:
-                await self._clock.sleep(INTERRUPTED.wait_seconds(rounds, self._random))
-        await asyncio.Event().wait()
+                pause_seconds = INTERRUPTED.wait_seconds(rounds, self._random)
+                await happened_within(self._clock, self._news, pause_seconds)
+            else:
+                rounds = 0
+                await self._news.wait()
 
     async def _look_at(self, order: Order) -> None:
         target = self._fleet.target_of(order.deployment)
@@ -137,9 +151,11 @@ class Interrupted:
             self._fleet.drop(order.deployment)
         else:
             self._fleet.put(found)
-        now = self._clock.now()
-        quiet_until = min(self._quiet_until, order.at + SENT_SECONDS_MAX + QUIET_SECONDS)
+        if self._orders.get(order.deployment) is not order:
+            return  # left to another member meanwhile
+        now, quiet_until = self._clock.now(), self._quiet_until[order.deployment]
+        quiet_until = min(quiet_until, order.at + SENT_SECONDS_MAX + QUIET_SECONDS)
         outcome = judge(order, found, now=now, quiet_until=quiet_until)
         if outcome is not None:
-            del self._orders[order.deployment]
+            del self._orders[order.deployment], self._quiet_until[order.deployment]
             self._on_outcome(outcome)

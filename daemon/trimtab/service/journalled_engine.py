@@ -1,23 +1,27 @@
 """The engine with a journal beside it: whatever the engine is told is noted, in the same order.
 
-Nothing else in the service calls ``step``, ``record``, ``prime``, ``give``, ``lift``, ``take_quotas`` or
-``replace_policies``, so that the journal
+Nothing else in the service calls ``step``, ``record``, ``prime``, ``give``, ``lift``, ``take_quotas``,
+``hear_of_members`` or ``replace_policies``, so that the journal
 holds exactly what an engine must be told to decide the same again.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from trimtab.core.clearing import why_not_cleared
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.overrides import why_overridden
 from trimtab.core.priming import joined_memory
+from trimtab.core.succession import BucketLeft, BucketTaken
 from trimtab.journal.entries import (
     Ended,
     Evaluated,
     Intended,
+    OfMembers,
     Overridden,
     PoliciesInForce,
     Primed,
@@ -35,10 +39,12 @@ if TYPE_CHECKING:
     from trimtab.core.engine import Engine
     from trimtab.core.fleet_policy import FleetPolicy
     from trimtab.core.lead_time import LeadTimes
+    from trimtab.core.memory import DeploymentMemory
     from trimtab.core.overrides import Override
     from trimtab.core.policy import Policy
     from trimtab.core.proposals import JsonValue
     from trimtab.core.signals import Sample
+    from trimtab.core.succession import MembersNews
     from trimtab.journal.entries import Entry
     from trimtab.journal.port import Journal, Recollection
 
@@ -64,13 +70,17 @@ class JournalledEngine:
         self._plugins = plugins
         self._lead_times = lead_times
         self._seen: dict[str, Deployment] = {}
+        self._resumed: set[str] = set()
 
-    async def recall(self) -> Recollection:
+    async def recall(self, *, is_shared: bool = False) -> Recollection:
         """Open the journal, which may take as long as another process holds it.
 
-        The engine begins from what was kept, and holds every deployment with an unfinished order.
+        The engine begins from what was kept, and holds every deployment with an unfinished order. One of
+        several (``is_shared``) begins with none: what is known of deployments comes with their buckets.
         """
         recollection = await self.journal.open()
+        if is_shared:
+            recollection = _without_deployments(recollection)
         if recollection.until is not None:
             self.engine.recall(recollection.memory)
         for order in recollection.unfinished:
@@ -166,6 +176,35 @@ class JournalledEngine:
                 QuotasRead(at=self._clock.now(), readings=told, shared=self.engine.shared)
             )
 
+    def hear_of_members(self, news: MembersNews) -> None:
+        """Let the engine know what concerns all members, as ``Engine.hear_of_members``."""
+        engine = self.engine
+        is_left = isinstance(news, BucketLeft)
+        known = (*engine.memory.deployments, *self._resumed) if is_left else ()
+        engine.hear_of_members(news)
+        changes: dict[str, DeploymentMemory | None] = {}
+        flights: dict[str, Order | None] = {}
+        if isinstance(news, BucketTaken):
+            changes |= news.memory
+            flights |= {order.deployment: order for order in news.unfinished}
+            self._resumed.update(flights)
+        elif is_left and (members := engine.membership) is not None:
+            changes |= {name: None for name in known if not members.holding.has(name)}
+            flights |= dict.fromkeys(changes)
+            self._resumed.difference_update(changes)
+        self.journal.note(
+            OfMembers(
+                at=self._clock.now(),
+                news=news,
+                membership=engine.membership,
+                memory_changes=changes,
+                flights=flights,
+                overrides=engine.overrides,
+                lead_times=engine.learned,
+                shared=engine.shared,
+            )
+        )
+
     def prime(self, name: str, rule: str, primed: JsonValue) -> bool:
         """Let a rule go on from what its past has taught it; false where by now it knows enough by itself."""
         now = self._clock.now()
@@ -222,6 +261,14 @@ class JournalledEngine:
         """Say why people's orders of now forbid a write that was decided on before."""
         return why_overridden(order, self.engine.standing_at(order.deployment, self._clock.now()))
 
+    def why_not_granted(self, order: Order) -> str | None:
+        """Say why what all members share forbids a write that was decided on before."""
+        sharing = self.engine.sharing
+        if not sharing.is_active:
+            return None
+        claim, terms = sharing.book.claim(order.deployment), sharing.book.terms
+        return why_not_cleared(order, claim, terms, self.engine.membership, self._clock.now())
+
     def hand_back(self, fleet: Mapping[str, Deployment]) -> tuple[Order, ...]:
         """Return the writes that restore what people meant, as ``Engine.hand_back``."""
         return self.engine.hand_back(self._clock.now(), fleet)
@@ -248,16 +295,22 @@ class JournalledEngine:
             )
         )
 
-    async def intend(self, order: Order) -> None:
-        """Return once it is written down that ``order`` is about to be sent.
+    async def intend(self, order: Order, term: int | None = None) -> None:
+        """Return once it is written down that ``order`` is about to be sent in ``term``.
 
         Raises ``JournalError`` when that cannot be done; then the order must not be sent, and its
         end must be recorded all the same.
         """
         self.intended += 1
         remembered = self.engine.remembered(order.deployment)
-        entry = Intended(at=self._clock.now(), order=order, memory=remembered)
+        entry = Intended(at=self._clock.now(), order=order, memory=remembered, term=term)
         await self.journal.intend(entry)
+
+
+def _without_deployments(recollection: Recollection) -> Recollection:
+    overrides = tuple(one for one in recollection.memory.overrides if one.deployment is None)
+    memory = replace(recollection.memory, deployments={}, overrides=overrides)
+    return replace(recollection, memory=memory, unfinished=())
 
 
 def _version(documents: Mapping[str, str], policies: Iterable[Policy]) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from trimtab.service import fleet_metric_names, metric_names, rule_metric_names
+from trimtab.service import (
+    coordination_metric_names,
+    fleet_metric_names,
+    metric_names,
+    rule_metric_names,
+)
 from trimtab.service.metric_names import Metric
 
-_MODULES = (metric_names, fleet_metric_names, rule_metric_names)
+_MODULES = (metric_names, fleet_metric_names, rule_metric_names, coordination_metric_names)
 
 _HISTOGRAMS = frozenset(
     {metric_names.TICK_DURATION, metric_names.EVALUATION_LAG, metric_names.SOURCE_DURATION}

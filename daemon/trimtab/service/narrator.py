@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     from trimtab.service.reload import Reload
     from trimtab.service.withholding import Withholding
 
-ALARMING = frozenset({Reason.FAILED, Reason.UNKNOWN_STATE, Reason.AMBIGUOUS_POLICY})
+ALARMING = frozenset(
+    {
+        *(Reason.FAILED, Reason.UNKNOWN_STATE, Reason.OTHER_SCALER),
+        *(Reason.AMBIGUOUS_POLICY, Reason.WRONG_ACTUATION),
+    }
+)
 """Holds that somebody should look at."""
 
 NAMES_TOLD_MAX = 20

@@ -55,7 +55,7 @@ class OverrideDesk:
         self._journalled = journalled
         self._fleet = fleet
 
-    def listed(self) -> Answer:
+    async def listed(self) -> Answer:
         """Every order in force, the oldest first."""
         found = [override_as_json(one) for one in self._overrides.in_force]
         return OK, {"at": _iso(self._clock.now()), "overrides": found}

@@ -198,6 +198,7 @@ class Overview:
             for target in self._targets
             if target.shape_trouble is not None
         ]
+        remarks += [one for target in self._targets for one in target.remarks]
         now = self._clock.now()
         remarks += [one for status in self._quotas.statuses if (one := status.remark(now))]
         engine = self.journalled.engine

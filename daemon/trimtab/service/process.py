@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from trimtab.service.first_process import burying_orphans
 from trimtab.service.garbage import keep_collecting, old_objects_left_alone
 from trimtab.service.narrator import some_of
+from trimtab.service.notify import notifying
 from trimtab.service.surface import Doors, surface_of
 from trimtab.version import VERSION
 from trimtab.web.server import serving
@@ -58,12 +60,15 @@ async def run_process(
     over HTTP (``None``: nobody).
 
     With ``is_fail_fast`` an account that cannot be read at the start ends it at once. A second
-    signal ends the process on the spot. Raises ``AddressError`` when ``listen`` cannot be bound.
+    signal ends the process on the spot. A supervisor that gave us ``$NOTIFY_SOCKET`` (systemd) is told how
+    it goes. Raises ``AddressError`` when ``listen`` cannot be bound.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(_stopping_on_signals(daemon.stop))
+        notices = await stack.enter_async_context(notifying(daemon, os.environ))
+        stack.enter_context(_stopping_on_signals(notices.stopping, daemon.stop))
         doors = doors or Doors(daemon.clock)
-        stack.enter_context(_reloading_on_hangup(daemon.reload_soon, doors.reread_soon))
+        stack.enter_context(_reloading_on_hangup(notices.reload_soon, doors.reread_soon))
+        stack.enter_context(burying_orphans())
         stack.enter_context(_short_turns_of_threads())
         stack.enter_context(old_objects_left_alone())
         await stack.enter_async_context(_in_background(keep_collecting(daemon.clock)))
@@ -90,8 +95,8 @@ async def run_process(
 
 
 @contextmanager
-def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` at the first signal and end the process at the second."""
+def _stopping_on_signals(*stop: Callable[[], None]) -> Iterator[None]:
+    """Call all of ``stop`` at the first signal and end the process at the second."""
     loop = asyncio.get_running_loop()
     is_stopping = False
 
@@ -102,7 +107,8 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             sys.stdout.flush()
             os._exit(128 + number)
         is_stopping = True
-        stop()
+        for one in stop:
+            one()
         LOG.info("stopping", signal=number.name)
 
     for number in SIGNALS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trimtab.errors import SettingsError
 from trimtab.settings_pull import (
     HttpJsonSettings,
     HttpSettings,
@@ -16,7 +17,7 @@ from trimtab.settings_pull import (
     RedisSettings,
     SourceSettings,
 )
-from trimtab.sources.endpoints import Endpoints, Place
+from trimtab.sources.endpoints import Directories, Endpoints, Place
 from trimtab.sources.http import Access, HttpReader
 from trimtab.sources.http_json import JsonReader, jmespath_finder
 from trimtab.sources.json_values import Fields, follow_pointer
@@ -36,16 +37,25 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from trimtab.clock import Clock
+    from trimtab.settings_pull import EndpointSlicesSettings
+    from trimtab.sources.endpoints import Directory
     from trimtab.sources.port import Source
 
 
-def pull_sources(settings: Mapping[str, object], clock: Clock) -> list[Source]:
+def pull_sources(
+    settings: Mapping[str, object],
+    clock: Clock,
+    slices: Callable[[EndpointSlicesSettings], Directory] | None = None,
+) -> list[Source]:
     """Return the sources that are asked, of all in ``settings``.
 
-    Raises ``SettingsError`` for one whose driver is not installed.
+    ``slices`` finds the engines of a cluster's workloads. Raises ``SettingsError`` for one whose driver is
+    not installed, and for one that looks into a cluster where there is none.
     """
     return [
-        FACTORIES[type(one)](name, one, clock)
+        _openmetrics(name, one, clock, slices)
+        if isinstance(one, OpenMetricsSettings)
+        else FACTORIES[type(one)](name, one, clock)
         for name, one in settings.items()
         if isinstance(one, SourceSettings)
     ]
@@ -68,15 +78,25 @@ def _prometheus(name: str, one: PrometheusSettings, clock: Clock) -> Source:
     )
 
 
-def _openmetrics(name: str, one: OpenMetricsSettings, clock: Clock) -> Source:
+def _openmetrics(
+    name: str,
+    one: OpenMetricsSettings,
+    clock: Clock,
+    slices: Callable[[EndpointSlicesSettings], Directory] | None = None,
+) -> Source:
     places = {
         deployment: Place(urls=at.urls, dns=at.dns, path=at.path, scheme=at.scheme)
         for deployment, at in one.deployments.items()
     }
+    directory: Directory = Endpoints(places, one.file)
+    if one.kubernetes is not None:
+        if slices is None:
+            raise SettingsError(f"source {name} looks into a cluster, and no `clusters` are set")
+        directory = Directories(directory, slices(one.kubernetes))
     return OpenMetrics(
         clock,
         name=name,
-        endpoints=Endpoints(places, one.file),
+        endpoints=directory,
         reader=http_reader(one, "http://engines"),  # each endpoint brings its own address
         engine=one.engine,
         interval_seconds=one.interval,

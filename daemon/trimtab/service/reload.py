@@ -149,6 +149,8 @@ class Reloader:
         self._rescan_seconds = rescan_seconds
         self._one_at_a_time = asyncio.Lock()
         self._asked = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._answered.set()
         self._is_watching = True
         self.status = PolicyFilesStatus(str(files.path), clock.now(), ())
 
@@ -157,9 +159,11 @@ class Reloader:
         """Where the files are."""
         return self._files.path
 
-    def ask(self) -> None:
-        """Have the files read soon (SIGHUP). Returns at once."""
+    def ask(self) -> asyncio.Event:
+        """Have the files read soon (SIGHUP). Returns at once what is set when it was done, or failed."""
+        self._answered.clear()
         self._asked.set()
+        return self._answered
 
     async def reload(self, trigger: Trigger) -> Reload:
         """Read the files, in a thread, and put what is good in force before returning."""
@@ -205,7 +209,11 @@ class Reloader:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            await self.reload(Trigger.SIGNAL)
+            try:
+                await self.reload(Trigger.SIGNAL)
+            finally:
+                if not self._asked.is_set():
+                    self._answered.set()
 
     async def run(self) -> None:
         """Watch and rescan for ever."""

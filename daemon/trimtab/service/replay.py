@@ -15,7 +15,7 @@ from trimtab.errors import OverrideError
 from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.digest import is_digest_of
 from trimtab.journal.entries import PoliciesInForce, Primed
-from trimtab.journal.sequence import Gap, Intention, Ordered, QuotasTold
+from trimtab.journal.sequence import Gap, Intention, MembersTold, Ordered, QuotasTold
 from trimtab.journal.turns import Turn
 from trimtab.policy import read_policy_texts
 
@@ -107,7 +107,7 @@ class _Replaying:
             self._tell(what)
         return None
 
-    def _tell(self, what: Outcome | Ordered | Primed | QuotasTold) -> None:
+    def _tell(self, what: Outcome | Ordered | Primed | QuotasTold | MembersTold) -> None:
         """Tell the engine what somebody else had told it between two turns."""
         engine = self._engine_now()
         if engine is None:
@@ -116,6 +116,8 @@ class _Replaying:
             engine.record(what)
         elif isinstance(what, QuotasTold):
             engine.take_quotas(what.readings)
+        elif isinstance(what, MembersTold):
+            engine.hear_of_members(what.news)
         elif isinstance(what, Primed):
             engine.prime(what.deployment, what.rule, what.remembered)
         elif isinstance(what, Ordered):
@@ -194,6 +196,7 @@ class _Replaying:
             begin_at.memory,
             lead_times=self._policies.lead_times,
             fleet=report.fleet,
+            membership=begin_at.membership,
         )
         for order in begin_at.in_flight:
             self._engine.resume(order, is_timed=order.deployment not in begin_at.resumed)

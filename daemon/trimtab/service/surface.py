@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from trimtab.service.line_budget import LineBudget
+from trimtab.service.peers import Peers
 from trimtab.service.reload_answer import reload_answer
+from trimtab.service.shared_desk import SharedDesk
+from trimtab.service.views.members import MembersSeen
+from trimtab.service.views.shared import SharedViews
 from trimtab.web.access import Gate
-from trimtab.web.api.catalogue import operating, reading
+from trimtab.web.api.catalogue import membership, operating, reading
 from trimtab.web.api.routes import add_api
 from trimtab.web.api.stream import stream_operation
 from trimtab.web.app import allowed_hosts_for, build_app
@@ -27,12 +31,10 @@ if TYPE_CHECKING:
     from trimtab.service.daemon import Daemon
     from trimtab.web.api.operations import Operation
     from trimtab.web.audit import AuditEntry
+    from trimtab.web.overrides import Desk
+    from trimtab.web.views.port import Views
 
 LOG = structlog.get_logger("trimtab")
-
-BEATS_MISSED_MAX = 4
-BEAT_AGE_SECONDS_MIN = 60.0
-"""The loop is called stuck after four tick intervals, but never before a minute."""
 
 REFUSED = frozenset({401, 403, 429})
 
@@ -94,22 +96,22 @@ def surface_of(daemon: Daemon, host: str, doors: Doors) -> web.Application:
         await doors.reread()
         return await reload_answer(daemon)
 
-    beat_age = BEATS_MISSED_MAX * daemon.timing.tick_interval_seconds
     app = build_app(
         exposition=daemon.exposition,
         health=daemon,
-        beat_age_seconds_max=max(beat_age, BEAT_AGE_SECONDS_MIN),
+        beat_age_seconds_max=daemon.timing.beat_age_seconds_max,
         allowed_hosts=allowed_hosts_for(host),
         remarks=daemon.remarks,
         gate=gate,
         reload=reload,
         audit=audit,
     )
-    add_api(app, operations_of(daemon), gate=gate, clock=clock, audit=audit)
+    views, desk = _shared(daemon, app)
+    add_api(app, operations_of(daemon, views, desk), gate=gate, clock=clock, audit=audit)
     add_pages(
         app,
-        views=daemon.views,
-        desk=daemon.desk,
+        views=views,
+        desk=desk,
         gate=gate,
         clock=clock,
         newsroom=daemon.watch,
@@ -119,10 +121,26 @@ def surface_of(daemon: Daemon, host: str, doors: Doors) -> web.Application:
     return app
 
 
-def operations_of(daemon: Daemon) -> tuple[Operation, ...]:
-    """Return everything that ``/v1`` can do with ``daemon``."""
+def _shared(daemon: Daemon, app: web.Application) -> tuple[Views, Desk]:
+    """Return what answers for all of a fleet that several members share; alone, the daemon's own."""
+    if daemon.tenancy is None:
+        return daemon.views, daemon.desk
+    peers = Peers(daemon.tenancy)
+
+    async def close(_: web.Application) -> None:
+        await peers.close()
+
+    app.on_cleanup.append(close)
+    desk = SharedDesk(daemon.desk, peers, daemon.views.full_name)
+    return SharedViews(daemon.views, peers), desk
+
+
+def operations_of(daemon: Daemon, views: Views, desk: Desk) -> tuple[Operation, ...]:
+    """Return everything that ``/v1`` can do with ``daemon``, as ``views`` and ``desk`` answer."""
+    members = MembersSeen(daemon.clock, daemon.tenancy, lambda: daemon.status().started_at)
     return (
-        *reading(daemon.views),
-        *operating(daemon.desk),
+        *reading(views),
+        *membership(members.view),
+        *operating(desk),
         stream_operation(daemon.watch, daemon.views.full_name),
     )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BEATS_MISSED_MAX = 4
+BEAT_AGE_SECONDS_MIN = 60.0
+"""The loop is called stuck after four tick intervals, but never before a minute."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -18,3 +22,8 @@ class Timing:
     quota_refresh_interval_seconds: float = 300.0
     shutdown_timeout_seconds: float = 10.0
     slow_evaluation_seconds: float = 0.5
+
+    @property
+    def beat_age_seconds_max(self) -> float:
+        """How long ago the loop that decides may last have come round before it is called stuck."""
+        return max(BEATS_MISSED_MAX * self.tick_interval_seconds, BEAT_AGE_SECONDS_MIN)

@@ -16,7 +16,7 @@ from trimtab.service.lanes import EventLane, FairLanes
 from trimtab.service.waiting import happened_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from random import Random
 
     from trimtab.clock import Clock
@@ -83,12 +83,14 @@ class Trigger:
         tick_interval_seconds: float,
         idle_seconds: float = IDLE_SECONDS,
         window_seconds_max: float = WINDOW_SECONDS_MAX,
+        is_ours: Callable[[str], bool] | None = None,
     ) -> None:
         self._clock = clock
         self._random = random
         self._tick_interval_seconds = tick_interval_seconds
         self._idle_seconds = idle_seconds
         self._window_seconds_max = window_seconds_max
+        self._is_ours = is_ours
         self._due = DueTimes()
         self._fair = FairLanes()
         self._fair.add(self._due)
@@ -102,7 +104,9 @@ class Trigger:
         return sum(len(lane) for lane in self._lanes.values())
 
     def wake(self, names: Iterable[str], lane: str = URGENT) -> None:
-        """Ask for an evaluation of these deployments, in the order given."""
+        """Ask for an evaluation of these deployments, in the order given, as far as they are ours."""
+        if self._is_ours is not None:
+            names = filter(self._is_ours, names)
         events = self._lanes.get(lane)
         if events is None:
             events = self._lanes[lane] = EventLane(
@@ -112,8 +116,17 @@ class Trigger:
         if events.add(names, self._clock.monotonic()):
             self._event.set()
 
+    def notice(self, names: Iterable[str]) -> None:
+        """Take in that these have changed: ours are evaluated, others' are to be looked at soon."""
+        found = tuple(names)
+        self.wake(found)
+        if self._is_ours is not None and not all(map(self._is_ours, found)):
+            self.look_now()
+
     def tick_now(self, names: Iterable[str] = ()) -> None:
         """Let everything that ticks be due at once, and ``names`` as well."""
+        if self._is_ours is not None:
+            names = filter(self._is_ours, names)
         self._due.all_now(dict.fromkeys((*self._due.names, *names)), self._clock.monotonic())
         self.look_now()
 

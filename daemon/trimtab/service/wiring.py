@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy
 from trimtab.core.lead_time import LeadTimes, StartValue
 from trimtab.journal.port import VolatileJournal
+from trimtab.journal.postgresql.journal import PostgresqlJournal
 from trimtab.journal.retention import Retention
 from trimtab.journal.sqlite import SqliteJournal
+from trimtab.service.cluster_wiring import Clusters
+from trimtab.service.coordination_wiring import bucket_function, coordination_of
 from trimtab.service.daemon import Daemon
 from trimtab.service.pull_wiring import pull_sources
 from trimtab.service.push_wiring import push_sources
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from trimtab.journal.port import Journal
     from trimtab.service.reload import PolicyFiles
     from trimtab.settings import AccountSettings, Settings
-    from trimtab.settings_journal import JournalSettings
 
 SOURCE_NAMES = frozenset({FIREWORKS})
 """What a policy may say after ``source:`` whatever the settings."""
@@ -43,11 +45,13 @@ def build_daemon(
     policy_files: PolicyFiles | None = None,
     on_tick: Callable[[Tick], None] | None = None,
 ) -> Daemon:
-    """Wire a daemon for the accounts of ``settings``, with its journal. Raises ``SettingsError``.
+    """Wire a daemon for the accounts and clusters of ``settings``, with its journal. Raises ``SettingsError``.
 
     ``policy_files`` is where ``policies`` and ``fleet_policy`` came from, if they are to be followed as
     they change.
     """
+    journal = _journal(settings, clock)
+    coordination = coordination_of(settings, clock, random, journal)
     targets = [
         FireworksTarget(_account(name, one), clock, annotate=one.annotate, rng=random)
         for name, one in settings.accounts.items()
@@ -61,10 +65,11 @@ def build_daemon(
         )
         for (name, one), target in zip(settings.accounts.items(), targets, strict=True)
     ]
+    clusters = Clusters(settings.clusters, clock, random)
     return Daemon(
         clock=clock,
-        targets=targets,
-        sources=[*sources, *pull_sources(settings.sources, clock)],
+        targets=[*targets, *clusters.targets()],
+        sources=[*sources, *pull_sources(settings.sources, clock, clusters.slices)],
         push_sources=push_sources(settings.sources),
         policies=policies,
         fleet_policy=fleet_policy,
@@ -83,19 +88,30 @@ def build_daemon(
             ),
         ),
         random=random,
-        journal=_journal(settings.journal, clock),
+        journal=journal,
         is_journal_required=settings.journal.required,
         plugins=settings.strategy_plugins,
         writes_in_flight_max=settings.writes_in_flight_max,
+        coordination=coordination,
         on_tick=on_tick,
     )
 
 
-def _journal(settings: JournalSettings, clock: Clock) -> Journal:
-    file = settings.file
+def _journal(settings: Settings, clock: Clock) -> Journal:
+    said = settings.journal
+    retention = Retention(age_seconds=said.retention_age, size_bytes=said.retention_size)
+    database, buckets = said.database, bucket_function(settings.coordination)
+    if database is not None:
+        return PostgresqlJournal(
+            database,
+            clock,
+            bucket_of=buckets,
+            grace_seconds=0.0 if buckets is None else settings.coordination.lease,
+            retention=retention,
+        )
+    file = said.file
     if file is None:
         return VolatileJournal(since=clock.now())
-    retention = Retention(age_seconds=settings.retention_age, size_bytes=settings.retention_size)
     return SqliteJournal(file, clock, retention=retention)
 
 

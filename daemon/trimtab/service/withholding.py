@@ -24,6 +24,8 @@ class Withheld(StrEnum):
     QUEUE_FULL = "queue_full"
     OVERRIDDEN = "overridden"
     FLEET_UNREAD = "fleet_unread"
+    NOT_OWNED = "not_owned"
+    NOT_GRANTED = "not_granted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trimtab.errors import ErrorKind, SourceError, excerpt
 from trimtab.sources.asking import full_names
@@ -39,6 +39,48 @@ class Found:
 
     urls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     troubles: list[SourceError] = field(default_factory=list)
+
+
+class Directory(Protocol):
+    """Knows where the engines of deployments are."""
+
+    def may_have(self, deployment: str) -> bool:
+        """Whether endpoints of the deployment are known, or may be found."""
+        ...
+
+    async def look_up(self, deployments: Collection[str]) -> Found:
+        """Return the endpoints of ``deployments``; one without any is left out."""
+        ...
+
+    async def close(self) -> None:
+        """Look nothing up any more; safe to call twice."""
+        ...
+
+
+class Directories:
+    """Several directories as one: what any of them knows is known."""
+
+    def __init__(self, *directories: Directory) -> None:
+        self._directories = directories
+
+    def may_have(self, deployment: str) -> bool:
+        """See ``Directory``."""
+        return any(one.may_have(deployment) for one in self._directories)
+
+    async def look_up(self, deployments: Collection[str]) -> Found:
+        """See ``Directory``."""
+        found = Found()
+        for one in self._directories:
+            part = await one.look_up(deployments)
+            found.troubles += part.troubles
+            for name, urls in part.urls.items():
+                found.urls[name] = tuple(dict.fromkeys((*found.urls.get(name, ()), *urls)))
+        return found
+
+    async def close(self) -> None:
+        """See ``Directory``."""
+        for one in self._directories:
+            await one.close()
 
 
 class Endpoints:
@@ -70,6 +112,9 @@ class Endpoints:
             urls.setdefault(name, []).extend(some)
         found.urls = {name: tuple(dict.fromkeys(some)) for name, some in urls.items() if some}
         return found
+
+    async def close(self) -> None:
+        """Hold nothing: there is nothing to release."""
 
     async def _at(self, place: Place, found: Found) -> tuple[str, ...]:
         if place.dns is None:

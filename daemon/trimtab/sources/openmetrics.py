@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from trimtab.clock import Clock
     from trimtab.core.signals import SignalSpec
-    from trimtab.sources.endpoints import Endpoints
+    from trimtab.sources.endpoints import Directory
     from trimtab.sources.http import HttpReader
     from trimtab.sources.selection import Selection
 
@@ -63,7 +63,7 @@ class OpenMetrics:
         clock: Clock,
         *,
         name: str,
-        endpoints: Endpoints,
+        endpoints: Directory,
         reader: HttpReader,
         engine: str | None = None,
         interval_seconds: float = 5.0,
@@ -133,6 +133,7 @@ class OpenMetrics:
 
     async def close(self) -> None:
         """Release the connections."""
+        await self._endpoints.close()
         await self._reader.close()
 
     def _want(self, query: str) -> Want:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 100_000
 CONNECT_SLACK_SECONDS = 5.0
+CLOSE_SECONDS_MAX = 1.0
+
+SERVER_STATES = ("08", "53", "55", "57", "58")
+"""What codes begin with that are about the server and not the query.
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class PostgresqlReader:
@@ -41,7 +46,13 @@ class PostgresqlReader:
         timeout_seconds: float,
         password_file: Path | None = None,
     ) -> None:
-        self._psycopg = driver("psycopg", extra="postgresql", kind="postgresql")
+        self._asyncpg = driver("asyncpg", extra="postgresql", kind="postgresql")
+        self._errors: tuple[type[Exception], ...] = (
+            self._asyncpg.PostgresError,
+            self._asyncpg.InterfaceError,
+            self._asyncpg.InternalClientError,  # a connection that was lost between two questions
+            OSError,
+        )
         self._url = url
         self._queries = queries
         self._timeout_seconds = timeout_seconds
@@ -68,8 +79,8 @@ class PostgresqlReader:
         """Release the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(self._psycopg.Error, OSError):
-                await connection.close()
+            with suppress(*self._errors):
+                await connection.close(timeout=CLOSE_SECONDS_MAX)
 
     async def _rows(self, question: Question, at: float) -> list[Row]:
         name = question.text
@@ -85,9 +96,9 @@ class PostgresqlReader:
         except TimeoutError:
             await self.close()
             raise self._late(name) from None
-        except self._psycopg.errors.QueryCanceled:
+        except self._asyncpg.QueryCanceledError:
             raise self._late(name) from None
-        except (self._psycopg.Error, OSError) as error:
+        except self._errors as error:
             raise await self._failed(name, error) from None
         if len(found) > ROWS_MAX:
             raise SourceError(
@@ -99,22 +110,25 @@ class PostgresqlReader:
     async def _run(self, sql: str) -> list[tuple[Any, ...]]:
         connection = await self._opened()
         limit_ms = max(1, round(self._timeout_seconds * 1000))
-        async with connection.transaction():
+        async with connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {limit_ms}")
-            async with connection.cursor(name="trimtab") as cursor:
-                await cursor.execute(sql)
-                rows: list[tuple[Any, ...]] = await cursor.fetchmany(ROWS_MAX + 1)
-                return rows
+            # A cursor takes nothing but a query, and of it no more than is fetched.
+            prepared = await connection.prepare(f"DECLARE trimtab NO SCROLL CURSOR FOR {sql}")
+            await prepared.fetch()
+            rows = await connection.fetch(f"FETCH FORWARD {ROWS_MAX + 1} FROM trimtab")
+            return [tuple(row) for row in rows]
 
     async def _opened(self) -> Any:
-        if self._connection is None or self._connection.closed:
+        if self._connection is None or self._connection.is_closed():
             more: dict[str, Any] = {}
             if self._password_file is not None:
                 more["password"] = self._password_file.read_text(encoding="utf-8").strip()
-            self._connection = await self._psycopg.AsyncConnection.connect(
-                self._url, autocommit=True, application_name="trimtab", **more
+            self._connection = await self._asyncpg.connect(
+                self._url,
+                statement_cache_size=0,  # nothing stays on the server: a pooler may stand in between
+                server_settings={"application_name": "trimtab"},
+                **more,
             )
-            await self._connection.execute("SET default_transaction_read_only = on")
         return self._connection
 
     def _late(self, name: str) -> SourceError:
@@ -124,14 +138,13 @@ class PostgresqlReader:
         )
 
     async def _failed(self, name: str, error: Exception) -> SourceError:
-        errors = self._psycopg.errors
         said = excerpt(str(error), 160)
         state = getattr(error, "sqlstate", None) or ""
-        if isinstance(error, errors.InsufficientPrivilege):
+        if state == "42501":
             kind = ErrorKind.FORBIDDEN
-        elif state.startswith("28") or "authentication failed" in said:
+        elif state.startswith("28"):
             kind = ErrorKind.UNAUTHENTICATED
-        elif isinstance(error, self._psycopg.OperationalError | OSError) or not state:
+        elif not state or state.startswith(SERVER_STATES):
             kind = ErrorKind.UNAVAILABLE
         else:
             return SourceError(

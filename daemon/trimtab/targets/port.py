@@ -87,3 +87,22 @@ class TellsQuotas(Protocol):
     async def read_quotas(self) -> AccountQuotas:
         """Ask for the account's quotas. Raises ``TargetError``."""
         ...
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """A target that follows its control plane: what changed need not be waited for until the next reading."""
+
+    async def changed(self) -> None:
+        """Return once something differs from what ``read_fleet`` told last, at once if it does already."""
+        ...
+
+
+@runtime_checkable
+class TellsRemarks(Protocol):
+    """A target that sees only a part of what it should, and can say so while it tells of the rest."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What somebody should mend, in sentences that name the target."""
+        ...

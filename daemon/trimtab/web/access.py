@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from contextvars import ContextVar
 from hashlib import sha256
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -50,6 +51,24 @@ class Caller(NamedTuple):
 
 _CALLER = web.RequestKey("trimtab.caller", Caller)
 
+FORWARDED = "Trimtab-Forwarded-By"
+"""The header of a request that another member passed on: it names that member."""
+
+
+class Passing(NamedTuple):
+    """What of the request at hand another member must know: the token, and whether one passed it on already."""
+
+    token: str | None = None
+    is_forwarded: bool = False
+
+
+_PASSING: ContextVar[Passing | None] = ContextVar("passing", default=None)
+
+
+def passing() -> Passing:
+    """Return that of the request which the task at hand answers, once it was let in."""
+    return _PASSING.get() or Passing()
+
 
 class Gate:
     """Lets requests in, by the access in force, which may change while the daemon runs."""
@@ -84,6 +103,8 @@ class Gate:
         """
         caller = self._admitted(request, scope, token)
         request[_CALLER] = caller
+        given = _bearer(request) if token is None else token
+        _PASSING.set(Passing(given, FORWARDED in request.headers))
         return caller
 
     def _admitted(self, request: web.Request, scope: Scope, token: str | None) -> Caller:

@@ -16,7 +16,7 @@ class Desk(Protocol):
     Good answers are the values of ``web/views/override.py`` as JSON has them; a refusal has one sentence in ``error``.
     """
 
-    def listed(self) -> Answer:
+    async def listed(self) -> Answer:
         """Every order in force."""
         ...
 

@@ -50,7 +50,7 @@ async def test_who_may_do_what(
 ) -> None:
     async with lived_in(tmp_path, seconds=60.0) as world:
         wrong = {}
-        for operation in operations_of(world.daemon):
+        for operation in operations_of(world.daemon, world.daemon.views, world.daemon.desk):
             expected = reading if operation.scope is Scope.READ else operating
             status = await status_of(world, operation, headers)
             turned_away = status if status in (401, 403, 421, 429) else LET_IN
@@ -62,7 +62,11 @@ async def test_who_may_do_what(
 async def test_nothing_but_overrides_can_be_changed(tmp_path: Path) -> None:
     """A new operation that changes something must ask for the scope that says so."""
     async with lived_in(tmp_path, seconds=60.0) as world:
-        scopes = {one.id: one.scope for one in operations_of(world.daemon) if one.method != "GET"}
+        scopes = {
+            one.id: one.scope
+            for one in operations_of(world.daemon, world.daemon.views, world.daemon.desk)
+            if one.method != "GET"
+        }
     assert scopes == {
         "askWhatIf": Scope.READ,  # it only asks
         "giveOverride": Scope.OPERATE,

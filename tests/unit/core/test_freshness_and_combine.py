@@ -66,6 +66,16 @@ def test_without_any_data_nothing_moves() -> None:
     assert "load is missing" in decision.sentence
 
 
+def test_a_rule_that_hears_everything_and_cannot_tell_is_not_called_missing_data() -> None:
+    """Whoever looks for a silent source then would look in the wrong place."""
+    not_told = Rule(name="by-load", role=Role.DEMAND, strategy=Capacity(requests="load"))
+    w = world(4, rules=(not_told,))
+    heard = w.step(load=40.0)
+    assert heard.verdict == Hold(Reason.UNKNOWN_DEMAND)
+    assert "not learned yet" in heard.sentence
+    assert w.step(after=61.0).verdict == Hold(Reason.MISSING_DATA)
+
+
 def test_a_ceiling_does_not_shrink_a_deployment_whose_demand_is_unknown() -> None:
     w = world(6, rules=(BY_LOAD, fixed(Role.CEILING, 2)))
     assert w.step().verdict == Hold(Reason.MISSING_DATA)

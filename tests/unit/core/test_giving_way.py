@@ -205,6 +205,14 @@ def test_of_a_guarantee_that_is_never_lent_nothing_is_given_to_others_in_the_acc
     assert entitled(found, own, here, there) == [3, 1, 4]
 
 
+def test_what_is_set_aside_for_a_team_and_is_in_use_is_not_there_for_it_either() -> None:
+    """Seen to catch: a team that may have all that is set aside for it, however little of that is free."""
+    team = Team(name="owner", selector=TeamSelector(), guaranteed={H100: 8}, lend_max={H100: 0})
+    own = a_claim("own", 0, 8, team=team)
+    before = a_claim("before", 6, 6)
+    assert entitled(shared(8, own, before), own, before) == [2, 6]
+
+
 def test_of_what_nobody_knows_what_it_takes_no_more_is_given_where_a_quota_is_set() -> None:
     unknown = a_claim("unknown", 1, 3, accelerators=None)
     found = shared(9, unknown)

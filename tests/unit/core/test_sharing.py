@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.worlds.own_autoscalers import Autoscaler, ScaledFleet
 from tests.worlds.shared_fleet import (
     H100,
     POOL,
@@ -318,6 +319,74 @@ def test_what_the_platform_has_added_above_a_floor_is_given_to_nobody() -> None:
     assert claim is not None
     assert (claim.held, claim.wanted, claim.least) == (2, 2, 2)
     assert reason_of(world, "chat") is Reason.QUOTA
+
+
+def test_a_floor_gives_way_once_and_stays_there_while_the_platform_holds_what_was_above_it() -> (
+    None
+):
+    """Seen to catch: whoever gives way asked for nothing more, once a limit lets its floor rise by one."""
+    one_a_minute = MoveRules(
+        stabilization_seconds=0.0, limits=(Limit(replicas=1, period_seconds=60.0),)
+    )
+    batch = policy_of("batch", actuation=Actuation.FLOOR, up=one_a_minute)
+    world = ScaledFleet(
+        {full("batch"): one_of("batch", 3, 1), full("chat"): one_of("chat", 2, 1)},
+        {full("batch"): batch, full("chat"): policy_of("chat", priority=200)},
+        quota(5, preemption=Preemption.LOWER_PRIORITY),
+        autoscalers={
+            full("batch"): Autoscaler(wants=1, down_seconds=1800.0),
+            full("chat"): Autoscaler(wants=2),
+        },
+    )
+    world.load(batch=3, chat=2)
+    world.live(20)
+    less = quota(3, preemption=Preemption.LOWER_PRIORITY)
+    world.engine.replace_policies(world.policies.values(), less)
+    world.live(100)
+    assert world.counts() == {"batch": 3, "chat": 2}
+    world.live(100)
+    assert world.counts() == {"batch": 1, "chat": 2}
+    assert [count for _, count in world.moves[full("batch")]] == [1, 2, 3, 1]
+
+
+def test_what_the_platform_takes_back_above_a_floor_is_not_asked_for_again() -> None:
+    """Seen to catch: what was held when it was decided on, taken for what is wanted."""
+    world = SharedFleet.of(
+        quota(12),
+        one_of("batch", 3, 4, min_replicas=1),
+        one_of("chat", 0, 4),
+        batch=policy_of("batch", actuation=Actuation.FLOOR),
+    )
+    world.load(batch=1, chat=1)
+    world.step("batch")
+    world.settle()
+    assert world.counts() == {"batch": 3, "chat": 0}
+    less = replace(world.deployments[full("batch")], desired_replicas=1, observed_at=world.now)
+    world.deployments[full("batch")] = less
+    world.changed.add(full("batch"))
+    world.step("chat", after=1.0)
+    claim = world.engine.sharing.book.claim(full("batch"))
+    assert claim is not None
+    assert (claim.held, claim.wanted) == (1, 1)
+
+
+def test_money_that_others_have_yet_to_give_back_is_not_spent() -> None:
+    """Seen to catch: growth within the limit of what is kept, while more than that still runs."""
+    limit = SpendLimit(period=Period.HOUR, usd=60.0)
+    money = FleetPolicy(prices={H100: Price(5.0, "tests")}, spend_limits=(limit,))
+    world = SharedFleet.of(
+        money, one_of("batch", 2, 4), one_of("chat", 0, 4), chat=policy_of("chat", priority=200)
+    )
+    world.load(batch=2, chat=0)
+    world.step()
+    world.load(batch=1, chat=2)
+    world.step(after=400.0)
+    assert [(one.deployment, one.to_replicas) for one in world.open_orders] == [
+        (full("batch"), 1),
+        (full("chat"), 1),
+    ]
+    world.settle()
+    assert world.counts() == {"batch": 1, "chat": 2}
 
 
 def test_what_an_order_holds_is_shared_out_at_once_and_then_there_is_nothing_to_do() -> None:

@@ -15,9 +15,9 @@ from trimtab.clock import ManualClock
 from trimtab.core.decision import WriteStatus
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.backlog import Backlog
+from trimtab.journal.file_vault import DAMAGED_FILES_KEPT, damaged_files
 from trimtab.journal.history import History
 from trimtab.journal.intention_log import log_path, read_log
-from trimtab.journal.keeper import DAMAGED_FILES_KEPT, damaged_files
 from trimtab.journal.lock import WriterLock
 from trimtab.journal.port import JournalMode, Recollection
 from trimtab.journal.sqlite import SqliteJournal

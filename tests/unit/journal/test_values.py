@@ -33,7 +33,8 @@ FIELDS = {
     "actual proposals readings",
     "Deployment": "name state state_text status_message status_code display_name base_model region "
     "min_replicas max_replicas desired_replicas replica_count pipeline revocable_replicas shape "
-    "schedule_floors annotations created_at updated_at expires_at deleted_at purged_at observed_at",
+    "schedule_floors annotations created_at updated_at expires_at deleted_at purged_at observed_at "
+    "other_scaler",
     "DeploymentMemory": "adopted_at user state created_at written doubtful latest lows highs moves "
     "counted rules damped demand_unknown_since idle_since wish gone_at shadow watched doubtful_moves "
     "superseded claimed grouped",

@@ -216,6 +216,7 @@ class ScriptedGate:
     failure: JournalError | None = None
     during_intend: Callable[[Order], Awaitable[None]] | None = None
     intended: list[Order] = field(default_factory=list)
+    terms: list[int | None] = field(default_factory=list)
 
     def why_not(self, order: Order) -> Withholding | None:
         if self.refusal is None:
@@ -223,12 +224,13 @@ class ScriptedGate:
         reason, sentence = self.refusal
         return Withholding(order=order, reason=reason, sentence=sentence)
 
-    async def intend(self, order: Order) -> None:
+    async def intend(self, order: Order, term: int | None = None) -> None:
         if self.during_intend is not None:
             await self.during_intend(order)
         if self.failure is not None:
             raise self.failure
         self.intended.append(order)
+        self.terms.append(term)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from trimtab.errors import SettingsError
+from trimtab.journal.postgresql.database import Database
 from trimtab.settings import load_settings
 
 
@@ -76,3 +77,66 @@ def test_what_cannot_be_meant_is_refused_with_the_remedy(
     with pytest.raises(SettingsError, match=said.replace("(", r"\(")) as refused:
         load_settings()
     assert f"TRIMTAB_JOURNAL__{variable}" in str(refused.value)
+
+
+# -- in PostgreSQL --------------------------------------------------------------------------------
+
+URL = "postgresql://trimtab@db.test:5432/trimtab?sslmode=verify-full"
+
+
+def test_it_may_be_a_database_in_place_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_JOURNAL__POSTGRESQL__URL", URL)
+    journal = load_settings().journal
+    assert journal.file is None
+    assert journal.database == Database(URL)
+    assert journal.database.name == "postgresql://db.test:5432/trimtab (schema trimtab_journal)"
+
+
+def test_secrets_are_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    url, password = tmp_path / "url", tmp_path / "password"
+    url.write_text("postgresql://trimtab:made-up@db.test/trimtab\n")
+    password.write_text("made-up too\n")
+    monkeypatch.setenv("TRIMTAB_JOURNAL__POSTGRESQL__URL_FILE", str(url))
+    monkeypatch.setenv("TRIMTAB_JOURNAL__POSTGRESQL__PASSWORD_FILE", str(password))
+    monkeypatch.setenv("TRIMTAB_JOURNAL__POSTGRESQL__SCHEMA_NAME", "fleet")
+    database = load_settings().journal.database
+    assert database is not None
+    assert (database.url, database.password, database.schema) == (
+        "postgresql://trimtab:made-up@db.test/trimtab",
+        "made-up too",
+        "fleet",
+    )
+    assert "made-up" not in database.name
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"POSTGRESQL__URL": URL, "PATH": "journal.db"}, "names a path and postgresql"),
+        ({"POSTGRESQL__URL": URL, "POSTGRESQL__URL_FILE": "url"}, "either url or url_file"),
+        ({"POSTGRESQL__SCHEMA_NAME": "fleet"}, "either url or url_file"),
+        ({"POSTGRESQL__URL": "mysql://db.test"}, "is not a URL of postgresql"),
+        ({"POSTGRESQL__URL": "postgresql://me:made-up@db.test"}, "has a password in its URL"),
+        ({"POSTGRESQL__URL": URL, "POSTGRESQL__SCHEMA_NAME": "a-b"}, "is no name of a schema"),
+    ],
+)
+def test_a_database_that_cannot_be_meant_is_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TRIMTAB_JOURNAL__{name}", value)
+    with pytest.raises(SettingsError, match=said) as refused:
+        load_settings()
+    assert "made-up" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("db.test", "holds no URL")])
+def test_a_file_with_the_url_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, said: str
+) -> None:
+    if text is not None:
+        (tmp_path / "url").write_text(text)
+    monkeypatch.setenv("TRIMTAB_JOURNAL__POSTGRESQL__URL_FILE", str(tmp_path / "url"))
+    journal = load_settings().journal
+    with pytest.raises(SettingsError, match=said):
+        _ = journal.database

@@ -114,7 +114,10 @@ async def test_every_type_of_source_is_made_under_its_name(tmp_path: Path, secre
             '{type: prometheus, url: "http://h", headers: {X: "made-up\\n"}}',
             "has a header that cannot be sent",
         ),
-        ("{type: openmetrics}", "`sources.s` names no endpoints; set deployments or file"),
+        (
+            "{type: openmetrics}",
+            "`sources.s` names no endpoints; set deployments, file or kubernetes",
+        ),
         (
             "{type: openmetrics, deployments: {d: {}}}",
             "`sources.s.deployments.d` names no endpoint; set urls or dns",

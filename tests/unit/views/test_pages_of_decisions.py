@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from trimtab.core.decision import Decision, Hold, Reason, ScaleUp
 from trimtab.core.policy import Mode
-from trimtab.journal import past_reader
-from trimtab.journal.decision_runs import DecisionRuns
+from trimtab.journal import file_reading, past_reader
+from trimtab.journal.decision_runs import DecisionRuns, counting_on
 from trimtab.journal.past_reader import PastReader, RunsWanted
 from trimtab.journal.schema import migrate
 
@@ -49,7 +49,7 @@ class Journal:
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("PRAGMA synchronous = OFF")  # no test of disks
         migrate(self._connection, path)
-        self._runs = DecisionRuns(self._connection)
+        self._runs = DecisionRuns(counting_on(self._connection))
         self.written: list[Decision] = []
 
     def write(self, kinds: list[tuple[str, Reason]]) -> None:
@@ -138,7 +138,7 @@ def test_a_question_that_takes_too_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(past_reader, "QUESTION_SECONDS", -1.0)
-    monkeypatch.setattr(past_reader, "STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(file_reading, "STEPS_BETWEEN_LOOKS", 1)
     with closing(Journal(tmp_path / "journal.db")) as journal:
         journal.write([(NAMES[0], Reason.DEMAND)])
         with pytest.raises(past_reader.PastTooLargeError, match="ask for less time"):

@@ -36,7 +36,7 @@ class Desk:
     def __init__(self) -> None:
         self.heard: list[tuple[str, Mapping[str, object], str]] = []
 
-    def listed(self) -> tuple[int, Mapping[str, object]]:
+    async def listed(self) -> tuple[int, Mapping[str, object]]:
         self.heard.append(("list", {}, ""))
         return 200, {"overrides": []}
 

@@ -76,7 +76,7 @@ class _Allocating:
     def _keep(self) -> None:
         """Let everybody keep what is held, or as few as are wanted."""
         kept, room_of, growing = self.kept, self.room_of, self.growing
-        of, rate = self.rooms.of, 0.0
+        of, money, rate, rate_now = self.rooms.of, self.rooms.money, 0.0, 0.0
         known: dict[tuple[str | None, str, str, int], Room] = {}
         for index, claim in enumerate(self.claims):
             _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team, account = claim
@@ -88,6 +88,7 @@ class _Allocating:
             kept.append(count)
             if usd is not None:
                 rate += count * usd
+                rate_now += held * usd
             if each is None or kind is None:
                 room_of.append(None)
                 continue
@@ -98,7 +99,7 @@ class _Allocating:
             room_of.append(room)
             room.at_first += count * each
             room.held += held * each
-        self.rooms.money.rate = rate
+        money.rate, money.rate_now = rate, rate_now
         self.rooms.begin()
 
     def _wishes(self) -> list[Growth]:
@@ -204,14 +205,9 @@ class _Allocating:
         """Return the grants; of what is given only as much as is free at this moment may be asked for."""
         now: dict[int, int] = {}
         for index, replicas in self.given:
-            claim, room = self.claims[index], self.room_of[index]
             if index not in now:
-                now[index] = claim.held
-            count = replicas
-            if room is not None and claim.accelerators is not None:
-                count = min(replicas, room.most_now(claim.accelerators))
-                room.hold(count * claim.accelerators)
-            now[index] += count
+                now[index] = self.claims[index].held
+            now[index] += self._give_now(index, replicas)
         grants: dict[str, Grant] = {}
         taken = self.reclaim.taken
         known: dict[tuple[int, int | None, bool], tuple[Reason, Pool | None]] = {}
@@ -231,6 +227,19 @@ class _Allocating:
             grants[claim.deployment] = Grant(claim.deployment, replicas, entitled, *why)
         used = {one.pool: one.quota - one.free for one in self.rooms.pools}
         return Allocation(grants, used, self.rooms.money.rate)
+
+    def _give_now(self, index: int, replicas: int) -> int:
+        """Return how many of the ``replicas`` given may be asked for at this moment."""
+        claim, room, money = self.claims[index], self.room_of[index], self.rooms.money
+        usd, count = claim.usd_an_hour, replicas
+        if money.is_limited:
+            count = min(count, money.most_now(usd))
+        if room is not None and claim.accelerators is not None:
+            count = min(count, room.most_now(claim.accelerators))
+            room.hold(count * claim.accelerators)
+        if usd is not None:
+            money.rate_now += count * usd
+        return count
 
     def _grant(self, index: int, claim: Claim, replicas: int, entitled: int) -> Grant:
         if index not in self.reclaim.taken:

@@ -136,12 +136,15 @@ class Room:
 
 
 class Money:
-    """The running rate in US dollars an hour, and how far it may go. Replicas without a price cost none here."""
+    """The running rate in US dollars an hour, and how far it may go. Replicas without a price cost none here.
 
-    __slots__ = ("grow", "keep", "rate")
+    ``rate`` is that of what is kept, ``rate_now`` of what is held at this moment.
+    """
+
+    __slots__ = ("grow", "keep", "rate", "rate_now")
 
     def __init__(self, room: SpendRoom | None) -> None:
-        self.rate = 0.0
+        self.rate = self.rate_now = 0.0
         self.keep = None if room is None else room.keep_usd_an_hour
         self.grow = None if room is None else room.grow_usd_an_hour
 
@@ -157,13 +160,20 @@ class Money:
 
     def most(self, usd_an_hour: float | None) -> int:
         """Return how many more replicas at this price may be kept. One without a price: none."""
+        return self._most(usd_an_hour, self.rate)
+
+    def most_now(self, usd_an_hour: float | None) -> int:
+        """Return how many more replicas at this price could be asked for at this moment."""
+        return self._most(usd_an_hour, self.rate_now)
+
+    def _most(self, usd_an_hour: float | None, rate: float) -> int:
         if self.grow is None:
             return COUNT_MAX
         if usd_an_hour is None:
             return 0
         if usd_an_hour <= 0.0:
             return COUNT_MAX
-        return max(0, int((self.grow - self.rate + _TINY_USD) / usd_an_hour))
+        return max(0, int((self.grow - rate + _TINY_USD) / usd_an_hour))
 
 
 class Rooms:

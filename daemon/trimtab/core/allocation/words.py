@@ -58,6 +58,8 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
             count = claim.held - grant.entitled
             comes = "which comes first" if grant.ceded_to else "although it is needed"
             said = f"{count} {_go(count)} to {_taker(grant)}, {comes}"
+        case Reason.AWAITING_GRANT:
+            said = "whoever leads the fleet has not granted more"
         case _:
             said = "others have to give theirs back first"
     return f"{said}: {grant.replicas} of {claim.wanted}"

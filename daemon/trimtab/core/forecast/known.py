@@ -9,7 +9,8 @@ from trimtab.core.encoded import Encoded
 from trimtab.core.facts import Facts
 from trimtab.core.forecast.cells import Heard
 from trimtab.core.forecast.experience import TICK_SECONDS, Experience
-from trimtab.core.forecast.occupancy import Line, Mix, Trim
+from trimtab.core.forecast.occupancy import Line, Mix
+from trimtab.core.forecast.trim import Trim
 
 if TYPE_CHECKING:
     from trimtab.core.proposals import JsonValue

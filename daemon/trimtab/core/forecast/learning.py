@@ -60,6 +60,9 @@ class Terms(NamedTuple):
     is_followed: bool = True
     """What was wanted is what is asked for: no pin, quota, limit or other rule decides."""
 
+    is_surprised: bool = False
+    """What one replica carries turned out to be less than was believed: misses are laid to that."""
+
 
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
     """Return what is known after a cell that ended at ``at`` (UTC seconds) with ``load`` replicas of work."""
@@ -128,7 +131,12 @@ def _counted(
     judgement = tally.judgement
     if promised is None and is_told:
         promised = load * replay.miss_share(smooth, terms.serving)
-    if promised is not None and not terms.is_past and terms.serving < terms.upper:
+    if (
+        promised is not None
+        and not terms.is_past
+        and not terms.is_surprised
+        and terms.serving < terms.upper
+    ):
         judgement = judgement.seeing(load, load * missed_share, promised)
     return tally._replace(
         weighed=price.FADE * tally.weighed + load,

@@ -105,40 +105,6 @@ class Line(NamedTuple):
         return min(saturation * (1.0 - 1.0 / STRETCH), BEYOND_SEEN * self.most)
 
 
-TRIM_SHARE: Final = 1.0 / 120.0
-"""The factor follows what occupancy says over half an hour."""
-
-TRIM_BOUNDS: Final = (1.0, 2.0)
-"""Never below 1: how occupancy grows with load differs between models, and fewer replicas on the strength
-of a curve that is not theirs would be missed requests. More work is believed, less is not."""
-
-TRIM_LOADS: Final = (0.5, 1.15)
-"""Occupancy tells of load where replicas are at least half busy, and no queue has formed."""
-
-
-class Trim(NamedTuple):
-    """A factor on the load, for a capacity that was given and is not, or no longer, that of the requests.
-
-    Longer prompts or answers make a request more work. Requests in flight show it at once, though not
-    how much is coming; the rate tells what is coming, though not how much work it is. Where the
-    first tells of more, the factor makes the second agree in the long run.
-    """
-
-    factor: float = 1.0
-
-    def seeing(self, load: float, in_flight: float, serving: int, at_slo: float) -> Trim:
-        """Take in one tick: the untrimmed load in replicas, and what is in flight over ``serving`` ones."""
-        if serving <= 0 or load <= 0.0:
-            return self
-        occupied = load_of(in_flight, serving, at_slo)
-        low, high = TRIM_LOADS
-        if not low * serving <= occupied <= high * serving:
-            return self
-        least, most = TRIM_BOUNDS
-        told = min(max(occupied / load, least), most)
-        return Trim(self.factor + TRIM_SHARE * (told - self.factor))
-
-
 class Mix(NamedTuple):
     """Work of one request in replica-seconds, from its tokens, smoothed; 0 before anything was told."""
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MISS_AT_CAPACITY: Final = 0.05
 """At its capacity a replica serves 95 of 100 requests within the SLO: that is what capacity means."""
 
+CURVE_POWER: Final = 16
+"""How misses grow with load: see ``miss_share``."""
+
 MISS_LOAD_MAX: Final = 1.2
 """Beyond this share of the capacity everything is missed."""
 

@@ -39,5 +39,7 @@ def _each(facts: Facts, given: float | None) -> str:
         return "" if factor is None else f"; a replica carries {factor:.0%} of what was given"
     if given is None:
         return f"; a replica carries {each:.3g} requests/s, learned"
-    of_given = "" if factor is None or factor > 0.995 else f", {factor:.0%} of what was given"
+    of_given = (
+        "" if factor is None or abs(factor - 1.0) < 0.005 else f", {factor:.0%} of what was given"
+    )
     return f"; a replica carries {each:.3g} requests/s{of_given}"

@@ -98,11 +98,13 @@ def _demanded(case: Case, draft: Draft, demand: Proposal | None) -> Count:
         return Count(own, "", reason, "no rule demands anything")
     why = _why_unknown(draft)
     fallback, since = case.policy.fallback, draft.memory.demand_unknown_since
+    is_all_heard = all(one.freshness is Freshness.USABLE for one in draft.readings)
+    unknown = Reason.UNKNOWN_DEMAND if is_all_heard else Reason.MISSING_DATA
     if fallback is None or fallback.replicas is None or since is None:
-        return Count(case.current, "", Reason.MISSING_DATA, why)
+        return Count(case.current, "", unknown, why)
     unknown_seconds = case.now - since
     if unknown_seconds < fallback.after_seconds or fallback.replicas <= case.current:
-        return Count(case.current, "", Reason.MISSING_DATA, why)
+        return Count(case.current, "", unknown, why)
     sentence = f"{why} for {unknown_seconds:.0f} s: falls back to {fallback.replicas}"
     return Count(fallback.replicas, "", Reason.FALLBACK, sentence)
 

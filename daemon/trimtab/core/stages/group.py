@@ -108,7 +108,7 @@ def _grouped(case: Case, draft: Draft, mates: Mates) -> Grouped | str:
         return "it is not known what one replica costs"
     if (
         draft.wanted is None
-        or draft.reason is Reason.MISSING_DATA
+        or draft.reason in (Reason.MISSING_DATA, Reason.UNKNOWN_DEMAND)
         or case.standing.pause is not None
     ):
         current = case.current  # moves for nobody

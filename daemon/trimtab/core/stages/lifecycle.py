@@ -8,6 +8,8 @@ FAILED                     no write; the platform's own message is shown
 DELETING, DELETED          no write, ever; so too once a delete or purge time is set
 a word we do not know      no write
 0/0, not written by us      parked by a person: no write
+something else scales it    no write: two scalers of one thing fight for ever
+actuation it cannot take    no write: a workload of Kubernetes has a count and no bounds
 expired                    no write, or drain to 0 if the policy says so
 expires too soon           no scale-up: a replica would serve for less than the minimum useful time
 bounds just changed        no write for a grace period after somebody else changed them
@@ -22,10 +24,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from trimtab.core.decision import Reason
-from trimtab.core.deployment import State
+from trimtab.core.deployment import State, is_workload
 from trimtab.core.memory import At
 from trimtab.core.pipeline import asked_replicas, own_ready
-from trimtab.core.policy import AtExpiry, WhileUpdating
+from trimtab.core.policy import Actuation, AtExpiry, WhileUpdating
 from trimtab.core.stages.draft import Block
 from trimtab.core.watched import RefusalKind
 
@@ -43,6 +45,7 @@ def lifecycle(case: Case, draft: Draft) -> None:
     halt = (
         _ending(case.deployment)
         or _state(case.deployment)
+        or _not_ours(case)
         or _in_flight(case)
         or _grace(case, draft)
     )
@@ -85,9 +88,27 @@ def _state(deployment: Deployment) -> Block | None:
             return Block(Reason.FAILED, f"failed: {message}")
         case State.UNKNOWN:
             word = deployment.state_text or "no state"
-            return Block(Reason.UNKNOWN_STATE, f"in a state trimtab does not know: {word}")
+            why = f" ({deployment.status_message})" if deployment.status_message else ""
+            return Block(Reason.UNKNOWN_STATE, f"in a state trimtab does not know: {word}{why}")
         case _:
             assert_never(deployment.state)
+
+
+def _not_ours(case: Case) -> Block | None:
+    """Halt for what is somebody else's to scale, or cannot be scaled as the policy wants it."""
+    deployment, actuation = case.deployment, case.policy.actuation
+    if deployment.other_scaler:
+        return Block(
+            Reason.OTHER_SCALER,
+            f"{deployment.other_scaler} scales it too: nothing is written until that is gone",
+        )
+    if actuation is not Actuation.SCALE and is_workload(deployment.name):
+        return Block(
+            Reason.WRONG_ACTUATION,
+            f"a workload of Kubernetes has a count and no bounds: policy {case.policy.name} says "
+            f"`actuation: {actuation}`, only `scale` will do",
+        )
+    return None
 
 
 def _in_flight(case: Case) -> Block | None:

@@ -263,7 +263,7 @@ class Capacity:
         """Live through the cells that the sample fills."""
         from trimtab.core.forecast.cells import Heard, hear
         from trimtab.core.forecast.learning import learned
-        from trimtab.core.forecast.occupancy import load_of
+        from trimtab.core.forecast.trim import Seen
 
         load = min(work.load, LOAD_MAX)
         heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
@@ -277,23 +277,20 @@ class Capacity:
         if not cells:
             return known.living(heard, experience, line, trim, work.mix)
         rate, in_flight = self._sighting(view)
-        occupied = None
-        if in_flight is not None and self.in_flight_at_slo is not None and view.ready:
-            occupied = load_of(in_flight, view.ready, self.in_flight_at_slo)
+        missed_share = self._missed_share(view)
+        seen = Seen.by(view.ready, rate, in_flight, self.in_flight_at_slo, missed_share)
         terms = self._terms(
-            view, experience, age_seconds, known.at_first, occupied, self._missed_share(view)
+            view, experience, age_seconds, known.at_first, seen.occupied, missed_share
         )
         for cell in cells:
             is_early = known.kept_until is not None and cell.end <= known.kept_until
-            lived = terms._replace(is_early=True) if is_early else terms
+            lived = terms._replace(is_early=is_early, is_surprised=trim.is_surprised)
             experience = learned(experience, cell.end, cell.load, lived)
-            if in_flight is None:
-                continue
-            if rate is not None and self.requests_per_second is None:
+            if rate is not None and in_flight is not None and self.requests_per_second is None:
                 line = line.seeing(rate, in_flight, view.ready)
-            if self.in_flight_at_slo is not None and work.is_by_rate:
+            if work.is_by_rate:
                 load = cell.load / known.trim.factor  # cells are trimmed already
-                trim = trim.seeing(load, in_flight, view.ready, self.in_flight_at_slo)
+                trim = trim.seeing(seen._replace(load=load))
         return known.living(heard, experience, line, trim, work.mix)
 
     def _missed_share(self, view: View) -> float | None:

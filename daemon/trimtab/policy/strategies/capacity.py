@@ -95,7 +95,8 @@ class CapacityConfig(StrategyConfig):
         alias="withinSlo",
         default=None,
         description="A signal: the share of requests that met the SLO, 0 to 1, refused ones included. "
-        "With it what is asked for as `attainment` comes out more closely, and for less.",
+        "With it what is asked for as `attainment` comes out more closely, and for less, and what a "
+        "replica carries is found out as requests become heavier or lighter.",
     )
     capacity: OneReplica = Field(
         default_factory=OneReplica, description="What one replica carries within its SLO."

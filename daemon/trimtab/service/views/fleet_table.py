@@ -11,7 +11,7 @@ import base64
 import json
 from collections import Counter
 from http import HTTPStatus
-from math import inf
+from math import floor, inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trimtab.service.views.decisions import verdict_word
@@ -143,7 +143,7 @@ class FleetTable:
             level=level_of(status),
             missing=missing(status),
             current=decision.current,
-            changed_at=self._watch.changed_at(deployment.name) or 0.0,
+            changed_at=_whole_milliseconds(self._watch.changed_at(deployment.name) or 0.0),
             policy=decision.policy,
             verdict=verdict_word(decision.verdict),
             reason=decision.verdict.reason.value,
@@ -230,6 +230,30 @@ _KEYS: dict[FleetOrder, Callable[[Entry], tuple[Any, ...]]] = {
     FleetOrder.CURRENT: lambda one: (-one.current, one.name),
     FleetOrder.CHANGED: lambda one: (-one.changed_at, one.name),
 }
+
+
+def row_key(row: FleetRow, order: FleetOrder) -> tuple[Any, ...]:
+    """Return what a row is ordered by, as its entry would be: for whoever has rows of several tables."""
+    short = 0 if row.wanted is None else max(0, row.wanted - row.desired)
+    match order:
+        case FleetOrder.TROUBLE:
+            return RANKS[row.trouble.level], -short, row.name
+        case FleetOrder.NAME:
+            return (row.name,)
+        case FleetOrder.CURRENT:
+            return -row.current, row.name
+        case FleetOrder.CHANGED:
+            return -_whole_milliseconds(row.changed_at or 0.0), row.name
+
+
+def cursor_after(wish: FleetWish, row: FleetRow) -> str:
+    """Return the cursor of a page that ends with ``row``."""
+    return _cursor(wish, row_key(row, wish.order))
+
+
+def _whole_milliseconds(moment: float) -> float:
+    """Return a moment as it is told in JSON, so that a cursor is the same wherever it was made."""
+    return floor(moment * 1000.0) / 1000.0
 
 
 def _cursor(wish: FleetWish, key: tuple[Any, ...]) -> str:

@@ -12,7 +12,8 @@ from trimtab.web.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from trimtab.journal.places import Place
 
 T = TypeVar("T")
 
@@ -24,16 +25,16 @@ WAITING_MAX = 8
 
 
 class Past:
-    """The journal in the file ``path``, for questions. ``None``: none is kept."""
+    """The journal at ``place``, for questions. ``None``: none is kept."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, place: Place | None) -> None:
+        self._place = place
         self._turns = asyncio.Semaphore(READERS_MAX)
         self._asked = 0
 
     async def ask(self, question: Callable[[PastReader], T]) -> T:
         """Return the answer. Raises ``ProblemError`` (503, 400) where there is none."""
-        if self._path is None:
+        if self._place is None:
             why = "no journal is kept (journal.path is off), so nothing is known of the past"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, why)
         if self._asked >= READERS_MAX + WAITING_MAX:
@@ -42,14 +43,14 @@ class Past:
         self._asked += 1
         try:
             async with self._turns:
-                return await asyncio.to_thread(self._answered, self._path, question)
+                return await asyncio.to_thread(self._answered, self._place, question)
         finally:
             self._asked -= 1
 
     @staticmethod
-    def _answered(path: Path, question: Callable[[PastReader], T]) -> T:
+    def _answered(place: Place, question: Callable[[PastReader], T]) -> T:
         try:
-            with PastReader(path) as reader:
+            with PastReader(place) as reader:
                 return question(reader)
         except PastTooLargeError as error:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

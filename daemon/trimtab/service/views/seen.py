@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trimtab.journal.sqlite import SqliteJournal
+from trimtab.journal.kept import KeptJournal
 from trimtab.service.views.banner import DaemonSeen
 from trimtab.service.views.chronicle import Chronicle
 from trimtab.service.views.detail import Detail
@@ -53,7 +53,7 @@ class DaemonViews:
         fleet, overrides, journalled = overview.fleet, overview.overrides, overview.journalled
         self._fleet = fleet
         journal = journalled.journal
-        path = journal.path if isinstance(journal, SqliteJournal) else None
+        place = journal.place if isinstance(journal, KeptJournal) else None
         self._names = Names(fleet)
 
         def engine() -> Engine:
@@ -72,7 +72,7 @@ class DaemonViews:
             table=self._table,
             upcoming=self._upcoming,
         )
-        self._chronicle = Chronicle(Past(path))
+        self._chronicle = Chronicle(Past(place))
         self._policies = PoliciesSeen(
             clock,
             engine=engine,
@@ -83,7 +83,7 @@ class DaemonViews:
         self._daemon = DaemonSeen(
             overview=overview, fleet=fleet, engine=engine, not_ready=not_ready
         )
-        self._what_if = WhatIf(clock, path, plugins)
+        self._what_if = WhatIf(clock, place, plugins)
 
     def full_name(self, name: str) -> str:
         """Return the full name that ``name`` means. Raises ``ProblemError`` (404)."""

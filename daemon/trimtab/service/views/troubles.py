@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 FAILING = frozenset(
     {
         Reason.MISSING_DATA,
+        Reason.UNKNOWN_DEMAND,
         Reason.BOUNDS_CONFLICT,
         Reason.FAILED,
         Reason.UNKNOWN_STATE,
         Reason.EXPIRED,
         Reason.AMBIGUOUS_POLICY,
+        Reason.WRONG_ACTUATION,
+        Reason.OTHER_SCALER,
         Reason.NO_POLICY,
         Reason.INVARIANT,
         Reason.FALLBACK,
@@ -46,6 +49,7 @@ SHORT = frozenset(
         Reason.RECLAIMED,
         Reason.PREEMPTED,
         Reason.NOT_FREE_YET,
+        Reason.AWAITING_GRANT,
         Reason.EXPIRES_SOON,
     }
 )

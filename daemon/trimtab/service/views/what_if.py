@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from trimtab.journal.places import as_document
 from trimtab.policy import read_policy_texts
 from trimtab.service.views.policies import diagnostic_views
 from trimtab.web.problem import ProblemError
 from trimtab.web.views.what_if import WhatIfView
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trimtab.clock import Clock
+    from trimtab.journal.places import Place
     from trimtab.web.views.what_if import WhatIfWish
 
 HOURS_MAX = 168.0
@@ -35,17 +35,17 @@ MODULE = "trimtab.service.views.what_if_process"
 
 
 class WhatIf:
-    """Answers one question at a time. ``path`` is the journal; ``None``: none is kept."""
+    """Answers one question at a time. ``place`` is the journal's; ``None``: none is kept."""
 
-    def __init__(self, clock: Clock, path: Path | None, plugins: tuple[str, ...]) -> None:
+    def __init__(self, clock: Clock, place: Place | None, plugins: tuple[str, ...]) -> None:
         self._clock = clock
-        self._path = None if path is None else path.absolute()
+        self._place = place
         self._plugins = plugins
         self._is_busy = False
 
     async def ask(self, wish: WhatIfWish) -> WhatIfView:
         """Return the answer; ``wish.deployment`` is a full name. Raises ``ProblemError``."""
-        if self._path is None:
+        if self._place is None:
             why = "no journal is kept (journal.path is off), so there is nothing to go by"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, why)
         if not (math.isfinite(wish.hours) and 0 < wish.hours <= HOURS_MAX):
@@ -57,13 +57,13 @@ class WhatIf:
         self._is_busy = True
         try:
             faults = await asyncio.to_thread(why_unusable, wish.text)
-            return faults or await self._answered(wish, self._path)
+            return faults or await self._answered(wish, self._place)
         finally:
             self._is_busy = False
 
-    async def _answered(self, wish: WhatIfWish, path: Path) -> WhatIfView:
+    async def _answered(self, wish: WhatIfWish, place: Place) -> WhatIfView:
         asked = {
-            "journal": str(path),
+            "journal": as_document(place),
             "text": wish.text,
             "deployment": wish.deployment,
             "since": self._clock.now() - wish.hours * 3600.0,

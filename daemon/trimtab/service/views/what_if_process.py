@@ -12,13 +12,13 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from trimtab.errors import JournalError
 from trimtab.journal.history import History
+from trimtab.journal.places import from_document
 from trimtab.policy import read_policy_texts
 from trimtab.policy.plugins import allow_plugins
 from trimtab.service.views.policies import diagnostic_views
@@ -61,8 +61,8 @@ def answer(asked: dict[str, Any]) -> WhatIfView:
     report = read_policy_texts([(FILE_NAME, asked["text"])])
     since, seconds = float(asked["since"]), float(asked["seconds"])
     replay = WhatIfReplay(report.policies, since=since, only=asked["deployment"])
-    with History(Path(asked["journal"])) as history:
-        view = replay.run(history.sequence(since=since), lambda: time.process_time() > seconds)
+    with History(from_document(asked["journal"])) as history:
+        view = replay.run(history.course(since=since), lambda: time.process_time() > seconds)
     return replace(view, diagnostics=diagnostic_views(report.diagnostics))
 
 

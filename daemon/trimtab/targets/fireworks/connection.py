@@ -11,8 +11,10 @@ import aiohttp
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks.account import checked_url
 from trimtab.targets.fireworks.answers import Answer, no_answer, unreadable
+from trimtab.targets.fireworks.errors import check_permit
 
 if TYPE_CHECKING:
+    from aiohttp.connector import Connection as HttpLine
     from yarl import URL
 
     from trimtab.targets.fireworks.account import FireworksAccount
@@ -129,10 +131,21 @@ class HttpConnection:
                     limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_SECONDS
                 ),
                 headers={"User-Agent": _user_agent(), "Accept": "application/json"},
+                request_class=_PermittedRequest,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=self.account.trust_proxy_environment,
             )
         return self._session
+
+
+class _PermittedRequest(aiohttp.ClientRequest):
+    """Asks for leave once it has a connection: getting one may have taken any time."""
+
+    async def send(self, conn: HttpLine) -> aiohttp.ClientResponse:
+        """Send over ``conn``. Raises ``FireworksError`` for a change that may no longer be made."""
+        if self.method != "GET":
+            check_permit()
+        return await super().send(conn)
 
 
 class _LostError(aiohttp.ClientError):

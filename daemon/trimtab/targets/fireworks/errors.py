@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from trimtab.errors import ErrorKind, TargetError
+from trimtab.targets.permit import refusal
 
 GRPC_CODES = (
     "OK",
@@ -90,3 +91,10 @@ class FireworksError(TargetError):
 def unsent(reason: str) -> FireworksError:
     """Return the error for a request that was refused before it left: the caller's own mistake."""
     return FireworksError(f"Nothing was sent: {reason}.", kind=ErrorKind.REJECTED)
+
+
+def check_permit() -> None:
+    """Raise ``FireworksError`` where a change that was about to leave may no longer be made."""
+    why = refusal()
+    if why is not None:
+        raise FireworksError(f"Nothing was sent: {why}.", kind=ErrorKind.CONFLICT, retryable=False)

@@ -15,7 +15,7 @@ from trimtab.targets.fireworks.answers import (
     unreadable,
 )
 from trimtab.targets.fireworks.connection import HttpConnection
-from trimtab.targets.fireworks.errors import FireworksError, Limit
+from trimtab.targets.fireworks.errors import FireworksError, Limit, check_permit
 from trimtab.targets.fireworks.limits import (
     WAIT_SECONDS_MAX,
     WRITE_WAIT_SECONDS_MAX,
@@ -96,6 +96,8 @@ class Transport:
             await self._buckets[call.bucket].acquire(
                 wait_seconds_max=wait_seconds_max, is_patient=call.is_patient
             )
+            if call.is_write:  # a turn and the pause before it took time
+                check_permit()
             return await self._send(call, attempt)
 
         return await self._retries.run(send, is_write=call.is_write, attempts_max=attempts_max)

@@ -25,6 +25,7 @@ from trimtab.web.views.decision import DecisionView
 from trimtab.web.views.deployment import DeploymentView, ForecastView, ProposalsView
 from trimtab.web.views.fleet import FleetOrder, FleetPage, FleetWish
 from trimtab.web.views.history import DecisionsPage, DecisionsWish, SeriesView
+from trimtab.web.views.members import MembersView
 from trimtab.web.views.override import OverrideGiven, OverridesLifted, OverridesView
 from trimtab.web.views.policies import PoliciesView
 from trimtab.web.views.trouble import Level
@@ -188,11 +189,24 @@ def _of_policies(views: Views) -> tuple[Operation, ...]:
     )  # fmt: skip
 
 
+def membership(members: Callable[[], MembersView]) -> tuple[Operation, ...]:
+    """Return what tells who shares the fleet."""
+
+    async def answering(_: Call) -> object:
+        return members()
+
+    return (
+        _look("listMembers", "Daemon", "/v1/members", MembersView,
+              "The daemons that share the fleet, what each decides for, and who leads",
+              answering=answering),
+    )  # fmt: skip
+
+
 def operating(desk: Desk) -> tuple[Operation, ...]:
     """Return what is about overrides: looking at them, giving them and ending them."""
 
     async def listed(_: Call) -> object:
-        return desk.listed()
+        return await desk.listed()
 
     async def give(call: Call) -> object:
         return await desk.give(call.body, call.peer)

@@ -28,6 +28,7 @@ LEFT_ALONE: Mapping[str, str] = {
     Reason.OUT_OF_BAND: "Wait: somebody has just changed its bounds, and gets time to finish.",
     Reason.RECLAIMED: "The team below its guarantee needs them no more, or its own rules ask again.",
     Reason.NOT_FREE_YET: "Time: others are giving the accelerators back.",
+    Reason.AWAITING_GRANT: "The word of the daemon that leads; it comes within seconds.",
     Reason.GROUP: "The mix of its group, which changes with the demand and with prices.",
     Reason.WRITE_IN_FLIGHT: "The end of the last write: it is decided anew then.",
 }

@@ -216,15 +216,15 @@ class Reading:
             "overrides",
             status=status,
             notice=notice,
-            overrides=self._overrides(),
+            overrides=await self._overrides(),
             may_order=self._desk is not None and guest.could_operate,
             said=said,
         )
 
-    def _overrides(self) -> tuple[OverrideView, ...]:
+    async def _overrides(self) -> tuple[OverrideView, ...]:
         if self._desk is None:
             return ()
-        status, body = self._desk.listed()
+        status, body = await self._desk.listed()
         listed = body.get("overrides") if status == HTTPStatus.OK else None
         return tuple(override_view(one) for one in listed) if isinstance(listed, list) else ()
 

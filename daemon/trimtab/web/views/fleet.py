@@ -149,3 +149,6 @@ class FleetPage:
     teams: tuple[str, ...]
     states: tuple[str, ...]
     """The states that deployments are in."""
+
+    unanswered: tuple[str, ...] = ()
+    """Members of a shared fleet that did not answer; what they decide for has no row."""

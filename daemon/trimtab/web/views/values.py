@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 T = TypeVar("T")
 
@@ -21,8 +21,14 @@ def as_text(moment: float) -> str:
     return datetime.fromtimestamp(moment, tz=UTC).isoformat(timespec="milliseconds")
 
 
+def _from_text(moment: object) -> object:
+    """Read what ``as_text`` wrote, in an answer of another member; leave anything else alone."""
+    return datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else moment
+
+
 Moment = Annotated[
     float,
+    BeforeValidator(_from_text),
     PlainSerializer(as_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]

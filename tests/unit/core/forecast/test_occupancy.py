@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.core.forecast.occupancy import Line, Mix, Trim, load_of
+from trimtab.core.forecast.occupancy import Line, Mix, load_of
 
 
 def in_flight(rate: float, lone_seconds: float, saturation: float) -> float:
@@ -66,29 +66,6 @@ def test_what_is_not_told_or_broken_changes_nothing() -> None:
     assert line.seeing(1.0, 1.0, 0) == line
     assert line.seeing(0.0, 5.0, 3) == line
     assert line.seeing(5.0, 1e300, 3) == line
-
-
-def trimmed(load: float, in_flight: float, ticks: int = 600) -> float:
-    trim = Trim()
-    for _ in range(ticks):
-        trim = trim.seeing(load, in_flight, 8, 100.0)
-    return trim.factor
-
-
-def test_requests_that_are_more_work_than_was_said_show_in_flight_and_fewer_are_not_bet_on() -> (
-    None
-):
-    there = 8 * 50.0  # half of what is in flight at the SLO, and 0.8 of the load
-    assert trimmed(6.4, there) == pytest.approx(1.0, abs=0.01)
-    assert trimmed(4.0, there) == pytest.approx(1.6, abs=0.02)
-    assert trimmed(8.0, there) == 1.0
-
-
-def test_idle_replicas_and_queues_say_nothing_of_the_capacity() -> None:
-    assert trimmed(4.0, 8 * 5.0) == 1.0
-    assert trimmed(4.0, 8 * 900.0) == 1.0
-    assert trimmed(0.0, 8 * 50.0) == 1.0
-    assert Trim().seeing(4.0, 100.0, 0, 100.0) == Trim()
 
 
 def test_what_a_request_takes_is_a_mean_and_begins_with_the_first() -> None:

@@ -33,7 +33,7 @@ class NotedDesk:
     orders: list[dict[str, object]] = field(default_factory=list)
     asked: list[tuple[dict[str, object], str]] = field(default_factory=list)
 
-    def listed(self) -> tuple[int, Mapping[str, object]]:
+    async def listed(self) -> tuple[int, Mapping[str, object]]:
         return 200, {"at": as_text(NOW), "overrides": self.orders}
 
     async def give(self, body: Mapping[str, object], peer: str) -> tuple[int, Mapping[str, object]]:

@@ -1,0 +1,1 @@
+"""Kubernetes as trimtab speaks to it, for every adapter that does: names, calls, and collections that are followed."""

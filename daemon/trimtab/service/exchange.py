@@ -1,0 +1,291 @@
+"""Quotas and money over several members: they post claims, the one that leads posts what it grants.
+
+The member that holds the leading bucket shares out over its own claims and those of the others, and what it
+grants to them is good for ``GRANT_SECONDS``. Until a member says that it has heard of a later grant, or the grant has run
+out and its deployments were read since, the leader counts what it promised as held. So what two members use
+is never more than there is, however late either hears of the other; what is lost on doubt is time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from trimtab.core.buckets import LEADING_BUCKET
+from trimtab.core.clearing import is_contended
+from trimtab.core.succession import ClaimsHeard, ForeignClaim, GrantsHeard
+from trimtab.errors import CoordinationError
+from trimtab.service.postings import (
+    ClaimsPosted,
+    GrantsPosted,
+    claims_posted,
+    grants_posted,
+    read_claims,
+    read_grants,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trimtab.clock import Clock
+    from trimtab.coordination.port import Board, Posting
+    from trimtab.core.allocation.values import Grant
+    from trimtab.core.known_quotas import QuotaRefusal
+    from trimtab.core.succession import MembersNews
+    from trimtab.service.fleet import Fleet
+    from trimtab.service.journalled_engine import JournalledEngine
+    from trimtab.service.tenancy import Tenancy
+    from trimtab.service.trigger import Trigger
+
+LOG = structlog.get_logger("trimtab")
+
+EXCHANGE_SECONDS = 1.0
+"""From one exchange to the next: a wish of a member that does not lead waits for two of them at most."""
+
+GRANT_SECONDS = 10.0
+"""How long a grant is good for, by the service's clock since it was posted."""
+
+DRIFT = 1.1
+"""A grant counts for so much longer with whoever gave it: two clocks may differ (``coordination.holdings``)."""
+
+LANDING_SECONDS = 30.0
+"""How long after a grant ran out a write that it allowed may still take until listings show it."""
+
+CLAIMS = "claims"
+GRANTS = "grants"
+
+
+@dataclass(slots=True)
+class _Given:
+    """What was granted under one number, and until when it stands (monotonic, UTC); ``None``: it is being posted."""
+
+    seq: int
+    counts: Mapping[str, int]
+    until: float | None = None
+    until_utc: float | None = None
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What others claim, and the number of the last of our grants that the owner of each has heard of."""
+
+    claims: dict[str, ForeignClaim] = field(default_factory=dict)
+    acked: dict[str, int | None] = field(default_factory=dict)
+    refusals: tuple[QuotaRefusal, ...] = ()
+
+
+@dataclass(slots=True)
+class _Lead:
+    """How far this member has got since it leads in ``term``."""
+
+    term: int
+    grows_at: float | None = None
+    seq: int = 0
+    given: list[_Given] = field(default_factory=list)
+
+
+class Exchange:
+    """One round every second, as long as anything is shared."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        board: Board,
+        *,
+        member: str,
+        tenancy: Tenancy,
+        journalled: JournalledEngine,
+        fleet: Fleet,
+        trigger: Trigger,
+        interval_seconds: float = EXCHANGE_SECONDS,
+    ) -> None:
+        self._clock = clock
+        self._board = board
+        self._member = member
+        self._tenancy = tenancy
+        self._journalled = journalled
+        self._fleet = fleet
+        self._trigger = trigger
+        self._interval_seconds = interval_seconds
+        self._lead: _Lead | None = None
+        self._heard: tuple[int, int] | None = None
+        self._is_failing = False
+        self.rounds = 0
+        self.failures = 0
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether this member holds the bucket whose owner leads."""
+        return LEADING_BUCKET in self._tenancy.open_terms
+
+    async def run(self) -> None:
+        """Exchange for ever. The service's failures are waited out: nobody grows meanwhile."""
+        while True:
+            try:
+                await self.exchange()
+                self._is_failing = False
+            except CoordinationError as error:
+                self.failures += 1
+                if not self._is_failing:
+                    self._is_failing = True
+                    LOG.warning("grants_not_exchanged", why=str(error), error_kind=error.kind.value)
+            await self._clock.sleep(self._interval_seconds)
+
+    async def exchange(self) -> None:
+        """Make one round. Raises ``CoordinationError``."""
+        if not self._journalled.engine.sharing.is_active:
+            return
+        self.rounds += 1
+        term = self._tenancy.open_terms.get(LEADING_BUCKET)
+        if term is None:
+            self._lead = None
+            await self._post_claims()
+            await self._follow()
+            return
+        self._heard = None
+        if self._lead is None or self._lead.term != term:
+            self._lead = _Lead(term)
+        await self._lead_on(self._lead)
+
+    # -- whoever follows -------------------------------------------------------------------------
+
+    async def _post_claims(self) -> None:
+        engine, terms = self._journalled.engine, self._tenancy.open_terms
+        book = engine.sharing.book
+        claims: dict[str, ForeignClaim] = {}
+        for name, claim in book.claims.items():
+            if self._tenancy.bucket_of(name) not in terms or not is_contended(claim, book.terms):
+                continue
+            memory = engine.remembered(name)
+            if memory is not None:
+                claims[name] = ForeignClaim(memory.claimed, claim.held)
+        posted = ClaimsPosted(
+            heard=self._heard,
+            terms=dict(terms),
+            claims=claims,
+            refusals=engine.shared.quotas.refusals,
+        )
+        await self._board.post(CLAIMS, self._member, 0, claims_posted(posted))
+
+    async def _follow(self) -> None:
+        asked_at = (
+            self._clock.now()
+        )  # before: whoever stands still while the answer comes has lost that time
+        found = await self._board.read(GRANTS)
+        others = [one for one in found.values() if one.member != self._member]
+        newest = max(others, key=lambda one: one.term, default=None)
+        if newest is None or self.is_leading:
+            return
+        if self._heard is not None and newest.term < self._heard[0]:
+            return
+        left_seconds = GRANT_SECONDS - newest.age_seconds
+        if left_seconds <= 0:
+            return
+        posted = read_grants(newest.body)
+        members = self._journalled.engine.membership
+        before = None if members is None else members.grants
+        is_news = before is None or before.grants != posted.grants
+        if is_news or before is None or before.until - asked_at < GRANT_SECONDS / 2:
+            self._tell(GrantsHeard(until=asked_at + left_seconds, grants=posted.grants))
+        self._heard = newest.term, posted.seq
+
+    # -- whoever leads ---------------------------------------------------------------------------
+
+    async def _lead_on(self, lead: _Lead) -> None:
+        if lead.grows_at is None:
+            # Once this is there nobody listens to the last leader, and what it granted runs out.
+            await self._post(lead, _Given(0, {}), {})
+            lead.grows_at = self._clock.now() + GRANT_SECONDS * DRIFT
+        found = await self._board.read(CLAIMS)
+        if self._tenancy.open_terms.get(LEADING_BUCKET) != lead.term:
+            return  # the lead went to another meanwhile
+        heard = self._claims_of(lead, [one for one in found.values() if one.member != self._member])
+        lead.given = [one for one in lead.given if one is lead.given[-1] or self._stands(one)]
+        self._tell_claims(lead, heard)
+        grants = self._grants(lead, heard)
+        counts = {name: one.replicas for name, one in grants.items()}
+        if not lead.given or lead.given[-1].counts != counts:
+            lead.seq += 1
+            lead.given.append(_Given(lead.seq, counts))
+        given = lead.given[-1]
+        given.until = given.until_utc = None
+        self._tell_claims(lead, heard)  # what is promised is held from now on
+        await self._post(lead, given, grants)
+
+    async def _post(self, lead: _Lead, given: _Given, grants: Mapping[str, Grant]) -> None:
+        body = grants_posted(GrantsPosted(seq=given.seq, grants=grants))
+        try:
+            await self._board.post(GRANTS, self._member, lead.term, body)
+        finally:  # where it failed it may have arrived all the same
+            given.until = self._clock.monotonic() + GRANT_SECONDS * DRIFT
+            given.until_utc = self._clock.now() + GRANT_SECONDS * DRIFT
+
+    def _grants(self, lead: _Lead, heard: _Heard) -> dict[str, Grant]:
+        """Return what others may have, of those that want more than they hold or must give something back."""
+        sharing = self._journalled.engine.sharing
+        is_early = lead.grows_at is None or self._clock.now() < lead.grows_at
+        if is_early or self._fleet.unread or not sharing.book.terms.now:
+            return {}
+        found = {}
+        for name, grant in sharing.foreign_grants().items():
+            claim, held = sharing.book.claims[name], heard.claims[name].held
+            if claim.wanted > held or grant.replicas != claim.wanted:
+                found[name] = grant
+        return found
+
+    def _claims_of(self, lead: _Lead, postings: Sequence[Posting]) -> _Heard:
+        """Return what others claim, each deployment by who holds its bucket in the latest term."""
+        heard = _Heard()
+        terms: dict[str, int] = {}
+        ours = self._tenancy.open_terms
+        for posting in postings:
+            posted = read_claims(posting.body)
+            is_fresh = posting.age_seconds < GRANT_SECONDS
+            acked = posted.heard[1] if posted.heard and posted.heard[0] == lead.term else None
+            posted_at = self._clock.now() - posting.age_seconds
+            if self._is_read_since(posted_at + GRANT_SECONDS * DRIFT + LANDING_SECONDS):
+                continue  # all that it may have done since is seen by now
+            heard.refusals += posted.refusals
+            for name, claim in posted.claims.items():
+                bucket = self._tenancy.bucket_of(name)
+                term = posted.terms.get(bucket, 0)
+                if bucket in ours or terms.get(name, -1) >= term:
+                    continue
+                terms[name] = term
+                heard.claims[name] = claim if is_fresh else claim._replace(claimed=None)
+                heard.acked[name] = acked
+        return heard
+
+    def _tell_claims(self, lead: _Lead, heard: _Heard) -> None:
+        """Let our engine share out over all claims; what was promised to others counts as held."""
+        if lead.grows_at is None:
+            return
+        claims = {}
+        for name, claim in heard.claims.items():
+            acked = heard.acked[name] or 0
+            promised = [one.counts.get(name, 0) for one in lead.given if one.seq >= acked]
+            claims[name] = claim._replace(held=max(claim.held, *promised, 0))
+        news = ClaimsHeard(grows_at=lead.grows_at, claims=claims, refusals=heard.refusals)
+        members = self._journalled.engine.membership
+        if members is None or members.claims != news:
+            self._tell(news)
+
+    def _stands(self, given: _Given) -> bool:
+        """Whether somebody may still act on a grant, or may have and we have not seen it."""
+        if given.until is None or given.until_utc is None or self._clock.monotonic() < given.until:
+            return True
+        return not self._is_read_since(given.until_utc + LANDING_SECONDS)
+
+    def _is_read_since(self, moment: float) -> bool:
+        """Whether every account was read at ``moment`` (UTC seconds) or later, and can be read now."""
+        for target in self._fleet.targets:
+            read_at = self._fleet.read_at(target.name)
+            if read_at is None or read_at < moment or self._fleet.trouble(target.name):
+                return False
+        return True
+
+    def _tell(self, news: MembersNews) -> None:
+        self._journalled.hear_of_members(news)
+        self._trigger.look_now()

@@ -1,0 +1,1 @@
+"""Workloads of a Kubernetes cluster as a target: whatever has a ``scale`` subresource."""
