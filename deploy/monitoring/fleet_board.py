@@ -21,7 +21,7 @@ from panels import (
 BLOCKED = (
     "at_max|blocked_by_rule|blocked_by_override|bounds_conflict|borrowing|capacity_refused|expired|expires_soon"
     "|failed|group|invariant|missing_data|no_price|no_shape|not_free_yet|paused|quota|quota_exceeded|reserved"
-    "|spend_limit|stuck|unknown_state|updating"
+    "|spend_limit|stuck|unknown_demand|unknown_state|updating"
 )
 """Reasons to hold that keep something from happening that somebody wants."""
 
