@@ -15,7 +15,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CHECKS = {
     "docs/reference": ["docs/generate.py", "--check"],
-    "deploy/grafana, deploy/prometheus": ["deploy/monitoring/generate.py", "--check"],
+    "deploy/grafana, deploy/prometheus and their copies in the chart": [
+        "deploy/monitoring/generate.py",
+        "--check",
+    ],
 }
 """What is generated → arguments for Python that exit 1, naming the file, when it is behind."""
 
