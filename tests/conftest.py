@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import freezegun
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Two noisy cores: a slow example is not a failed one. CI looks at more examples than a laptop, and at the
 # same ones each time: what it refuses is what was changed. Every run elsewhere looks at new ones.
@@ -19,6 +24,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+# Freezing looks at every attribute of every module, and this one makes its pydantic models when looked at: with
+# a frozen `datetime` it cannot, and time would stay frozen for all tests behind.
+freezegun.configure(extend_ignore_list=["kubernetes"])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +53,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run tests/packaging/slow too: installing, building, the container file's steps",
     )
+
+
+@pytest.fixture(autouse=True)
+def time_runs_on() -> Iterator[None]:
+    """Fail the test behind which time stays frozen: else all later ones that wait for anything would."""
+    yield
+    assert not freezegun.api.freeze_factories, "time is still frozen"
 
 
 SHARING_SERVERS = tuple(

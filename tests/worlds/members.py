@@ -38,8 +38,11 @@ class ScriptedSteward:
         self.held: dict[int, Tenure] = {}
         self.until: dict[int, float] = {}
         self.has_left = False
+        self._is_running = asyncio.Event()
 
     async def give(self, *buckets: int, term: int = 1, seconds: float = 1e9) -> None:
+        """Give what no steward gives before the daemon has begun and lets it run."""
+        await self._is_running.wait()
         for bucket in buckets:
             tenure = Tenure(bucket=bucket, term=term)
             self.held[bucket] = tenure
@@ -83,6 +86,7 @@ class ScriptedSteward:
         )
 
     async def run(self) -> None:
+        self._is_running.set()
         await asyncio.Event().wait()
 
     async def leave(self, limit_seconds: float = 5.0) -> None:

@@ -59,10 +59,10 @@ def answer(asked: dict[str, Any]) -> WhatIfView:
     if faults is not None:
         return faults
     report = read_policy_texts([(FILE_NAME, asked["text"])])
-    since, seconds = float(asked["since"]), float(asked["seconds"])
+    since, until = float(asked["since"]), time.process_time() + float(asked["seconds"])
     replay = WhatIfReplay(report.policies, since=since, only=asked["deployment"])
     with History(from_document(asked["journal"])) as history:
-        view = replay.run(history.course(since=since), lambda: time.process_time() > seconds)
+        view = replay.run(history.course(since=since), lambda: time.process_time() > until)
     return replace(view, diagnostics=diagnostic_views(report.diagnostics))
 
 
