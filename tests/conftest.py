@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 # Freezing looks at every attribute of every module, and this one makes its pydantic models when looked at: with
 # a frozen `datetime` it cannot, and time would stay frozen for all tests behind.
 freezegun.configure(extend_ignore_list=["kubernetes"])
+
+# What a shell starts in the background ignores SIGINT, and so do its children, which tests end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
