@@ -46,6 +46,11 @@ class Peers:
         return seen.holder
 
     @property
+    def this(self) -> str:
+        """The name of the member that asks."""
+        return self._tenancy.steward.standing.member
+
+    @property
     def others(self) -> tuple[str, ...]:
         """The members that are alive, by name."""
         standing = self._tenancy.steward.standing

@@ -111,6 +111,7 @@ def surface_of(daemon: Daemon, host: str, doors: Doors) -> web.Application:
     add_pages(
         app,
         views=views,
+        members=_members_of(daemon).view,
         desk=desk,
         gate=gate,
         clock=clock,
@@ -137,10 +138,13 @@ def _shared(daemon: Daemon, app: web.Application) -> tuple[Views, Desk]:
 
 def operations_of(daemon: Daemon, views: Views, desk: Desk) -> tuple[Operation, ...]:
     """Return everything that ``/v1`` can do with ``daemon``, as ``views`` and ``desk`` answer."""
-    members = MembersSeen(daemon.clock, daemon.tenancy, lambda: daemon.status().started_at)
     return (
         *reading(views),
-        *membership(members.view),
+        *membership(_members_of(daemon).view),
         *operating(desk),
         stream_operation(daemon.watch, daemon.views.full_name),
     )
+
+
+def _members_of(daemon: Daemon) -> MembersSeen:
+    return MembersSeen(daemon.clock, daemon.tenancy, lambda: daemon.status().started_at)

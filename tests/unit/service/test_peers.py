@@ -127,6 +127,7 @@ async def test_a_deployment_is_shown_by_whichever_member_is_asked(scene: Scene) 
                         assert answer.status == 200, await answer.text()
                         answers.append(await answer.json())
             assert answers[0] == answers[3]
+            assert answers[0]["row"]["member"] == ("a" if name in scene.of("a") else "b")
 
 
 async def test_a_request_goes_one_hop_and_no_further(scene: Scene) -> None:
@@ -151,6 +152,7 @@ async def test_an_owner_that_does_not_answer_is_named(scene: Scene) -> None:
             page = await answer.json()
             assert page["unanswered"] == ["b"]
             assert {row["name"] for row in page["rows"]} == set(scene.of("a"))
+            assert {row["member"] for row in page["rows"]} == {"a"}
 
 
 async def test_a_token_that_opens_nothing_here_opens_nothing_there(scene: Scene) -> None:

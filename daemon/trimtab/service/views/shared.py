@@ -64,14 +64,18 @@ class SharedViews:
                 why = f"rows beyond {ROWS_MAX} of a shared fleet are reached by the cursor alone"
                 raise ProblemError(HTTPStatus.BAD_REQUEST, why)
             asked = replace(wish, page=1, limit=wish.page * wish.limit)
-        own = await self._here.fleet(asked)
+        own = _of_member(await self._here.fleet(asked), self._peers.this)
         path = f"/v1/fleet?{urlencode(_parameters(asked))}"
         found = await asyncio.gather(*(self._page_of(one, path) for one in self._peers.others))
         return self._merged(wish, own, found)
 
     async def deployment(self, name: str) -> DeploymentView:
         """Return everything about one deployment now, from whoever decides for it."""
-        return await self._of_owner(name, "deployments", _DEPLOYMENT, self._here.deployment)
+        found = await self._of_owner(name, "deployments", _DEPLOYMENT, self._here.deployment)
+        if found.row is None or self._peers.is_hop:
+            return found
+        owner = self._peers.owner_of(found.name) or self._peers.this
+        return replace(found, row=replace(found.row, member=owner))
 
     async def proposals(self, name: str) -> ProposalsView:
         """Return what each rule asks for now."""
@@ -101,7 +105,8 @@ class SharedViews:
     async def _page_of(self, member: str, path: str) -> FleetPage | str:
         """Return a member's page, or its name where it does not answer."""
         try:
-            return _PAGE.validate_json(await self._peers.get(member, path))
+            page = _PAGE.validate_json(await self._peers.get(member, path))
+            return _of_member(page, member)
         except ProblemError as problem:
             if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise  # what is wrong is with the request, or with its token
@@ -136,6 +141,10 @@ class SharedViews:
             states=tuple(sorted({state for page in pages for state in page.states})),
             unanswered=silent,
         )
+
+
+def _of_member(page: FleetPage, member: str) -> FleetPage:
+    return replace(page, rows=tuple(replace(row, member=member) for row in page.rows))
 
 
 def _added(counts: list[FleetCounts]) -> FleetCounts:

@@ -21,7 +21,7 @@ from trimtab.web.views.trouble import Level
 from trimtab.web.views.upcoming import UpcomingKind, UpcomingWish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aiohttp import web
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trimtab.web.pages.entrance import Guest
     from trimtab.web.pages.rendering import Notice
     from trimtab.web.views.deployment import DeploymentView
+    from trimtab.web.views.members import MembersView
     from trimtab.web.views.port import Views
 
 ROWS = 50
@@ -96,8 +97,16 @@ _DESCENDING = frozenset({FleetOrder.TROUBLE, FleetOrder.CURRENT, FleetOrder.CHAN
 class Reading:
     """Shows what there is."""
 
-    def __init__(self, *, views: Views, desk: Desk | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        views: Views,
+        members: Callable[[], MembersView],
+        desk: Desk | None,
+        clock: Clock,
+    ) -> None:
         self._views = views
+        self._members = members
         self._desk = desk
         self._clock = clock
 
@@ -241,7 +250,7 @@ class Reading:
 
     async def daemon(self, guest: Guest) -> web.Response:
         """Show the daemon itself."""
-        return guest.page("daemon", daemon=self._views.daemon())
+        return guest.page("daemon", daemon=self._views.daemon(), members=self._members())
 
     def _read(self, parameters: Sequence[Parameter], guest: Guest) -> dict[str, Any]:
         """Read what stands behind the question mark. Raises ``ProblemError`` (400)."""

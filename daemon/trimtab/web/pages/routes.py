@@ -18,11 +18,14 @@ from trimtab.web.pages.reading import Reading
 from trimtab.web.pages.rendering import STATIC, static_digest, static_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trimtab.clock import Clock
     from trimtab.web.access import Gate, Handler
     from trimtab.web.audit import Audit
     from trimtab.web.overrides import Desk
     from trimtab.web.pages.entrance import Guest, Shown
+    from trimtab.web.views.members import MembersView
     from trimtab.web.views.port import Views
     from trimtab.web.views.stream import Newsroom
 
@@ -31,6 +34,7 @@ def add_pages(
     app: web.Application,
     *,
     views: Views,
+    members: Callable[[], MembersView],
     desk: Desk | None,
     gate: Gate,
     clock: Clock,
@@ -42,7 +46,7 @@ def add_pages(
     ``audit`` hears of every order that was given or ended, and of those that were refused.
     """
     entrance = Entrance(views=views, gate=gate, clock=clock)
-    reading = Reading(views=views, desk=desk, clock=clock)
+    reading = Reading(views=views, members=members, desk=desk, clock=clock)
     ordering = Ordering(entrance=entrance, reading=reading, views=views, desk=desk, clock=clock)
     get, post = app.router.add_get, app.router.add_post
     for path, show in (

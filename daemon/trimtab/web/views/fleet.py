@@ -113,6 +113,9 @@ class FleetRow:
     override: str | None
     """What people ordered, in words, while it holds."""
 
+    member: str | None = None
+    """Which member of a shared fleet decides for it; null where one daemon does for all."""
+
 
 @view
 class FleetCounts:

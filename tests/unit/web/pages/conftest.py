@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from tests.unit.web.pages.samples import NOW, SampleViews
+from tests.unit.web.pages.samples import ALONE, NOW, SampleViews
 
 from trimtab.clock import ManualClock
 from trimtab.web.access import Gate
@@ -18,6 +18,9 @@ from trimtab.web.views.values import as_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+    from trimtab.web.views.members import MembersView
+
 OPERATE, READ = "secret-of-ana", "secret-of-bob"
 OPEN = Access(is_reading_open_to_loopback=True, is_operating_open_to_loopback=True)
 BY_TOKEN = Access(tokens=(Token("ana", Scope.OPERATE, OPERATE), Token("bob", Scope.READ, READ)))
@@ -82,6 +85,16 @@ class OnePiece:
 
 
 @dataclass
+class SampleMembers:
+    """Says who shares the fleet: nobody, until a test says otherwise."""
+
+    view: MembersView = ALONE
+
+    def __call__(self) -> MembersView:
+        return self.view
+
+
+@dataclass
 class Site:
     """The pages as a browser meets them: it keeps cookies and follows where it is sent."""
 
@@ -92,6 +105,7 @@ class Site:
     clock: ManualClock
     newsroom: OnePiece
     audit: list[AuditEntry]
+    members: SampleMembers
 
     async def read(self, path: str, status: int = 200) -> str:
         response = await self.client.get(path)
@@ -127,9 +141,11 @@ async def site(views: SampleViews, access: Access) -> AsyncIterator[Site]:
     app = web.Application()
     clock, desk, gate = ManualClock(NOW), NotedDesk(), Gate(access)
     newsroom, audit = OnePiece(), list[AuditEntry]()
+    members = SampleMembers()
     add_pages(
         app,
         views=views,
+        members=members,
         desk=desk,
         gate=gate,
         clock=clock,
@@ -138,4 +154,4 @@ async def site(views: SampleViews, access: Access) -> AsyncIterator[Site]:
     )
     server: Any = TestServer(app, auto_decompress=False)
     async with TestClient(server) as client:
-        yield Site(client, views, desk, gate, clock, newsroom, audit)
+        yield Site(client, views, desk, gate, clock, newsroom, audit, members)

@@ -38,6 +38,7 @@ from trimtab.web.views.history import (
     RunView,
     SeriesView,
 )
+from trimtab.web.views.members import MemberRow, MembersView
 from trimtab.web.views.policies import DiagnosticView, PoliciesView, PolicyView, RuleView, ValueView
 from trimtab.web.views.trouble import Level, Trouble
 from trimtab.web.views.upcoming import UpcomingEvent, UpcomingKind, UpcomingPage, UpcomingWish
@@ -47,6 +48,40 @@ if TYPE_CHECKING:
 
 NOW = 1_767_225_600.0 + 36_000.0
 NAME = "accounts/acme/deployments/chat-70b"
+
+THIS = MemberRow(
+    name="trimtab-0.3f9a",
+    address="http://10.1.0.7:9108",
+    version="0.1.0",
+    started_at=NOW - 7_200.0,
+    buckets=34,
+    highest_term=6,
+    is_leading=True,
+    is_this=True,
+    is_alive=True,
+)
+GONE = replace(
+    THIS, name="trimtab-1.77c0", buckets=0, is_leading=False, is_this=False, is_alive=False
+)
+ALONE = MembersView(
+    at=NOW,
+    is_shared=False,
+    members=(replace(THIS, name="this process", buckets=1, highest_term=None),),
+    buckets=1,
+    buckets_free=0,
+    seen_seconds_ago=0.0,
+    renewed_seconds_ago=None,
+    trouble=None,
+)
+SHARED = replace(
+    ALONE,
+    is_shared=True,
+    members=(THIS, GONE),
+    buckets=64,
+    buckets_free=30,
+    seen_seconds_ago=0.8,
+    renewed_seconds_ago=2.0,
+)
 
 ROW = FleetRow(
     name=NAME,
