@@ -80,7 +80,7 @@ class _Parts:
         clock: Clock,
         random: Random,
         member: str,
-        says: Callable[[], Mapping[str, JsonValue]],
+        says: Callable[[int | None], Mapping[str, JsonValue]],
     ) -> None:
         self.settings, self.clock, self.random = settings.coordination, clock, random
         self.member, self.says = member, says
@@ -166,7 +166,7 @@ class _Parts:
             leases,
             tenancy,
             member=self.member,
-            says=self.says,
+            says=lambda: self.says(tenancy.port),
             on_event=_tell,
         )
 
@@ -182,19 +182,19 @@ def _tell(event: Event) -> None:
         LOG.info("coordination_service_back")
 
 
-def _says(settings: Settings, started_at: float) -> dict[str, JsonValue]:
-    """Return what this member tells the others of itself."""
-    return {"address": _address(settings), "version": VERSION, "started_at": started_at}
+def _says(settings: Settings, started_at: float, port: int | None) -> dict[str, JsonValue]:
+    """Return what this member tells the others of itself; ``port``: what it listens on, once it does."""
+    return {"address": _address(settings, port), "version": VERSION, "started_at": started_at}
 
 
-def _address(settings: Settings) -> str | None:
+def _address(settings: Settings, port: int | None) -> str | None:
     """Return the URL under which others reach our HTTP API; ``None``: nobody does."""
     if settings.coordination.address is not None:
         return settings.coordination.address
     listen = settings.listen_address
-    if listen is None:
+    if listen is None or port is None:
         return None
-    host, port = listen
+    host = listen[0]
     if host in ("127.0.0.1", "::1", "localhost"):
         return f"http://{host}:{port}"  # only who is on this machine can
     return f"http://{socket.gethostname()}:{port}"

@@ -76,6 +76,8 @@ async def run_process(
         if listen is not None:
             app = surface_of(daemon, listen[0], doors)
             address = await stack.enter_async_context(serving(app, *listen))
+            if daemon.tenancy is not None:
+                daemon.tenancy.port = address[1]
         LOG.info(
             "started",
             version=VERSION,

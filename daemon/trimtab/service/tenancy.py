@@ -121,6 +121,8 @@ class Tenancy:
         self._known: set[Tenure] = set()
         self._bucket_by_name: dict[str, int] = {}
         self.exchange: Exchange | None = None
+        self.port: int | None = None
+        """Where our HTTP API listens, once it does: the system may have chosen it."""
         self.steward = coordination.steward(self)
 
     def join(
