@@ -66,6 +66,10 @@ SEED ?= 1
 simulate-faults: $(STAMP_DEVELOP) ## Let RUNS whole worlds break on virtual time, from SEED on, on every core
 	@$(BIN)/python -m tests.simulation.runner --seeds $(SEED)-$$(($(SEED) + $(RUNS) - 1)) $(ARGS)
 
+.PHONY: simulate-members
+simulate-members: $(STAMP_DEVELOP) ## Let RUNS worlds of daemons that share a fleet break on virtual time, from SEED on, on every core
+	@$(BIN)/python -m tests.simulation.runner --members --seeds $(SEED)-$$(($(SEED) + $(RUNS) - 1)) $(ARGS)
+
 .PHONY: simulate-faults-mutants
 simulate-faults-mutants: $(STAMP_DEVELOP) ## Hunt every deliberately broken daemon in simulated worlds
 	@$(BIN)/python -m tests.simulation.mutants $(ARGS)

@@ -9,11 +9,12 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 
+from tests.simulation.members.world import run_members_seed
 from tests.simulation.plan import as_fleet, draw_plan
 from tests.simulation.world import Report, run_plan, run_seed
 
@@ -40,12 +41,17 @@ def _gc_at_rest() -> Iterator[None]:
         gc.collect()
 
 
-def run_one(seed: int, *, has_fleet: bool = False) -> tuple[Report | None, str, float]:
+def run_with_fleet(seed: int) -> Report:
+    """Let the world of ``seed`` live with a fleet file."""
+    return run_plan(as_fleet(draw_plan(seed), seed))
+
+
+def run_one(seed: int, run: Callable[[int], Report]) -> tuple[Report | None, str, float]:
     """Run one world; returns its report, or what went wrong with the simulation itself."""
     started = time.perf_counter()
     try:
         with _gc_at_rest():
-            report = run_plan(as_fleet(draw_plan(seed), seed)) if has_fleet else run_seed(seed)
+            report = run(seed)
     except Exception as error:  # noqa: BLE001  one world's end is not the others'
         import traceback
 
@@ -91,12 +97,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="say how each world went")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
     parser.add_argument("--fleet", action="store_true", help="give every world a fleet file")
+    parser.add_argument(
+        "--members", action="store_true", help="worlds of several daemons that share one fleet"
+    )
     parser.add_argument("--small", action="store_true", help="leave out the large worlds")
     parser.add_argument("--digest", action="store_true", help="print the digest of each world only")
     options = parser.parse_args(arguments)
     if options.digest:
         for seed in options.seeds:
-            say(f"{seed} {run_seed(seed).digest}")
+            say(f"{seed} {kind_of(options)(seed).digest}")
         return 0
     started = time.perf_counter()
     reports: list[Report] = []
@@ -119,6 +128,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failures else 0
 
 
+def kind_of(options: argparse.Namespace) -> Callable[[int], Report]:
+    """Return what runs a world of the kind that is wanted."""
+    if options.members:
+        return run_members_seed
+    return run_with_fleet if options.fleet else run_seed
+
+
 def _results(
     options: argparse.Namespace, started: float
 ) -> Iterator[tuple[Report | None, str, float]]:
@@ -128,8 +144,9 @@ def _results(
     hangs for ever where the last of them retire together (CPython issue 115634).
     """
     batch = options.processes * (12 if options.seconds is None else 3)
-    seeds = [one for one in options.seeds if not (options.small and draw_plan(one).is_large)]
-    run = partial(run_one, has_fleet=options.fleet)
+    is_small = options.small and not options.members
+    seeds = [one for one in options.seeds if not (is_small and draw_plan(one).is_large)]
+    run = partial(run_one, run=kind_of(options))
     while seeds:
         with ProcessPoolExecutor(
             options.processes, mp_context=multiprocessing.get_context("forkserver")

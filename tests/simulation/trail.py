@@ -59,12 +59,14 @@ class ViolationError(AssertionError):
         return str(self.args[1])
 
 
-def violation(seed: int, promise: str, subject: str, text: str, trail: Trail) -> ViolationError:
+def violation(
+    seed: int, promise: str, subject: str, text: str, trail: Trail, *, options: str = ""
+) -> ViolationError:
     """Tell the story of a broken promise: the seed, what led to it, and how to repeat it."""
     lines = "\n".join(f"  {one}" for one in trail.about(subject))
     return ViolationError(
         promise,
         f"seed {seed}: {promise}: {subject or 'the daemon'}: {text}\n"
         f"what happened to it before:\n{lines}\n"
-        f"to repeat: python -m tests.simulation.runner --seeds {seed} --verbose",
+        f"to repeat: python -m tests.simulation.runner {options}--seeds {seed} --verbose",
     )

@@ -41,13 +41,13 @@ class ScriptedSteward:
         self._is_running = asyncio.Event()
 
     async def give(self, *buckets: int, term: int = 1, seconds: float = 1e9) -> None:
-        """Give what no steward gives before the daemon has begun and lets it run."""
+        """Give what no steward gives before the daemon has begun and lets it run; served once it is taken over."""
         await self._is_running.wait()
         for bucket in buckets:
             tenure = Tenure(bucket=bucket, term=term)
+            await self.tenant.take_over(tenure)
             self.held[bucket] = tenure
             self.until[bucket] = self._clock.monotonic() + seconds
-            await self.tenant.take_over(tenure)
 
     async def take_back(self, *buckets: int) -> None:
         for bucket in buckets:

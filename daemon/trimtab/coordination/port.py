@@ -137,8 +137,9 @@ class Tenant(Protocol):
     async def take_over(self, tenure: Tenure) -> None:
         """Begin to decide for a bucket: recollect what its last owner knew, then let it be due.
 
-        May take as long as it needs: the lease is renewed meanwhile. Raises what the journal raises; the
-        bucket is then released and somebody tries again.
+        May take as long as it needs: the lease is renewed meanwhile. It is served, and ``Ownership`` says so,
+        in the same turn of the loop in which this returns. Raises what the journal raises; the bucket is
+        then released and somebody tries again.
         """
         ...
 

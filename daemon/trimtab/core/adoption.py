@@ -143,8 +143,8 @@ def notice(
     """Compare the wire with what is remembered, and take over what somebody else has set."""
     wire = Pair(deployment.min_replicas, deployment.max_replicas)
     written = memory.written
-    if wire in memory.doubtful:
-        return _applied_after_all(memory, wire, now), None
+    if (after := _after_own_write(memory, deployment, wire, now)) is not None:
+        return after, None
     if written is None:
         if wire == (memory.user.min_replicas, memory.user.max_replicas):
             return memory, None
@@ -187,6 +187,48 @@ def _is_old_note(memory: DeploymentMemory, deployment: Deployment, wire: Pair) -
     """
     noted = _parse(deployment.annotations, WRITTEN_BOUNDS)
     return noted == wire and wire in memory.superseded
+
+
+def _after_own_write(
+    memory: DeploymentMemory, deployment: Deployment, wire: Pair, now: float
+) -> DeploymentMemory | None:
+    """Return what is remembered once a write of trimtab's that was not known to be applied is seen, if it is."""
+    if wire in memory.doubtful:
+        return _applied_after_all(memory, wire, now)
+    if _is_unknown_note(memory, deployment, wire):
+        return _written_by_another(memory, wire, now)
+    return None
+
+
+def _is_unknown_note(memory: DeploymentMemory, deployment: Deployment, wire: Pair) -> bool:
+    """Whether the wire shows a write of trimtab's that is not remembered, with the note that was made of it.
+
+    Another member wrote it, between what its successor was shown or recollects and now. The note must name
+    the user's range that is remembered: a person who sets what we wrote before leaves an older one there.
+    """
+    if memory.written is not None:
+        last = Pair(memory.written.min_replicas, memory.written.max_replicas)
+        if wire == last or wire in memory.superseded:
+            return False
+    noted = (
+        _parse(deployment.annotations, WRITTEN_BOUNDS),
+        _parse(deployment.annotations, USER_BOUNDS),
+    )
+    return noted == (wire, (memory.user.min_replicas, memory.user.max_replicas))
+
+
+def _written_by_another(memory: DeploymentMemory, wire: Pair, now: float) -> DeploymentMemory:
+    before = memory.written or memory.user
+    return memory._replace(
+        superseded=_with_superseded(memory, wire),
+        written=Written(
+            min_replicas=wire.min_replicas,
+            max_replicas=wire.max_replicas,
+            before_min_replicas=before.min_replicas,
+            before_max_replicas=before.max_replicas,
+            at=now,
+        ),
+    )
 
 
 def _applied_after_all(memory: DeploymentMemory, wire: Pair, now: float) -> DeploymentMemory:

@@ -308,7 +308,7 @@ class Actuator:
         if isinstance(fresh, BaseException):
             raise fresh
         why = why_void(order, fresh, self._clock.now()) or why_unkept(kept)
-        why = why or self._refused(order) or self._why_not_ours(begun)  # both took time
+        why = why or self._why_not_to_leave(begun, WRITE_SECONDS_MIN)  # both took time
         if why is not None:
             return self._ended(order, WriteStatus.VOID, why)
         begun.is_sent = True
@@ -316,7 +316,7 @@ class Actuator:
             order,
             target,
             seconds_left=partial(self._ownership.seconds_left, order.deployment),
-            why_not=partial(self._why_not_ours, begun, seconds_min=0.0),
+            why_not=partial(self._why_not_to_leave, begun),
         )
         ended = self._ended(
             order, result.status, result.sentence, result.error_kind, result.retry_after_seconds
@@ -340,7 +340,15 @@ class Actuator:
         refusal = self._gate.why_not(order)
         return None if refusal is None else refusal.sentence
 
-    def _why_not_ours(self, begun: _Begun, seconds_min: float = WRITE_SECONDS_MIN) -> str | None:
+    def _why_not_to_leave(self, begun: _Begun, seconds_min: float = 0.0) -> str | None:
+        """Say why a request of an order may not leave now; ``None``: it may.
+
+        Asked when all is ready, and again right before each request: a connection, and in a shared fleet a
+        turn of the loop, lie in between.
+        """
+        return self._refused(begun.order) or self._why_not_ours(begun, seconds_min)
+
+    def _why_not_ours(self, begun: _Begun, seconds_min: float) -> str | None:
         """Say why an order may not be sent in the term in which it was taken; ``None``: it may."""
         name = begun.order.deployment
         if self._ownership.term_of(name) != begun.term:

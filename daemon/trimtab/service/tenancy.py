@@ -232,7 +232,7 @@ class Tenancy:
         self._interrupted.take(unfinished, found.until)
         self._open[tenure.bucket] = tenure.term
         names = [one for one in self._fleet.deployments if self.bucket_of(one) == tenure.bucket]
-        self._trigger.wake(dict.fromkeys((*names, *memory)))
+        self._trigger.take_on(dict.fromkeys((*names, *memory)))
         LOG.info(
             "bucket_taken",
             bucket=tenure.bucket,

@@ -105,8 +105,13 @@ class Trigger:
 
     def wake(self, names: Iterable[str], lane: str = URGENT) -> None:
         """Ask for an evaluation of these deployments, in the order given, as far as they are ours."""
-        if self._is_ours is not None:
-            names = filter(self._is_ours, names)
+        self._ask(names if self._is_ours is None else filter(self._is_ours, names), lane)
+
+    def take_on(self, names: Iterable[str]) -> None:
+        """Ask for an evaluation of these deployments, which are ours as soon as whoever takes them over returns."""
+        self._ask(names, URGENT)
+
+    def _ask(self, names: Iterable[str], lane: str) -> None:
         events = self._lanes.get(lane)
         if events is None:
             events = self._lanes[lane] = EventLane(

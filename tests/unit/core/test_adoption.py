@@ -115,6 +115,52 @@ def test_a_person_who_sets_what_we_once_wrote_leaves_our_last_note_and_is_heard(
     assert user_range(w) == (4, 4)
 
 
+def test_what_another_member_wrote_unseen_by_its_successor_is_not_a_person() -> None:
+    w = world(8)
+    w.step(load=30.0)  # adopted as the last listing showed it: 1-10
+    w.deployment = replace(
+        w.deployment,
+        min_replicas=3,
+        max_replicas=3,
+        desired_replicas=3,
+        annotations={WRITTEN_BOUNDS: "3-3", USER_BOUNDS: "1-10"},
+        observed_at=w.now + 1,
+    )
+    decision = w.step(after=1.0, load=60.0)
+    assert user_range(w) == (1, 10)
+    assert decision.desired == 6
+
+
+def test_what_another_member_wrote_after_what_its_successor_recollects_is_not_a_person() -> None:
+    w = world(8)
+    w.act(load=50.0)  # 5-5, as far as the memory of the bucket goes
+    w.deployment = replace(
+        w.deployment,
+        min_replicas=3,
+        max_replicas=3,
+        annotations={WRITTEN_BOUNDS: "3-3", USER_BOUNDS: "1-10"},
+        observed_at=w.now + 3600,
+    )
+    w.step(after=3600.0, load=30.0)
+    assert user_range(w) == (1, 10)
+
+
+def test_a_person_who_goes_back_to_what_we_wrote_before_another_change_of_theirs_is_heard() -> None:
+    w = world(8)
+    w.act(load=30.0)  # 3-3
+    noted = {WRITTEN_BOUNDS: "3-3", USER_BOUNDS: "1-10"}
+    for count in (5, 3):
+        w.deployment = replace(
+            w.deployment,
+            min_replicas=count,
+            max_replicas=count,
+            annotations=noted,
+            observed_at=w.now + 3600,
+        )
+        w.step(after=3600.0, load=30.0)
+    assert user_range(w) == (3, 3)
+
+
 def test_a_stale_answer_shortly_after_our_write_is_not_a_person() -> None:
     """The control plane may answer from a cache: observed later, yet showing what was before."""
     w = world(2)

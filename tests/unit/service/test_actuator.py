@@ -22,12 +22,13 @@ from scripted_world import (
 )
 
 from trimtab.clock import ManualClock
-from trimtab.core.decision import Outcome, WriteStatus
+from trimtab.core.decision import Order, Outcome, WriteStatus
 from trimtab.core.deployment import State
 from trimtab.errors import ErrorKind
 from trimtab.service.actuator import ORDER_AGE_SECONDS_MAX, Actuator
 from trimtab.service.fleet import Fleet
 from trimtab.service.withholding import Withheld
+from trimtab.targets import permit
 from trimtab.targets.port import WriteResult
 
 
@@ -238,6 +239,23 @@ async def test_a_stop_lets_the_write_in_flight_end_and_drops_what_was_not_sent()
     withheld = scene.actuator.submit(an_order(CODE))
     assert withheld is not None
     assert withheld.reason is Withheld.STOPPING
+
+
+async def test_a_stop_between_the_last_look_and_the_request_keeps_it_from_leaving(
+    scene: Scene,
+) -> None:
+    refusals: list[str | None] = []
+
+    async def ask_for_leave(_: Order) -> None:
+        refusals.append(permit.refusal())
+        stopping = asyncio.ensure_future(scene.actuator.drain(5.0))
+        await settle(1)
+        refusals.append(permit.refusal())
+        del stopping
+
+    scene.target.during_write = ask_for_leave
+    await scene.carry_out()
+    assert refusals == [None, "trimtab stops"]
 
 
 async def test_a_write_that_outlasts_the_stop_is_abandoned_and_its_outcome_unknown(

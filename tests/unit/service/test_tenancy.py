@@ -25,6 +25,7 @@ from trimtab.core.decision import EventKind, Outcome, Tick, WriteStatus
 from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.entries import Intended
 from trimtab.journal.history import History
+from trimtab.journal.port import JournalMode, JournalStatus
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.service.daemon import Daemon
 from trimtab.service.reload import PolicyFiles
@@ -286,6 +287,39 @@ async def test_a_process_that_stood_still_before_its_request_left_is_told_so(sce
         before, after, *_ = refusals
         assert before is None
         assert after is not None
+
+
+async def test_a_journal_that_fails_between_the_last_look_and_the_request_keeps_it_from_leaving(
+    scene: Scene,
+) -> None:
+    refusals: list[str | None] = []
+
+    async def ask_for_leave(_: Order) -> None:
+        refusals.append(permit.refusal())
+        scene.a.journal.status = JournalStatus(
+            mode=JournalMode.BROKEN, since=START, sentence="the database is gone"
+        )
+        refusals.append(permit.refusal())
+
+    scene.a.target.during_write = ask_for_leave
+    scene.a.source.load = 58.0
+    async with scene.a.daemon:
+        await settle()
+        await scene.a.steward.give(BUCKET)
+        await pass_time(scene.clock, 20.0, step=2.0)
+    before, after = refusals[:2]
+    assert before is None
+    assert after is not None
+    assert "the database is gone" in after
+
+
+async def test_all_in_a_bucket_is_due_as_soon_as_it_is_taken_over(scene: Scene) -> None:
+    scene.a.source.load = None  # nothing is heard that would wake anybody
+    async with scene.a.daemon:
+        await pass_time(scene.clock, 5.0)
+        await scene.a.steward.give(*EVERY)
+        await pass_time(scene.clock, 2.0)
+        assert scene.a.decided == set(NAMES)
 
 
 async def test_a_write_that_outlasts_its_lease_is_cut_off(scene: Scene) -> None:
