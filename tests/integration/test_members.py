@@ -104,6 +104,7 @@ async def two_members(folder: Path) -> AsyncIterator[Pair]:
             TRIMTAB_FIREWORKS__BASE_URL=plane,
             TRIMTAB_TICK_INTERVAL="1s",
             TRIMTAB_FLEET_REFRESH_INTERVAL="1s",
+            TRIMTAB_METRICS_INTERVAL="5m",  # what is taken over is decided on before a sample comes
             TRIMTAB_JOURNAL__POSTGRESQL__URL=server.url,
             TRIMTAB_COORDINATION__SERVICE="postgresql",
             TRIMTAB_COORDINATION__POSTGRESQL__URL=server.url,
