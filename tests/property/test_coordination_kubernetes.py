@@ -20,16 +20,14 @@ from unittest.mock import patch
 import pytest
 from hypothesis import Phase, example, given, note, settings
 from hypothesis import strategies as st
-from tests.property.test_coordination import (
+from tests.worlds.coordination_lives import (
     BUCKETS,
-    EVEN_AGAIN_SECONDS,
     FAULTS_SECONDS,
     LEASE_SECONDS,
-    LOST_CALL_SECONDS,
-    SERVED_AGAIN_SECONDS,
     Fault,
     Plan,
-    happen,
+    check,
+    live,
     plans,
 )
 from tests.worlds.coordination_world import CoordinationWorld
@@ -40,7 +38,6 @@ from trimtab.coordination.kubernetes import LeasesInKubernetes
 from trimtab.coordination.kubernetes_leases import LeaseWriter
 from trimtab.coordination.kubernetes_objects import LeaseRead
 from trimtab.coordination.port import LeaseSeen, Tenure
-from trimtab.coordination.steward import LEAVE_SECONDS
 from trimtab.kubernetes.api import Api
 
 
@@ -84,24 +81,7 @@ def lived_through(plan: Plan, meddlings: list[Meddling]) -> CoordinationWorld:
         buckets=BUCKETS, seed=plan.seed, lease_seconds=LEASE_SECONDS, write_seconds_max=3.0
     )
 
-    async def story() -> None:
-        for rate in plan.rates:
-            world.start(rate)
-        happening = [asyncio.create_task(meddle(world, one)) for one in meddlings]
-        for fault in sorted(plan.faults, key=lambda one: one.at):
-            await asyncio.sleep(max(0.0, fault.at - world.loop.time()))
-            happening.append(asyncio.create_task(happen(world, fault)))
-        await asyncio.gather(*happening)
-        if any(one.steward.is_leaving for one in world.members.values()):
-            await asyncio.sleep(LEAVE_SECONDS + LEASE_SECONDS)
-        if not any(one.is_alive for one in world.members.values()):
-            return
-        await asyncio.sleep(LOST_CALL_SECONDS)
-        await world.settled(SERVED_AGAIN_SECONDS)
-        await asyncio.sleep(EVEN_AGAIN_SECONDS)
-        world.audit.counts = world.counts()
-
-    world.run(story)
+    world.run(lambda: live(world, plan, *(meddle(world, one) for one in meddlings)))
     return world
 
 
@@ -131,11 +111,7 @@ def test_nobody_writes_to_what_is_anothers_and_all_is_served_again(
     plan: Plan, meddlings: list[Meddling]
 ) -> None:
     note(repr(plan))
-    world = lived_through(plan, meddlings)
-    assert world.audit.wrongs == []
-    if world.audit.counts:
-        assert max(world.audit.counts.values()) - min(world.audit.counts.values()) <= 1
-        assert sum(world.audit.counts.values()) == BUCKETS
+    check(lived_through(plan, meddlings))
 
 
 # -- what each guard is for ------------------------------------------------------------------------
