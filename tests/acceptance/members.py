@@ -31,12 +31,13 @@ from tests.acceptance.proxies import Arrival, ControlPlaneProxy, DatabaseProxy
 from tests.servers.postgresql_process import PostgresqlProcess
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
-from running import Trimtab, clean_environment
+from control_plane import KEY
+from running import Trimtab, clean_environment, trimtab_emulate
 
 from trimtab.coordination.buckets import BUCKETS, bucket_of
 
 SPEED = 10.0
-ACCOUNT, KEY = "demo", "fw_test_0123456789abcdef"
+ACCOUNT = "demo"
 LEASE_SECONDS = 6.0
 KILL_EVERY_SECONDS = 30.0
 REPLICAS_MAX = 9
@@ -151,24 +152,12 @@ class Emulator:
 
 @contextlib.asynccontextmanager
 async def an_emulator(count: int, seed: int) -> AsyncIterator[Emulator]:
-    arguments = ("emulate", "--listen", "127.0.0.1:0", "--account", ACCOUNT)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "trimtab", *arguments, "--deployments", "none"),
-        *("--speed", str(SPEED), "--seed", str(seed), "--api-key", KEY),
-        env=clean_environment(PYTHONUNBUFFERED="1"),
-        stdout=asyncio.subprocess.PIPE,
-    )
     names = tuple(f"accounts/{ACCOUNT}/deployments/d{number}" for number in range(count))
-    try:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        async with aiohttp.ClientSession() as session:
-            emulator = Emulator(session, line.split()[2].rstrip(","), names)
-            await emulator.found()
-            yield emulator
-    finally:
-        process.kill()
-        await process.wait()
+    words = ("--deployments", "none", "--speed", str(SPEED), "--seed", str(seed))
+    async with trimtab_emulate(ACCOUNT, *words) as url, aiohttp.ClientSession() as session:
+        emulator = Emulator(session, url, names)
+        await emulator.found()
+        yield emulator
 
 
 class Place:

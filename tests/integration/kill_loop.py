@@ -25,14 +25,15 @@ from time import perf_counter, time  # noqa: TID251  real processes, real time
 from typing import Any
 
 import aiohttp
-from running import Trimtab, clean_environment
+from control_plane import KEY
+from running import Trimtab, clean_environment, trimtab_emulate
 from write_ledger import Arrival, Ledger, Limits
 
 from trimtab.errors import JournalError
 from trimtab.journal.history import History, WriteRecord
 
 SPEED = 30.0
-ACCOUNT, KEY = "demo", "fw_test_0123456789abcdef"
+ACCOUNT = "demo"
 DEPLOYMENTS = 20
 REPLICAS_MAX = 9
 LIMITS = Limits(replicas=3, period_seconds=10.0)
@@ -168,31 +169,11 @@ NAMES = tuple(f"accounts/{ACCOUNT}/deployments/d{number}" for number in range(DE
 @contextlib.asynccontextmanager
 async def a_world(seed: int) -> AsyncIterator[World]:
     """``trimtab emulate`` on a free port, with the deployments in it."""
-    arguments = (
-        "emulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--account",
-        ACCOUNT,
-        "--deployments",
-        "none",
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "trimtab", *arguments),
-        *("--speed", str(SPEED), "--seed", str(seed), "--api-key", KEY),
-        env=clean_environment(PYTHONUNBUFFERED="1"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        async with aiohttp.ClientSession() as session:
-            world = World(session, base_url=line.split()[2].rstrip(","))
-            await world.found()
-            yield world
-    finally:
-        process.kill()
-        await process.wait()
+    words = ("--deployments", "none", "--speed", str(SPEED), "--seed", str(seed))
+    async with trimtab_emulate(ACCOUNT, *words) as url, aiohttp.ClientSession() as session:
+        world = World(session, base_url=url)
+        await world.found()
+        yield world
 
 
 @dataclass
@@ -335,6 +316,7 @@ class Loop:
         self.write_policy(ground)
         started = perf_counter()
         async with self.process() as process:
+            await process.wait_for("started")  # before that, SIGTERM ends it as it ends any program
             while True:
                 bounds = await self.world.bounds()
                 unfinished = [write for write in self.writes() if write.ended_at is None]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +14,7 @@ from control_plane import ACCOUNT, KEY, ControlPlane
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
 PATIENCE_SECONDS = 30.0
@@ -165,3 +166,21 @@ class Trimtab:
 
 def trimtab_run(environment: dict[str, str], policies: Path, *more: str) -> Trimtab:
     return Trimtab(("run", "--policies", str(policies), *more), environment)
+
+
+@asynccontextmanager
+async def trimtab_emulate(account: str, *words: str) -> AsyncIterator[str]:
+    """``trimtab emulate`` on a free port until the block ends: its address."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "trimtab", "emulate", "--listen", "127.0.0.1:0"),
+        *("--account", account, "--api-key", KEY, *words),
+        env=clean_environment(PYTHONUNBUFFERED="1"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        yield line.split()[2].rstrip(",")
+    finally:
+        process.kill()
+        await process.wait()

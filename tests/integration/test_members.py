@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from control_plane import KEY
-from running import PATIENCE_SECONDS, Trimtab, clean_environment, trimtab_run, write_policy
+from running import (
+    PATIENCE_SECONDS,
+    Trimtab,
+    clean_environment,
+    trimtab_emulate,
+    trimtab_run,
+    write_policy,
+)
 from tests.servers.postgresql_process import postgresql_process
 
 if TYPE_CHECKING:
@@ -79,25 +85,7 @@ async def two_members(folder: Path) -> AsyncIterator[Pair]:
     policies = write_policy(folder / "policies", POLICY)
     async with AsyncExitStack() as stack:
         server = stack.enter_context(postgresql_process(folder))
-        emulator = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-m",
-                "trimtab",
-                "emulate",
-                "--listen",
-                "127.0.0.1:0",
-                "--account",
-                "demo",
-            ),
-            *("--api-key", KEY, "--speed", "60"),
-            env=clean_environment(PYTHONUNBUFFERED="1"),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        stack.push_async_callback(emulator.wait)
-        stack.callback(emulator.kill)
-        assert emulator.stdout is not None
-        plane = (await emulator.stdout.readline()).decode().split()[2].rstrip(",")
+        plane = await stack.enter_async_context(trimtab_emulate("demo", "--speed", "60"))
         environment = clean_environment(
             TRIMTAB_FIREWORKS__ACCOUNT_ID="demo",
             TRIMTAB_FIREWORKS__API_KEY=KEY,
