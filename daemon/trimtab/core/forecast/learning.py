@@ -70,11 +70,11 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     if before is None:
         before = unlived(terms)
     if is_first:
-        arrays, tally = before.arrays.copy(), before.tally
+        arrays, tally = before.copied(), before.tally
         prediction.begin(arrays, load)
     else:
         tally = before.tally
-        arrays = _stretched(before.arrays, tally.ticks, terms.lead_ticks)
+        arrays = _continued(before, terms.lead_ticks)
     running = learn_curves(
         arrays, RunningBin(tally.at, tally.bin, tally.bin_total, tally.bin_ticks), load, at
     )
@@ -90,11 +90,13 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     is_early = ticks < EARLY_TICKS or terms.is_early
     held = replay.hold(arrays, ticks, counts, terms.at_first if is_early else 0.0)
     booked = replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
-    promised = None if is_early or not terms.is_followed else price.promised(arrays, booked)
+    voters = price.voters(arrays)
+    promised = None if is_early or not terms.is_followed else price.mean(booked, voters)
     tally = _counted(tally, load, smooth, terms, promised)
     price_log, chosen = tally.price_log, tally.chosen
     if ticks % price.SEARCH_TICKS == 0:
         price_log, chosen = _chosen(arrays, tally, terms)
+        voters = price.voters(arrays)
     after = tally._replace(
         at=at,
         ticks=ticks + 1,
@@ -106,7 +108,7 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
         bin_ticks=running.ticks,
         price_log=price_log,
         chosen=chosen,
-        wanted=price.mean_held(arrays, held),
+        wanted=price.mean_held(held, voters),
         forecast=outlook.forecast,
         spread=outlook.spread,
         seasonal=season,
@@ -208,13 +210,14 @@ def _price_in(arrays: Arrays, load: float) -> None:
     np.multiply(MISSED, weight, out=arrays.missed)
 
 
-def _stretched(before: Arrays, ticks: int, lead_ticks: int) -> Arrays:
-    """Return a copy that may be changed, with rings as long as the lead time is now.
+def _continued(experience: Experience, lead_ticks: int) -> Arrays:
+    """Return its arrays as a copy that may be changed, with rings as long as the lead time is now.
 
     Of a ring that becomes longer, the oldest row is taken to have been there before, too.
     """
-    if lead_ticks == before.lead_ticks:
-        return before.copy()
+    if lead_ticks == experience.lead_ticks:
+        return experience.copied()
+    before, ticks = experience.arrays, experience.tally.ticks
     arrays = _new(lead_ticks)
     for name in _KEPT:
         getattr(arrays, name)[:] = getattr(before, name)

@@ -85,7 +85,7 @@ def live_through(
     heard: Heard | None = None
     experience: Experience | None = None
     before = unlived(terms)
-    arrays, running = before.arrays.copy(), RunningBin()
+    arrays, running = before.copied(), RunningBin()
     work = 0
     for time, load, held in loads:
         heard, cells = hear(heard or Heard(time - held), time, load, held)

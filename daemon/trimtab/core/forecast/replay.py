@@ -8,6 +8,7 @@ is billed from the asking on.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -59,7 +60,8 @@ def hold(arrays: Arrays, ticks: int, counts: np.ndarray, least: float) -> np.nda
     np.maximum.reduce(recent, axis=0, out=windows[0])
     newest_first = blocks.take(_BACK[row], axis=0)
     np.maximum.reduceat(newest_first, _MORE, axis=0, out=windows[1:])
-    np.maximum.accumulate(windows, axis=0, out=windows)
+    for shorter, longer in pairwise(windows):
+        np.maximum(longer, shorter, out=longer)
     if least > 1.0:
         np.maximum(held, np.float32(least), out=held)
     return held
@@ -114,8 +116,7 @@ def book(
     np.putmask(share, backlog > BACKLOG_MISSED_TICKS * serving, 1.0)
     np.putmask(share, serving >= upper, 0.0)
     share *= load
-    arrays.cost *= fade
+    arrays.books *= fade
     arrays.cost += held
-    arrays.missed *= fade
     arrays.missed += share
     return share

@@ -295,7 +295,9 @@ class Capacity:
         )
         for cell in cells:
             is_early = known.kept_until is not None and cell.end <= known.kept_until
-            lived = terms._replace(is_early=is_early, is_surprised=trim.is_surprised)
+            lived = terms
+            if is_early or trim.is_surprised:
+                lived = terms._replace(is_early=is_early, is_surprised=trim.is_surprised)
             experience = learned(experience, cell.end, cell.load, lived)
             if rate is not None and in_flight is not None and self.requests_per_second is None:
                 line = line.seeing(rate, in_flight, view.ready)
@@ -323,7 +325,7 @@ class Capacity:
         bounds = view.bounds
         lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
-        before_ticks = None if before is None else before.arrays.lead_ticks
+        before_ticks = None if before is None else before.lead_ticks
         return Terms(
             lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before_ticks),
             serving=view.ready,
@@ -390,5 +392,5 @@ class Capacity:
         if seen is None:
             return 0
         work_seconds = seen[1] / capacity * known.trim.factor
-        lead_seconds = experience.arrays.lead_ticks * TICK_SECONDS
+        lead_seconds = experience.lead_ticks * TICK_SECONDS
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
