@@ -15,6 +15,7 @@ import numpy as np
 from trimtab.core.encoded import Encoded
 from trimtab.core.forecast.judgement import Judgement
 from trimtab.core.forecast.settings import BLOCK_TICKS, BLOCKS, RULES, SETTINGS
+from trimtab.core.forecast.terms import LEAD_TICKS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,6 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 FORM: Final = 1
 """Version of the JSON form. Another one is not read: learning begins anew."""
 
-TICK_SECONDS: Final = 15.0
-"""The grid on which settings are replayed. Cells begin at whole multiples of it, in UTC."""
-
 LEVELS: Final = 5
 FORECASTS: Final = 16
 """Levels alone, moved by the daily curve, by the weekly curve, by the minute of the hour: 5 + 5 + 3 + 3."""
@@ -39,10 +37,6 @@ MADE: Final = FORECASTS + 2
 DAY_BINS: Final = 288
 WEEK_BINS: Final = 672
 HOUR_BINS: Final = 240
-LEAD_TICKS_MAX: Final = 160
-"""Forty minutes: lead times beyond are planned for as this."""
-
-
 FOLLOWED_SHARE: Final = 0.1
 
 

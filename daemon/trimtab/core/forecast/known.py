@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self, cast
 
 from trimtab.core.encoded import Encoded
 from trimtab.core.facts import Facts
-from trimtab.core.forecast.cells import Heard
-from trimtab.core.forecast.experience import TICK_SECONDS, Experience
+from trimtab.core.forecast.cells import TICK_SECONDS, Heard
+from trimtab.core.forecast.experience import Experience
 from trimtab.core.forecast.occupancy import Line, Mix
 from trimtab.core.forecast.trim import Trim
 

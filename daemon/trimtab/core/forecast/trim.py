@@ -6,7 +6,7 @@ it. So a factor on the load is kept: how much more work a request is than the gi
 Where the share of requests within the SLO is told, that decides. Misses though the load, as it is believed to
 be, is below the capacity of what serves mean that the capacity is wrong, not the forecast: those came who were expected, and
 were served late. No misses at loads that should have some mean that it is too low. Both are one estimate:
-the factor at which the curve of misses over load (``replay.miss_share``) comes to as many as were missed. Misses
+the factor at which the curve of misses over load (``curve.miss_share``) comes to as many as were missed. Misses
 grow with the 16th power of load, so the 16th root of how many times too many there are is how far the factor is off.
 
 Misses that the believed load explains tell nothing: with too few replicas, or the queue they left behind, all is
@@ -23,9 +23,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Self
 
-from trimtab.core.forecast.experience import TICK_SECONDS
-from trimtab.core.forecast.occupancy import load_of
-from trimtab.core.forecast.replay import (
+from trimtab.core.forecast.cells import TICK_SECONDS
+from trimtab.core.forecast.curve import (
     BACKLOG_MISSED_TICKS,
     BACKLOG_TICKS_MAX,
     CURVE_POWER,
@@ -33,6 +32,7 @@ from trimtab.core.forecast.replay import (
     MISS_LOAD_MAX,
     OVERFLOW,
 )
+from trimtab.core.forecast.occupancy import load_of
 
 BOUNDS: Final = (0.5, 5.0)
 """From twice of what was given to a fifth: what is beyond is no correction, but another deployment."""

@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from trimtab.core.forecast.cells import TICK_SECONDS, Heard, hear
+from trimtab.core.forecast.occupancy import load_of
+from trimtab.core.forecast.terms import Terms, lead_ticks_of
+from trimtab.core.forecast.trim import Seen
 from trimtab.core.forecast.work import Sighting, Work, hold_of, value_of
 from trimtab.core.need import Need
 from trimtab.core.proposals import REPLICAS_MAX, Wish
@@ -29,11 +33,9 @@ if TYPE_CHECKING:
     from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
-    from trimtab.core.forecast.learning import Terms
     from trimtab.core.past import PastValue, PastWanted
     from trimtab.core.proposals import JsonValue, View
 
-TICK_SECONDS = 15.0
 AGE_SHARE = 0.1
 """How much of the newest sample's age counts for how old data is when it comes."""
 
@@ -202,8 +204,6 @@ class Capacity:
             if seen is not None and self.in_flight_at_slo is None:
                 why.append("what one replica carries is not learned yet")
         if self.in_flight is not None and self.in_flight_at_slo is not None:
-            from trimtab.core.forecast.occupancy import load_of
-
             seen = value_of(view, self.in_flight, why)
             if seen is not None:
                 load = load_of(seen[1], view.ready, self.in_flight_at_slo)
@@ -254,8 +254,6 @@ class Capacity:
 
     def _listening(self, view: View, known: Known) -> Known:
         """Learn what a replica carries while that is not known: no load can be told before it is."""
-        from trimtab.core.forecast.cells import hear
-
         rate, in_flight = self._sighting(view)
         if self.requests is None or rate is None or in_flight is None:
             return known
@@ -272,9 +270,7 @@ class Capacity:
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
-        from trimtab.core.forecast.cells import Heard, hear
         from trimtab.core.forecast.learning import learned
-        from trimtab.core.forecast.trim import Seen
 
         load = min(work.load, LOAD_MAX)
         heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
@@ -320,8 +316,6 @@ class Capacity:
         occupied: float | None = None,
         missed_share: float | None = None,
     ) -> Terms:
-        from trimtab.core.forecast.learning import Terms, lead_ticks_of
-
         bounds = view.bounds
         lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
