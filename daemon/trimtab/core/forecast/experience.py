@@ -151,8 +151,8 @@ class Experience(Encoded):
         self.tally = tally
         self.lead_ticks = arrays.lead_ticks
         self._numbers, self._counts = arrays.numbers, arrays.counts
-        self._numbers.setflags(False)  # write: by name it takes three times as long
-        self._counts.setflags(False)
+        self._numbers.flags.writeable = False
+        self._counts.flags.writeable = False
 
     @property
     def arrays(self) -> Arrays:
