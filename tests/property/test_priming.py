@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from trimtab.core.bounds import Bound, Bounds
 from trimtab.core.forecast.experience import Experience
 from trimtab.core.forecast.known import Known
-from trimtab.core.forecast.learning import Terms
 from trimtab.core.forecast.past import live_through
+from trimtab.core.forecast.terms import Terms
 from trimtab.core.past import PastValue
 from trimtab.core.proposals import JsonValue
 from trimtab.core.strategies.capacity import Capacity

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from trimtab.core.policy import NO_DAMPING, Mode
 from trimtab.core.signals import read
 from trimtab.core.stages.propose import kept, recalled
+from trimtab.core.strategies.interface import unsaid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +77,7 @@ def renewed(
     remembered: dict[str, JsonValue] = {}
     for rule, wished in zip(policy.rules, footing.proposals, strict=True):
         try:
-            wish = rule.strategy.propose(view, recalled(rule, memory))
+            wish = unsaid(rule.strategy, view, recalled(rule, memory))
         except Exception:  # noqa: BLE001  the decision that follows isolates it, and tells of it
             return None
         is_same = wish.replicas == wished.replicas and wish.at_most == wished.at_most

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from trimtab.core.forecast.experience import TICK_SECONDS
+TICK_SECONDS: Final = 15.0
+"""The grid on which settings are replayed. Cells begin at whole multiples of it, in UTC."""
 
 CELLS_MAX: Final = 20
 """Of a longer stretch only the newest cells count: five minutes."""

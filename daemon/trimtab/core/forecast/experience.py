@@ -1,14 +1,13 @@
 """What a deployment's own past has taught: one frozen value, cheap to continue and exact to restore.
 
-Two flat arrays hold it all; names are views into them. Continuing copies the arrays (some ten
-kilobytes, a few microseconds) and changes the copy before anybody else sees it.
+Two flat arrays hold it all; names are views into them, made for whoever continues it. Continuing copies
+the arrays (some ten kilobytes, a microsecond or two) and changes the copy before anybody else sees it.
 """
 
 from __future__ import annotations
 
 import base64
 import zlib
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias, cast
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from trimtab.core.encoded import Encoded
 from trimtab.core.forecast.judgement import Judgement
 from trimtab.core.forecast.settings import BLOCK_TICKS, BLOCKS, RULES, SETTINGS
+from trimtab.core.forecast.terms import LEAD_TICKS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +27,6 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 FORM: Final = 1
 """Version of the JSON form. Another one is not read: learning begins anew."""
 
-TICK_SECONDS: Final = 15.0
-"""The grid on which settings are replayed. Cells begin at whole multiples of it, in UTC."""
-
 LEVELS: Final = 5
 FORECASTS: Final = 16
 """Levels alone, moved by the daily curve, by the weekly curve, by the minute of the hour: 5 + 5 + 3 + 3."""
@@ -40,10 +37,6 @@ MADE: Final = FORECASTS + 2
 DAY_BINS: Final = 288
 WEEK_BINS: Final = 672
 HOUR_BINS: Final = 240
-LEAD_TICKS_MAX: Final = 160
-"""Forty minutes: lead times beyond are planned for as this."""
-
-
 FOLLOWED_SHARE: Final = 0.1
 
 
@@ -113,13 +106,14 @@ class Arrays:
 
     ``levels``: the load, smoothed over five spans. ``losses``: mean squared error of each forecast.
     ``day``, ``week``, ``hour``: curves by the time of day and week and the minute of the hour, with how
-    often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks; ``weights``: its say.
+    often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks; ``books``
+    are the first two; ``weights``: its say.
     ``recent``: what each rule asked for in the last ticks; ``blocks``: the largest of each block of
     ticks. ``held``: what each setting would have asked for in all, over the last lead time.
     """
 
     __slots__ = (
-        "backlog", "blocks", "cost", "counts", "day", "day_seen", "held", "hour", "hour_seen",
+        "backlog", "blocks", "books", "cost", "counts", "day", "day_seen", "held", "hour", "hour_seen",
         "lead_ticks", "levels", "losses", "made", "missed", "numbers", "recent", "week", "week_seen",
         "weights",
     )  # fmt: skip
@@ -137,6 +131,7 @@ class Arrays:
         self.hour = numbers[end + 1920 : end + 2160]
         self.hour_seen = numbers[end + 2160 : end + 2400]
         end += 2400
+        self.books = numbers[end : end + 2 * SETTINGS]
         self.cost = numbers[end : end + SETTINGS]
         self.missed = numbers[end + SETTINGS : end + 2 * SETTINGS]
         self.backlog = numbers[end + 2 * SETTINGS : end + 3 * SETTINGS]
@@ -146,28 +141,27 @@ class Arrays:
         self.blocks = rows[BLOCK_TICKS + 1 :]
         self.held = counts[_COUNT_ROWS * RULES :].reshape(lead_ticks, SETTINGS)
 
-    def freeze(self) -> None:
-        """Let nobody change anything any more, through whichever name."""
-        for view in _VIEWS(self):
-            view.setflags(False)  # write: by name it takes three times as long
-
-    def copy(self) -> Arrays:
-        """Return a copy that may be changed."""
-        return Arrays(self.numbers.copy(), self.counts.copy(), self.lead_ticks)
-
-
-_VIEWS: Final = attrgetter(*(name for name in Arrays.__slots__ if name != "lead_ticks"))
-
 
 class Experience(Encoded):
-    """A tally with its arrays, and the cell that is not full yet. Nothing in it changes any more."""
+    """A tally with its arrays. Nothing in it changes any more: who hands arrays over lets go of them."""
 
-    __slots__ = ("arrays", "tally")
+    __slots__ = ("_counts", "_numbers", "lead_ticks", "tally")
 
     def __init__(self, tally: Tally, arrays: Arrays) -> None:
         self.tally = tally
-        self.arrays = arrays
-        arrays.freeze()
+        self.lead_ticks = arrays.lead_ticks
+        self._numbers, self._counts = arrays.numbers, arrays.counts
+        self._numbers.flags.writeable = False
+        self._counts.flags.writeable = False
+
+    @property
+    def arrays(self) -> Arrays:
+        """Names for its parts, to read: nobody can change anything through them."""
+        return Arrays(self._numbers, self._counts, self.lead_ticks)
+
+    def copied(self) -> Arrays:
+        """Return its arrays as a copy that may be changed."""
+        return Arrays(self._numbers.copy(), self._counts.copy(), self.lead_ticks)
 
     def is_followed(self, asked: int) -> bool:
         """Whether ``asked`` replicas are what was wanted, to a replica or a tenth of them."""
@@ -177,10 +171,10 @@ class Experience(Encoded):
     def _encode(self) -> JsonValue:
         return {
             "form": FORM,
-            "lead_ticks": self.arrays.lead_ticks,
+            "lead_ticks": self.lead_ticks,
             "tally": [*self.tally[:-1], list(self.tally.judgement)],
-            "numbers": _packed(self.arrays.numbers),
-            "counts": _packed(self.arrays.counts),
+            "numbers": _packed(self._numbers),
+            "counts": _packed(self._counts),
         }
 
     @classmethod

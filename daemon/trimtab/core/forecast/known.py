@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self, cast
 
 from trimtab.core.encoded import Encoded
 from trimtab.core.facts import Facts
-from trimtab.core.forecast.cells import Heard
-from trimtab.core.forecast.experience import TICK_SECONDS, Experience
+from trimtab.core.forecast.cells import TICK_SECONDS, Heard
+from trimtab.core.forecast.experience import Experience
 from trimtab.core.forecast.occupancy import Line, Mix
 from trimtab.core.forecast.trim import Trim
 
@@ -87,13 +87,13 @@ class Known(Encoded):
         There is an experience.
         """
         assert self.experience is not None  # noqa: S101  the caller has looked
-        tally, arrays = self.experience.tally, self.experience.arrays
+        tally = self.experience.tally
         return Facts(
             load_replicas=tally.load,
             forecast_replicas=tally.forecast,
             spare_replicas=max(0.0, count - tally.forecast),
             forecast_error_replicas=tally.spread,
-            horizon_seconds=arrays.lead_ticks * TICK_SECONDS,
+            horizon_seconds=self.experience.lead_ticks * TICK_SECONDS,
             miss_price_ratio=exp(tally.price_log),
             missed_ratio=tally.missed / tally.offered if tally.offered > 0.0 else 0.0,
             missed_ratio_max=missed_ratio_max,

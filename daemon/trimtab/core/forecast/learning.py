@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from math import exp, log
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from trimtab.core.forecast import prediction, price, replay, seasons
-from trimtab.core.forecast.experience import (
-    LEAD_TICKS_MAX,
-    Arrays,
-    Experience,
-    Tally,
-    counts_size,
-    numbers_size,
-)
+from trimtab.core.forecast.curve import miss_share
+from trimtab.core.forecast.experience import Arrays, Experience, Tally, counts_size, numbers_size
 from trimtab.core.forecast.settings import wanted
 from trimtab.core.forecast.start_values import COST, MISSED, WEIGHT_TICKS
+
+if TYPE_CHECKING:
+    from trimtab.core.forecast.terms import Terms
 
 SMOOTHING: Final = 0.6
 """How much of a tick's load the requests in service feel within it."""
@@ -33,48 +30,17 @@ CURABLE_LOAD: Final = 0.5
 """Below this load of each replica, requests miss the SLO for reasons that no replica cures."""
 
 
-class Terms(NamedTuple):
-    """Under what terms a tick is replayed. ``lower`` and ``upper`` bound what may be asked for.
-
-    ``lead_ticks``: from an order until it serves, the age of the data included. ``serving`` is how many
-    serve now, ``at_first`` how many were asked for when learning began. ``ceiling`` is the price's. ``occupied``
-    is the load that requests in flight tell of, in replicas, and ``missed_share`` the share of requests
-    that missed the SLO, where that is told.
-    """
-
-    lead_ticks: int
-    serving: int
-    at_first: int
-    lower: float
-    upper: float
-    attainment: float
-    ceiling: float
-    occupied: float | None = None
-    missed_share: float | None = None
-    is_past: bool = False
-    """Nobody knows what served then: the error budget is taken to be neither saved nor overdrawn."""
-
-    is_early: bool = False
-    """What was asked for at first is held, as in the first quarter of an hour."""
-
-    is_followed: bool = True
-    """What was wanted is what is asked for: no pin, quota, limit or other rule decides."""
-
-    is_surprised: bool = False
-    """What one replica carries turned out to be less than was believed: misses are laid to that."""
-
-
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
     """Return what is known after a cell that ended at ``at`` (UTC seconds) with ``load`` replicas of work."""
     is_first = before is None or before.tally.ticks == 0
     if before is None:
         before = unlived(terms)
     if is_first:
-        arrays, tally = before.arrays.copy(), before.tally
+        arrays, tally = before.copied(), before.tally
         prediction.begin(arrays, load)
     else:
         tally = before.tally
-        arrays = _stretched(before.arrays, tally.ticks, terms.lead_ticks)
+        arrays = _continued(before, terms.lead_ticks)
     running = learn_curves(
         arrays, RunningBin(tally.at, tally.bin, tally.bin_total, tally.bin_ticks), load, at
     )
@@ -90,11 +56,13 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     is_early = ticks < EARLY_TICKS or terms.is_early
     held = replay.hold(arrays, ticks, counts, terms.at_first if is_early else 0.0)
     booked = replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
-    promised = None if is_early or not terms.is_followed else price.promised(arrays, booked)
+    voters = price.voters(arrays)
+    promised = None if is_early or not terms.is_followed else price.mean(booked, voters)
     tally = _counted(tally, load, smooth, terms, promised)
     price_log, chosen = tally.price_log, tally.chosen
     if ticks % price.SEARCH_TICKS == 0:
         price_log, chosen = _chosen(arrays, tally, terms)
+        voters = price.voters(arrays)
     after = tally._replace(
         at=at,
         ticks=ticks + 1,
@@ -106,7 +74,7 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
         bin_ticks=running.ticks,
         price_log=price_log,
         chosen=chosen,
-        wanted=price.mean_held(arrays, held),
+        wanted=price.mean_held(held, voters),
         forecast=outlook.forecast,
         spread=outlook.spread,
         seasonal=season,
@@ -130,7 +98,7 @@ def _counted(
     missed_share, is_told = _missed_share(smooth, terms)
     judgement = tally.judgement
     if promised is None and is_told:
-        promised = load * replay.miss_share(smooth, terms.serving)
+        promised = load * miss_share(smooth, terms.serving)
     if (
         promised is not None
         and not terms.is_past
@@ -158,7 +126,7 @@ def _missed_share(smooth: float, terms: Terms) -> tuple[float, bool]:
         return 0.0, False
     if terms.missed_share is None or smooth < CURABLE_LOAD * terms.serving:
         felt = smooth if terms.occupied is None else max(smooth, terms.occupied)
-        return replay.miss_share(felt, terms.serving), False
+        return miss_share(felt, terms.serving), False
     return terms.missed_share, True
 
 
@@ -208,13 +176,14 @@ def _price_in(arrays: Arrays, load: float) -> None:
     np.multiply(MISSED, weight, out=arrays.missed)
 
 
-def _stretched(before: Arrays, ticks: int, lead_ticks: int) -> Arrays:
-    """Return a copy that may be changed, with rings as long as the lead time is now.
+def _continued(experience: Experience, lead_ticks: int) -> Arrays:
+    """Return its arrays as a copy that may be changed, with rings as long as the lead time is now.
 
     Of a ring that becomes longer, the oldest row is taken to have been there before, too.
     """
-    if lead_ticks == before.lead_ticks:
-        return before.copy()
+    if lead_ticks == experience.lead_ticks:
+        return experience.copied()
+    before, ticks = experience.arrays, experience.tally.ticks
     arrays = _new(lead_ticks)
     for name in _KEPT:
         getattr(arrays, name)[:] = getattr(before, name)
@@ -229,14 +198,3 @@ _KEPT: Final = (
     *("levels", "losses", "day", "day_seen", "week", "week_seen", "hour", "hour_seen"),
     *("cost", "missed", "backlog", "weights", "recent", "blocks"),
 )
-
-
-def lead_ticks_of(seconds: float, before: int | None) -> int:
-    """Return a lead time in ticks, rounded up, and one for the wait until the next tick.
-
-    ``before`` stays as long as it is one more at most: what was learned rests on it.
-    """
-    ticks = min(LEAD_TICKS_MAX, max(1, int(-(-seconds // 15.0)) + 1))
-    if before is not None and ticks <= before <= ticks + 1:
-        return before
-    return ticks

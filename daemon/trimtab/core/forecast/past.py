@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trimtab.core.forecast.cells import Heard, hear
-from trimtab.core.forecast.experience import TICK_SECONDS, Experience
+from trimtab.core.forecast.cells import TICK_SECONDS, Heard, hear
+from trimtab.core.forecast.experience import Experience
 from trimtab.core.forecast.known import Known
 from trimtab.core.forecast.learning import EARLY_TICKS, RunningBin, learn_curves, learned, unlived
 from trimtab.core.past import PastValue, Span
@@ -18,7 +18,7 @@ from trimtab.core.past import PastValue, Span
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
-    from trimtab.core.forecast.learning import Terms
+    from trimtab.core.forecast.terms import Terms
 
 REPLAYED_SECONDS: Final = 86_400.0
 """How much of the past is replayed; what lies before is learned as curves alone."""
@@ -85,7 +85,7 @@ def live_through(
     heard: Heard | None = None
     experience: Experience | None = None
     before = unlived(terms)
-    arrays, running = before.arrays.copy(), RunningBin()
+    arrays, running = before.copied(), RunningBin()
     work = 0
     for time, load, held in loads:
         heard, cells = hear(heard or Heard(time - held), time, load, held)

@@ -13,7 +13,8 @@ from operator import itemgetter, mul, sub
 from typing import TYPE_CHECKING, Final
 
 from trimtab.core.forecast import seasons
-from trimtab.core.forecast.experience import FORECASTS, TICK_SECONDS, Tally
+from trimtab.core.forecast.cells import TICK_SECONDS
+from trimtab.core.forecast.experience import FORECASTS, Tally
 from trimtab.core.forecast.settings import Outlook
 
 if TYPE_CHECKING:
@@ -82,10 +83,9 @@ def _judged(
     ticks = tally.ticks - arrays.lead_ticks
     if ticks < 0:
         return losses, tally.variance
-    errors = [forecast - load for forecast in made[:FORECASTS]]
     losses = [
-        loss + (error * error - loss) / LOSS_TICKS
-        for loss, error in zip(losses, errors, strict=True)
+        loss + ((error := forecast - load) * error - loss) / LOSS_TICKS
+        for loss, forecast in zip(losses, made[:FORECASTS], strict=True)
     ]
     arrays.losses[:] = losses
     error = load - made[FORECASTS]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import ceil, exp, fsum, log
 from operator import mul
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -148,20 +148,29 @@ def weigh(arrays: Arrays, price: float) -> int:
     return first
 
 
-def promised(arrays: Arrays, booked: np.ndarray) -> float:
-    """Return what the settings that have a say missed in the tick just ``booked``, in the weighted mean."""
-    voters = arrays.weights.nonzero()[0]
-    weights = arrays.weights[voters].tolist()
-    return fsum(map(mul, weights, booked[voters].tolist())) / fsum(weights)
+class Voters(NamedTuple):
+    """The settings that have a say, by their places, with how much of one each has, and all together."""
+
+    places: np.ndarray
+    weights: list[float]
+    total: float
 
 
-def mean_held(arrays: Arrays, held: np.ndarray) -> float:
-    """Return what the settings hold, in the mean of those that have a say, to the nearest replica."""
-    voters = arrays.weights.nonzero()[0]
-    weights = arrays.weights[voters].tolist()
-    counts = held[voters].tolist()
-    total = fsum(map(mul, weights, counts))
-    return float(max(1, ceil(total / fsum(weights) - 0.5)))
+def voters(arrays: Arrays) -> Voters:
+    """Return who has a say since ``weigh``; the first time is before it, and nobody has."""
+    places = arrays.weights.nonzero()[0]
+    weights: list[float] = arrays.weights[places].tolist()
+    return Voters(places, weights, fsum(weights))
+
+
+def mean(of_settings: np.ndarray, voters: Voters) -> float:
+    """Return the mean of what is told of each setting, weighed by how much of a say it has."""
+    return fsum(map(mul, voters.weights, of_settings[voters.places].tolist())) / voters.total
+
+
+def mean_held(held: np.ndarray, voters: Voters) -> float:
+    """Return what the settings hold, in that mean, to the nearest replica."""
+    return float(max(1, ceil(mean(held, voters) - 0.5)))
 
 
 def smoothed(before_log: float, price: float, ticks: int) -> float:

@@ -8,30 +8,22 @@ is billed from the asking on.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from trimtab.core.forecast.curve import (
+    BACKLOG_MISSED_TICKS,
+    BACKLOG_TICKS_MAX,
+    MISS_AT_CAPACITY,
+    MISS_LOAD_MAX,
+    OVERFLOW,
+)
 from trimtab.core.forecast.settings import BLOCK_TICKS, BLOCKS, HOLD_TICKS, RULES
 
 if TYPE_CHECKING:
     from trimtab.core.forecast.experience import Arrays
-
-MISS_AT_CAPACITY: Final = 0.05
-"""At its capacity a replica serves 95 of 100 requests within the SLO: that is what capacity means."""
-
-CURVE_POWER: Final = 16
-"""How misses grow with load: see ``miss_share``."""
-
-MISS_LOAD_MAX: Final = 1.2
-"""Beyond this share of the capacity everything is missed."""
-
-OVERFLOW: Final = 1.02
-"""So much of its capacity a replica gets through at most; what is beyond waits."""
-
-BACKLOG_MISSED_TICKS: Final = 0.1
-BACKLOG_TICKS_MAX: Final = 0.8
-"""A queue of 1.5 s of work misses the SLO, and one of 12 s is full: the rest is refused."""
 
 
 def begin(arrays: Arrays, counts: np.ndarray) -> None:
@@ -59,7 +51,8 @@ def hold(arrays: Arrays, ticks: int, counts: np.ndarray, least: float) -> np.nda
     np.maximum.reduce(recent, axis=0, out=windows[0])
     newest_first = blocks.take(_BACK[row], axis=0)
     np.maximum.reduceat(newest_first, _MORE, axis=0, out=windows[1:])
-    np.maximum.accumulate(windows, axis=0, out=windows)
+    for shorter, longer in pairwise(windows):
+        np.maximum(longer, shorter, out=longer)
     if least > 1.0:
         np.maximum(held, np.float32(least), out=held)
     return held
@@ -70,24 +63,6 @@ _BACK: Final = (np.arange(BLOCKS + 1)[:, np.newaxis] - np.arange(BLOCKS + 1)) % 
 
 _MORE: Final = np.array([0, *(window // BLOCK_TICKS + 1 for window in HOLD_TICKS[1:-1])])
 """At which of these each of the longer windows goes on where the shorter one ends."""
-
-
-def miss_share(load: float, serving: float) -> float:
-    """Return what share of the requests misses the SLO at this load of so many replicas, both in replicas.
-
-    5 % at the capacity and less below it, by the 16th power: 1 % at nine tenths, 0.1 % at eight. Batches of
-    long prompts and slower accelerators come to that; short ones on fast ones miss less.
-    """
-    if serving <= 0.0:
-        return 1.0
-    share = load / serving
-    if share >= MISS_LOAD_MAX:
-        return 1.0
-    power = share * share
-    power *= power
-    power *= power
-    power *= power
-    return min(1.0, MISS_AT_CAPACITY * power)
 
 
 def book(
@@ -114,8 +89,7 @@ def book(
     np.putmask(share, backlog > BACKLOG_MISSED_TICKS * serving, 1.0)
     np.putmask(share, serving >= upper, 0.0)
     share *= load
-    arrays.cost *= fade
+    arrays.books *= fade
     arrays.cost += held
-    arrays.missed *= fade
     arrays.missed += share
     return share

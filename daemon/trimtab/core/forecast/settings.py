@@ -39,10 +39,7 @@ RULES: Final = len(SPARE) + len(SHARE) + len(GROWTH)
 SETTINGS: Final = RULES * len(HOLD_TICKS)
 BLOCKS: Final = HOLD_TICKS[-1] // BLOCK_TICKS
 
-_SPARE = np.array(SPARE)
-_SHARE = 1.0 + np.array(SHARE)
-_GROWTH_TIMES = np.array([times for times, _ in GROWTH])
-_GROWTH_SHARE = 1.0 + np.array([share for _, share in GROWTH])
+_KINDS: Final = (len(SPARE), len(SHARE), len(GROWTH))
 _AFTER_SPARE = len(SPARE)
 _AFTER_SHARE = len(SPARE) + len(SHARE)
 
@@ -64,16 +61,20 @@ class Outlook(NamedTuple):
     growth: float
 
 
+# Each rule is a level, so many times a rise on top, and a share of both on top of that.
+_LEVEL = np.repeat([Outlook._fields.index(one) for one in ("forecast", "load", "level")], _KINDS)
+_RISE = np.repeat([Outlook._fields.index(one) for one in ("spread", "growth", "growth")], _KINDS)
+_TIMES = np.array((*SPARE, *(0.0 for _ in SHARE), *(times for times, _ in GROWTH)))
+_SHARE = 1.0 + np.array((*(0.0 for _ in SPARE), *SHARE, *(share for _, share in GROWTH)))
+
+
 def wanted(seen: Outlook, lower: float, upper: float) -> np.ndarray:
     """Return what each rule asks for, within ``lower`` and ``upper``: whole numbers as float32."""
-    counts = np.empty(RULES)
-    np.multiply(_SPARE, seen.spread, out=counts[:_AFTER_SPARE])
-    counts[:_AFTER_SPARE] += seen.forecast
-    np.multiply(_SHARE, seen.load, out=counts[_AFTER_SPARE:_AFTER_SHARE])
-    growing = counts[_AFTER_SHARE:]
-    np.multiply(_GROWTH_TIMES, seen.growth, out=growing)
-    growing += seen.level
-    growing *= _GROWTH_SHARE
+    told = np.array(seen)
+    counts = told.take(_RISE)
+    counts *= _TIMES
+    counts += told.take(_LEVEL)
+    counts *= _SHARE
     counts -= ROUNDING
     np.ceil(counts, out=counts)
     np.minimum(counts, upper, out=counts)

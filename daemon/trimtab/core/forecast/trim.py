@@ -6,7 +6,7 @@ it. So a factor on the load is kept: how much more work a request is than the gi
 Where the share of requests within the SLO is told, that decides. Misses though the load, as it is believed to
 be, is below the capacity of what serves mean that the capacity is wrong, not the forecast: those came who were expected, and
 were served late. No misses at loads that should have some mean that it is too low. Both are one estimate:
-the factor at which the curve of misses over load (``replay.miss_share``) comes to as many as were missed. Misses
+the factor at which the curve of misses over load (``curve.miss_share``) comes to as many as were missed. Misses
 grow with the 16th power of load, so the 16th root of how many times too many there are is how far the factor is off.
 
 Misses that the believed load explains tell nothing: with too few replicas, or the queue they left behind, all is
@@ -23,9 +23,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Self
 
-from trimtab.core.forecast.experience import TICK_SECONDS
-from trimtab.core.forecast.occupancy import load_of
-from trimtab.core.forecast.replay import (
+from trimtab.core.forecast.cells import TICK_SECONDS
+from trimtab.core.forecast.curve import (
     BACKLOG_MISSED_TICKS,
     BACKLOG_TICKS_MAX,
     CURVE_POWER,
@@ -33,6 +32,7 @@ from trimtab.core.forecast.replay import (
     MISS_LOAD_MAX,
     OVERFLOW,
 )
+from trimtab.core.forecast.occupancy import load_of
 
 BOUNDS: Final = (0.5, 5.0)
 """From twice of what was given to a fifth: what is beyond is no correction, but another deployment."""
@@ -169,8 +169,7 @@ class Trim(NamedTuple):
         if missed_share is None:
             return _filled(lived, seen, is_calm=is_calm)
         told = _judged(lived, seen, missed_share, is_calm=is_calm)
-        told = _lightened(told, seen) if missed_share < FINE_SHARE else told
-        return told._replace(missed_before=missed_share)
+        return _lightened(told, seen) if missed_share < FINE_SHARE else told
 
     def _living(self, seen: Seen) -> tuple[Trim, bool]:
         """Return what holds whatever was missed, and whether misses now would be the capacity's fault."""
@@ -186,6 +185,7 @@ class Trim(NamedTuple):
             backlog=backlog,
             calm=calm,
             in_flight=self.in_flight + LEVEL_SHARE * (there - self.in_flight),
+            missed_before=self.missed_before if seen.missed_share is None else seen.missed_share,
             surprised=max(0.0, self.surprised - 1.0),
             in_flight_before=there,
             piled=self._piled(seen),
@@ -202,16 +202,6 @@ class Trim(NamedTuple):
         return max(now, self.piled) if self.missed_before > PILING_MISSED else now
 
     @property
-    def told(self) -> float:
-        """The factor at which as many should have been missed as were."""
-        doubt = max(DOUBT_REQUESTS, DOUBT_SHARE * self.requests)
-        expected = self.expected * self.factor**CURVE_POWER
-        ratio: float = (self.missed + doubt) / (expected + doubt)
-        low, high = BOUNDS
-        root: float = ratio ** (1.0 / CURVE_POWER)
-        return min(max(self.factor * root, low), high)
-
-    @property
     def is_surprised(self) -> bool:
         """Whether a replica turned out to carry less lately: then misses say nothing of forecasts and spare."""
         return self.surprised > 0.0
@@ -224,24 +214,38 @@ def _judged(trim: Trim, seen: Seen, missed_share: float, *, is_calm: bool) -> Tr
     is_more: bool = missed_share > by_curve * trim.factor**CURVE_POWER
     if is_more and _busy(trim, seen) < BUSY_LOAD:
         return trim._replace(lost=0.0)
-    lived = trim._replace(lost=_lost(trim, missed_share, is_calm=is_calm))
-    true_load = _lost_load(lived)
+    lost = _lost(trim, missed_share, is_calm=is_calm)
+    true_load = _lost_load(trim, lost)
     if true_load is not None:
         factor = min(BOUNDS[1], max(trim.factor, true_load / trim.each))
-        return _anew(lived)._replace(factor=factor, surprised=SURPRISE_TICKS)
+        return _anew(trim, lost)._replace(factor=factor, surprised=SURPRISE_TICKS)
     if is_more and not is_calm:
-        return _anew(lived)
+        return _anew(trim, lost)
     if 0.0 < trim.calm <= TAIL_TICKS:
-        return lived
-    pooled = lived._replace(
-        requests=POOL_FADE * trim.requests + seen.requests,
-        missed=POOL_FADE * trim.missed + seen.requests * missed_share,
-        expected=POOL_FADE * trim.expected + seen.requests * by_curve,
+        return trim._replace(lost=lost)
+    requests = POOL_FADE * trim.requests + seen.requests
+    missed = POOL_FADE * trim.missed + seen.requests * missed_share
+    expected = POOL_FADE * trim.expected + seen.requests * by_curve
+    told = _told(trim.factor, requests, missed, expected)
+    share = HEAVIER_SHARE if told > trim.factor else LIGHTER_SHARE
+    return trim._replace(
+        factor=trim.factor + share * (told - trim.factor),
+        requests=requests,
+        missed=missed,
+        expected=expected,
+        lost=lost,
+        surprised=SURPRISE_TICKS if told > SURPRISED * trim.factor else trim.surprised,
     )
-    told = pooled.told
-    if told > SURPRISED * trim.factor:
-        pooled = pooled._replace(surprised=SURPRISE_TICKS)
-    return _following(pooled, told, HEAVIER_SHARE if told > trim.factor else LIGHTER_SHARE)
+
+
+def _told(factor: float, requests: float, missed: float, expected: float) -> float:
+    """Return the factor at which as many should have been missed as were."""
+    doubt = max(DOUBT_REQUESTS, DOUBT_SHARE * requests)
+    expected *= factor**CURVE_POWER
+    ratio: float = (missed + doubt) / (expected + doubt)
+    low, high = BOUNDS
+    root: float = ratio ** (1.0 / CURVE_POWER)
+    return min(max(factor * root, low), high)
 
 
 def _lost(trim: Trim, missed_share: float, *, is_calm: bool) -> float:
@@ -250,13 +254,13 @@ def _lost(trim: Trim, missed_share: float, *, is_calm: bool) -> float:
     return trim.lost + 1.0 if is_calm or trim.lost > 0.0 else 0.0
 
 
-def _lost_load(trim: Trim) -> float | None:
-    """Return the load of a replica that has lost all for a while, once that can be told."""
-    if not LOST_TICKS <= trim.lost <= UNSEEN_TICKS:
+def _lost_load(trim: Trim, lost: float) -> float | None:
+    """Return the load of a replica that has lost all for so many ticks, once that can be told."""
+    if not LOST_TICKS <= lost <= UNSEEN_TICKS:
         return None
     if trim.piled > PILED_MIN:
         return OVERFLOW / (1.0 - trim.piled)
-    return DOUBLED if trim.lost == UNSEEN_TICKS else None
+    return DOUBLED if lost == UNSEEN_TICKS else None
 
 
 def _busy(trim: Trim, seen: Seen) -> float:
@@ -266,9 +270,9 @@ def _busy(trim: Trim, seen: Seen) -> float:
     return seen.occupied / seen.serving
 
 
-def _anew(trim: Trim) -> Trim:
+def _anew(trim: Trim, lost: float) -> Trim:
     """Return it without the misses so far: what they told is of another time."""
-    return trim._replace(requests=0.0, missed=0.0, expected=0.0)
+    return trim._replace(requests=0.0, missed=0.0, expected=0.0, lost=lost)
 
 
 def _following(trim: Trim, told: float, share: float) -> Trim:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.core.signals import Per
+
 if TYPE_CHECKING:
     from trimtab.core.forecast.occupancy import Mix
+    from trimtab.core.proposals import View
+    from trimtab.core.signals import Reading
 
 
 class Work(NamedTuple):
@@ -27,3 +31,22 @@ class Sighting(NamedTuple):
 
     rate: float | None
     in_flight: float | None
+
+
+def value_of(view: View, name: str, why: list[str]) -> tuple[Reading, float] | None:
+    """Return a reading and its value over all replicas; ``None``, and why, where there is none."""
+    reading = view.readings[name]
+    if reading.value is None:
+        why.append(f"{name} is {reading.freshness}")
+        return None
+    if reading.spec.per is not Per.REPLICA:
+        return reading, reading.value
+    if view.ready == 0:
+        why.append(f"no replica serves, so {name} per replica says nothing")
+        return None
+    return reading, reading.value * view.ready
+
+
+def hold_of(reading: Reading) -> float:
+    """Return for how many seconds at most a sample stands for the load before it."""
+    return reading.spec.max_age_seconds

@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from trimtab.core.forecast.work import Sighting, Work
+from trimtab.core.forecast.cells import TICK_SECONDS, Heard, hear
+from trimtab.core.forecast.occupancy import load_of
+from trimtab.core.forecast.terms import Terms, lead_ticks_of
+from trimtab.core.forecast.trim import Seen
+from trimtab.core.forecast.work import Sighting, Work, hold_of, value_of
 from trimtab.core.need import Need
 from trimtab.core.proposals import REPLICAS_MAX, Wish
-from trimtab.core.signals import Per
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -30,12 +33,9 @@ if TYPE_CHECKING:
     from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
     from trimtab.core.forecast.known import Known
-    from trimtab.core.forecast.learning import Terms
     from trimtab.core.past import PastValue, PastWanted
     from trimtab.core.proposals import JsonValue, View
-    from trimtab.core.signals import Reading
 
-TICK_SECONDS = 15.0
 AGE_SHARE = 0.1
 """How much of the newest sample's age counts for how old data is when it comes."""
 
@@ -96,16 +96,29 @@ class Capacity:
 
     def propose(self, view: View, memory: JsonValue) -> Wish:
         """Take in the newest sample, learn from each cell that it fills, and ask for what is best now."""
+        known, work = self._lived(view, memory)
+        if isinstance(work, str):
+            return Wish(None, work, known)
+        if known.experience is None:
+            return Wish(None, f"{work.text}: listens until the first 15 s are over", known)
+        return self._wish(view, known, known.experience, work)
+
+    def propose_unsaid(self, view: View, memory: JsonValue) -> Wish:
+        """Do the same without a word: its sentence takes as long as much of what it learns."""
+        known, work = self._lived(view, memory)
+        if isinstance(work, str) or known.experience is None:
+            return Wish(None, "", known)
+        return Wish(self._count(view, known, known.experience, work), "", known)
+
+    def _lived(self, view: View, memory: JsonValue) -> tuple[Known, Work | str]:
+        """Return what is known with the newest sample, and the load that it tells of, or why it does not."""
         from trimtab.core.forecast.known import Known
 
         known = Known.recalled(memory) or Known(view.current)
         work = self._work(view, known)
         if isinstance(work, str):
-            return Wish(None, work, self._listening(view, known))
-        known = self._learned(view, known, work)
-        if known.experience is None:
-            return Wish(None, f"{work.text}: listens until the first 15 s are over", known)
-        return self._wish(view, known, work)
+            return self._listening(view, known), work
+        return self._learned(view, known, work), work
 
     def edges(self, now: float, memory: JsonValue) -> Iterable[float]:  # noqa: ARG002  the interface
         """When the next cell may be full."""
@@ -182,24 +195,22 @@ class Capacity:
                 return work._replace(load=work.load * known.trim.factor)
         if self.requests is not None:
             capacity = self.requests_per_second or known.line.capacity
-            seen = _value(view, self.requests, why)
+            seen = value_of(view, self.requests, why)
             if seen is not None and capacity is not None:
                 each = "" if self.requests_per_second is not None else "learned "
                 text = f"{self.requests} {seen[1]:.4g}, {each}capacity {capacity:.4g} a replica"
                 load = seen[1] / capacity * known.trim.factor
-                return Work(seen[0].time or view.now, load, _hold(seen[0]), text)
+                return Work(seen[0].time or view.now, load, hold_of(seen[0]), text)
             if seen is not None and self.in_flight_at_slo is None:
                 why.append("what one replica carries is not learned yet")
         if self.in_flight is not None and self.in_flight_at_slo is not None:
-            from trimtab.core.forecast.occupancy import load_of
-
-            seen = _value(view, self.in_flight, why)
+            seen = value_of(view, self.in_flight, why)
             if seen is not None:
                 load = load_of(seen[1], view.ready, self.in_flight_at_slo)
                 text = (
                     f"{self.in_flight} {seen[1]:.4g}, {self.in_flight_at_slo:.4g} a replica at SLO"
                 )
-                return Work(seen[0].time or view.now, load, _hold(seen[0]), text)
+                return Work(seen[0].time or view.now, load, hold_of(seen[0]), text)
         return "; ".join(why) or "no signal is named that tells of load"
 
     def _token_work(self, view: View, known: Known, why: list[str]) -> Work | None:
@@ -210,17 +221,17 @@ class Capacity:
         ):
             if name is None or capacity is None:
                 continue
-            seen = _value(view, name, why)
+            seen = value_of(view, name, why)
             if seen is None:
                 return None
             load += seen[1] / capacity
             times.append(seen[0].time or view.now)
-            holds.append(_hold(seen[0]))
+            holds.append(hold_of(seen[0]))
             texts.append(f"{name} {seen[1]:.4g} of {capacity:.4g} a replica")
         if not times:
             return None
         work = Work(min(times), load, min(holds), " and ".join(texts))
-        rate = None if self.requests is None else _value(view, self.requests, why)
+        rate = None if self.requests is None else value_of(view, self.requests, why)
         if rate is None:
             return work
         # Generated tokens come late, and no faster than replicas serve: what arrives tells what is asked.
@@ -233,8 +244,8 @@ class Capacity:
     def _sighting(self, view: View) -> Sighting:
         """What is told of requests and of those in flight, over all replicas, if it can be used."""
         ignored: list[str] = []
-        rate = None if self.requests is None else _value(view, self.requests, ignored)
-        in_flight = None if self.in_flight is None else _value(view, self.in_flight, ignored)
+        rate = None if self.requests is None else value_of(view, self.requests, ignored)
+        in_flight = None if self.in_flight is None else value_of(view, self.in_flight, ignored)
         return Sighting(
             None if rate is None else rate[1], None if in_flight is None else in_flight[1]
         )
@@ -243,13 +254,11 @@ class Capacity:
 
     def _listening(self, view: View, known: Known) -> Known:
         """Learn what a replica carries while that is not known: no load can be told before it is."""
-        from trimtab.core.forecast.cells import hear
-
         rate, in_flight = self._sighting(view)
         if self.requests is None or rate is None or in_flight is None:
             return known
         reading = view.readings[self.requests]
-        heard, cells = hear(known.heard, reading.time or view.now, 0.0, _hold(reading))
+        heard, cells = hear(known.heard, reading.time or view.now, 0.0, hold_of(reading))
         if heard is known.heard:
             return known
         line = known.line
@@ -261,9 +270,7 @@ class Capacity:
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
-        from trimtab.core.forecast.cells import Heard, hear
         from trimtab.core.forecast.learning import learned
-        from trimtab.core.forecast.trim import Seen
 
         load = min(work.load, LOAD_MAX)
         heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
@@ -284,7 +291,9 @@ class Capacity:
         )
         for cell in cells:
             is_early = known.kept_until is not None and cell.end <= known.kept_until
-            lived = terms._replace(is_early=is_early, is_surprised=trim.is_surprised)
+            lived = terms
+            if is_early or trim.is_surprised:
+                lived = terms._replace(is_early=is_early, is_surprised=trim.is_surprised)
             experience = learned(experience, cell.end, cell.load, lived)
             if rate is not None and in_flight is not None and self.requests_per_second is None:
                 line = line.seeing(rate, in_flight, view.ready)
@@ -307,12 +316,10 @@ class Capacity:
         occupied: float | None = None,
         missed_share: float | None = None,
     ) -> Terms:
-        from trimtab.core.forecast.learning import Terms, lead_ticks_of
-
         bounds = view.bounds
         lower = 1.0 if bounds is None else max(1.0, float(bounds.lower.replicas))
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
-        before_ticks = None if before is None else before.arrays.lead_ticks
+        before_ticks = None if before is None else before.lead_ticks
         return Terms(
             lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before_ticks),
             serving=view.ready,
@@ -328,21 +335,25 @@ class Capacity:
 
     # -- answering -----------------------------------------------------------------------------
 
-    def _wish(self, view: View, known: Known, work: Work) -> Wish:
+    def _wish(self, view: View, known: Known, experience: Experience, work: Work) -> Wish:
         from trimtab.core.forecast.sentence import sentence
 
-        experience = known.experience
-        assert experience is not None  # noqa: S101  the caller has looked
-        count = int(experience.tally.wanted)
-        queued = self._queued(view, known, experience.arrays.lead_ticks * TICK_SECONDS)
-        facts = self._facts(known, count)
-        count += queued
-        if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
+        facts = self._facts(known, int(experience.tally.wanted))
+        count = self._count(view, known, experience, work)
+        if count == 0:
             return Wish(0, f"{work.text}: no load, wants none", known, facts=facts)
+        queued = self._queued(view, known, experience)
         text = sentence(view, experience.tally, facts, count, queued, self.requests_per_second)
         forecast, error = facts.forecast_replicas or 0.0, facts.forecast_error_replicas or 0.0
         need = Need(forecast + queued, error)
-        return Wish(min(count, REPLICAS_MAX), text, known, facts=facts, need=need)
+        return Wish(count, text, known, facts=facts, need=need)
+
+    def _count(self, view: View, known: Known, experience: Experience, work: Work) -> int:
+        """Return how many replicas are asked for: 0 exactly where there is no load."""
+        if work.load == 0.0 and float(experience.arrays.levels[4]) < IDLE_LOAD:
+            return 0
+        count = int(experience.tally.wanted) + self._queued(view, known, experience)
+        return min(count, REPLICAS_MAX)
 
     def _facts(self, known: Known, count: int) -> Facts:
         """The numbers behind ``count``, with what was given."""
@@ -362,7 +373,7 @@ class Capacity:
             capacity_factor_ratio=1.0 / factor if is_given else None,
         )
 
-    def _queued(self, view: View, known: Known, lead_seconds: float) -> int:
+    def _queued(self, view: View, known: Known, experience: Experience) -> int:
         """Replicas more for what waits: as many as would clear it within a lead time.
 
         A queue is no lasting load: its requests are served once. One that will be gone before
@@ -371,26 +382,9 @@ class Capacity:
         capacity = self.requests_per_second or known.line.capacity
         if self.waiting is None or capacity is None:
             return 0
-        seen = _value(view, self.waiting, [])
+        seen = value_of(view, self.waiting, [])
         if seen is None:
             return 0
         work_seconds = seen[1] / capacity * known.trim.factor
+        lead_seconds = experience.lead_ticks * TICK_SECONDS
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
-
-
-def _value(view: View, name: str, why: list[str]) -> tuple[Reading, float] | None:
-    """Return a reading and its value over all replicas; ``None``, and why, where there is none."""
-    reading = view.readings[name]
-    if reading.value is None:
-        why.append(f"{name} is {reading.freshness}")
-        return None
-    if reading.spec.per is not Per.REPLICA:
-        return reading, reading.value
-    if view.ready == 0:
-        why.append(f"no replica serves, so {name} per replica says nothing")
-        return None
-    return reading, reading.value * view.ready
-
-
-def _hold(reading: Reading) -> float:
-    return reading.spec.max_age_seconds

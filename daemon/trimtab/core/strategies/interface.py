@@ -27,6 +27,8 @@ class Strategy(Protocol):
 
     One whose answer depends on nothing but the view may have ``steady_range`` (``Steady``): samples that
     cannot change its answer are then not decided on one by one.
+
+    One whose words take long may have ``propose_unsaid`` (``Wordless``).
     """
 
     @property
@@ -43,6 +45,23 @@ def dispensable(strategy: Strategy) -> tuple[str, ...]:
     """Return the signals that ``strategy`` reads and does not need; none unless it says so."""
     names: tuple[str, ...] = getattr(strategy, "dispensable_signals", ())
     return names
+
+
+@runtime_checkable
+class Wordless(Protocol):
+    """A strategy whose words take long enough to be left out where nobody reads them."""
+
+    def propose_unsaid(self, view: View, memory: JsonValue) -> Wish:
+        """Wish and remember what ``propose`` does, with an empty sentence; ``facts`` and ``need`` may be missing."""
+        ...
+
+
+def unsaid(strategy: Strategy, view: View, memory: JsonValue) -> Wish:
+    """Return what ``strategy`` wishes, for whoever asks no more than whether that is what it wished before."""
+    # Asked for by name: looking whether a class fits ``Wordless`` takes longer than words.
+    propose = getattr(strategy, "propose_unsaid", strategy.propose)
+    wish: Wish = propose(view, memory)
+    return wish
 
 
 @runtime_checkable

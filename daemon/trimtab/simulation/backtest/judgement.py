@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trimtab.core.forecast.replay import (
+from trimtab.core.forecast.curve import (
     BACKLOG_MISSED_TICKS,
     BACKLOG_TICKS_MAX,
     MISS_AT_CAPACITY,

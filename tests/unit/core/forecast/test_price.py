@@ -71,4 +71,4 @@ def test_what_was_promised_is_the_mean_of_the_settings_that_have_a_say() -> None
     arrays.weights[:3] = [3.0, 1.0, 0.0]
     booked = np.full(arrays.weights.size, 99.0)
     booked[:3] = [0.2, 0.6, 5.0]
-    assert price.promised(arrays, booked) == pytest.approx(0.3)
+    assert price.mean(booked, price.voters(arrays)) == pytest.approx(0.3)

@@ -6,9 +6,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from trimtab.core.forecast import price, replay
+from trimtab.core.forecast import price
+from trimtab.core.forecast.curve import BACKLOG_MISSED_TICKS, miss_share
 from trimtab.core.forecast.experience import Experience
-from trimtab.core.forecast.learning import Terms, learned
+from trimtab.core.forecast.learning import learned
 from trimtab.core.forecast.settings import (
     BLOCK_TICKS,
     HOLD_TICKS,
@@ -18,6 +19,7 @@ from trimtab.core.forecast.settings import (
     in_words,
     wanted,
 )
+from trimtab.core.forecast.terms import Terms
 
 T0 = 1_774_746_000.0
 
@@ -95,8 +97,8 @@ def test_books_agree_with_a_setting_run_by_hand() -> None:
             history = [max(1.0, min(history[0], held[0])), *history]
         serving = min(history)
         smooth = states[tick].tally.smooth
-        share = replay.miss_share(smooth, serving)
-        if states[tick].arrays.backlog[setting] > replay.BACKLOG_MISSED_TICKS * serving:
+        share = miss_share(smooth, serving)
+        if states[tick].arrays.backlog[setting] > BACKLOG_MISSED_TICKS * serving:
             share = 1.0
         if tick == 0:
             cost, missed = float(first.cost[setting]), float(first.missed[setting])
@@ -139,11 +141,11 @@ def test_where_occupancy_tells_it_counts_for_what_was_missed() -> None:
 
 @pytest.mark.parametrize(("load", "share"), [(0.0, 0.0), (1.0, 0.05), (1.2, 1.0), (5.0, 1.0)])
 def test_at_its_capacity_a_replica_misses_one_in_twenty(load: float, share: float) -> None:
-    assert replay.miss_share(3.0 * load, 3.0) == pytest.approx(share)
+    assert miss_share(3.0 * load, 3.0) == pytest.approx(share)
 
 
 def test_with_nobody_serving_everything_is_missed() -> None:
-    assert replay.miss_share(0.1, 0.0) == 1.0
+    assert miss_share(0.1, 0.0) == 1.0
 
 
 def test_a_longer_lead_time_keeps_what_was_learned_and_stretches_what_is_on_its_way() -> None:

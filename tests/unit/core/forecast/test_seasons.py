@@ -5,7 +5,8 @@ from math import pi, sin
 
 from trimtab.core.forecast import seasons
 from trimtab.core.forecast.experience import Experience
-from trimtab.core.forecast.learning import Terms, learned
+from trimtab.core.forecast.learning import learned
+from trimtab.core.forecast.terms import Terms
 
 MONDAY = 1_774_828_800.0
 """2026-03-30T00:00Z."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trimtab.core.forecast.curve import miss_share
 from trimtab.core.forecast.known import Known
-from trimtab.core.forecast.replay import miss_share
 from trimtab.core.forecast.trim import BOUNDS, UNSEEN_TICKS, Seen, Trim
 
 MINUTE, HOUR = 4, 240
