@@ -137,7 +137,7 @@ class Book:
         """Return how many accelerators are held: of each type, in each region, by each account."""
         found: Counter[Pool] = Counter()
         for shelf in self._shelves.values():
-            for (kind, region, account, _), accelerators in shelf.held.items():
+            for (kind, region, account, _), accelerators in shelf.sums.held.items():
                 for pool in pools_of(kind, region, account):
                     found[pool] += accelerators
         return found
@@ -146,7 +146,7 @@ class Book:
         """Return what all that is held would cost, as far as prices are known. Exact in whatever order."""
         counts: Counter[float] = Counter()
         for shelf in self._shelves.values():
-            counts.update(shelf.held_by_price)
+            counts.update(shelf.sums.held_by_price)
         return sum(price * count for price, count in sorted(counts.items()))
 
     def holders(self, claim: Claim, pool: Pool) -> Iterable[Claim]:
