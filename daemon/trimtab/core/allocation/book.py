@@ -142,6 +142,14 @@ class Book:
                     found[pool] += accelerators
         return found
 
+    def held_by_account(self) -> Counter[tuple[str, str]]:
+        """Return how many accelerators are held, by account and type."""
+        found: Counter[tuple[str, str]] = Counter()
+        for shelf in self._shelves.values():
+            for (kind, _, account, _), accelerators in shelf.sums.held.items():
+                found[account, kind] += accelerators
+        return found
+
     def usd_an_hour(self) -> float:
         """Return what all that is held would cost, as far as prices are known. Exact in whatever order."""
         counts: Counter[float] = Counter()
