@@ -157,11 +157,8 @@ class _Allocating:
             if name in full or name in taken:
                 left.append(wish)
                 continue
-            claim, room, wanted = (
-                self.claims[name],
-                self.rooms_by_place[place] if each else None,
-                replicas,
-            )
+            claim, wanted = self.claims[name], replicas
+            room = self.rooms_by_place[place] if each else None
             while wanted:
                 fits = min(wanted, self._fitting(claim, room))
                 if fits == 0 and self.reclaim.for_priority(claim):
