@@ -4,7 +4,7 @@
 ``allocate``: the whole function over a fleet on three accelerator types, of which a tenth asks for more than there
 is, and of which everybody does. ``again``: what the engine's book takes for the same once one claim of each type has
 changed, all three types together: the precedence of all others is known. ``book_step``: what one changed claim costs the book while all sums fit.
-CPU time, the median of some runs. ``excess``: over a thousand random fleets, see ``tests/worlds/random_fleets.py``.
+CPU time, the median of some runs, while old objects are left alone as in the daemon. ``excess``: over a thousand random fleets, see ``tests/worlds/random_fleets.py``.
 Prints one JSON object; compare numbers of one machine only.
 """
 
@@ -29,6 +29,7 @@ from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.values import Claim, SpendRoom, Terms
 from trimtab.core.fleet_policy import Pool, Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
+from trimtab.service.garbage import old_objects_left_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,12 +77,13 @@ def _claim(number: int, random: Random, share: float, teams: tuple[Team, ...]) -
     )
 
 
-def milliseconds(run: Callable[[], object]) -> float:
-    """Return the median CPU time of some runs."""
+def milliseconds(run: Callable[[Any], object], *, made: Callable[[], Any] = lambda: None) -> float:
+    """Return the median CPU time of some runs, each on what was ``made`` for it."""
     found = []
     for _ in range(RUNS):
+        one = made()
         begun = process_time_ns()
-        run()
+        run(one)
         found.append((process_time_ns() - begun) / 1e6)
     return round(statistics.median(found), 2)
 
@@ -95,10 +97,13 @@ def measure(count: int) -> dict[str, Any]:
     limited = their_terms._replace(spend=SpendRoom(1.2 * spent, 1.2 * spent, "the limit"))
     return {
         "deployments": count,
-        "allocate_milliseconds": milliseconds(lambda: allocate(claims, terms)),
+        "allocate_milliseconds": milliseconds(lambda _: allocate(claims, terms)),
         "again_milliseconds": _again(claims, terms),
         "everybody_asks": {
-            "allocate_milliseconds": milliseconds(lambda: allocate(every, their_terms)),
+            "allocate_milliseconds": milliseconds(lambda _: allocate(every, their_terms)),
+            "first_milliseconds": _first(every, their_terms),
+            "first_with_preemption_milliseconds": _first(of_priorities(every), strict),
+            "first_with_a_spend_limit_milliseconds": _first(every, limited),
             "again_milliseconds": _again(every, their_terms),
             "again_with_preemption_milliseconds": _again(of_priorities(every), strict),
             "again_with_a_spend_limit_milliseconds": _again(every, limited),
@@ -113,17 +118,27 @@ def of_priorities(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     return tuple(one._replace(priority=random.choice([50, 100, 200])) for one in claims)
 
 
-def _again(claims: tuple[Claim, ...], terms: Terms) -> float:
-    """What a book takes to share everything out once one claim on each type has changed, and to say whom it concerns."""
+def _book(claims: tuple[Claim, ...], terms: Terms) -> Book:
     book = Book()
     book.open(terms)
     for claim in claims:
         book.put(claim)
         book.settle(claim.deployment, claim.held)
+    return book
+
+
+def _first(claims: tuple[Claim, ...], terms: Terms) -> float:
+    """What a book takes to share everything out for the first time, and to say whom it concerns."""
+    return milliseconds(Book.stirred, made=lambda: _book(claims, terms))
+
+
+def _again(claims: tuple[Claim, ...], terms: Terms) -> float:
+    """What a book takes to share everything out once one claim on each type has changed, and to say whom it concerns."""
+    book = _book(claims, terms)
     book.stirred()
     ones = [next(one for one in claims if one.accelerator_type == kind) for kind in TYPES]
 
-    def step() -> None:
+    def step(_: None) -> None:
         for number, one in enumerate(ones):
             ones[number] = one._replace(wanted=one.wanted % 5 + 1)
             book.put(ones[number])
@@ -150,7 +165,7 @@ def _book_step(claims: tuple[Claim, ...], terms: Terms) -> float:
         book.stirred()
         book.grant(one.deployment)
 
-    return round(1000.0 * milliseconds(lambda: [step() for _ in range(100)]) / 100.0, 2)
+    return round(1000.0 * milliseconds(lambda _: [step() for _ in range(100)]) / 100.0, 2)
 
 
 def main() -> None:
@@ -159,12 +174,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--fleets", type=int, default=1_000, help="random fleets to compare")
     arguments = parser.parse_args()
+    with old_objects_left_alone():
+        sizes = [measure(size) for size in arguments.sizes]
     with_fractions = excess(range(arguments.fleets))
     whole = excess(range(arguments.fleets), least=4, most=40, is_whole=True)
     document = {
         "benchmark": "allocation",
         "python": platform.python_version(),
-        "sizes": [measure(size) for size in arguments.sizes],
+        "sizes": sizes,
         "excess_over_the_linear_program": with_fractions._asdict(),
         "excess_of_small_fleets_over_whole_replicas": whole._asdict(),
     }

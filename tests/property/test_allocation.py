@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.worlds.short_fleets import (
     ShortFleet,
+    growths,
     pools_of,
     set_aside,
     short_fleets,
@@ -24,7 +25,6 @@ from tests.worlds.short_fleets import (
 )
 
 from trimtab.core.allocation.allocate import allocate
-from trimtab.core.allocation.precedence import growths
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import Preemption, Quota
 

@@ -437,8 +437,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "who comes last is served first",
         (
             "core.allocation.precedence",
-            "    name, rank = claim.deployment, -2 * claim.priority\n",
-            "    name, rank = claim.deployment, 2 * claim.priority\n",
+            "    rank = -2 * claim.priority\n",
+            "    rank = 2 * claim.priority\n",
         ),
         (
             "core.allocation.precedence",
@@ -488,8 +488,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "a team below its guarantee waits like everybody else",
         (
             "core.allocation.allocate",
-            "        self._grow_into_guarantees(wishes)\n",
-            "",
+            "        wishes = self._grow_into_guarantees(self.ground.standing.order)\n",
+            "        wishes = self.ground.standing.order\n",
         ),
         owner_comes_last=True,
         **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0},

@@ -93,7 +93,7 @@ class Life:
     """``note`` is told everything; ``deployments`` of the fleet live under one policy.
 
     ``looks_at_all`` lets the engine look at the whole fleet in each turn, as embedders do; otherwise it
-    is told what changed.
+    is told what changed. ``unread`` are accounts that were not read since the start.
     """
 
     note: Callable[[Entry], None]
@@ -104,6 +104,7 @@ class Life:
     random: Random = field(default_factory=lambda: Random(1))
     lead_times: LeadTimes = field(default_factory=LeadTimes)
     looks_at_all: bool = False
+    unread: tuple[str, ...] = ()
     engine: Engine = field(init=False)
     journalled: JournalledEngine = field(init=False)
     fleet: dict[str, Deployment] = field(init=False)
@@ -166,7 +167,12 @@ class Life:
         due: tuple[str, ...],
         upheld: Mapping[str, float] | None = None,
     ) -> Tick:
-        absent = tuple(name for name in self.engine.memory.deployments if name not in self.fleet)
+        unread = tuple(f"{one}/" for one in self.unread)
+        absent = tuple(
+            name
+            for name in self.engine.memory.deployments
+            if name not in self.fleet and not name.startswith(unread)
+        )
         changed = [
             name
             for name in {**self._told, **self.fleet}
@@ -181,6 +187,7 @@ class Life:
             changed=None if self.looks_at_all else changed,
             absent=absent,
             upheld=upheld,
+            unread=self.unread,
         )
         self.open_orders += tick.orders
         return tick

@@ -102,9 +102,7 @@ class SharedFleet:
         self.now += after
         if due is None:
             due = [full(name) for name in names] or list(self.deployments)
-        samples = [
-            Sample(name, "load", self.now, load) for name, load in self.loads.items() if name in due
-        ]
+        samples = [one for one in self.samples() if one.deployment in due]
         changed, self.changed = self.changed, set()
         self.told = dict(self.deployments)
         tick = self.engine.step(
@@ -115,6 +113,10 @@ class SharedFleet:
         for one in tick.decisions:
             self.last[one.deployment] = one
         return tick
+
+    def samples(self) -> list[Sample]:
+        """The loads that were set, as they are told now."""
+        return [Sample(name, "load", self.now, load) for name, load in self.loads.items()]
 
     def load(self, **replicas: float) -> None:
         """Say how many replicas the load of each takes."""

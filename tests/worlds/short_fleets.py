@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from trimtab.core.allocation.precedence import wishes_of
 from trimtab.core.allocation.values import Allocation, Claim, SpendRoom, Terms
 from trimtab.core.fleet_policy import NO_TEAM, Pool, Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
@@ -206,6 +207,15 @@ class Sums:
     asked: Counter[Pool]
     by_team: Counter[tuple[str, str]]
     usd_an_hour: float
+
+
+def growths(
+    place: int, claim: Claim, terms: Terms, most: int
+) -> list[tuple[tuple[int, float, str], int, int]]:
+    """Return what ``claim`` asks for beyond what it holds, by its key in the order of precedence."""
+    since = terms.now if claim.short_since is None else claim.short_since
+    found = wishes_of(claim, place, since, terms.patience_seconds, most)
+    return [(wish[:3], place, wish[3]) for wish in found]
 
 
 def sums_of(fleet: ShortFleet, allocation: Allocation) -> Sums:

@@ -139,6 +139,7 @@ class _Reading:
         self._given = {kind: Price(usd, "--price") for kind, usd in prices.items()}
         self._seen: dict[str, Deployment] = {}
         self._is_all_new = True
+        self._unread: tuple[str, ...] = ()
         self._is_judging = True
         self._put_in_force(NO_FLEET_POLICY)
 
@@ -169,11 +170,14 @@ class _Reading:
         ledger = self.ledger
         ledger.look(turn.at)
         names = turn.changed
-        if names is None or self._is_all_new:
+        if names is None or self._is_all_new or turn.unread != self._unread:
             names = tuple({**self._seen, **turn.fleet})
-        self._is_all_new = False
+        self._is_all_new, self._unread = False, turn.unread
+        unread = tuple(f"{one}/" for one in turn.unread)
         for name in names:
             deployment = turn.fleet.get(name)
+            if deployment is None and name.startswith(unread):
+                continue  # it runs on as it was known last
             if deployment is None:
                 self._seen.pop(name, None)
                 ledger.see(name, turn.at, None)

@@ -257,6 +257,7 @@ class Engine:
         changed: Collection[str] | None = None,
         absent: Collection[str] | None = None,
         upheld: Mapping[str, float] = MappingProxyType({}),
+        unread: Collection[str] = (),
     ) -> Tick:
         """Take in what is new and decide for each due deployment that a policy matches.
 
@@ -266,7 +267,8 @@ class Engine:
 
         ``absent`` names those that certainly exist no more, once or again and again; ``None``: every
         one that ``fleet`` lacks. Who has not read everything yet must say, or the rest looks deleted.
-        ``upheld`` says until when, in UTC seconds, samples upheld the last wish (``is_moved_by``).
+        ``upheld`` says until when, in UTC seconds, samples upheld the last wish (``is_moved_by``). ``unread``
+        names what was not read (and shown) whole since the start: ``accounts/acme``.
         """
         events: list[Event] = []
         memories = self._memories
@@ -290,7 +292,7 @@ class Engine:
         due = fleet if due is None else due
         sharing = self._sharing
         if sharing.is_active:
-            sharing.look(now, looked, absent, fleet, memories, self._policy_of)
+            sharing.look(now, looked, absent, fleet, memories, self._policy_of, unread)
         decisions = self._round(now, fleet).decide(due)
         return Tick(
             at=now,

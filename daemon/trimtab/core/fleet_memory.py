@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from trimtab.core.fleet_policy import Pool
 from trimtab.core.known_quotas import NO_KNOWN_QUOTAS, AccountQuota, KnownQuotas, QuotaRefusal
+from trimtab.core.last_ran import Ran
 from trimtab.core.spend import NOTHING_SPENT, Spending, spending_from_json, spending_to_json
 
 if TYPE_CHECKING:
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
 
 
 class FleetMemory(NamedTuple):
-    """A part of the engine's memory; nothing in it while no fleet policy is in force."""
+    """A part of the engine's memory; nothing in it while no fleet policy is in force.
+
+    ``ran`` is what each account ran when it was last read; ``None``: nobody has noted it, as in earlier versions.
+    """
 
     spending: Spending = NOTHING_SPENT
     quotas: KnownQuotas = NO_KNOWN_QUOTAS
+    ran: tuple[Ran, ...] | None = None
 
 
 NO_FLEET_MEMORY = FleetMemory()
@@ -28,6 +33,7 @@ def fleet_memory_to_json(one: FleetMemory) -> JsonValue:
         "spending": spending_to_json(one.spending),
         "account": [[list(quota.pool), *quota[1:]] for quota in one.quotas.account],
         "refusals": [[list(quota.pool), *quota[1:]] for quota in one.quotas.refusals],
+        "ran": None if one.ran is None else [list(ran) for ran in one.ran],
     }
 
 
@@ -41,10 +47,12 @@ def fleet_memory_from_json(document: JsonValue) -> FleetMemory:
     refusals = cast(
         "list[tuple[tuple[str, str | None], int, float, float, int, int]]", parts["refusals"]
     )
+    ran = cast("list[tuple[str, str, int, int]] | None", parts.get("ran"))
     return FleetMemory(
         spending_from_json(parts["spending"]),
         KnownQuotas(
             tuple(AccountQuota(Pool(*one[0]), *one[1:]) for one in account),
             tuple(QuotaRefusal(Pool(*one[0]), *one[1:]) for one in refusals),
         ),
+        None if ran is None else tuple(Ran(*one) for one in ran),
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.core.fleet_policy import account_of
 from trimtab.core.pipeline import own_ready
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trimtab.core.deployment import Deployment
     from trimtab.core.fleet_policy import FleetPolicy
 
@@ -22,11 +25,16 @@ class Serving(NamedTuple):
 class Running:
     """Sums over all deployments, in whole accelerators: exact, in whatever order they were added up."""
 
-    __slots__ = ("_by_type", "_serving")
+    __slots__ = ("_by_account", "_serving")
 
     def __init__(self) -> None:
         self._serving: dict[str, Serving] = {}
-        self._by_type: Counter[str] = Counter()
+        self._by_account: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def by_account(self) -> Mapping[tuple[str, str], int]:
+        """Accelerators that serve, by account and type; live."""
+        return self._by_account
 
     def count(self, name: str, deployment: Deployment | None) -> None:
         """Count what ``name`` has serving, in place of what it had; ``None``: it is no more."""
@@ -34,23 +42,28 @@ class Running:
         before = self._serving.get(name)
         if before == now:
             return
+        account = account_of(name)
         if before is not None:
-            self._by_type[before.accelerator_type] -= before.accelerators
+            self._by_account[account, before.accelerator_type] -= before.accelerators
             del self._serving[name]
         if now is not None:
-            self._by_type[now.accelerator_type] += now.accelerators
+            self._by_account[account, now.accelerator_type] += now.accelerators
             self._serving[name] = now
 
-    def rate(self, policy: FleetPolicy) -> tuple[float, int]:
-        """Return US dollars an hour, and how many accelerators serve whose price is unknown."""
-        usd_an_hour, unpriced = 0.0, 0
-        for kind, accelerators in sorted(self._by_type.items()):
-            price = policy.usd_an_hour(kind)
-            if price is None:
-                unpriced += accelerators
-            else:
-                usd_an_hour += price * accelerators
-        return usd_an_hour, unpriced
+
+def rate_of(by_account: Mapping[tuple[str, str], int], policy: FleetPolicy) -> tuple[float, int]:
+    """Return US dollars an hour, and how many of these accelerators have no known price."""
+    by_type: Counter[str] = Counter()
+    for (_, kind), accelerators in by_account.items():
+        by_type[kind] += accelerators
+    usd_an_hour, unpriced = 0.0, 0
+    for kind, accelerators in sorted(by_type.items()):
+        price = policy.usd_an_hour(kind)
+        if price is None:
+            unpriced += accelerators
+        else:
+            usd_an_hour += price * accelerators
+    return usd_an_hour, unpriced
 
 
 def rate_usd_an_hour(deployment: Deployment, policy: FleetPolicy) -> float | None:

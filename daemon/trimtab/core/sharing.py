@@ -15,11 +15,13 @@ from trimtab.core.claimed import Asked
 from trimtab.core.claiming import claim_of, claimed_by
 from trimtab.core.clearing import cleared
 from trimtab.core.decision import WriteStatus
+from trimtab.core.expenses import Expenses
 from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     Pool,
     QuotaSource,
+    account_of,
     pools_of,
 )
 from trimtab.core.known_quotas import (
@@ -33,8 +35,6 @@ from trimtab.core.known_quotas import (
 from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
 from trimtab.core.quota_ends import after_refused, ceiling_of
-from trimtab.core.running import Running
-from trimtab.core.spend import SpendOutlook, spend_outlook, spent_until
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
 from trimtab.core.succession import changed_claims
@@ -53,14 +53,9 @@ if TYPE_CHECKING:
     from trimtab.core.memories import Memories
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.policy import Policy
+    from trimtab.core.spend import SpendOutlook
     from trimtab.core.stages.draft import Case, Draft
     from trimtab.core.succession import ForeignClaim, Membership
-
-LOOK_SECONDS = 60.0
-"""What runs is added up this often at least, so that a time in which nobody looked can be told."""
-
-ASSUMED_SECONDS = 300.0
-"""After so long without a look, the money for that time is assumed, not seen."""
 
 
 class Sharing:
@@ -68,7 +63,6 @@ class Sharing:
 
     def __init__(self, policy: FleetPolicy) -> None:
         self.memory = NO_FLEET_MEMORY
-        self.outlook = SpendOutlook(None, ())
         self.membership: Membership | None = None
         self._flights: dict[str, int] = {}
         self._begin(policy)
@@ -78,7 +72,7 @@ class Sharing:
         self.is_active = policy != NO_FLEET_POLICY
         self.book = Book()
         self.mixing = Mixing(policy.groups)
-        self._running = Running()
+        self.expenses = Expenses()
         self._is_known = False
         self._is_news = False
         self._stirred: set[str] = set()
@@ -115,6 +109,7 @@ class Sharing:
         fleet: Mapping[str, Deployment],
         memories: Memories,
         policy_of: Callable[[Deployment], Policy | None],
+        unread: Collection[str],
     ) -> None:
         """Take in who is there and what they hold; then add up money, and say what all compete for."""
         self._now = now
@@ -127,9 +122,10 @@ class Sharing:
                 self.see(deployment, memories.get(name), policy_of(deployment))
         for name in gone:
             self.book.drop(name)
-            self._running.count(name, None)
-        self._spend(now)
-        self.memory = self.memory._replace(quotas=without_the_past(self.memory.quotas, now))
+            self.expenses.count(name, None)
+        held, accounts = self.book.held_by_account(), {account_of(f"{one}/-") for one in unread}
+        memory = self.expenses.look(self.memory, now, self.policy, held, accounts)
+        self.memory = memory._replace(quotas=without_the_past(memory.quotas, now))
         self._open(now)
 
     def see(
@@ -147,19 +143,7 @@ class Sharing:
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding
         self.book.settle(name, claimed.granted if claimed is not None and is_resting else None)
-        self._running.count(name, deployment)
-
-    def _spend(self, now: float) -> None:
-        """Add up what has run, when its rate changes and from time to time."""
-        spending, policy = self.memory.spending, self.policy
-        rate, unpriced = self._running.rate(policy)
-        is_same = (rate, unpriced) == (spending.usd_an_hour, spending.unpriced_accelerators)
-        if is_same and spending.at is not None and 0.0 <= now - spending.at < LOOK_SECONDS:
-            return
-        is_assumed = spending.at is not None and now - spending.at > ASSUMED_SECONDS
-        spending = spent_until(spending, now, policy.timezone, is_assumed=is_assumed)
-        spending = spending._replace(usd_an_hour=rate, unpriced_accelerators=unpriced)
-        self.memory = self.memory._replace(spending=spending)
+        self.expenses.count(name, deployment)
 
     def _open(self, now: float) -> None:
         policy, known = self.policy, self.memory.quotas
@@ -167,20 +151,14 @@ class Sharing:
         quotas = quotas_in_force(policy, known, moment)
         self._stir_below(quotas)
         self._is_news = False
-        self.outlook = spend_outlook(
-            policy.spend_limits,
-            self.memory.spending,
-            policy.timezone,
-            protected_usd_an_hour=self._protected_usd_an_hour(),
-            rate_usd_an_hour=self.book.usd_an_hour() if policy.spend_limits else 0.0,
-        )
+        self.expenses.look_ahead(self.memory, policy, self.book)
         self.book.open(
             Terms(
                 now=moment,
                 quotas=quotas,
                 elsewhere=elsewhere_in(known, quotas),
                 teams=policy.teams,
-                spend=self.outlook.room,
+                spend=self.expenses.outlook.room,
                 preemption=policy.preemption,
                 hold_seconds=policy.hold_seconds,
                 patience_seconds=policy.patience_seconds,
@@ -200,14 +178,6 @@ class Sharing:
                 for name, one in self.book.claims.items()
                 if not changed.isdisjoint(pools_of(one.accelerator_type, one.region, one.account))
             )
-
-    def _protected_usd_an_hour(self) -> float:
-        return sum(
-            accelerators * (self.policy.usd_an_hour(kind) or 0.0)
-            for team in self.policy.teams
-            if team.is_protected
-            for kind, accelerators in team.guaranteed.items()
-        )
 
     def hear_of_members(self, membership: Membership) -> tuple[str, ...]:
         """Take in what is known as one of several now; return whose claims may be others."""
@@ -385,13 +355,18 @@ class Sharing:
             self.memory.spending,
             self.policy.timezone,
             now,
-            self.outlook,
+            self.expenses.outlook,
             is_short=self.book.is_anybody_short,
         )
         ahead = [-(-edge // MOMENT_SECONDS) * MOMENT_SECONDS for edge in edges if edge > now]
         return min((edge for edge in ahead if edge > now), default=None)
 
     # -- for whoever watches --------------------------------------------------------------------
+
+    @property
+    def outlook(self) -> SpendOutlook:
+        """What the limits say of the last look."""
+        return self.expenses.outlook
 
     @property
     def quotas(self) -> Mapping[Pool, Quota]:

@@ -41,7 +41,7 @@ SET_BACK_SECONDS = 1.0
 _FULL_RATIO = 1.0
 
 _Sums: TypeAlias = "tuple[float, float, float, float] | None"
-_Written: TypeAlias = "tuple[float | None, float, int, _Sums, _Sums, _Sums]"
+_Written: TypeAlias = "tuple[float | None, float, int, _Sums, _Sums, _Sums, float]"
 
 
 class Span(NamedTuple):
@@ -54,7 +54,7 @@ class Span(NamedTuple):
 class Spent(NamedTuple):
     """What one period has cost so far.
 
-    ``usd`` includes ``assumed_usd``, which was charged for time in which nobody looked.
+    ``usd`` includes ``assumed_usd``, which was charged for what nobody looked at meanwhile.
     ``unpriced_accelerator_hours`` ran on types without a price.
     """
 
@@ -68,7 +68,8 @@ class Spending(NamedTuple):
     """The sums and the rate since ``at`` (UTC seconds; ``None``: nothing was seen yet).
 
     ``usd_an_hour`` is the rate of everything that serves and has a price, ``unpriced_accelerators`` how many
-    accelerators serve without one. A value of the memory: ``core/memory.py`` keeps it, a restart goes on.
+    accelerators serve without one. ``assumed_usd_an_hour`` is the part of the rate that was not seen since the start.
+    A value of the memory: ``core/memory.py`` keeps it, a restart goes on.
     """
 
     at: float | None = None
@@ -77,6 +78,7 @@ class Spending(NamedTuple):
     hour: Spent | None = None
     day: Spent | None = None
     month: Spent | None = None
+    assumed_usd_an_hour: float = 0.0
 
     def of(self, period: Period) -> Spent | None:
         """Return the sum of the current ``period``."""
@@ -135,10 +137,11 @@ def _with(
         spent = Spent(span.begin)
     hours = max(0.0, at - max(since, span.begin)) / HOUR_SECONDS
     usd = before.usd_an_hour * hours
+    assumed_usd = usd if is_assumed else before.assumed_usd_an_hour * hours
     return Spent(
         span.begin,
         spent.usd + usd,
-        spent.assumed_usd + (usd if is_assumed else 0.0),
+        spent.assumed_usd + assumed_usd,
         spent.unpriced_accelerator_hours + before.unpriced_accelerators * hours,
     )
 
@@ -164,6 +167,9 @@ class SpendOutlook(NamedTuple):
 
     room: SpendRoom | None
     warned: tuple[Warned, ...]
+
+
+NO_OUTLOOK = SpendOutlook(None, ())
 
 
 def spend_outlook(
@@ -241,7 +247,7 @@ def spending_to_json(one: Spending) -> JsonValue:
     sums: list[JsonValue] = [
         None if spent is None else list(spent) for spent in (one.hour, one.day, one.month)
     ]
-    return [one.at, one.usd_an_hour, one.unpriced_accelerators, *sums]
+    return [one.at, one.usd_an_hour, one.unpriced_accelerators, *sums, one.assumed_usd_an_hour]
 
 
 def spending_from_json(one: JsonValue) -> Spending:
@@ -249,6 +255,9 @@ def spending_from_json(one: JsonValue) -> Spending:
     if one is None:
         return NOTHING_SPENT
     # The document is our own; the cast says what was written.
-    at, rate, unpriced, *sums = cast("_Written", one)
-    hour, day, month = (None if spent is None else Spent(*spent) for spent in sums)
-    return Spending(at, rate, unpriced, hour, day, month)
+    at, rate, unpriced, *rest = cast("_Written", one)
+    hour, day, month = (
+        None if spent is None else Spent(*spent) for spent in cast("list[_Sums]", rest[:3])
+    )
+    assumed_rate = cast("list[float]", rest[3:])  # none in an earlier version's
+    return Spending(at, rate, unpriced, hour, day, month, *assumed_rate)

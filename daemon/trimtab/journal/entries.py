@@ -64,6 +64,7 @@ class Evaluated:
     absent: tuple[str, ...]
     tick: Tick
     upheld: Mapping[str, float] = field(default_factory=lambda: _NO_TIMES)
+    unread: tuple[str, ...] = ()
     fleet_changes: Mapping[str, Deployment | None] = field(default_factory=lambda: _NOTHING)
     fleet_order: tuple[str, ...] | None = None
     memory_changes: Mapping[str, DeploymentMemory | None] = field(default_factory=lambda: _NOTHING)

@@ -44,6 +44,7 @@ class Turn:
     absent: tuple[str, ...]
     digest: str
     upheld: Mapping[str, float]
+    unread: tuple[str, ...] = ()
 
 
 def turn_as_document(entry: Evaluated, fleet_before: Mapping[str, Deployment]) -> Document:
@@ -60,6 +61,8 @@ def turn_as_document(entry: Evaluated, fleet_before: Mapping[str, Deployment]) -
         document["upheld"] = [_numbers(tuple(entry.upheld), names), list(entry.upheld.values())]
     if entry.absent:
         document["absent"] = entry.absent
+    if entry.unread:
+        document["unread"] = entry.unread
     if entry.fleet_changes or entry.fleet_order is not None:
         document["fleet"] = _fleet_difference(entry, fleet_before, names)
     document["names"] = list(names)
@@ -84,6 +87,7 @@ def read_turn(document: Document, fleet: dict[str, Deployment]) -> Turn:
         absent=tuple(document.get("absent", ())),
         digest=document["digest"],
         upheld=_upheld(document.get("upheld"), names),
+        unread=tuple(document.get("unread", ())),
     )
 
 

@@ -80,6 +80,7 @@ class Controller:
         self._next_policies: _Policies | None = None
         self._policies_taken = asyncio.Event()
         self._is_fleet_whole = False
+        self._unread = fleet.unread
         self._unread_until = clock.monotonic() + UNREAD_SECONDS_MAX
         self._pace = Pace(lambda: journalled.journal.decisions_behind)
         self.beat_at = clock.monotonic()
@@ -163,6 +164,7 @@ class Controller:
             due=[name for name in names if name not in in_flight],
             changed=(*changes.changed, *changes.gone),
             absent=changes.gone,
+            unread=self._unread,
         )
         self._foresee(names, tick)
         for decision in tick.decisions:
@@ -192,6 +194,8 @@ class Controller:
 
     def _look_whether_whole(self) -> None:
         """After a start: once the engine was shown everything, wake those that had to wait for it."""
+        if self._unread and not self._told.is_behind:
+            self._unread = self._fleet.unread
         if self._is_fleet_whole:
             return
         is_late = self._clock.monotonic() >= self._unread_until

@@ -42,7 +42,7 @@ SPENT = Metric(
 )
 SPENT_ASSUMED = Metric(
     "trimtab_spend_assumed_usd",
-    "The part of it that was charged for time in which nobody looked.",
+    "The part of it that was charged for what nobody could look at meanwhile.",
     ("period",),
 )
 SPEND_LIMIT = Metric("trimtab_spend_limit_usd", "The most that may be spent in it.", ("period",))

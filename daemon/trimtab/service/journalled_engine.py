@@ -102,13 +102,24 @@ class JournalledEngine:
         changed: Collection[str] | None = None,
         absent: Collection[str],
         upheld: Mapping[str, float] | None = None,
+        unread: Collection[str] = (),
     ) -> Tick:
         """Evaluate, as ``Engine.step``; ``changed`` are names that ``fleet`` may lack by now."""
         heard, asked, away = tuple(samples), tuple(due), tuple(absent)
         maybe = None if changed is None else tuple(changed)
         engine = self.engine
         stood = dict(upheld or {})
-        tick = engine.step(now, fleet, heard, due=asked, changed=maybe, absent=away, upheld=stood)
+        not_read = tuple(unread)
+        tick = engine.step(
+            now,
+            fleet,
+            heard,
+            due=asked,
+            changed=maybe,
+            absent=away,
+            upheld=stood,
+            unread=not_read,
+        )
         fleet_changes, fleet_order = self._fleet_changes(fleet, asked, maybe)
         self.journal.note(
             Evaluated(
@@ -118,6 +129,7 @@ class JournalledEngine:
                 changed=maybe,
                 absent=away,
                 upheld=stood,
+                unread=not_read,
                 tick=tick,
                 fleet_changes=fleet_changes,
                 fleet_order=fleet_order,

@@ -6,7 +6,7 @@ checkpoint the whole memory. The engine is the one that runs live; there is no s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from trimtab.core.decision import Outcome
@@ -138,6 +138,7 @@ class _Replaying:
             changed=turn.changed,
             absent=turn.absent,
             upheld=turn.upheld,
+            unread=turn.unread,
         )
         if not is_digest_of(turn.digest, tick):
             sentence = "the engine decided otherwise than is journalled"
@@ -162,11 +163,12 @@ class _Replaying:
         if engine is None:
             self._begin_at = checkpoint
             return
-        if engine.memory != checkpoint.memory:
+        memory, then = engine.memory, checkpoint.memory
+        if then.shared.ran is None:  # an earlier version noted none
+            memory = replace(memory, shared=memory.shared._replace(ran=None))
+        if memory != then:
             self.result.difference = Difference(
-                seq=recorded.seq,
-                at=recorded.at,
-                sentence=_memory_difference(engine.memory, checkpoint.memory),
+                seq=recorded.seq, at=recorded.at, sentence=_memory_difference(memory, then)
             )
             return
         self.result.checkpoints += 1

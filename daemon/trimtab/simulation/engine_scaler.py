@@ -23,10 +23,10 @@ from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape, State
 from trimtab.core.edges import CERTAINTY_SECONDS, outlook_of
 from trimtab.core.engine import Engine
+from trimtab.core.expenses import LOOK_SECONDS
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.policy import Actuation
 from trimtab.core.renewal import is_renewable
-from trimtab.core.sharing import LOOK_SECONDS
 from trimtab.core.signals import Sample
 from trimtab.simulation.scaler import FleetScaler
 from trimtab.simulation.signals_heard import listeners

@@ -186,6 +186,29 @@ def another_price(life: Life) -> None:
     an_hour(life)
 
 
+def test_an_account_that_cannot_be_read_after_a_start_runs_on_as_it_was_known_last(
+    trimtab: Trimtab, tmp_path: Path
+) -> None:
+    other = "accounts/other"
+
+    def happen(life: Life) -> None:
+        code = replace(
+            life.fleet[name_of(0)], name=f"{other}/deployments/code", display_name="code"
+        )
+        without, life.fleet = life.fleet, {**life.fleet, code.name: code}
+        life.turn(load=10.0)
+        life.fleet, life.unread = without, (other,)
+        for _ in range(240):
+            life.turn(load=10.0)
+        life.unread = ()  # it was read, and code is no more
+        for _ in range(240):
+            life.turn(load=10.0)
+
+    found = document(trimtab, journal_of(tmp_path / "journal.db", happen, deployments=1))
+    (code,) = (row for row in found["rows"] if row["deployment"].startswith(other))
+    assert code["spent_usd"] == pytest.approx(2 * 4 * 7.0 * 241 * 15 / 3600)
+
+
 def test_each_hour_costs_what_its_own_price_was(trimtab: Trimtab, tmp_path: Path) -> None:
     path = journal_of(tmp_path / "prices.db", another_price)
     found = document(trimtab, path)["total"]

@@ -66,6 +66,22 @@ def month_limit(usd: float) -> SpendLimit:
     return SpendLimit(period=Period.MONTH, usd=usd)
 
 
+# -- what was not seen ----------------------------------------------------------------------------
+
+
+def test_of_a_rate_that_was_not_seen_in_part_that_part_is_said_to_be_assumed() -> None:
+    begun = running(10.0, 0.0)._replace(assumed_usd_an_hour=4.0)
+    spending = spent_until(begun, 1800.0, "UTC")
+    assert spending.hour == Spent(0.0, usd=5.0, assumed_usd=2.0)
+    assert spending_from_json(json.loads(json.dumps(spending_to_json(spending)))) == spending
+
+
+def test_while_nobody_looks_all_of_it_is_assumed() -> None:
+    begun = running(10.0, 0.0)._replace(assumed_usd_an_hour=4.0)
+    spending = spent_until(begun, 1800.0, "UTC", is_assumed=True)
+    assert spending.hour == Spent(0.0, usd=5.0, assumed_usd=5.0)
+
+
 # -- the periods ----------------------------------------------------------------------------------
 
 

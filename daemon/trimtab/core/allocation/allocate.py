@@ -13,187 +13,201 @@ Operations Research 5, 1957), and off it by less than one replica for each limit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
-from trimtab.core.allocation.precedence import growths
-from trimtab.core.allocation.reclaim import FOR_MONEY, Reclaim
+from trimtab.core.allocation.reclaim import Reclaim
 from trimtab.core.allocation.room import COUNT_MAX, Rooms
+from trimtab.core.allocation.standing import Standing
 from trimtab.core.allocation.values import Allocation, Grant
+from trimtab.core.allocation.victims import Victims
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import Preemption
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from trimtab.core.allocation.precedence import Growth
-    from trimtab.core.allocation.room import Room
-    from trimtab.core.allocation.standing import Standing
+    from trimtab.core.allocation.precedence import Wish
+    from trimtab.core.allocation.room import Room, Where
     from trimtab.core.allocation.values import Claim, Terms
-    from trimtab.core.fleet_policy import Pool
+    from trimtab.core.fleet_policy import Pool, Team
 
 
-def allocate(claims: Sequence[Claim], terms: Terms, standing: Standing | None = None) -> Allocation:
-    """Return what each of ``claims`` may have. The order of the claims makes no difference.
+class Ground(NamedTuple):
+    """What an allocation stands on: the claims by deployment, and what is known of them from the last time.
 
-    ``standing`` saves work to whoever allocates over almost the same claims again and again: the order of
-    precedence of these very claims under these terms. It changes nothing else.
+    ``kept`` and ``held`` are accelerators by place: what everybody holds who does not want fewer, and what is held
+    now; ``kept_usd`` and ``held_usd`` what that costs an hour. ``standing`` is as of now, ``victims`` need not be.
     """
-    return _Allocating(claims, terms, standing).run()
+
+    claims: Mapping[str, Claim]
+    kept: Mapping[Where, int]
+    held: Mapping[Where, int]
+    kept_usd: float
+    held_usd: float
+    teams: Mapping[str, Team]
+    standing: Standing
+    victims: Victims
+
+
+def allocate(claims: Sequence[Claim], terms: Terms) -> Allocation:
+    """Return what each of ``claims`` may have. The order of the claims makes no difference."""
+    return allocate_on(_ground(claims, terms), terms)
+
+
+def allocate_on(ground: Ground, terms: Terms) -> Allocation:
+    """As ``allocate``, for whoever allocates over almost the same claims again and again."""
+    return _Allocating(ground, terms).run()
+
+
+def _ground(claims: Sequence[Claim], terms: Terms) -> Ground:
+    kept: dict[Where, int] = {}
+    held: dict[Where, int] = {}
+    teams: dict[str, Team] = {}
+    by_name: dict[str, Claim] = {}
+    standing, victims = Standing(), Victims()
+    kept_usd = held_usd = 0.0
+    for claim in claims:
+        name, kind, region, each, has, wanted, _, _, _, _, usd, _, _, _, _, team, account = claim
+        by_name[name] = claim
+        victims.touch(name)
+        keeps = has
+        if wanted > has:
+            standing.touch(name)
+        else:
+            keeps = wanted
+        if usd is not None:
+            kept_usd += keeps * usd
+            held_usd += has * usd
+        if each is not None and kind is not None:
+            where = kind, region, account, team.name
+            kept[where] = kept.get(where, 0) + keeps * each
+            held[where] = held.get(where, 0) + has * each
+            teams[team.name] = team
+    standing.bring(by_name, terms)
+    return Ground(by_name, kept, held, kept_usd, held_usd, teams, standing, victims)
 
 
 class _Allocating:
-    """One run. ``kept`` is what each claim ends up with, by its place among the claims."""
+    """One run. ``moved`` is by how many replicas each claim ends up off what it keeps at first."""
 
-    def __init__(self, claims: Sequence[Claim], terms: Terms, standing: Standing | None) -> None:
-        self.claims = claims
-        self.standing = standing
+    def __init__(self, ground: Ground, terms: Terms) -> None:
+        self.ground = ground
+        self.claims = ground.claims
         self.terms = terms
         self.rooms = Rooms(terms)
-        self.kept: list[int] = []
-        self.room_of: list[Room | None] = []
-        self.growing: list[int] = []
-        self.given: list[tuple[int, int]] = []
-        self.reclaim = Reclaim(claims, self.kept, self.room_of, self.rooms, terms)
+        self.room_at = self.rooms.fill(ground.kept, ground.held, ground.teams)
+        self.rooms.money.rate, self.rooms.money.rate_now = ground.kept_usd, ground.held_usd
+        self.rooms_by_place = [self.room_at.get(where) for where in ground.standing.places]
+        self.moved: dict[str, int] = {}
+        self.given: list[tuple[Claim, int, Room | None]] = []
+        self.reclaim = Reclaim(
+            self.claims, self.moved, ground.victims, self.rooms, self.room_at, terms
+        )
 
     def run(self) -> Allocation:
         """Allocate in the order that the head of this module gives."""
-        self._keep()
         self.reclaim.for_money()
         self.reclaim.for_quotas()
-        wishes = self._wishes()
-        self._grow_into_guarantees(wishes)
-        is_preempting = self.terms.preemption is not Preemption.NEVER
-        if is_preempting or self.rooms.money.is_limited:
-            self._grow(wishes, may_preempt=is_preempting)
-            if is_preempting and self.reclaim.taken:
-                self._grow(
-                    wishes, may_preempt=False
-                )  # what was taken in whole replicas and is over
-        else:
-            self._fill(wishes)
+        wishes = self._grow_into_guarantees(self.ground.standing.order)
+        if self.terms.preemption is not Preemption.NEVER:
+            wishes = self._grow_at_their_cost(wishes)
+        if self.terms.preemption is Preemption.NEVER or self.reclaim.taken:
+            self._fill(wishes)  # also what was taken in whole replicas and is over
         return self._granted()
 
-    def _keep(self) -> None:
-        """Let everybody keep what is held, or as few as are wanted."""
-        kept, room_of, growing = self.kept, self.room_of, self.growing
-        of, money, rate, rate_now = self.rooms.of, self.rooms.money, 0.0, 0.0
-        known: dict[tuple[str | None, str, str, int], Room] = {}
-        for index, claim in enumerate(self.claims):
-            _, kind, region, each, held, wanted, _, _, _, _, usd, _, _, _, _, team, account = claim
-            if wanted > held:
-                count = held
-                growing.append(index)
-            else:
-                count = wanted
-            kept.append(count)
-            if usd is not None:
-                rate += count * usd
-                rate_now += held * usd
-            if each is None or kind is None:
-                room_of.append(None)
-                continue
-            key = kind, region, account, id(team)
-            room = known.get(key)
-            if room is None:
-                room = known[key] = of(kind, region, account, team)
-            room_of.append(room)
-            room.at_first += count * each
-            room.held += held * each
-        money.rate, money.rate_now = rate, rate_now
-        self.rooms.begin()
-
-    def _wishes(self) -> list[Growth]:
-        """Return all that is asked for beyond what is held, in the order of precedence."""
-        found: list[Growth] = []
-        standing, growing = self.standing, self.growing
-        if standing is not None:
-            index_of = {self.claims[index].deployment: index for index in growing}
-            found = [(key, index_of[key[2]], count) for key, count, _, _ in standing.order]
-            growing = [index_of[name] for name in standing.undated]
-        for index in growing:
-            claim, room = self.claims[index], self.room_of[index]
-            most = COUNT_MAX
-            if room is not None:
-                most = room.largest // (claim.accelerators or 1)
-            elif self.terms.quotas:
-                continue  # who knows what it would take
-            found += growths(index, claim, self.terms, most)
-        if growing:
-            found.sort()
-        return found
-
-    def _grow_into_guarantees(self, wishes: list[Growth]) -> None:
-        """Let teams grow up to what they are guaranteed, the first in precedence first."""
+    def _grow_into_guarantees(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+        """Let teams grow up to what they are guaranteed, the first in precedence first; return what is left of the wishes."""
         if not any(team.guaranteed for team in self.terms.teams):
-            return
-        full: set[int] = set()
-        for place, (_, index, replicas) in enumerate(wishes):
-            room, each = self.room_of[index], self.claims[index].accelerators
-            if room is None or each is None or index in full or index in self.reclaim.taken:
+            return wishes
+        full: set[str] = set()
+        left: list[Wish] = []
+        for wish in wishes:
+            step, since, name, replicas, each, place = wish
+            room = self.rooms_by_place[place] if each else None
+            due = 0 if room is None else (room.team.guaranteed - room.team.used) // each
+            if due <= 0 or name in full or name in self.reclaim.taken:
+                left.append(wish)
                 continue
-            due = min(replicas, (room.team.guaranteed - room.team.used) // each)
-            count = 0
+            claim = self.claims[name]
+            count, due = 0, min(replicas, due)
             while count < due:
-                fits = min(due - count, self._fitting(index))
-                if fits == 0 and self.reclaim.for_owner(index):
-                    fits = min(1, self._fitting(index))
+                fits = min(due - count, self._fitting(claim, room))
+                if fits == 0 and self.reclaim.for_owner(claim):
+                    fits = min(1, self._fitting(claim, room))
                 if fits == 0:
-                    full.add(index)
+                    full.add(name)
                     break
-                self._give(index, fits)
+                self._give(claim, fits, room)
                 count += fits
-            if count:
-                wishes[place] = wishes[place][0], index, replicas - count
+            if count < replicas:
+                left.append((step, since, name, replicas - count, each, place))
+        return left
 
-    def _grow(self, wishes: list[Growth], *, may_preempt: bool) -> None:
-        """Let everybody grow, the first in precedence first; pass over what does not fit."""
-        full: set[int] = set()
+    def _grow_at_their_cost(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+        """Let everybody grow, the first in precedence first, if need be at the cost of lower priorities.
+
+        Return the wishes that are left.
+        """
+        full: set[str] = set()
+        left: list[Wish] = []
         taken = self.reclaim.taken
-        for place, (_, index, replicas) in enumerate(wishes):
-            if replicas == 0 or index in full or index in taken:
+        for wish in wishes:
+            step, since, name, replicas, each, place = wish
+            if name in full or name in taken:
+                left.append(wish)
                 continue
-            count = 0
-            while count < replicas:
-                fits = min(replicas - count, self._fitting(index))
-                if fits == 0 and may_preempt and self.reclaim.for_priority(index):
-                    fits = min(1, self._fitting(index))
+            claim, wanted = self.claims[name], replicas
+            room = self.rooms_by_place[place] if each else None
+            while wanted:
+                fits = min(wanted, self._fitting(claim, room))
+                if fits == 0 and self.reclaim.for_priority(claim):
+                    fits = min(1, self._fitting(claim, room))
                 if fits == 0:
-                    full.add(index)
+                    full.add(name)
+                    left.append((step, since, name, wanted, each, place))
                     break
-                self._give(index, fits)
-                count += fits
-            if count:
-                wishes[place] = wishes[place][0], index, replicas - count
+                self._give(claim, fits, room)
+                wanted -= fits
+        return left
 
-    def _fill(self, wishes: list[Growth]) -> None:
-        """As ``_grow``, where neither money nor preemption plays a part: one look at each wish."""
-        taken, room_of, claims = self.reclaim.taken, self.room_of, self.claims
-        for _, index, replicas in wishes:
-            room, each = room_of[index], claims[index].accelerators
-            if replicas == 0 or index in taken:
+    def _fill(self, wishes: Sequence[Wish]) -> None:
+        """Let everybody grow into what is free, the first in precedence first; pass over what does not fit.
+
+        From here on rooms and money only shrink: who finds none left in one speaks for all that take as much of it.
+        """
+        taken, claims, money = self.reclaim.taken, self.claims, self.rooms.money
+        usd_full_for = inf
+        for _, _, name, replicas, each, place in wishes:
+            room = self.rooms_by_place[place] if each else None
+            if (room is not None and each >= room.full_for) or name in taken:
                 continue
-            if room is None or each is None:
-                self._give(index, replicas)
-            elif each < room.full_for:
-                most = room.most(each)
-                if most:
-                    self._give(index, min(replicas, most))
-                else:
-                    room.full_for = each  # rooms only shrink from here on
+            claim = claims[name]
+            usd = claim.usd_an_hour
+            if money.is_limited and (usd is None or usd >= usd_full_for):
+                continue
+            fits = left = replicas
+            while fits and left:
+                fits = left if room is None else min(left, room.most(each))
+                if not fits and room is not None:
+                    room.full_for = each
+                elif money.is_limited and usd is not None:
+                    fits = min(fits, money.most(usd))
+                    usd_full_for = usd_full_for if fits else usd
+                if fits:
+                    self._give(claim, fits, room)
+                    left -= fits
 
-    def _fitting(self, index: int) -> int:
-        claim, room = self.claims[index], self.room_of[index]
-        if room is None or claim.accelerators is None:
-            most = COUNT_MAX
-        else:
+    def _fitting(self, claim: Claim, room: Room | None) -> int:
+        most = COUNT_MAX
+        if room is not None and claim.accelerators is not None:
             most = room.most(claim.accelerators)
         money = self.rooms.money
         return min(most, money.most(claim.usd_an_hour)) if money.is_limited else most
 
-    def _give(self, index: int, replicas: int) -> None:
-        claim, room = self.claims[index], self.room_of[index]
-        self.kept[index] += replicas
-        self.given.append((index, replicas))
+    def _give(self, claim: Claim, replicas: int, room: Room | None) -> None:
+        self.moved[claim.deployment] = self.moved.get(claim.deployment, 0) + replicas
+        self.given.append((claim, replicas, room))
         if room is not None and claim.accelerators is not None:
             room.keep(replicas * claim.accelerators)
         if claim.usd_an_hour is not None:
@@ -203,59 +217,61 @@ class _Allocating:
 
     def _granted(self) -> Allocation:
         """Return the grants; of what is given only as much as is free at this moment may be asked for."""
-        now: dict[int, int] = {}
-        for index, replicas in self.given:
-            if index not in now:
-                now[index] = self.claims[index].held
-            now[index] += self._give_now(index, replicas)
-        grants: dict[str, Grant] = {}
-        taken = self.reclaim.taken
-        known: dict[tuple[int, int | None, bool], tuple[Reason, Pool | None]] = {}
-        for index in {*self.growing, *taken}:
-            claim, entitled = self.claims[index], self.kept[index]
-            replicas = now.get(index, entitled)
-            if replicas == entitled == claim.wanted:
-                continue
-            if index in taken or entitled == claim.wanted:
-                grants[claim.deployment] = self._grant(index, claim, replicas, entitled)
-                continue
-            room = self.room_of[index]
-            key = id(room), claim.accelerators, claim.usd_an_hour is None
-            why = known.get(key)
-            if why is None:
-                why = known[key] = self._why(claim, room)
-            grants[claim.deployment] = Grant(claim.deployment, replicas, entitled, *why)
-        used = {one.pool: one.quota - one.free for one in self.rooms.pools}
-        return Allocation(grants, used, self.rooms.money.rate)
+        at_once, taken = self._at_once(), self.reclaim.taken
+        is_short = bool(taken) or any(
+            claim.held + at_once.get(claim.deployment, 0) != claim.wanted
+            for claim in self.ground.standing.asking
+        )
+        return Allocation(
+            self.claims,
+            at_once,
+            self._grant,
+            used={one.pool: one.quota - one.free for one in self.rooms.pools},
+            usd_an_hour=self.rooms.money.rate,
+            is_short=is_short,
+        )
 
-    def _give_now(self, index: int, replicas: int) -> int:
-        """Return how many of the ``replicas`` given may be asked for at this moment."""
-        claim, room, money = self.claims[index], self.room_of[index], self.rooms.money
-        usd, count = claim.usd_an_hour, replicas
-        if money.is_limited:
-            count = min(count, money.most_now(usd))
-        if room is not None and claim.accelerators is not None:
-            count = min(count, room.most_now(claim.accelerators))
-            room.hold(count * claim.accelerators)
-        if usd is not None:
-            money.rate_now += count * usd
-        return count
+    def _grant(self, claim: Claim, replicas: int) -> Grant:
+        name, taken = claim.deployment, self.reclaim.taken.get(claim.deployment)
+        entitled = self.reclaim.kept(claim)
+        if taken is not None:
+            if taken.is_for_money:
+                return Grant(name, replicas, entitled, Reason.SPEND_LIMIT)
+            short = Reason.PREEMPTED if taken.is_needed else Reason.RECLAIMED
+            return Grant(name, replicas, entitled, short, None, taken.by)
+        if entitled == claim.wanted:
+            return Grant(name, replicas, entitled, Reason.NOT_FREE_YET)
+        return Grant(name, replicas, entitled, *self._why(claim))
 
-    def _grant(self, index: int, claim: Claim, replicas: int, entitled: int) -> Grant:
-        if index not in self.reclaim.taken:
-            return Grant(claim.deployment, replicas, entitled, Reason.NOT_FREE_YET)
-        by, is_needed = self.reclaim.taken[index]
-        if by == FOR_MONEY:
-            return Grant(claim.deployment, replicas, entitled, Reason.SPEND_LIMIT)
-        short = Reason.PREEMPTED if is_needed else Reason.RECLAIMED
-        taker = "" if by < 0 else self.claims[by].deployment
-        return Grant(claim.deployment, replicas, entitled, short, None, taker)
+    def _at_once(self) -> Mapping[str, int]:
+        """Return how much of what was given may be asked for at this moment."""
+        ground, money = self.ground, self.rooms.money
+        is_all_free = (
+            not self.reclaim.taken
+            and ground.kept == ground.held
+            and (ground.kept_usd == ground.held_usd or not money.is_limited)
+        )
+        if is_all_free:  # nobody has to give back first
+            return self.moved
+        now = {name: self.moved[name] for name in self.reclaim.taken}
+        for claim, replicas, room in self.given:
+            usd, count = claim.usd_an_hour, replicas
+            if money.is_limited:
+                count = min(count, money.most_now(usd))
+            if room is not None and claim.accelerators is not None:
+                count = min(count, room.most_now(claim.accelerators))
+                room.hold(count * claim.accelerators)
+            if usd is not None:
+                money.rate_now += count * usd
+            now[claim.deployment] = now.get(claim.deployment, 0) + count
+        return now
 
-    def _why(self, claim: Claim, room: Room | None) -> tuple[Reason, Pool | None]:
+    def _why(self, claim: Claim) -> tuple[Reason, Pool | None]:
         """Say what keeps ``claim`` from one replica more. Rooms only shrink: it still does at the end."""
-        if room is None or claim.accelerators is None:
+        room, each = self.reclaim.room_of(claim), claim.accelerators
+        if room is None or each is None:
             if self.terms.quotas:
                 return Reason.NO_SHAPE, None
-        elif room.most(claim.accelerators) == 0:
-            return room.too_small(claim.accelerators)
+        elif room.most(each) == 0:
+            return room.too_small(each)
         return (Reason.NO_PRICE if claim.usd_an_hour is None else Reason.SPEND_LIMIT), None

@@ -137,16 +137,24 @@ class Book:
         """Return how many accelerators are held: of each type, in each region, by each account."""
         found: Counter[Pool] = Counter()
         for shelf in self._shelves.values():
-            for (kind, region, account, _), accelerators in shelf.held.items():
+            for (kind, region, account, _), accelerators in shelf.sums.held.items():
                 for pool in pools_of(kind, region, account):
                     found[pool] += accelerators
+        return found
+
+    def held_by_account(self) -> Counter[tuple[str, str]]:
+        """Return how many accelerators are held, by account and type."""
+        found: Counter[tuple[str, str]] = Counter()
+        for shelf in self._shelves.values():
+            for (kind, _, account, _), accelerators in shelf.sums.held.items():
+                found[account, kind] += accelerators
         return found
 
     def usd_an_hour(self) -> float:
         """Return what all that is held would cost, as far as prices are known. Exact in whatever order."""
         counts: Counter[float] = Counter()
         for shelf in self._shelves.values():
-            counts.update(shelf.held_by_price)
+            counts.update(shelf.sums.held_by_price)
         return sum(price * count for price, count in sorted(counts.items()))
 
     def holders(self, claim: Claim, pool: Pool) -> Iterable[Claim]:

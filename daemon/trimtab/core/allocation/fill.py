@@ -12,24 +12,20 @@ from typing import TYPE_CHECKING
 from trimtab.core.allocation.room import Rooms
 from trimtab.core.allocation.values import Grant
 from trimtab.core.decision import Reason
-from trimtab.core.fleet_policy import NO_TEAM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from trimtab.core.allocation.room import Room
-    from trimtab.core.allocation.standing import Standing, Where
+    from trimtab.core.allocation.room import Room, Where
+    from trimtab.core.allocation.standing import Standing
     from trimtab.core.allocation.values import Claim, Terms
     from trimtab.core.fleet_policy import Team
 
 
 class Filled:
-    """What was handed out. ``given`` are replicas beyond what is held, in the end; ``now`` those of them at once.
+    """What was handed out. ``given`` are replicas beyond what is held, in the end; ``at_once`` those of them that may be asked for now."""
 
-    ``first_short`` is who comes first of those that a wish was not met of; ``None``: all wishes were.
-    """
-
-    __slots__ = ("_rooms", "first_short", "given", "is_short", "now")
+    __slots__ = ("_rooms", "at_once", "given", "is_short")
 
     def __init__(
         self,
@@ -37,12 +33,10 @@ class Filled:
         now: dict[str, int],
         rooms: Mapping[Where, Room],
         *,
-        first_short: str | None,
         is_short: bool,
     ) -> None:
-        self.first_short = first_short
         self.given = given
-        self.now = now
+        self.at_once = now
         self.is_short = is_short
         self._rooms = rooms
 
@@ -50,7 +44,7 @@ class Filled:
         """Return how many replicas may be asked for now."""
         if claim.wanted <= claim.held:
             return claim.wanted
-        return claim.held + self.now.get(claim.deployment, 0)
+        return claim.held + self.at_once.get(claim.deployment, 0)
 
     def of(self, claim: Claim) -> Grant:
         """Return the grant for ``claim``."""
@@ -72,33 +66,35 @@ def fill(
     held: Mapping[Where, int],
     teams: Mapping[str, Team],
     terms: Terms,
+    may_take: Callable[[str], bool],
 ) -> Filled | None:
     """Hand out what is free over ``kept``, in the standing order; ``None``: this is no plain case.
 
+    ``may_take`` says whether a deployment that comes short might be given what others hold.
     ``kept`` and ``held`` are accelerators by place: what everybody holds who does not want fewer, and what is held now.
     """
     if terms.spend is not None or standing.undated:
         return None
-    by_place: dict[Where, Room] = {}
     rooms = Rooms(terms)
-    for where, accelerators in kept.items():
-        kind, region, account, name = where
-        room = by_place[where] = rooms.of(kind, region, account, teams.get(name, NO_TEAM))
-        room.at_first, room.held = accelerators, held[where]
-    rooms.begin()
+    by_place = rooms.fill(kept, held, teams)
     if any(pool.free < 0 for pool in rooms.pools):
         return None
-    places = [by_place[where] for where in standing.places if where in by_place]
-    if len(places) < len(standing.places) or _is_below_guarantee(standing, places):
+    places = {
+        place: by_place[where] for where, place in standing.places.items() if where in by_place
+    }
+    if _is_below_guarantee(standing, places):
         return None
-    given, ordered, first_short = _hand_out(standing, places)
+    handed = _hand_out(standing, places, may_take)
+    if handed is None:
+        return None
+    given, ordered, is_any_short = handed
     is_all_free = all(kept[where] == held[where] for where in kept)  # nobody has to give back first
     now = given if is_all_free else _at_once(ordered)
-    is_short = first_short is not None or bool(standing.clipped) or now != given
-    return Filled(given, now, by_place, first_short=first_short, is_short=is_short)
+    is_short = is_any_short or bool(standing.clipped) or now != given
+    return Filled(given, now, by_place, is_short=is_short)
 
 
-def _is_below_guarantee(standing: Standing, places: list[Room]) -> bool:
+def _is_below_guarantee(standing: Standing, places: Mapping[int, Room]) -> bool:
     """Whether a team asks for a replica that its guarantee covers: for these others may have to give way."""
     return any(
         places[place].team.guaranteed - places[place].team.used >= each
@@ -107,36 +103,37 @@ def _is_below_guarantee(standing: Standing, places: list[Room]) -> bool:
 
 
 def _hand_out(
-    standing: Standing, places: list[Room]
-) -> tuple[dict[str, int], list[tuple[str, int, int, Room]], str | None]:
-    """Walk the order until nothing that is asked for fits anywhere."""
+    standing: Standing, places: Mapping[int, Room], may_take: Callable[[str], bool]
+) -> tuple[dict[str, int], list[tuple[str, int, int, Room]], bool] | None:
+    """Walk the order until nothing that is asked for fits anywhere. ``None``: the first who is short may take."""
     least: dict[int, int] = {}
     for place, each in standing.sizes:
         least[place] = min(each, least.get(place, each))
     given: dict[str, int] = {}
     ordered: list[tuple[str, int, int, Room]] = []
-    first_short: str | None = None
+    is_short = False
     open_places = len(least)
-    for (_, _, name), replicas, each, place in standing.order:
+    for _, _, name, replicas, each, place in standing.order:
         room = places[place]
         if each >= room.full_for:
             continue  # and somebody before was short
         most = room.most(each)
-        if most == 0:
-            first_short = first_short or name
-            room.full_for = each  # rooms only shrink
-            if each <= least[place]:
-                open_places -= 1
-                if open_places == 0:
-                    break
-            continue
         if most < replicas:
-            first_short = first_short or name
+            if not is_short and may_take(name):
+                return None
+            is_short = True
+            if most == 0:
+                room.full_for = each  # rooms only shrink
+                if each <= least[place]:
+                    open_places -= 1
+                    if open_places == 0:
+                        break
+                continue
             replicas = most  # noqa: PLW2901  as many as fit
         given[name] = given.get(name, 0) + replicas
         room.keep(replicas * each)
         ordered.append((name, replicas, each, room))
-    return given, ordered, first_short
+    return given, ordered, is_short
 
 
 def _at_once(ordered: list[tuple[str, int, int, Room]]) -> dict[str, int]:

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from trimtab.core.need import CERTAIN_SPREAD
 
 if TYPE_CHECKING:
-    from trimtab.core.allocation.values import Claim, Terms
+    from collections.abc import Iterator
+
+    from trimtab.core.allocation.values import Claim
 
 STEPS_A_DOUBLING = 16
 """Worths are compared in steps of the sixteenth root of two."""
@@ -27,14 +29,13 @@ STEPS_A_DOUBLING = 16
 REPLICAS_AT_ONCE = 4096
 """More than this many of one claim are not told apart: the rest count as the last of them."""
 
-Key = tuple[int, float, str]
-"""Priority, lower bound or not, and worth in one number; since when; the name."""
-
-Growth = tuple[Key, int, int]
-"""The key (the smaller comes first), the place of a claim, and replicas that it asks for, worth the same."""
-
 STEPS_MAX = 2**44
 """More than there are steps between any two worths: one number tells priority and worth."""
+
+
+Wish = tuple[int, float, str, int, int, int]
+"""What is asked for. Priority, lower bound or not, and worth in one number, of which the smaller comes first; since
+when; the name; replicas that are worth the same; accelerators of each (0: unknown); the number of its place."""
 
 
 def worth(claim: Claim, replicas: int) -> float:
@@ -42,29 +43,36 @@ def worth(claim: Claim, replicas: int) -> float:
     return claim.team.weight * claim.need.used(replicas)
 
 
-def growths(place: int, claim: Claim, terms: Terms, most: int) -> list[Growth]:
-    """Return what ``claim`` asks for beyond what it holds, at most ``most`` replicas, the best first."""
-    held, floor, need = claim.held, claim.floor, claim.need
+def wishes_of(
+    claim: Claim, place: int, since: float, patience_seconds: float, most: int
+) -> list[Wish]:
+    """Return what ``claim`` asks for beyond what it holds, at most ``most`` replicas, the best first.
+
+    ``since`` is when its waiting began, UTC seconds; it doubles its worth with each ``patience_seconds``.
+    """
+    held, floor, need, name = claim.held, claim.floor, claim.need, claim.deployment
+    each = claim.accelerators or 0
     first, last = held + 1, min(held + most, claim.wanted)
     mean, spread = need
-    since = terms.now if claim.short_since is None else claim.short_since
-    base = log2(claim.team.weight) - since / terms.patience_seconds
-    name, rank = claim.deployment, -2 * claim.priority
+    base = log2(claim.team.weight) - since / patience_seconds
+    rank = -2 * claim.priority
     if spread < CERTAIN_SPREAD and floor < first and mean >= last:  # a plain shortfall
         step = (rank + 1) * STEPS_MAX - round(base * STEPS_A_DOUBLING)
-        return [((step, since, name), place, last - held)]
+        return [(step, since, name, last - held, each, place)]
     if spread < CERTAIN_SPREAD or last - held > REPLICAS_AT_ONCE or floor >= first:
-        return _in_parts(place, claim, base, since, last)
+        return [
+            (step, since, name, replicas, each, place)
+            for step, replicas in _in_parts(claim, base, last)
+        ]
     rank = (rank + 1) * STEPS_MAX
     return [
-        ((rank - round((base + log2(used)) * STEPS_A_DOUBLING), since, name), place, 1)
+        (rank - round((base + log2(used)) * STEPS_A_DOUBLING), since, name, 1, each, place)
         for used in need.shares(first, last)
     ]
 
 
-def _in_parts(place: int, claim: Claim, base: float, since: float, last: int) -> list[Growth]:
-    """As ``growths``, where a lower bound, certain load or a huge count makes several worth the same."""
-    found: list[Growth] = []
+def _in_parts(claim: Claim, base: float, last: int) -> Iterator[tuple[int, int]]:
+    """How many replicas at which step, where a lower bound, certain load or a huge count makes several worth the same."""
     first, (mean, spread) = claim.held + 1, claim.need
     while first <= last:
         if spread < CERTAIN_SPREAD and (first <= mean or first > mean + 1.0):
@@ -76,6 +84,5 @@ def _in_parts(place: int, claim: Claim, base: float, since: float, last: int) ->
             until = min(until, claim.floor)
         step = -round((base + log2(claim.need.used(first))) * STEPS_A_DOUBLING)
         rank = (is_beyond - 2 * claim.priority) * STEPS_MAX
-        found.append(((rank + step, since, claim.deployment), place, until - first + 1))
+        yield rank + step, until - first + 1
         first = until + 1
-    return found

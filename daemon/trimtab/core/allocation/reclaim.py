@@ -12,45 +12,48 @@ start takes: ``share used x H > lead time``; for spare capacity that hardly any 
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from trimtab.core.allocation.precedence import worth
 from trimtab.core.allocation.room import COUNT_MAX
+from trimtab.core.allocation.victims import entry_of
 from trimtab.core.fleet_policy import Preemption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from trimtab.core.allocation.room import PoolRoom, Room, Rooms
+    from trimtab.core.allocation.room import PoolRoom, Room, Rooms, Where
     from trimtab.core.allocation.values import Claim, Terms
-
-Entry = tuple[bool, int, float, str, int, int]
-"""Whether it is needed, priority, worth, name, place of the claim, count: who gives way first comes first."""
+    from trimtab.core.allocation.victims import Entry, Queue, Victims
 
 
-FOR_MONEY, FOR_QUOTA = -1, -2
-"""Taken for nobody: money is short, or a quota shrank."""
+class Taken(NamedTuple):
+    """Of what the last replica that a claim gives was taken: for whom (empty: for nobody), and whether it was needed."""
+
+    by: str
+    is_needed: bool
+    is_for_money: bool = False
 
 
 class Reclaim:
-    """Takes replicas away. ``taken`` says from whom (by place) and for whom."""
+    """Takes replicas away. ``moved`` is by how many replicas each claim is off what it keeps at first."""
 
     def __init__(
         self,
-        claims: Sequence[Claim],
-        kept: list[int],
-        room_of: list[Room | None],
+        claims: Mapping[str, Claim],
+        moved: dict[str, int],
+        victims: Victims,
         rooms: Rooms,
+        room_at: Mapping[Where, Room],
         terms: Terms,
     ) -> None:
         self.claims = claims
-        self.kept = kept
-        self.room_of = room_of
+        self.moved = moved
+        self.victims = victims
         self.rooms = rooms
+        self.room_at = room_at
         self.terms = terms
-        self.taken: dict[int, tuple[int, bool]] = {}
-        self._by_type: dict[str | None, list[Entry]] = {}
+        self.taken: dict[str, Taken] = {}
+        self._queues: dict[str | None, Queue] = {}
         self._hopeless: set[tuple[int, int, int, bool | None]] = set()
 
     # -- what no longer fits --------------------------------------------------------------------
@@ -58,74 +61,74 @@ class Reclaim:
     def for_money(self) -> None:
         """Lower the running rate to what may be kept: the lowest priorities first."""
         money = self.rooms.money
-        heap = self._heap(None) if money.is_over else []
-        while heap and money.is_over:
-            index = heappop(heap)[4]
-            claim, room = self.claims[index], self.room_of[index]
+        if not money.is_over:
+            return
+        queue = self.victims_of(None)
+        while queue and money.is_over:
+            _, _, _, name, count = queue.pop()
+            claim = self.claims[name]
+            room = self.room_of(claim)
             is_covered = claim.team.is_protected and _is_guaranteed(claim, room)
-            if not claim.usd_an_hour or is_covered:
-                continue
-            self._take(index, FOR_MONEY)
-            self._push(heap, index)
+            if claim.usd_an_hour and not is_covered:
+                self._take(claim, count, room, Taken("", count <= claim.needed, is_for_money=True))
+                _push(queue, claim, count - 1)
 
     def for_quotas(self) -> None:
         """Lower what holds more than there is, since a quota shrank, without taking what is needed."""
         for pool in self.rooms.pools:
             if pool.free >= 0:
                 continue
-            heap = self._heap(pool.pool.accelerator_type)
+            queue = self.victims_of(pool.pool.accelerator_type)
             spared = []
-            while pool.free < 0 and heap:
-                entry = heappop(heap)
-                index = entry[4]
-                room = self.room_of[index]
-                if entry[0] and self.terms.preemption is Preemption.NEVER:
+            while pool.free < 0 and queue:
+                entry = queue.pop()
+                is_needed, _, _, name, count = entry
+                if is_needed and self.terms.preemption is Preemption.NEVER:
                     spared.append(entry)
                     break
-                if (
-                    room is None
-                    or pool not in room.pools
-                    or _is_guaranteed(self.claims[index], room)
-                ):
+                claim = self.claims[name]
+                if count != self.kept(claim):
+                    continue  # it was taken for money
+                room = self.room_of(claim)
+                if room is None or pool not in room.pools or _is_guaranteed(claim, room):
                     spared.append(entry)
                     continue
-                self._take(index, FOR_QUOTA)
-                self._push(heap, index)
+                self._take(claim, count, room, Taken("", is_needed))
+                _push(queue, claim, count - 1)
             for entry in spared:
-                heappush(heap, entry)
+                queue.push(entry)
 
     # -- for somebody else ----------------------------------------------------------------------
 
-    def for_owner(self, index: int) -> bool:
+    def for_owner(self, claim: Claim) -> bool:
         """Make room for one replica that the guarantee of its team covers. ``False``: in vain, nothing changed."""
-        team = self.claims[index].team
         is_preempting = self.terms.preemption is not Preemption.NEVER
 
-        def may_give_way(victim: int, *, is_needed: bool) -> bool:
-            if self.claims[victim].team is team:
+        def may_give_way(victim: Claim, *, is_needed: bool) -> bool:
+            if victim.team is claim.team:
                 return False
             return not is_needed or (is_preempting and self._is_settled(victim))
 
-        return self._make_room(index, may_give_way, (not is_preempting, COUNT_MAX), pays=None)
+        return self._make_room(claim, may_give_way, (not is_preempting, COUNT_MAX), pays=None)
 
-    def for_priority(self, index: int) -> bool:
+    def for_priority(self, claim: Claim) -> bool:
         """Make room for one replica at the cost of lower priorities. ``False``: in vain, nothing changed."""
-        claim = self.claims[index]
-        if (id(self.room_of[index]), claim.accelerators, claim.priority, True) in self._hopeless:
+        attempt = id(self.room_of(claim)), claim.accelerators or 0, claim.priority, True
+        if attempt in self._hopeless:
             return False
-        used_seconds = claim.need.used(self.kept[index] + 1) * self.terms.hold_seconds
+        used_seconds = claim.need.used(self.kept(claim) + 1) * self.terms.hold_seconds
         pays = used_seconds > claim.lead_time_seconds
 
-        def may_give_way(victim: int, *, is_needed: bool) -> bool:
-            if self.claims[victim].priority >= claim.priority:
+        def may_give_way(victim: Claim, *, is_needed: bool) -> bool:
+            if victim.priority >= claim.priority:
                 return False
             return not is_needed or (pays and self._is_settled(victim))
 
-        return self._make_room(index, may_give_way, (not pays, claim.priority), pays=pays)
+        return self._make_room(claim, may_give_way, (not pays, claim.priority), pays=pays)
 
     def _make_room(
         self,
-        index: int,
+        claim: Claim,
         may_give_way: Callable[..., bool],
         end: tuple[bool, int],
         *,
@@ -136,125 +139,136 @@ class Reclaim:
         ``end``: whether what is needed ends the search, and else from which priority on it does.
         """
         needs_end, priority_end = end
-        claim, room = self.claims[index], self.room_of[index]
-        if room is None or claim.accelerators is None or claim.accelerator_type is None:
+        room, each = self.room_of(claim), claim.accelerators
+        if room is None or each is None:
             return False
-        attempt = (id(room), claim.accelerators, claim.priority, pays)
+        attempt = id(room), each, claim.priority, pays
         if attempt in self._hopeless or self.rooms.money.most(claim.usd_an_hour) == 0:
             return False
-        heap = self._heap(claim.accelerator_type)
+        queue = self.victims_of(claim.accelerator_type)
         spared: list[Entry] = []
-        given: list[int] = []
-        before = dict(self.taken)
-        while room.most(claim.accelerators) == 0 and heap:
-            entry = heappop(heap)
-            is_needed, priority, _, _, victim, count = entry
+        given: list[Claim] = []
+        before: list[tuple[str, Taken | None]] = []
+        while room.most(each) == 0 and queue:
+            entry = queue.pop()
+            is_needed, priority, _, name, count = entry
             if is_needed and (needs_end or priority >= priority_end):
                 spared.append(entry)
                 break  # and so are all who come after
-            if count != self.kept[victim]:
-                continue  # it grew into a guarantee since
-            other = self.room_of[victim]
+            victim = self.claims[name]
+            if count != self.kept(victim):
+                continue  # it grew into a guarantee since, or is asked a second time
+            other = self.room_of(victim)
             if (
-                victim == index
+                victim is claim
                 or other is None
-                or _is_guaranteed(self.claims[victim], other)
-                or not self._is_of_use(room, other, claim.accelerators)
+                or _is_guaranteed(victim, other)
+                or not self._is_of_use(room, other, each)
                 or not may_give_way(victim, is_needed=is_needed)
             ):
                 spared.append(entry)
                 continue
-            self._take(victim, index)
+            before.append((name, self.taken.get(name)))
+            self._take(victim, count, other, Taken(claim.deployment, is_needed))
             given.append(victim)
-            self._push(heap, victim)
-        is_enough = room.most(claim.accelerators) > 0
-        self._give_back(given if not is_enough else self._too_many(given, room, claim), heap)
+            _push(queue, victim, count - 1)
+        is_enough = room.most(each) > 0
+        self._give_back(given if not is_enough else self._too_many(given, room, each), queue)
         for entry in spared:
-            heappush(heap, entry)
+            queue.push(entry)
         if not is_enough:
             self._hopeless.add(attempt)
-            self.taken.clear()
-            self.taken.update(before)
+            self._untaken(before)
         return is_enough
 
-    def _too_many(self, given: list[int], room: Room, claim: Claim) -> list[int]:
-        """Return those whose replica turns out not to be necessary, the most valuable ones first."""
-        found = []
+    def _untaken(self, before: Sequence[tuple[str, Taken | None]]) -> None:
+        for name, taken in reversed(before):
+            if taken is None:
+                self.taken.pop(name, None)
+            else:
+                self.taken[name] = taken
+
+    def _too_many(self, given: Sequence[Claim], room: Room, accelerators: int) -> list[Claim]:
+        """Return the one whose replica turns out not to be necessary, the most valuable first; one is enough.
+
+        Replicas come in few sizes, and what is over is shared out later.
+        """
         for victim in reversed(given[:-1]):
-            other = self.room_of[victim]
-            each = self.claims[victim].accelerators
+            other, each = self.room_of(victim), victim.accelerators
             if other is None or each is None:
                 continue
             other.keep(each)
-            if room.most(claim.accelerators or 1) > 0:
-                found.append(victim)
+            is_enough = room.most(accelerators) > 0
             other.keep(-each)
-            if found and found[-1] == victim:
-                break  # one is enough: replicas come in few sizes, and what is over is shared out later
-        return found
+            if is_enough:
+                return [victim]
+        return []
 
-    def _give_back(self, victims: Iterable[int], heap: list[Entry]) -> None:
+    def _give_back(self, victims: Iterable[Claim], queue: Queue) -> None:
         for victim in victims:
-            claim, room = self.claims[victim], self.room_of[victim]
-            self.kept[victim] += 1
-            if room is not None and claim.accelerators is not None:
-                room.keep(claim.accelerators)
-            if claim.usd_an_hour is not None:
-                self.rooms.money.rate += claim.usd_an_hour
-            if self.kept[victim] >= min(claim.held, claim.wanted):
-                self.taken.pop(victim, None)
-            self._push(heap, victim)
+            count = self.kept(victim) + 1
+            self._move(victim, count, 1, self.room_of(victim))
+            if count >= min(victim.held, victim.wanted):
+                self.taken.pop(victim.deployment, None)
+            _push(queue, victim, count)
 
     @staticmethod
     def _is_of_use(room: Room, other: Room, accelerators: int) -> bool:
         """Whether what ``other`` gives up is missing in ``room``."""
+        if room is other:
+            return bool(room.pools)
         short: list[PoolRoom] = [one for one in room.pools if one.free < accelerators]
         return any(one in other.pools for one in (short or room.pools))
 
     # -- the order ------------------------------------------------------------------------------
 
-    def _heap(self, accelerator_type: str | None) -> list[Entry]:
+    def kept(self, claim: Claim) -> int:
+        """Return how many replicas ``claim`` keeps as things stand."""
+        return min(claim.held, claim.wanted) + self.moved.get(claim.deployment, 0)
+
+    def victims_of(self, accelerator_type: str | None) -> Queue:
         """Return who may give way, of one type or (``None``) of all."""
-        heap = self._by_type.get(accelerator_type)
-        if heap is None:
-            heap = [
-                entry
-                for index, claim in enumerate(self.claims)
-                if accelerator_type in (None, claim.accelerator_type)
-                and (entry := self._entry(index)) is not None
-            ]
-            heapify(heap)
+        queue = self._queues.get(accelerator_type)
+        if queue is None:
+            self.victims.bring(self.claims)
+            queue = self.victims.queue(accelerator_type)
+            for name, replicas in self.moved.items():
+                claim = self.claims[name]
+                if replicas < 0 and accelerator_type in (None, claim.accelerator_type):
+                    _push(queue, claim, self.kept(claim))
             if accelerator_type is not None:  # money is looked at once, before all else
-                self._by_type[accelerator_type] = heap
-        return heap
+                self._queues[accelerator_type] = queue
+        return queue
 
-    def _entry(self, index: int) -> Entry | None:
-        claim, count = self.claims[index], self.kept[index]
-        if count <= claim.least or count > claim.held:
-            return None
-        is_needed = count <= claim.needed
-        if is_needed and count <= claim.floor:
-            return None
-        return is_needed, claim.priority, worth(claim, count), claim.deployment, index, count
+    def _take(self, claim: Claim, count: int, room: Room | None, taken: Taken) -> None:
+        """Take the last of the ``count`` replicas that ``claim`` keeps."""
+        self._move(claim, count - 1, -1, room)
+        self.taken[claim.deployment] = taken
 
-    def _push(self, heap: list[Entry], index: int) -> None:
-        entry = self._entry(index)
-        if entry is not None:
-            heappush(heap, entry)
-
-    def _take(self, index: int, taker: int) -> None:
-        claim, room = self.claims[index], self.room_of[index]
-        is_needed = self.kept[index] <= claim.needed
-        self.kept[index] -= 1
+    def _move(self, claim: Claim, count: int, replicas: int, room: Room | None) -> None:
+        """Let ``claim`` keep ``count``, which is ``replicas`` more than before."""
+        self.moved[claim.deployment] = count - min(claim.held, claim.wanted)
         if room is not None and claim.accelerators is not None:
-            room.keep(-claim.accelerators)
+            room.keep(replicas * claim.accelerators)
         if claim.usd_an_hour is not None:
-            self.rooms.money.rate -= claim.usd_an_hour
-        self.taken[index] = (taker, is_needed)
+            self.rooms.money.rate += replicas * claim.usd_an_hour
 
-    def _is_settled(self, victim: int) -> bool:
-        since = self.claims[victim].held_since
+    def room_of(self, claim: Claim) -> Room | None:
+        """Return where ``claim`` finds its accelerators; ``None`` while it is unknown what it takes."""
+        kind, each = claim.accelerator_type, claim.accelerators
+        if kind is None or each is None:
+            return None
+        return self.room_at[kind, claim.region, claim.account, claim.team.name]
+
+    def _is_settled(self, victim: Claim) -> bool:
+        since = victim.held_since
         return since is None or self.terms.now - since >= self.terms.hold_seconds
+
+
+def _push(queue: Queue, claim: Claim, count: int) -> None:
+    entry = entry_of(claim, count)
+    if entry is not None:
+        queue.push(entry)
 
 
 def _is_guaranteed(claim: Claim, room: Room | None) -> bool:

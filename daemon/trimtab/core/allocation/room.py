@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Reason
-from trimtab.core.fleet_policy import pools_of
+from trimtab.core.fleet_policy import NO_TEAM, pools_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from trimtab.core.allocation.values import SpendRoom, Terms
     from trimtab.core.fleet_policy import Pool, Team
+
+Where = tuple[str, str, str, str]
+"""Accelerator type, region, account and team: claims of one such place find their accelerators in one room."""
 
 COUNT_MAX = 2**53
 """Where nothing is limited."""
@@ -71,15 +74,14 @@ class TeamRoom:
 class Room:
     """Where the claims of one team on one type in one region of one account find their accelerators.
 
-    ``largest`` is the smallest of the quotas; replicas of ``full_for`` accelerators or more have found none.
+    Replicas of ``full_for`` accelerators or more have found none.
     """
 
-    __slots__ = ("at_first", "full_for", "held", "largest", "pools", "team")
+    __slots__ = ("at_first", "full_for", "held", "pools", "team")
 
     def __init__(self, pools: tuple[PoolRoom, ...], team: TeamRoom) -> None:
         self.pools = pools
         self.team = team
-        self.largest = min((one.quota for one in self.pools), default=COUNT_MAX)
         self.full_for = COUNT_MAX
         self.at_first = self.held = 0
 
@@ -187,7 +189,7 @@ class Rooms:
             for pool, quota in terms.quotas.items()
         }
         self._teams: dict[tuple[str, str], TeamRoom] = {}
-        self._by_key: dict[tuple[str, str, str, str], Room] = {}
+        self._by_key: dict[Where, Room] = {}
         self.money = Money(terms.spend)
         for team in terms.teams:  # what is set aside is so before the team has a deployment
             for accelerator_type in team.guaranteed:
@@ -198,7 +200,7 @@ class Rooms:
         """Every pool with a quota."""
         return self._pools.values()
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Set aside what teams do not lend, and count what was added up in each room."""
         accounts: dict[tuple[str, str], set[str]] = {}
         for kind, _, account, name in self._by_key:
@@ -218,9 +220,18 @@ class Rooms:
                 team.wholes.append(room)
                 room.set_aside += team.set_aside
 
-    def of(self, accelerator_type: str, region: str, account: str, team: Team) -> Room:
-        """Return where such a claim finds its accelerators."""
-        key = accelerator_type, region, account, team.name
+    def fill(
+        self, kept: Mapping[Where, int], held: Mapping[Where, int], teams: Mapping[str, Team]
+    ) -> Mapping[Where, Room]:
+        """Begin with what is ``kept`` and ``held`` at each place, in accelerators, and return the rooms of them."""
+        for where, accelerators in kept.items():
+            room = self._of(where, teams.get(where[3], NO_TEAM))
+            room.at_first, room.held = accelerators, held[where]
+        self._begin()
+        return self._by_key
+
+    def _of(self, key: Where, team: Team) -> Room:
+        accelerator_type, region, account, _ = key
         room = self._by_key.get(key)
         if room is None:
             pools = pools_of(accelerator_type, region, account)

@@ -9,7 +9,7 @@ from trimtab.core.fleet_policy import NO_TEAM, Pool, Preemption, Quota, Team
 from trimtab.core.need import Need
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from trimtab.core.decision import Reason
 
@@ -95,28 +95,60 @@ class Grant(NamedTuple):
     ceded_to: str = ""
 
 
-class Allocation(NamedTuple):
-    """What everybody may have: ``grants`` of all who get less than they wanted; the rest get that.
+class Allocation:
+    """What everybody may have. Grants are made when somebody asks for one: most are not asked for.
 
-    ``used`` is how many accelerators of each pool with a quota are granted in the end, ``usd_an_hour`` what
-    all that is granted costs as far as prices are known.
+    ``at_once`` is by how many replicas each may be asked for more (fewer, where negative) now than the fewer of what it
+    holds and wants, nothing said is 0; ``None``: everybody may have what they want. ``used`` is how many accelerators of each pool
+    with a quota are granted in the end, ``usd_an_hour`` what all that is granted costs as far as prices are known.
+    ``is_short``: somebody gets less than they wanted.
     """
 
-    grants: Mapping[str, Grant]
-    used: Mapping[Pool, int]
-    usd_an_hour: float
+    __slots__ = ("_claims", "_grant", "at_once", "is_short", "usd_an_hour", "used")
+
+    def __init__(
+        self,
+        claims: Mapping[str, Claim],
+        at_once: Mapping[str, int] | None,
+        grant: Callable[[Claim, int], Grant],
+        *,
+        used: Mapping[Pool, int],
+        usd_an_hour: float,
+        is_short: bool,
+    ) -> None:
+        self._claims = claims
+        self._grant = grant
+        self.at_once = at_once
+        self.used = used
+        self.usd_an_hour = usd_an_hour
+        self.is_short = is_short
 
     @property
-    def is_short(self) -> bool:
-        """Whether somebody gets less than they wanted."""
-        return bool(self.grants)
+    def grants(self) -> Mapping[str, Grant]:
+        """The grants of all who get less than they wanted, by deployment."""
+        return {
+            name: self.of(claim)
+            for name, claim in self._claims.items()
+            if self.count(claim) != claim.wanted
+        }
 
     def count(self, claim: Claim) -> int:
         """Return how many replicas ``claim`` may be asked for now."""
-        grant = self.grants.get(claim.deployment)
-        return claim.wanted if grant is None else grant.replicas
+        if self.at_once is None:
+            return claim.wanted
+        return min(claim.held, claim.wanted) + self.at_once.get(claim.deployment, 0)
 
     def of(self, claim: Claim) -> Grant:
         """Return the grant for ``claim``."""
-        grant = self.grants.get(claim.deployment)
-        return grant or Grant(claim.deployment, claim.wanted, claim.wanted)
+        replicas = self.count(claim)
+        if replicas == claim.wanted:
+            return Grant(claim.deployment, replicas, replicas)
+        return self._grant(claim, replicas)
+
+
+def as_wanted(claim: Claim, replicas: int) -> Grant:
+    """Return the grant of ``replicas`` for ``claim``, which wants no more."""
+    return Grant(claim.deployment, replicas, replicas)
+
+
+NOTHING_SHORT = Allocation({}, None, as_wanted, used={}, usd_an_hour=0.0, is_short=False)
