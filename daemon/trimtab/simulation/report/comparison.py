@@ -168,7 +168,10 @@ def _in_short(study: Study, traces: Sequence[Trace], ours: str) -> Iterator[str]
         "| lead s | need | loads | attain the asked | lowest | vs tuned: median | geomean | worst | "
         "not reached by it | vs optimum: geomean | vs foresight: geomean |"
     )
-    yield from (head, _rule(head))
+    if all(one.is_storm for one in traces):
+        yield "All of these loads are storms, of which no mean is told; the words are those of the tables below."
+    else:
+        yield from (head, _rule(head))
     for setting in dict.fromkeys(trace.setting for trace in traces):
         here = [one for one in traces if one.setting == setting and not one.is_storm]
         points = [point for one in here if (point := point_of(one.named(ours))) is not None]

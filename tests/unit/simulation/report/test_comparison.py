@@ -91,6 +91,15 @@ def test_the_page_sums_up_without_storms(told: Study) -> None:
     )
 
 
+def test_of_storms_alone_no_mean_is_told(make_study: Any, make_result: Any) -> None:
+    storm = {"load": "tenant_spiky_a", "is_storm": 1}
+    page = comparison_page(make_study(one(make_result, "capacity@0.99", 0.985, 200.0, **storm)))
+    summary = page.partition("## In short")[2].partition("##")[0]
+    assert "All of these loads are storms" in summary
+    assert "| lead s |" not in summary
+    assert "| `tenant_spiky_a` | 98.50 |" in page
+
+
 def test_every_load_is_told_beside_what_perfect_foresight_costs(told: Study) -> None:
     assert (
         "| `azure_conv_2023` | 99.20 | 120 | 1.200 | 0.800 | 50.00 | 0.50 | 0.25 | 99.90, 1.040 |"
