@@ -31,6 +31,7 @@ from trimtab.core.memory import Memory
 from trimtab.core.policy import Damping, Policy, Rule, Selector
 from trimtab.core.roles import Role
 from trimtab.core.signals import Per, Sample, SignalSpec
+from trimtab.core.strategies.capacity import Capacity
 from trimtab.core.strategies.expression import Expression
 from trimtab.core.strategies.fixed import Fixed
 from trimtab.core.strategies.interface import Strategy
@@ -46,6 +47,9 @@ from trimtab.policy.cel import Wanted, program
 from trimtab.service.trigger import SLICE_MAX
 
 BUDGET_MICROSECONDS = 100
+BUDGETS = {"capacity": 200}
+"""Of a strategy that has another: this one learns from each cell of 15 s."""
+
 BUDGET_BYTES = 50_000
 
 TICK_SECONDS = 15.0
@@ -100,6 +104,7 @@ STRATEGIES: dict[str, Strategy] = {
         program=program("math.ceil(signals.requests / 6.0 + signals.waiting)", Wanted.NUMBER)
     ),
     "fixed": Fixed(replicas=4),
+    "capacity": Capacity(requests="requests", requests_per_second=6.0),
 }
 """Each alone in a policy. ``requests`` moves between 0 and 120."""
 
@@ -278,6 +283,7 @@ def main() -> int:
             name: {
                 "median_microseconds": round(statistics.median(took), 2),
                 "least_microseconds": round(min(took), 2),
+                "budget_microseconds": BUDGETS.get(name, BUDGET_MICROSECONDS),
             }
             for name, took in strategies.items()
         },
@@ -297,7 +303,8 @@ def table(result: dict[str, Any]) -> str:
     )
     lines = [alone]
     lines += [
-        f"  {name:<14} {one['median_microseconds']:7.1f} µs   least {one['least_microseconds']:7.1f}"
+        f"  {name:<14} {one['median_microseconds']:7.1f} µs   least {one['least_microseconds']:7.1f}   "
+        f"budget {one['budget_microseconds']}"
         for name, one in result["strategies"].items()
     ]
     lines += [
