@@ -40,7 +40,8 @@ class Attention:
         world, now = self._world, self._world.now()
         longest_seconds = 2.0 * world.plan.tick_seconds + SLACK_SECONDS
         for run in world.alive():
-            known, in_flight = run.daemon.fleet.deployments, run.daemon._actuator.in_flight
+            fleet, in_flight = run.daemon.fleet, run.daemon._actuator.in_flight
+            known = fleet.deployments if fleet.is_known else {}
             for bucket, term in run.decides.items():
                 for name in world.names_in(bucket):
                     if name not in known or name in in_flight:
