@@ -13,7 +13,8 @@ from tests.simulation.mutant import Mutant
 from tests.simulation.mutants import MUTANTS, OPEN, by_name, hunt_apart
 
 QUICK = (
-    "no-fencing-check",
+    "wall-clock",
+    "release-without-stop",
     "term-not-journalled",
     "no-read-back",
     "no-intention",

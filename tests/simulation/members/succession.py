@@ -67,18 +67,21 @@ class Recollections:
     def __init__(self, world: MembersWorld) -> None:
         self._world = world
         self._heard: dict[tuple[int, str], tuple[float, float]] = {}
+        self._heard_last: dict[str, float] = {}
         self._decided: dict[str, deque[_Decided]] = {}
 
     def heard_loads(self, process: int, names: Iterable[str]) -> None:
         """A process is told the loads of these."""
         for name in names:
             self._heard[process, name] = self._world.now(), self._world.loads[name]
+            self._heard_last[name] = self._world.loads[name]
 
     def decided(self, process: int, name: str) -> None:
         """The owner of a deployment has evaluated it, by what it has heard of it."""
         now = self._world.now()
         heard_at, load = self._heard.get((process, name), (now, 0.0))
-        if heard_at < now - 0.1:
+        # Where another heard something else since, it may be what is remembered of it that counts.
+        if heard_at < now - 0.1 and load == self._heard_last[name]:
             one = _Decided(now, process, ceil(load / LOAD_A_REPLICA))
             self._decided.setdefault(name, deque(maxlen=500)).append(one)
 
