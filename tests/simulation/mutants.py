@@ -14,38 +14,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.members.mutants import MEMBERS_MUTANTS, MEMBERS_OPEN
+from tests.simulation.mutant import Change, Mutant, mutant_of
+
+if TYPE_CHECKING:
+    from tests.simulation.trail import ViolationError
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_FOUND, OUT_OF_DATE = 3, 4
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """In ``module``, ``old`` becomes ``new``; ``old`` stands there exactly once."""
-
-    module: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A broken daemon, what is wrong with it, and within how many small worlds it is caught.
-
-    ``emphasis`` is what the worlds have more of than their seeds say: what is broken must be used.
-    """
-
-    name: str
-    what: str
-    changes: tuple[Change, ...]
-    seeds: int = 40
-    emphasis: Mapping[str, Any] = field(default_factory=dict)
 
 
 OFTEN_KILLED: Mapping[str, Any] = {"kills_per_hour": 4.0, "kill_when_writing": 0.9}
@@ -91,15 +75,8 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _mutant(
-    name: str, what: str, *changes: tuple[str, str, str], seeds: int = 40, **emphasis: Any
-) -> Mutant:
-    found = tuple(Change(f"trimtab.{module}", old, new) for module, old, new in changes)
-    return Mutant(name, what, found, seeds, emphasis)
-
-
-MUTANTS: tuple[Mutant, ...] = (
-    _mutant(
+OF_ONE_DAEMON: tuple[Mutant, ...] = (
+    mutant_of(
         "no-read-back",
         "after an ambiguous answer it sends again without looking",
         (
@@ -112,7 +89,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _mutant(
+    mutant_of(
         "blind-retries",
         "the transport resends writes whose fate is not known",
         (
@@ -121,7 +98,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    return True\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "no-look-before-writing",
         "a write rests on what the last listing said",
         (
@@ -130,7 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "            asyncio.sleep(0, self._fleet.deployments.get(order.deployment)),\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "no-intention",
         "a write leaves before it is written down",
         (
@@ -139,7 +116,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "            asyncio.sleep(0),\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "intention-not-settled",
         "an intention is noted, and nobody waits until it is durable",
         (
@@ -148,7 +125,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "        self.journal.note(entry)\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "forgets-on-restart",
         "what the journal remembers is not given to the engine",
         (
@@ -158,7 +135,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **OFTEN_KILLED,
     ),
-    _mutant(
+    mutant_of(
         "ignores-updating",
         "UPDATING is a state like READY",
         (
@@ -168,7 +145,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_deeds("change_shape"),
     ),
-    _mutant(
+    mutant_of(
         "ignores-failed",
         "a failed deployment is written to",
         (
@@ -178,7 +155,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_deeds("fail", "undelete"),
     ),
-    _mutant(
+    mutant_of(
         "ignores-deletion",
         "a deployment on its way out is written to",
         (
@@ -193,7 +170,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_deeds("delete", "create"),
     ),
-    _mutant(
+    mutant_of(
         "ignores-expiry",
         "an expired deployment is scaled on",
         (
@@ -203,7 +180,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_deeds("expire"),
     ),
-    _mutant(
+    mutant_of(
         "ignores-near-expiry",
         "replicas are ordered that could not serve for long",
         (
@@ -213,7 +190,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_deeds("expire"),
     ),
-    _mutant(
+    mutant_of(
         "ignores-advise",
         "a policy that only advises is enforced",
         (
@@ -235,7 +212,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "        if policy is None:\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "ignores-pause",
         "a paused deployment is written to",
         (
@@ -250,7 +227,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         overrides_per_hour=4.0,
     ),
-    _mutant(
+    mutant_of(
         "trusts-pinned-bounds",
         "what it pinned is taken for what people want",
         (
@@ -262,7 +239,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _mutant(
+    mutant_of(
         "missing-is-zero",
         "no data is no load",
         (
@@ -274,7 +251,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
     ),
-    _mutant(
+    mutant_of(
         "trusts-stale-data",
         "a value of an hour ago is a value",
         (
@@ -283,7 +260,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if age > 1e9:\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "believes-negative-load",
         "a broken exporter's -7 requests a second count",
         (
@@ -293,7 +270,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_storms("garbage_metrics"),
     ),
-    _mutant(
+    mutant_of(
         "believes-infinities",
         "NaN and infinite values reach the rules",
         (
@@ -308,7 +285,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_storms("garbage_metrics"),
     ),
-    _mutant(
+    mutant_of(
         "rate-limit-with-the-wrong-sign",
         "moves inside a limit's period are added instead of taken off",
         (
@@ -317,7 +294,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    return max(0, current + inside)\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "forgets-its-moves",
         "no write counts against the next one's limit",
         (
@@ -326,7 +303,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "if change.time - move.time < longest),)\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "limits-in-hours",
         "a period is forgotten after a tenth of it",
         (
@@ -335,7 +312,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "if now - move.time < limit.period_seconds / 10)",
         ),
     ),
-    _mutant(
+    mutant_of(
         "ignores-accelerators",
         "the policy's accelerators are no limit",
         (
@@ -344,7 +321,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if policy.accelerators_max == -1:\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "ignores-the-maximum",
         "the policy's maximum is no limit",
         (
@@ -353,7 +330,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if policy.max_replicas == -1:\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "unread-looks-deleted",
         "after a restart what was not read yet is taken for gone",
         (
@@ -364,7 +341,7 @@ MUTANTS: tuple[Mutant, ...] = (
         accounts=2,
         **OFTEN_KILLED,
     ),
-    _mutant(
+    mutant_of(
         "half-a-pin",
         "only the lower bound of a pin is sent",
         (
@@ -373,7 +350,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if False:\n",
         ),
     ),
-    _mutant(
+    mutant_of(
         "never-tries-again",
         "a deployment whose write failed once is left alone for ever",
         (
@@ -383,7 +360,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **_storms("error_503", "refused"),
     ),
-    _mutant(
+    mutant_of(
         "interrupted-for-ever",
         "an order of an earlier run is never brought to its end",
         (
@@ -393,7 +370,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **OFTEN_KILLED,
     ),
-    _mutant(
+    mutant_of(
         "intentions-numbered-anew",
         "after a restart intentions are numbered from 1 again, and look older than what the file holds",
         (
@@ -405,7 +382,7 @@ MUTANTS: tuple[Mutant, ...] = (
         **AS_A_FLEET,
         **OFTEN_KILLED,
     ),
-    _mutant(
+    mutant_of(
         "ignores-the-fleets-quota",
         "what the fleet file allows is no limit",
         (
@@ -421,7 +398,7 @@ MUTANTS: tuple[Mutant, ...] = (
         seeds=20,
         **AS_A_FLEET,
     ),
-    _mutant(
+    mutant_of(
         "ignores-the-accounts-quota",
         "what the quota endpoint says is no limit",
         (
@@ -432,7 +409,7 @@ MUTANTS: tuple[Mutant, ...] = (
         has_quota_endpoint=True,
         **SHORT_OF_ACCELERATORS,
     ),
-    _mutant(
+    mutant_of(
         "lowest-priority-first",
         "who comes last is served first",
         (
@@ -447,7 +424,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **SHORT_OF_ACCELERATORS,
     ),
-    _mutant(
+    mutant_of(
         "scrapes-all-the-time",
         "the metrics endpoint is asked more often than it allows",
         (
@@ -465,7 +442,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "",
         ),
     ),
-    _mutant(
+    mutant_of(
         "forgets-what-was-spent",
         "after a restart nothing was spent yet",
         (
@@ -483,7 +460,7 @@ MUTANTS: tuple[Mutant, ...] = (
         **_of_three_hours(SHORT_OF_ACCELERATORS),
         **OFTEN_KILLED,
     ),
-    _mutant(
+    mutant_of(
         "guarantees-nothing",
         "a team below its guarantee waits like everybody else",
         (
@@ -494,7 +471,7 @@ MUTANTS: tuple[Mutant, ...] = (
         owner_comes_last=True,
         **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0},
     ),
-    _mutant(
+    mutant_of(
         "learns-nothing-from-refusals",
         "a refusal for the quota keeps nobody from asking again",
         (
@@ -504,7 +481,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         **SHORT_AND_NOT_TOLD,
     ),
-    _mutant(
+    mutant_of(
         "grows-before-it-has-read-all",
         "after a start what others hold is nothing until it was read",
         (
@@ -520,8 +497,11 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
 )
 
+MUTANTS = (*OF_ONE_DAEMON, *MEMBERS_MUTANTS)
+
 OPEN: tuple[Mutant, ...] = (
-    _mutant(
+    *MEMBERS_OPEN,
+    mutant_of(
         "writes-under-way-hold-nothing",
         "what was asked for counts only once it is seen",
         (
@@ -582,24 +562,39 @@ class _MutatingFinder(importlib.abc.MetaPathFinder):
         return spec
 
 
+def _worlds(mutant: Mutant) -> Iterator[tuple[int, ViolationError | None]]:
+    """Run small worlds of one daemon, one after another: the seed of each, and what was broken in it."""
+    from tests.simulation.plan import as_fleet, draw_plan
+    from tests.simulation.world import run_plan
+
+    for seed in count(1):
+        plan = draw_plan(seed)
+        if plan.is_large:
+            continue
+        if mutant.emphasis.get("has_fleet"):
+            plan = as_fleet(plan, seed)
+        yield seed, run_plan(replace(plan, **mutant.emphasis)).broken
+
+
+def _members_worlds(mutant: Mutant) -> Iterator[tuple[int, ViolationError | None]]:
+    """Run worlds of several daemons in the same way."""
+    from tests.simulation.members.plan import draw_members_plan
+    from tests.simulation.members.world import run_members_plan
+
+    for seed in count(1):
+        plan = replace(draw_members_plan(seed), **mutant.emphasis)
+        yield seed, run_members_plan(plan).broken
+
+
 def hunt(mutant: Mutant) -> int:
     """Run small worlds with the mutant in this process; return how the process is to end."""
     if any(change.module in sys.modules for change in mutant.changes):
         raise RuntimeError("the daemon was imported already; hunt in a process of its own")
     sys.meta_path.insert(0, _MutatingFinder(mutant))
-    from tests.simulation.plan import as_fleet, draw_plan
-    from tests.simulation.world import run_plan
-
-    seed = tried = 0
-    while tried < mutant.seeds:
-        seed += 1
-        plan = draw_plan(seed)
-        if plan.is_large:
-            continue
+    worlds = _members_worlds(mutant) if mutant.is_of_members else _worlds(mutant)
+    tried = 0
+    for seed, broken in islice(worlds, mutant.seeds):
         tried += 1
-        if mutant.emphasis.get("has_fleet"):
-            plan = as_fleet(plan, seed)
-        broken = run_plan(replace(plan, **mutant.emphasis)).broken
         if broken is not None:
             say(f"{mutant.name}: caught in world {tried} (seed {seed}): {broken.promise}")
             return 0

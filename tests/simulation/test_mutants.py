@@ -9,9 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.simulation.mutants import MUTANTS, OPEN, Mutant, by_name, hunt_apart
+from tests.simulation.mutant import Mutant
+from tests.simulation.mutants import MUTANTS, OPEN, by_name, hunt_apart
 
-QUICK = ("no-read-back", "no-intention", "rate-limit-with-the-wrong-sign")
+QUICK = (
+    "wall-clock",
+    "release-without-stop",
+    "term-not-journalled",
+    "no-read-back",
+    "no-intention",
+    "rate-limit-with-the-wrong-sign",
+)
 
 
 def test_there_are_enough_of_them() -> None:

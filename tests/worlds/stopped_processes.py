@@ -11,6 +11,10 @@ from typing import Any
 from tests.simulation.virtual_time import PROCESS, VirtualLoop
 
 
+def _nothing() -> None:
+    pass
+
+
 class StoppableLoop(VirtualLoop):
     """What a stopped process would have done is done when it is continued, its overdue timers at once."""
 
@@ -48,6 +52,8 @@ class StoppableLoop(VirtualLoop):
             for handle in ours:
                 queue.remove(handle)
                 kept.append(handle)
+                if queue is self._ready:  # the loop may be in the middle of it, and counts
+                    self._ready.append(asyncio.Handle(_nothing, (), self))
         heapq.heapify(self._scheduled)
 
     def continue_process(self, number: int) -> None:

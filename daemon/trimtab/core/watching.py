@@ -294,6 +294,10 @@ def _waiting(look: Look, watched: Watched, deployment: Deployment) -> Watched:
     if watched.stuck_at is not None:
         # It ends when something moves, not when a slower estimate would allow more.
         is_stuck = since is not None and since <= watched.stuck_at
+    if is_stuck and asked_replicas(deployment) <= own_ready(deployment):
+        # No view has shown for so long what was asked for, and views are no older than that: it was never asked
+        # for, or is not any more. Another member that saw an older view may have left it.
+        watched, is_stuck = watched._replace(asks=()), False
     if is_stuck == (watched.stuck_at is not None):
         return watched
     if is_stuck and since is not None:

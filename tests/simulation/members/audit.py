@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.simulation.members.succession import Attention, Recollections
 from tests.simulation.trail import Trail, ViolationError, violation
 
 from trimtab.coordination.port import Tenure
@@ -41,6 +42,8 @@ class MembersAudit:
         self._intended: dict[tuple[int, str], Intended] = {}
         self._looks: dict[tuple[int, str], float] = {}
         self._written: dict[str, _Written] = {}
+        self.attention = Attention(world)
+        self.recollections = Recollections(world)
 
     def violated(self, promise: str, subject: str, text: str) -> None:
         """Keep the first violation and stop the world."""
@@ -133,15 +136,26 @@ class MembersAudit:
         if not low <= bounds[0] <= bounds[1] <= high:
             self.violated("within the user's range", name, f"{bounds} in {low}-{high}")
 
+        self.recollections.check(process, name, before, bounds)
+
     # -- in the processes ------------------------------------------------------------------------
 
-    def heard_tick(self, member: str, tick: Tick) -> None:
+    def heard_loads(self, process: int, names: Iterable[str]) -> None:
+        """A process is told the loads of these."""
+        self.recollections.heard_loads(process, names)
+
+    def heard_tick(self, process: int, tick: Tick) -> None:
         """A process has decided."""
+        member = self._world.run_of(process).name
         self.counts["decisions"] += len(tick.decisions)
         for event in tick.events:
             self.trail.add("event", event.deployment, f"{member}: {event.kind}: {event.sentence}")
         for decision in tick.decisions:
+            name = decision.deployment
             self._heard_decision(member, decision)
+            self.attention.decided(process, name)
+            if self.given.get(self._world.bucket_of(name), ("", 0))[0] == member:
+                self.recollections.decided(process, name)
 
     def _heard_decision(self, member: str, decision: Decision) -> None:
         reason, name = decision.verdict.reason, decision.deployment

@@ -26,11 +26,11 @@ class DriftingLoop(StoppableLoop):
 
     def true_time(self) -> float:
         """Return the seconds that have passed, whoever asks."""
-        return super().time()
+        return self._jumping.now
 
     def time(self) -> float:
         """Return what the clock of the process that asks has counted."""
-        return super().time() * self.rates.get(PROCESS.get(), 1.0)
+        return self._jumping.now * self.rates.get(PROCESS.get(), 1.0)
 
     def call_at(
         self,

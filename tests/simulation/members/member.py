@@ -9,10 +9,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.members.clocks import Machine
-from tests.simulation.members.roads import KEY, MembersConnection, Road
+from tests.simulation.members.roads import KEY, LOAD_A_REPLICA, MembersConnection, Road
 from tests.simulation.members.services import Post
 
-from trimtab.clock import Clock, SystemClock
+from trimtab.clock import SystemClock
 from trimtab.coordination.members import unique_member
 from trimtab.coordination.steward import Steward
 from trimtab.core.policy import Actuation, MoveRules, Policy, Rule, Selector
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tests.simulation.members.world import MembersWorld
 
 ACCOUNT = "acme"
-LOAD_A_REPLICA = 10.0
 EXACT = Tolerance(up=0.0, down=0.0)
 
 
@@ -57,12 +56,10 @@ class Gateway:
     name = "gateway"
     endpoint = "here"
 
-    def __init__(
-        self, clock: Clock, loads: Mapping[str, float], road: Road, interval_seconds: float
-    ) -> None:
-        self._clock = clock
-        self._loads = loads
-        self._road = road
+    def __init__(self, run: MemberRun, interval_seconds: float) -> None:
+        self._run = run
+        self._loads = run.world.loads
+        self._road = run.member.to_plane
         self.interval_seconds = interval_seconds
 
     def serves(self, deployment: str) -> bool:
@@ -72,7 +69,8 @@ class Gateway:
         await asyncio.sleep(self._road.takes())
         if self._road.loses or self._road.refuses:
             raise SourceError("the gateway does not answer", kind=ErrorKind.UNAVAILABLE)
-        now = self._clock.now()
+        now = self._run.clock.now()
+        self._run.world.audit.heard_loads(self._run.number, wanted)
         return [
             Sample(name, spec.name, now, self._loads[name])
             for name, specs in wanted.items()
@@ -105,6 +103,9 @@ class MemberRun:
         self.clock = SystemClock(wall=machine.wall, monotonic=machine.monotonic)
         self.is_dead = self.is_paused = self.is_leaving = False
         self.has_ended = asyncio.Event()
+        self.struck_at: list[float] = []
+        """When it was killed, or stood still: what it was told a moment before may be lost."""
+        self.went_on_at = 0.0
         self.task: asyncio.Task[None] | None = None
         self.connection = MembersConnection(
             world.plane, number, member.to_plane, partial(world.audit.sending, number)
@@ -121,7 +122,7 @@ class MemberRun:
         self.daemon = Daemon(
             clock=self.clock,
             targets=[target],
-            sources=[Gateway(self.clock, world.loads, member.to_plane, plan.load_seconds)],
+            sources=[Gateway(self, plan.load_seconds)],
             policies=[world.policy],
             timing=Timing(
                 tick_interval_seconds=plan.tick_seconds,
@@ -130,7 +131,7 @@ class MemberRun:
             random=rng,
             journal=self.journal,
             coordination=self._coordination(post, rng),
-            on_tick=partial(world.audit.heard_tick, self.name),
+            on_tick=partial(world.audit.heard_tick, number),
             on_outcome=partial(world.audit.heard_outcome, self.name),
         )
         self.daemon._supervisor._on_ended = self._task_ended
@@ -199,18 +200,21 @@ class MemberRun:
         """Stop for good, between two awaits, without a word."""
         self.is_dead = True
         self.has_ended.set()
+        self.struck_at.append(self.world.now())
         self.connection.hurry()
         self.world.loop.kill(self.number)
 
     def pause(self) -> None:
         """Stand still, as SIGSTOP does."""
         self.is_paused = True
+        self.struck_at.append(self.world.now())
         self.connection.hurry()
         self.world.loop.stop_process(self.number)
 
     def go_on(self) -> None:
         """Go on, as SIGCONT does."""
         self.is_paused = False
+        self.went_on_at = self.world.now()
         self.world.loop.continue_process(self.number)
 
     def stop(self) -> None:

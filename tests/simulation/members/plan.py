@@ -31,6 +31,10 @@ TROUBLES = (
 """``service behind``: a cluster's cache shows the past; PostgreSQL has none, and is restarted instead."""
 
 
+MILD = tuple(one for one in TROUBLES if one.startswith(("kill", "pause", "stop", "control plane")))
+"""Those that cost nothing of what a shared journal was told a moment before."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MembersPlan:
     """Everything about a world that is decided before it begins. Seconds."""
@@ -55,6 +59,11 @@ class MembersPlan:
     troubles: tuple[str, ...]
     seconds_between_troubles: float
 
+    @property
+    def keeps_memory(self) -> bool:
+        """Whether whoever takes a bucket over must know all that its last owner knew a moment before."""
+        return self.service == "postgresql" and set(self.troubles) <= set(MILD)
+
     def range_of(self, deployment: str) -> tuple[int, int]:
         """Return the range that its user gave a deployment, by its full name."""
         return self.ranges[int(deployment.rpartition("/d")[2])]
@@ -63,24 +72,25 @@ class MembersPlan:
 def draw_members_plan(seed: int) -> MembersPlan:
     """Return the plan of ``seed``."""
     rng = Random(f"{seed}:members plan")
-    kinds = tuple(one for one in TROUBLES if rng.random() < 0.4) or ("kill",)
+    among = MILD if rng.random() < 0.25 else TROUBLES
+    kinds = tuple(one for one in among if rng.random() < 0.4) or ("kill",)
     lows = [rng.randint(0, 2) for _ in range(rng.randint(3, 9))]
     return MembersPlan(
         seed=seed,
         service=rng.choice(("postgresql", "kubernetes")),
-        rates=tuple(_rate(rng) for _ in range(rng.choice((2, 2, 3, 3, 4, 5)))),
+        rates=tuple(_rate(rng) for _ in range(rng.choice((2, 2, 2, 3, 3, 4, 5)))),
         buckets=rng.choice((2, 4, 8)),
         lease_seconds=rng.choice((6.0, 15.0)),
         ranges=tuple((low, low + rng.randint(2, 12)) for low in lows),
         actuation=rng.choice(("pin", "pin", "floor")),
-        down_stabilization_seconds=rng.choice((0.0, 0.0, 20.0)),
-        chaos_seconds=rng.uniform(90.0, 300.0),
+        down_stabilization_seconds=rng.choice((0.0, 20.0, 60.0)),
+        chaos_seconds=rng.uniform(40.0, 160.0),
         tick_seconds=rng.choice((5.0, 15.0)),
         refresh_seconds=rng.choice((5.0, 15.0, 30.0)),
-        load_seconds=rng.choice((2.0, 5.0)),
+        load_seconds=rng.choice((2.0, 5.0, 40.0)),
         seconds_between_load_changes=rng.choice((2.0, 6.0)),
         troubles=kinds,
-        seconds_between_troubles=rng.choice((4.0, 12.0, 30.0)),
+        seconds_between_troubles=rng.choice((4.0, 8.0, 20.0)),
     )
 
 

@@ -23,6 +23,7 @@ from trimtab.targets.fireworks.answers import Answer, Call, no_answer
 from trimtab.targets.fireworks.errors import check_permit
 
 KEY = "simulated"
+LOAD_A_REPLICA = 10.0
 ARRIVING_SECONDS = 0.2
 
 

@@ -22,7 +22,14 @@ from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.overrides import Override
 from trimtab.core.succession import BucketLeft
 from trimtab.errors import CoordinationError, ErrorKind, JournalError
-from trimtab.journal.entries import Ended, Entry, Intended, OfMembers, Overridden
+from trimtab.journal.entries import (
+    Ended,
+    Entry,
+    Intended,
+    OfMembers,
+    Overridden,
+    PoliciesInForce,
+)
 from trimtab.journal.found import completed
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 
@@ -102,6 +109,8 @@ class Tables:
         """Write an intention of ``term``; false where the fence is another's."""
         if not self.holds(run, self.bucket_of(entry.order.deployment), term):
             return False
+        if entry.memory is not None:
+            entry = replace(entry, memory=entry.memory._replace(rules={}))
         self.writes[run, entry.number] = entry
         return True
 
@@ -128,7 +137,8 @@ class Tables:
         self.runs[run].until = at
 
     def _keep_rest(self, run: int, entry: Entry) -> None:
-        self.lead_times.update(getattr(entry, "lead_times", None) or {})
+        if not isinstance(entry, PoliciesInForce):  # what is configured there is not learned
+            self.lead_times.update(getattr(entry, "lead_times", {}))
         if isinstance(entry, Intended):
             self.runs[run].last_intention = entry.number
         elif isinstance(entry, Ended):

@@ -131,10 +131,14 @@ class Troubles:
         except TimeoutError:
             self._strike(kind, run)
 
+    async def end(self) -> None:
+        """Begin nothing more; what was begun stays as it is."""
+        await end_all(set(self._tasks))
+
     async def heal(self) -> None:
         """End every trouble."""
         world = self._world
-        await end_all(set(self._tasks))
+        await self.end()
         world.loop.put_out_fuse()
         world.audit.on_next_write = None
         world.service.fall_behind(0)

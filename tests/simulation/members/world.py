@@ -10,15 +10,9 @@ from random import Random
 from tests.simulation.control_plane import GaugesOnly, plant_steps_of
 from tests.simulation.members.audit import MembersAudit
 from tests.simulation.members.clocks import START, DriftingLoop, Machine
-from tests.simulation.members.member import (
-    ACCOUNT,
-    LOAD_A_REPLICA,
-    Member,
-    MemberRun,
-    policy_of,
-)
+from tests.simulation.members.member import ACCOUNT, Member, MemberRun, policy_of
 from tests.simulation.members.plan import MembersPlan, draw_members_plan
-from tests.simulation.members.roads import ControlPlane
+from tests.simulation.members.roads import LOAD_A_REPLICA, ControlPlane
 from tests.simulation.members.services import KubernetesLike, PostgresqlLike, Service
 from tests.simulation.members.troubles import Troubles
 from tests.simulation.trail import Trail
@@ -30,6 +24,7 @@ from trimtab.coordination.buckets import bucket_of
 SHAPE = "llama-8b-minimal"
 QUOTA_PLENTY = 100_000
 LOOK_SECONDS = 0.25
+ATTENTION_SECONDS = 1.0
 CONVERGED_SECONDS_MAX = 900.0
 """What holds a healed world up longest: an interrupted write is waited for for a minute, a circuit and
 the pause after failures double up to minutes."""
@@ -128,6 +123,7 @@ class MembersWorld:
         """Be born, suffer, heal, and be looked at."""
         for member in self.members:
             self.start(member)
+        watch = asyncio.create_task(self._watch_attention())
         lives = {
             asyncio.create_task(self._change_loads()),
             asyncio.create_task(self.troubles.live()),
@@ -139,6 +135,12 @@ class MembersWorld:
             self.trail.add("heal", "", "every fault is over")
             await self._be_served()
             await self._converge()
+        await end_all({watch})
+
+    async def _watch_attention(self) -> None:
+        while True:
+            await asyncio.sleep(ATTENTION_SECONDS)
+            self.audit.attention.look()
 
     async def _change_loads(self) -> None:
         while True:
@@ -195,6 +197,9 @@ class MembersWorld:
     async def end(self) -> None:
         """Bury everybody: what was killed is cancelled too, so that nothing is left to be collected later."""
         self.is_over = True
+        self.audit.on_next_write = None
+        self.loop.put_out_fuse()
+        await self.troubles.end()
         self.plane.on_change = lambda *_: None
         for run in self.runs:
             run.connection.is_closed_for_good = True

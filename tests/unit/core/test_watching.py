@@ -371,3 +371,16 @@ def test_all_that_is_watched_survives_as_text_bit_for_bit() -> None:
     assert watched.floors
     assert watched.marks
     assert type(memory).from_json(json.loads(json.dumps(memory.to_json()))) == memory
+
+
+def test_what_only_an_older_view_showed_as_asked_for_is_not_waited_for_for_ever() -> None:
+    w = world(1)
+    w.deployment = replace(w.deployment, desired_replicas=2, replica_count=2, observed_at=w.now)
+    w.step(load=10.0)  # a second one is asked for, as far as this view shows
+    w.deployment = replace(
+        w.deployment, desired_replicas=1, replica_count=1, observed_at=w.now - 1.0
+    )
+    decision = w.step(after=3600.0, load=50.0)
+    assert w.last_tick is not None
+    assert EventKind.STUCK not in {event.kind for event in w.last_tick.events}
+    assert decision.desired > 1
