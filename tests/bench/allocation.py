@@ -103,10 +103,10 @@ def measure(count: int) -> dict[str, Any]:
             "allocate_milliseconds": milliseconds(lambda _: allocate(every, their_terms)),
             "first_milliseconds": _first(every, their_terms),
             "first_with_preemption_milliseconds": _first(of_priorities(every), strict),
-            "first_with_a_spend_limit_milliseconds": _first(every, limited),
+            "first_with_spend_limit_milliseconds": _first(every, limited),
             "again_milliseconds": _again(every, their_terms),
             "again_with_preemption_milliseconds": _again(of_priorities(every), strict),
-            "again_with_a_spend_limit_milliseconds": _again(every, limited),
+            "again_with_spend_limit_milliseconds": _again(every, limited),
         },
         "book_step_microseconds": _book_step(claims, terms),
     }

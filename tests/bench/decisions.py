@@ -47,9 +47,6 @@ from trimtab.policy.cel import Wanted, program
 from trimtab.service.trigger import SLICE_MAX
 
 BUDGET_MICROSECONDS = 100
-BUDGETS = {"capacity": 200}
-"""Of a strategy that has another: this one learns from each cell of 15 s."""
-
 BUDGET_BYTES = 50_000
 
 TICK_SECONDS = 15.0
@@ -283,7 +280,6 @@ def main() -> int:
             name: {
                 "median_microseconds": round(statistics.median(took), 2),
                 "least_microseconds": round(min(took), 2),
-                "budget_microseconds": BUDGETS.get(name, BUDGET_MICROSECONDS),
             }
             for name, took in strategies.items()
         },
@@ -303,8 +299,7 @@ def table(result: dict[str, Any]) -> str:
     )
     lines = [alone]
     lines += [
-        f"  {name:<14} {one['median_microseconds']:7.1f} µs   least {one['least_microseconds']:7.1f}   "
-        f"budget {one['budget_microseconds']}"
+        f"  {name:<14} {one['median_microseconds']:7.1f} µs   least {one['least_microseconds']:7.1f}"
         for name, one in result["strategies"].items()
     ]
     lines += [

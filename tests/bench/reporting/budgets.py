@@ -35,10 +35,11 @@ class Budget:
 
 BUDGETS = (
     Budget("decisions", "median_microseconds", 100.0),
+    Budget("decisions", "strategies.capacity.median_microseconds", 200.0),  # it learns at each
     Budget("decisions", "strategies.*.median_microseconds", 100.0),
     Budget("decisions", "bytes_per_deployment", 50_000.0),
     Budget("decisions", "tick_milliseconds", 1_000.0, size=10_000),
-    Budget("allocation", "sizes.allocate_milliseconds", 20.0, size=10_000),
+    Budget("allocation", "allocate_milliseconds", 20.0, size=10_000),
     Budget("journal", "ticks_thread_microseconds_a_decision", 30.0),
     Budget("listing", "listing.*.longest_stall_milliseconds", 5.0),
     Budget("process", "longest_stall_cpu_milliseconds_median", 5.0),
