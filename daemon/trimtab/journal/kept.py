@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ OPEN_POLL_SECONDS = 1.0
 """How often a journal that cannot be begun yet is tried: another process holds it, or a server is away."""
 
 
-class KeptJournal:
+class KeptJournal(ABC):
     """The part of a ``Journal`` that is the same wherever things are kept.
 
     ``note`` only appends to a queue. The worker writes what waits, in the order noted, and keeps it within
@@ -41,9 +42,9 @@ class KeptJournal:
         self._is_closed = False
 
     @property
+    @abstractmethod
     def place(self) -> Place:
         """Where it is, for who reads it."""
-        raise NotImplementedError
 
     @property
     def status(self) -> JournalStatus:
@@ -119,7 +120,7 @@ class KeptJournal:
         self._keeper.close()
         self._worker.stop()
 
-    def _close_beside(self) -> None:
+    def _close_beside(self) -> None:  # noqa: B027  most have nothing besides
         """Release what is not the keeper's."""
 
     def _flush(self) -> None:
