@@ -29,7 +29,9 @@ SLOW_SECONDS = 2.0
 """Processor time for one input of at most ``bytes_max``; more is a finding although it ends."""
 
 MEMORY_BYTES_MAX = 2 * 1024**3
-"""Address space of the child: an input that makes a parser ask for more is a finding."""
+"""Address space that the child may add to what it was born with: an input that makes a parser ask for more
+is a finding. What it was born with is its parent's, which after thousands of tests may be as large itself;
+a child without room left would end by a signal as soon as its stack grows, whatever it reads."""
 
 _HEAD = struct.Struct("<QQd")  # inputs so far, length of this one, slowest so far in seconds
 _WHAT_BYTES_MAX = 4096
@@ -105,7 +107,8 @@ def _feed(subject: Subject, inputs: Callable[[], Iterator[bytes]], shared: mmap.
     """Be the child. Does not return."""
     code = 4
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+        memory_bytes_max = _address_space_bytes() + MEMORY_BYTES_MAX
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes_max, memory_bytes_max))
         at = _HEAD.size + _WHAT_BYTES_MAX
         number, slowest = 0, 0.0
         for number, data in enumerate(inputs(), start=1):
@@ -126,6 +129,11 @@ def _feed(subject: Subject, inputs: Callable[[], Iterator[bytes]], shared: mmap.
         traceback.print_exc()
         sys.stderr.flush()
     os._exit(code)
+
+
+def _address_space_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * resource.getpagesize()
 
 
 def _wait(child: int, shared: mmap.mmap) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 from random import Random
 from time import sleep
 
 import pytest
-from feeding import run, trouble, trouble_outside
+from feeding import MEMORY_BYTES_MAX, run, trouble, trouble_outside
 from mutation import smaller
 from subjects import SUBJECTS, Subject
 
@@ -125,6 +126,14 @@ def test_memory_without_end_is_a_finding() -> None:
     ).finding
     assert finding is not None
     assert finding.what.startswith("MemoryError")
+
+
+def test_what_the_process_had_before_the_fork_is_not_counted_as_memory_asked_for() -> None:
+    # Neither readable nor writable: it takes addresses and no memory.
+    with mmap.mmap(-1, 2 * MEMORY_BYTES_MAX, flags=mmap.MAP_PRIVATE, prot=0):
+        deep = b"[" * 250_000
+        assert trouble_outside(SUBJECTS["deployments"], deep) is None
+        assert trouble_outside(a_subject(lambda _: bytearray(1 << 30)), b"") is None
 
 
 def test_a_finding_is_made_smaller_while_it_stays_one() -> None:
