@@ -99,6 +99,7 @@ def test_a_load_that_is_silent_for_the_days_asked_for_is_named(recorded: Path) -
         list(comparison_jobs(Comparison(traces=recorded, days=1.0, json_file=Path("x"))))
 
 
+@pytest.mark.slow
 def test_the_page_says_how_to_repeat_it_and_not_where_our_loads_lie(
     ran: list[Job], recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +193,7 @@ def test_what_is_known_is_not_run_again_and_more_can_be_asked_for_later(
     assert len(ran) > 2 * first  # another load by the same name
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_amid_a_line_goes_on_with_all_lines_before_it(
     ran: list[Job], recorded: Path, tmp_path: Path
 ) -> None:
