@@ -63,7 +63,6 @@ def test_under_a_flat_load_a_mixed_group_comes_to_rest() -> None:
     assert len([at for at in moves if at > 1.5 * HOUR]) <= 1
 
 
-@pytest.mark.slow
 def test_over_a_day_of_eight_hours_a_mixed_group_follows_the_load_and_does_not_flap() -> None:
     """One deployment alone moves 18 times there. The group, which shifts traffic besides, made 83 moves when
     this was written; it may make five times as many as one, where noise that went through made over a thousand.
