@@ -138,7 +138,9 @@ class Sharing:
         if memory is not None and memory.gone_at is not None:
             asked = None
         if (foreign := self._claims.get(name)) is not None:
-            asked, flight = foreign.claimed, max(flight or 0, foreign.held)
+            flight = max(flight or 0, foreign.held)
+            if not self._decides_for(name):
+                asked = foreign.claimed
         self.book.put(claim_of(deployment, asked, policy, self.policy, flight))
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding
@@ -190,6 +192,9 @@ class Sharing:
             self._is_news = True
         return changed_claims(before, membership)
 
+    def _decides_for(self, name: str) -> bool:
+        return self.membership is None or self.membership.holding.has(name)
+
     @property
     def _claims(self) -> Mapping[str, ForeignClaim]:
         members = self.membership
@@ -198,7 +203,11 @@ class Sharing:
     def foreign_grants(self) -> dict[str, Grant]:
         """Return what others' deployments may have, of those that their owners claim something for."""
         book = self.book
-        return {name: book.grant(name) for name in self._claims if book.claim(name) is not None}
+        return {
+            name: book.grant(name)
+            for name in self._claims
+            if book.claim(name) is not None and not self._decides_for(name)
+        }
 
     def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
         """Take in all that the account's endpoint says now.

@@ -70,6 +70,7 @@ class ForeignClaim(NamedTuple):
     """What another engine claims for a deployment; ``None``: it holds what is seen, and wants no other count.
 
     At least ``held`` replicas count as held: it has asked for them, or may do so by a grant that still stands.
+    Of a deployment that this engine decides for by now, that is all that it says: an earlier owner may have.
     """
 
     claimed: Claimed | None

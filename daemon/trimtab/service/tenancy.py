@@ -151,6 +151,7 @@ class Tenancy:
                 journalled=self._journalled,
                 fleet=self._fleet,
                 trigger=self._trigger,
+                is_fleet_whole=lambda: self._controller.is_fleet_whole,
                 interval_seconds=self.coordination.exchange_seconds,
             )
             tasks.append(("exchange claims and grants", self.exchange.run))
