@@ -16,7 +16,7 @@ from trimtab.core.claiming import claim_of, claimed_by
 from trimtab.core.clearing import cleared
 from trimtab.core.decision import WriteStatus
 from trimtab.core.expenses import Expenses
-from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory, joined_fleet_memory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     Pool,
@@ -87,6 +87,12 @@ class Sharing:
         """Begin from what an earlier run remembered."""
         self.memory = memory
         self._begin(self.policy)
+
+    def join(self, memory: FleetMemory) -> None:
+        """Take in what the last leader knew of all that is shared."""
+        before = self.memory
+        self.memory = joined_fleet_memory(before, memory, self.policy.timezone)
+        self._is_news = self._is_news or self.memory != before
 
     def begin(
         self,

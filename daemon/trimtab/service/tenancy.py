@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 import structlog
 
 from trimtab.coordination.port import OwnsAll
-from trimtab.core.buckets import bucket_of
+from trimtab.core.buckets import LEADING_BUCKET, bucket_of
 from trimtab.core.memory import Memory
 from trimtab.core.set_back import set_back, set_back_seconds
 from trimtab.core.succession import BucketLeft, BucketTaken, Joined
@@ -227,6 +227,7 @@ class Tenancy:
                 ),
                 lead_times=found.memory.lead_times,
                 unfinished=unfinished,
+                shared=found.memory.shared if tenure.bucket == LEADING_BUCKET else None,
             )
         )
         self._fleet.expect(memory)

@@ -27,8 +27,18 @@ from trimtab.core.allocation.values import Grant
 from trimtab.core.buckets import LEADING_BUCKET, bucket_of
 from trimtab.core.decision import Reason
 from trimtab.core.deployment import Shape
-from trimtab.core.fleet_policy import FleetPolicy, Pool, Quota, QuotaSource
+from trimtab.core.fleet_memory import FleetMemory
+from trimtab.core.fleet_policy import (
+    FleetPolicy,
+    Period,
+    Pool,
+    Price,
+    Quota,
+    QuotaSource,
+    SpendLimit,
+)
 from trimtab.core.known_quotas import QuotaRefusal
+from trimtab.core.spend import Spending, Spent, span_of
 from trimtab.core.succession import ForeignClaim
 from trimtab.errors import CoordinationError, ErrorKind
 from trimtab.service.controller import UNREAD_SECONDS_MAX
@@ -90,13 +100,12 @@ class Member:
         self.target.sums = scene.sums
         self.source = Source(scene.clock, interval_seconds=1.0)
         self.board = LeasesInMemory(scene.server, scene.clock)
-        quota = Quota(Pool(KIND), QUOTA, QuotaSource.FILE)
         self.daemon = Daemon(
             clock=scene.clock,
             targets=[self.target, *scene.others],
             sources=[self.source],
             policies=[a_policy()],
-            fleet_policy=FleetPolicy(quotas=(quota,)),
+            fleet_policy=scene.fleet_policy,
             random=Random(1),
             journal=scene.shared.journal(name),
             coordination=Coordination(
@@ -119,6 +128,8 @@ class Member:
 
 
 class Scene:
+    fleet_policy = FleetPolicy(quotas=(Quota(Pool(KIND), QUOTA, QuotaSource.FILE),))
+
     def __init__(self, *others: ScriptedTarget) -> None:
         self.clock = ManualClock(START)
         shape = Shape(accelerator_type=KIND, accelerators_per_replica=1)
@@ -342,6 +353,23 @@ async def test_a_promise_that_was_not_used_is_given_to_others_in_the_end(scene: 
         scene.a.source.load = 58.0
         await pass_time(scene.clock, 120.0, step=1.0)
         assert max(scene.sums) == QUOTA
+
+
+async def test_whoever_comes_to_lead_knows_what_was_spent_before_it_began() -> None:
+    class Limited(Scene):
+        limit = SpendLimit(period=Period.MONTH, usd=60_000.0)
+        fleet_policy = FleetPolicy(spend_limits=(limit,), prices={KIND: Price(7.0, "tests")})
+
+    scene = Limited()
+    month = Spent(span_of(Period.MONTH, "UTC", START).begin, 59_990.0)
+    scene.shared.common = FleetMemory(Spending(at=START, usd_an_hour=168.0, month=month))
+    async with scene.a.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A, *OF_B)
+        scene.load(58.0)
+        await pass_time(scene.clock, 60.0, step=1.0)
+        assert scene.asked_for == 12, "hardly anything is left of the month's budget"
+        assert max(scene.sums) < 24
 
 
 def test_postings_come_back_as_they_were() -> None:
