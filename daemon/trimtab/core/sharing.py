@@ -35,6 +35,7 @@ from trimtab.core.known_quotas import (
 from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
 from trimtab.core.quota_ends import after_refused, ceiling_of
+from trimtab.core.set_back import set_shared_back
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
 from trimtab.core.succession import changed_claims
@@ -120,6 +121,7 @@ class Sharing:
         """Take in who is there and what they hold; then add up money, and say what all compete for."""
         self._now = now
         if not self._is_known:
+            self.memory = set_shared_back(self.memory, now)
             self.begin(fleet, memories, policy_of)
             looked = ()
         for name in looked:
