@@ -16,7 +16,7 @@ from trimtab.core.claiming import claim_of, claimed_by
 from trimtab.core.clearing import cleared
 from trimtab.core.decision import WriteStatus
 from trimtab.core.expenses import Expenses
-from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory, joined_fleet_memory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     Pool,
@@ -35,6 +35,7 @@ from trimtab.core.known_quotas import (
 from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
 from trimtab.core.quota_ends import after_refused, ceiling_of
+from trimtab.core.set_back import set_shared_back
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
 from trimtab.core.succession import changed_claims
@@ -88,6 +89,12 @@ class Sharing:
         self.memory = memory
         self._begin(self.policy)
 
+    def join(self, memory: FleetMemory) -> None:
+        """Take in what the last leader knew of all that is shared."""
+        before = self.memory
+        self.memory = joined_fleet_memory(before, memory, self.policy.timezone)
+        self._is_news = self._is_news or self.memory != before
+
     def begin(
         self,
         fleet: Mapping[str, Deployment],
@@ -114,6 +121,7 @@ class Sharing:
         """Take in who is there and what they hold; then add up money, and say what all compete for."""
         self._now = now
         if not self._is_known:
+            self.memory = set_shared_back(self.memory, now)
             self.begin(fleet, memories, policy_of)
             looked = ()
         for name in looked:
@@ -138,7 +146,9 @@ class Sharing:
         if memory is not None and memory.gone_at is not None:
             asked = None
         if (foreign := self._claims.get(name)) is not None:
-            asked, flight = foreign.claimed, max(flight or 0, foreign.held)
+            flight = max(flight or 0, foreign.held)
+            if not self._decides_for(name):
+                asked = foreign.claimed
         self.book.put(claim_of(deployment, asked, policy, self.policy, flight))
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding
@@ -190,6 +200,9 @@ class Sharing:
             self._is_news = True
         return changed_claims(before, membership)
 
+    def _decides_for(self, name: str) -> bool:
+        return self.membership is None or self.membership.holding.has(name)
+
     @property
     def _claims(self) -> Mapping[str, ForeignClaim]:
         members = self.membership
@@ -198,7 +211,11 @@ class Sharing:
     def foreign_grants(self) -> dict[str, Grant]:
         """Return what others' deployments may have, of those that their owners claim something for."""
         book = self.book
-        return {name: book.grant(name) for name in self._claims if book.claim(name) is not None}
+        return {
+            name: book.grant(name)
+            for name in self._claims
+            if book.claim(name) is not None and not self._decides_for(name)
+        }
 
     def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
         """Take in all that the account's endpoint says now.

@@ -231,6 +231,8 @@ class KubernetesTarget:
             if fresh is None:
                 return not_ours(order, "it is no more")
             shown = self._view.shown(fresh)
+            if fresh.uid != known.uid:  # the load was another's
+                return moved_on(order, shown, "it was created anew under the same name")
             if error is None or shown.desired_replicas == order.to_replicas:
                 return applied(order, shown, error)
             why = why_void(order, shown, self._clock.now())
