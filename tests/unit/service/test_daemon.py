@@ -217,7 +217,7 @@ async def test_a_refused_write_is_not_hammered() -> None:
     async with scene.running(600.0):
         assert 2 <= len(scene.target.writes) <= 6
         assert scene.reason is Reason.QUOTA_EXCEEDED
-        assert "no accelerators are left" in scene.daemon._actuator.setbacks[CHAT].sentence
+        assert "no accelerators are left" in scene.daemon._deciding.actuator.setbacks[CHAT].sentence
 
 
 async def test_what_a_callback_raises_stops_nothing() -> None:
