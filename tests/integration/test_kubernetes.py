@@ -98,7 +98,7 @@ class World:
         assert answer.status == 202
 
     def decision(self, name: str = NAME) -> Decision | None:
-        return self.daemon._controller.decisions.get(name)
+        return self.daemon._deciding.controller.decisions.get(name)
 
     def reason(self, name: str = NAME) -> Reason | None:
         found = self.decision(name)

@@ -153,7 +153,7 @@ async def test_a_push_in_the_middle_of_a_full_tick_is_answered_before_the_tick_h
     headers = {"Content-Type": "application/json"}
     async with world.running() as daemon:
         world.ticks.clear()
-        daemon._controller._trigger.tick_now()
+        daemon._deciding.controller._trigger.tick_now()
         await world.until(lambda: bool(world.ticks), "the tick has begun")
         answer = await daemon.desks[0].take(headers, json.dumps([item]).encode())
         assert answer.status == 202

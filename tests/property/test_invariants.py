@@ -230,7 +230,8 @@ class Life:
     def _follow(self, name: str, deployment: Deployment, *, is_reshaped: bool) -> None:
         """Since when nothing has come of what is missing: the longest that any ask can be waited for."""
         least = max(deployment.min_replicas, deployment.desired_replicas)
-        target, ready = min(least, deployment.max_replicas), deployment.pipeline.ready
+        most, ready = deployment.max_replicas, deployment.pipeline.ready
+        target = least if most is None else min(least, most)
         before = self.ready_seen.get(name, ready)
         has_failed = deployment.state is State.FAILED
         if ready >= target:
@@ -349,10 +350,12 @@ class Life:
                 or "total" not in policy.scale_to_zero.wake_on
             )
         if policy.actuation is Actuation.FLOOR:
-            assert order.min_replicas == count <= order.max_replicas
+            assert order.min_replicas == count
+            assert order.max_replicas is None or count <= order.max_replicas
         user = self.engine.memory.deployments[order.deployment].user
         if user.is_believed:
-            assert user.min_replicas <= count <= user.max_replicas
+            assert user.min_replicas <= count
+            assert user.max_replicas is None or count <= user.max_replicas
 
     def _is_allowed_by_the_lifecycle(self, order: Order, deployment: Deployment) -> None:
         """Invariant 2."""

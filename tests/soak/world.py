@@ -165,7 +165,7 @@ class SoakedFleet:
             on_tick=self._heard_tick,
             on_outcome=self._heard_outcome,
         )
-        self._listen(daemon._trigger)
+        self._listen(daemon._deciding.trigger)
         return daemon
 
     def _listen(self, trigger: Trigger) -> None:

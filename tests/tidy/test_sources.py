@@ -22,10 +22,7 @@ LONG_MODULES: dict[str, str] = {}
 """Path → why it is one idea all the same."""
 
 LONG_FUNCTIONS: dict[str, str] = {
-    "daemon/trimtab/cli/compare.py::compare": "most of it is the command line's options and their help",
-    "daemon/trimtab/cli/explain.py::explain": "most of it is the command line's options and their help",
     "daemon/trimtab/plant/fast_queue.py::_unqueued": "one loop over local variables: a call for each second would be the cost of the second",
-    "daemon/trimtab/service/daemon.py::__init__": "the table of contents of the daemon: each part made once",
 }
 """``path::function`` → why it is not cut."""
 

@@ -188,8 +188,8 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
 @st.composite
 def deployments(draw: st.DrawFn, name: str) -> Deployment:
     low = draw(st.sampled_from([0, 1, 1, 2, 5]))
-    high = draw(st.sampled_from([low, low + 3, 12, 12]))
-    desired = draw(st.integers(low, high))
+    high = draw(st.sampled_from([low, low + 3, 12, 12, None]))
+    desired = draw(st.integers(low, 12 if high is None else high))
     return Deployment(
         name=name,
         state=draw(

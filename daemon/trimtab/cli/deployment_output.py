@@ -41,7 +41,7 @@ def _facts(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "state", f"{one['state']}{status}"
     yield from _decided(one)
     yield "serving", _pipeline(one["pipeline"])
-    yield "on the wire", f"{one['min_replicas']} to {one['max_replicas']}"
+    yield "on the wire", _range(one["min_replicas"], one["max_replicas"])
     yield "hardware", _shape(one["shape"])
     yield "lead time", _lead_time(one["lead_time"])
     yield from _standing(one)
@@ -58,6 +58,10 @@ def _decided(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "replicas", counts(decision)
     if decision["bounds"] is not None:
         yield "allowed", bounds_words(decision["bounds"])
+
+
+def _range(least: int, maximum: int | None) -> str:
+    return f"{least} or more" if maximum is None else f"{least} to {maximum}"
 
 
 def _pipeline(found: dict[str, Any]) -> str:

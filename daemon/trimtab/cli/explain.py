@@ -2,86 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from trimtab.cli import explanation_options as given
 from trimtab.cli import ordering
 from trimtab.cli.daemon_client import DEFAULT_URL, path_to
-from trimtab.cli.deployment_names import completed
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
     from zoneinfo import ZoneInfo
-
-POLICY_OPTION = "--policy"
-AFTER = "1h"
 
 
 def explain(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DEPLOYMENT",
-            help=f"Of the running daemon. {ordering.DEPLOYMENT_HELP}",
-            show_default=False,
-            autocompletion=completed,
-        ),
-    ] = None,
+    name: given.Named = None,
     *,
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            POLICY_OPTION,
-            exists=True,
-            show_default=False,
-            help="In place of DEPLOYMENT: what these would decide. File or directory of policies.",
-        ),
-    ] = None,
-    deployment: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE|KEY=VALUE",
-            help="With --policy: a deployment as the API returns it (JSON or YAML), or its fields; "
-            "repeatable: name, displayName, baseModel, region, min, max, replicas, state, "
-            "acceleratorType, acceleratorsPerReplica, leadTime, expiresAfter. Of a file the fields given "
-            "besides win. Left out, a deployment that the policy is for, with one replica.",
-        ),
-    ] = None,
-    signal: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE[@AGE]",
-            help="With --policy: a signal and how old it is (requests=120, requests=120@90s); "
-            "repeatable. One that is left out is missing.",
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="When: 2026-03-02T07:30, with an offset (+01:00) or in --timezone; of the daemon also "
-            "20m (ago) and 18:30 (the last one).  [default: now]",
-        ),
-    ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ZONE", help="IANA zone of --at.  [default: UTC; of 18:30 the local zone]"
-        ),
-    ] = None,
-    after: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION",
-            help="With --policy: for how long it has been like this, so that stabilisation windows are "
-            f"over; 0s asks as of a daemon that has just started.  [default: {AFTER}]",
-        ),
-    ] = None,
+    policy: given.Policy = None,
+    deployment: given.Deployment = None,
+    signal: given.Signal = None,
+    at: given.At = None,
+    timezone: given.Timezone = None,
+    after: given.After = None,
     url: ordering.Url = DEFAULT_URL,
     token_file: ordering.TokenFile = None,
-    is_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    is_json: given.AsJson = False,
     _plugin: Plugins = None,
 ) -> None:
     """Show why the daemon decided as it did for a deployment, now or at a time, and what would change it.
@@ -95,25 +42,29 @@ def explain(
         message = "name a DEPLOYMENT of the daemon, or give --policy FILE: exactly one of the two"
         raise typer.BadParameter(message, param_hint="DEPLOYMENT")
     zone = None if timezone is None else _zone(timezone)
-    if policy is not None:
-        from trimtab.cli.explained_policy import explain_policy
-
-        explain_policy(
-            policy,
-            deployment or [],
-            signal or [],
-            at=at,
-            zone=zone or _zone("UTC"),
-            after=AFTER if after is None else after,
-            is_json=is_json,
-        )
+    if policy is None:
+        _refuse({given.DEPLOYMENT: deployment, given.SIGNAL: signal, given.AFTER: after})
+        _explain_decision(str(name), at, zone, url, token_file, is_json)
         return
-    alone = {"--deployment": deployment, "--signal": signal, "--after": after}
-    for option, value in alone.items():
+    from trimtab.cli.explained_policy import explain_policy
+
+    explain_policy(
+        policy,
+        deployment or [],
+        signal or [],
+        at=at,
+        zone=zone or _zone("UTC"),
+        after=given.AFTER_DEFAULT if after is None else after,
+        is_json=is_json,
+    )
+
+
+def _refuse(made_up: Mapping[str, object]) -> None:
+    """Refuse what makes a deployment up where it is the daemon that is asked."""
+    for option, value in made_up.items():
         if value:
             message = "it is for --policy; of the daemon's own deployments everything is known"
             raise typer.BadParameter(message, param_hint=option)
-    _explain_decision(str(name), at, zone, url, token_file, is_json)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -9,6 +9,7 @@ import typer
 
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
+from trimtab.core.maximum import range_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +119,7 @@ def _writes(history: History, name: str | None, since: float | None, limit: int)
         end = "not ended" if one.ended_at is None else f"{one.status}: {one.sentence}"
         yield (
             f"{_time(one.intended_at)}  {_short(order.deployment)}: {order.from_replicas} → "
-            f"{order.to_replicas} as {order.min_replicas}-{order.max_replicas} "
+            f"{order.to_replicas} as {range_words(order.min_replicas, order.max_replicas)} "
             f"({order.reason.value}); {end}"
         )
 

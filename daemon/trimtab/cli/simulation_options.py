@@ -1,4 +1,4 @@
-"""The options that ``simulate`` and ``compare`` share, with their help, by panel."""
+"""The options of ``simulate``, some of which ``backtest`` has too, with their help, by panel."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Event, EventKind, WriteStatus
 from trimtab.core.deployment import is_workload
+from trimtab.core.maximum import range_words, reaches
 from trimtab.core.memory import DeploymentMemory, Pair, UserRange, Written
 from trimtab.core.policy import Actuation
 
@@ -39,8 +40,8 @@ SUPERSEDED_MAX = 8
 def annotations_for(order: Order) -> dict[str, str]:
     """Return what a target should note on the deployment in the same write as ``order``."""
     return {
-        USER_BOUNDS: f"{order.user_min_replicas}-{order.user_max_replicas}",
-        WRITTEN_BOUNDS: f"{order.min_replicas}-{order.max_replicas}",
+        USER_BOUNDS: range_words(order.user_min_replicas, order.user_max_replicas),
+        WRITTEN_BOUNDS: range_words(order.min_replicas, order.max_replicas),
     }
 
 
@@ -156,12 +157,12 @@ def notice(
     user = memory.user
     low = user.min_replicas if wire[0] == written.min_replicas else wire[0]
     high = user.max_replicas if wire[1] == written.max_replicas else wire[1]
-    if low > high:  # the untouched end was ours; the end that a person set decides
+    if not reaches(high, low):  # the untouched end was ours; the end that a person set decides
         low, high = wire
-    return _taken_over(memory, deployment, (low, high), now)
+    return _taken_over(memory, deployment, Pair(low, high), now)
 
 
-def _is_echo(written: Written, deployment: Deployment, wire: tuple[int, int], now: float) -> bool:
+def _is_echo(written: Written, deployment: Deployment, wire: Pair, now: float) -> bool:
     if deployment.observed_at is not None and deployment.observed_at < written.at:
         return True  # read before our write
     before = (written.before_min_replicas, written.before_max_replicas)
@@ -247,11 +248,11 @@ def _applied_after_all(memory: DeploymentMemory, wire: Pair, now: float) -> Depl
 
 
 def _taken_over(
-    memory: DeploymentMemory, deployment: Deployment, user: tuple[int, int], now: float
+    memory: DeploymentMemory, deployment: Deployment, user: Pair, now: float
 ) -> tuple[DeploymentMemory, Event]:
-    before = f"{memory.user.min_replicas}-{memory.user.max_replicas}"
-    after = f"{user[0]}-{user[1]}"
-    wire = f"{deployment.min_replicas}-{deployment.max_replicas}"
+    before = range_words(memory.user.min_replicas, memory.user.max_replicas)
+    after = range_words(*user)
+    wire = range_words(deployment.min_replicas, deployment.max_replicas)
     event = Event(
         deployment=deployment.name,
         at=now,

@@ -160,14 +160,14 @@ class Order:
     from_replicas: int
     to_replicas: int
     min_replicas: int
-    max_replicas: int
+    max_replicas: int | None
     expected_state: str
     expected_min_replicas: int
-    expected_max_replicas: int
+    expected_max_replicas: int | None
     lower: int
     upper: int
     user_min_replicas: int
-    user_max_replicas: int
+    user_max_replicas: int | None
     reason: Reason
     sentence: str
     rule: str = ""

@@ -65,9 +65,6 @@ POLICY_ANNOTATION = "trimtab.dev/policy"
 PRIORITY_ANNOTATION = "trimtab.dev/priority"
 """On a deployment: its priority, in place of its policy's."""
 
-NO_MAXIMUM = 1_000_000
-"""The upper bound of a deployment that states none: only policies say where its range ends."""
-
 
 def is_workload(name: str) -> bool:
     """Whether a full name is that of a workload of a Kubernetes cluster: ``clusters/…``.
@@ -112,6 +109,8 @@ class ScheduleFloor:
 class Deployment:
     """One deployment at one moment. Times are UTC seconds; ``None`` means "never" or "not set".
 
+    A ``max_replicas`` of ``None``: it states no maximum, and only policies say where its range ends.
+
     ``min_replicas`` and ``max_replicas`` are what is on the wire, which trimtab may itself have
     written; the range that people meant is worked out in ``core/effective_bounds.py``. ``status_code``
     is the name of a canonical code (``RESOURCE_EXHAUSTED``), empty while all is well. ``other_scaler`` is
@@ -127,7 +126,7 @@ class Deployment:
     base_model: str = ""
     region: str = ""
     min_replicas: int = 0
-    max_replicas: int = 0
+    max_replicas: int | None = 0
     desired_replicas: int = 0
     replica_count: int = 0
     pipeline: Pipeline = Pipeline()

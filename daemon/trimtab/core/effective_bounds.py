@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.bounds import Bound, Bounds
 from trimtab.core.counted import counted
-from trimtab.core.deployment import NO_MAXIMUM
 from trimtab.core.policy import Actuation
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _upper(
     current: int,
 ) -> End:
     ends: list[End] = []
-    if is_user_range_counted and user.max_replicas < NO_MAXIMUM:
+    if is_user_range_counted and user.max_replicas is not None:
         ends.append((user.max_replicas, "the deployment's own maximum"))
     if policy.max_replicas is not None:
         ends.append((policy.max_replicas, f"policy {policy.name}"))

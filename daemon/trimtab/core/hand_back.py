@@ -48,12 +48,15 @@ def hand_back(
     """Return the write that restores the user's range, or ``None`` where that is not ours to do.
 
     Only what trimtab wrote itself is undone: bounds that show anything else were set by somebody, and
-    a range that was never more than a guess is not written as if it were known. A person's pause or
+    a range that was never more than a guess is not written as if it were known, nor one that states no
+    maximum: its bounds are annotations, which trimtab never writes. A person's pause or
     pin outlives us. The deployment must be ``READY``: no other state allows a write.
     """
     user, written = memory.user, memory.written
     is_asked_for = policy.hand_back and policy.mode is Mode.ENFORCE
     if not is_asked_for or written is None or not user.is_believed:
+        return None
+    if user.max_replicas is None:
         return None
     if standing.pause is not None or standing.pin is not None:
         return None

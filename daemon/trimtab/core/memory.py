@@ -17,6 +17,7 @@ from trimtab.core.fleet_memory import (
 )
 from trimtab.core.grouped import grouped_from_json, grouped_to_json
 from trimtab.core.lead_time import Learned
+from trimtab.core.maximum import recorded_maximum
 from trimtab.core.overrides import override_from_json, override_to_json
 from trimtab.core.proposals import JsonValue
 from trimtab.core.signals import Latest
@@ -51,7 +52,7 @@ class UserRange:
     """
 
     min_replicas: int
-    max_replicas: int
+    max_replicas: int | None
     is_believed: bool
     since: float
     origin: str
@@ -62,9 +63,9 @@ class Written:
     """The bounds that trimtab last put on the wire, when, and what stood there before."""
 
     min_replicas: int
-    max_replicas: int
+    max_replicas: int | None
     before_min_replicas: int
-    before_max_replicas: int
+    before_max_replicas: int | None
     at: float
 
 
@@ -80,7 +81,7 @@ class Pair(NamedTuple):
     """Lower and upper bound as on the wire."""
 
     min_replicas: int
-    max_replicas: int
+    max_replicas: int | None
 
 
 class Shadow(NamedTuple):
@@ -244,14 +245,14 @@ def _dump(one: DeploymentMemory) -> JsonObject:
 
 def _load(one: JsonObject) -> DeploymentMemory:
     # The document is our own; casts say what `_dump` wrote.
-    user = cast("tuple[int, int, bool, float, str]", one["user"])
-    written = cast("tuple[int, int, int, int, float] | None", one["written"])
+    user = cast("tuple[int, int | None, bool, float, str]", one["user"])
+    written = cast("tuple[int, int | None, int, int | None, float] | None", one["written"])
     wish = cast("tuple[float, int] | None", one["wish"])
     return DeploymentMemory(
         adopted_at=cast("float", one["adopted_at"]),
         user=UserRange(
             min_replicas=user[0],
-            max_replicas=user[1],
+            max_replicas=recorded_maximum(user[1]),
             is_believed=user[2],
             since=user[3],
             origin=user[4],
@@ -262,9 +263,9 @@ def _load(one: JsonObject) -> DeploymentMemory:
         if written is None
         else Written(
             min_replicas=written[0],
-            max_replicas=written[1],
+            max_replicas=recorded_maximum(written[1]),
             before_min_replicas=written[2],
-            before_max_replicas=written[3],
+            before_max_replicas=recorded_maximum(written[3]),
             at=written[4],
         ),
         doubtful=_pairs(one["doubtful"]),
@@ -316,7 +317,7 @@ def _load_shadow(document: JsonValue) -> Shadow | None:
     return Shadow(
         replicas=cast("int", shadow["replicas"]),
         since=cast("float", shadow["since"]),
-        wire=Pair(*cast("tuple[int, int]", shadow["wire"])),
+        wire=_pair(cast("tuple[int, int | None]", shadow["wire"])),
         is_closed=cast("bool", shadow["is_closed"]),
         moves=_times(shadow["moves"]),
         moved={
@@ -336,7 +337,11 @@ def _load_damped(damped: JsonObject) -> RuleMemory:
 
 
 def _pairs(pairs: JsonValue) -> tuple[Pair, ...]:
-    return tuple(Pair(low, high) for low, high in cast("list[tuple[int, int]]", pairs))
+    return tuple(_pair(pair) for pair in cast("list[tuple[int, int | None]]", pairs))
+
+
+def _pair(pair: tuple[int, int | None]) -> Pair:
+    return Pair(pair[0], recorded_maximum(pair[1]))
 
 
 def _times(pairs: JsonValue) -> tuple[At, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trimtab.core.adoption import adopt
 from trimtab.core.appealing import hear_appeal
 from trimtab.core.decision import EventKind
+from trimtab.core.maximum import range_words
 from trimtab.core.memory import At
 from trimtab.core.orders import asked_for
 from trimtab.core.watching import Look, first_look, watch
@@ -100,7 +101,7 @@ def _begin(
     user = memory.user
     sentence = (
         f"adopted under policy {policy.name}; the user's range is "
-        f"{user.min_replicas}-{user.max_replicas} ({user.origin})"
+        f"{range_words(user.min_replicas, user.max_replicas)} ({user.origin})"
     )
     kind = EventKind.ADOPTED
     if is_known:

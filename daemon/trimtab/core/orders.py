@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Hold, Order, Reason
 from trimtab.core.deployment import State, is_workload
+from trimtab.core.maximum import range_words, reaches
 from trimtab.core.policy import Actuation, AtExpiry, Mode, WhileUpdating
 from trimtab.core.stages.lifecycle import is_expired
 from trimtab.errors import InvariantViolation
@@ -69,12 +70,13 @@ def order_for(
 
 def _wire(
     replicas: int, deployment: Deployment, actuation: Actuation, *, is_drain: bool
-) -> tuple[int, int]:
+) -> tuple[int, int | None]:
     """Return the bounds to write. A drain closes both ends: a floor of 0 would keep the platform free."""
     if is_drain or actuation is Actuation.PIN:
         return replicas, replicas
     if actuation is Actuation.FLOOR:
-        return replicas, max(deployment.max_replicas, replicas)
+        most = deployment.max_replicas
+        return replicas, most if reaches(most, replicas) else replicas
     return deployment.min_replicas, deployment.max_replicas
 
 
@@ -122,9 +124,7 @@ def why_void(order: Order, fresh: Deployment | None, now: float) -> str | None:
     expected = (order.expected_min_replicas, order.expected_max_replicas)
     found = (fresh.min_replicas, fresh.max_replicas)
     if found != expected:
-        return (
-            f"its bounds went from {expected[0]}-{expected[1]} to {found[0]}-{found[1]} meanwhile"
-        )
+        return f"its bounds went from {range_words(*expected)} to {range_words(*found)} meanwhile"
     if order.reason is Reason.EXPIRY_DRAIN:
         return None
     return _why_moved(order, fresh) or _why_too_late(order, fresh, now)

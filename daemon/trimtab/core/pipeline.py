@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import WriteStatus
 from trimtab.core.deployment import State
+from trimtab.core.maximum import capped
 from trimtab.core.watched import Ask
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Started(NamedTuple):
 def asked_replicas(deployment: Deployment) -> int:
     """Return the count that the platform has been asked for, whoever asked."""
     least = max(deployment.min_replicas, deployment.desired_replicas)
-    return min(least, deployment.max_replicas)
+    return capped(least, deployment.max_replicas)
 
 
 def own_ready(deployment: Deployment) -> int:

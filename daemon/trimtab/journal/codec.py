@@ -6,6 +6,8 @@ five fields become arrays (they are the bulk: samples, windows), longer ones obj
 classes the one that was meant is named. A field that holds ``None``, ``""`` or ``()``, where that is
 its default, is left out.
 
+A maximum is read through ``recorded_maximum``, as earlier versions had a number for "none".
+
 What must not change without another format (``packing.FORMAT``): the order of fields of short named tuples, and
 defaults that are ``None``, ``""`` or ``()``.
 """
@@ -25,6 +27,7 @@ from functools import cache
 from typing import Any, TypeAlias, get_args, get_origin
 
 import trimtab.core
+from trimtab.core.maximum import recorded_maximum
 
 POSITIONAL_FIELDS_MAX = 5
 """Named tuples of so many fields or fewer are written as arrays."""
@@ -89,6 +92,15 @@ def _is_named_tuple(kind: Any) -> bool:
 
 def _is_positional(kind: Any) -> bool:
     return len(kind._fields) <= POSITIONAL_FIELDS_MAX
+
+
+def reads_maximum(name: str, hint: Any) -> bool:
+    """Whether the field ``name`` of the declared type ``hint`` is a maximum that need not be stated."""
+    return name.endswith("max_replicas") and hint == int | None
+
+
+def _field_decoder(name: str, hint: Any) -> Coder | None:
+    return recorded_maximum if reads_maximum(name, hint) else _decoder(hint)
 
 
 def _defaults_of(kind: Any) -> dict[str, Any]:
@@ -297,7 +309,7 @@ def _mapping_decoder(key: Any, value: Any) -> Coder | None:
 
 def _positional_decoder(kind: Any) -> Coder:
     hints = hints_of(kind)
-    coders = [_decoder(hints[name]) for name in kind._fields]
+    coders = [_field_decoder(name, hints[name]) for name in kind._fields]
     if all(coder is None for coder in coders):
         return lambda items: kind(*items)
     return lambda items: kind(
@@ -310,7 +322,7 @@ def _positional_decoder(kind: Any) -> Coder:
 
 def _object_decoder(kind: Any) -> Coder:
     hints = hints_of(kind)
-    coders = {name: _decoder(hint) for name, hint in hints.items()}
+    coders = {name: _field_decoder(name, hint) for name, hint in hints.items()}
 
     def decode_object(document: dict[str, Any]) -> Any:
         unknown = document.keys() - coders.keys()

@@ -1,7 +1,8 @@
 """128 bits over everything that a turn came to: whether a replay decides exactly the same.
 
 Every field of every decision, order and event counts, in their order. Two forms: what is written now
-begins with ``2:``; files of earlier versions hold the first, which encodes the same as JSON.
+begins with ``2:``; files of earlier versions hold the first, which encodes the same as JSON. They also hold
+digests of what was said in other words (``former_words.py``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.decision import Event, Order
 from trimtab.journal.codec import encode
+from trimtab.journal.former_words import in_former_words
 
 if TYPE_CHECKING:
     from trimtab.core.decision import Decision, Tick
@@ -44,8 +46,9 @@ def digest_of(tick: Tick) -> str:
 
 
 def is_digest_of(digest: str, tick: Tick) -> bool:
-    """Whether ``digest``, of whichever form, is that of ``tick``."""
-    return digest == (digest_of(tick) if digest.startswith(_FORM) else _first_form(tick))
+    """Whether ``digest``, of whichever form and in whichever version's words, is that of ``tick``."""
+    of = digest_of if digest.startswith(_FORM) else _first_form
+    return digest == of(tick) or digest == of(in_former_words(tick))
 
 
 def _tell(one: Decision, texts: list[str], numbers: list[float | None]) -> None:

@@ -22,7 +22,8 @@ from typing import Any, TypeAlias, get_args, get_origin
 
 from trimtab.core.decision import Verdict
 from trimtab.core.encoded import Encoded
-from trimtab.journal.codec import UnknownWordError, hints_of, refusing_unknown_words
+from trimtab.core.maximum import recorded_maximum
+from trimtab.journal.codec import UnknownWordError, hints_of, reads_maximum, refusing_unknown_words
 
 Reader: TypeAlias = Callable[[Any], Any]
 """From JSON to a value; ``None`` in place of it means that the JSON value is the value."""
@@ -147,7 +148,10 @@ def _mapping_reader(reader: Reader | None) -> Reader | None:
 def _fields_reader(kind: Any) -> Reader:
     names = field_names(kind)
     hints = hints_of(kind)
-    readers = [_reader(hints[name]) for name in names]
+    readers = [
+        recorded_maximum if reads_maximum(name, hints[name]) else _reader(hints[name])
+        for name in names
+    ]
     is_tuple = hasattr(kind, "_fields")
 
     def read_fields(items: Any) -> Any:

@@ -179,6 +179,10 @@ class Audience:
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
+    def admit(self, listener: Listener) -> None:
+        """Let ``listener`` hear everything from now on, before the others."""
+        self._listeners = (listener, *self._listeners)
+
     def evaluated(self, evaluation: Evaluation) -> None:
         """The engine has decided."""
         for listener in self._listeners:

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Outcome, WriteStatus
+from trimtab.core.maximum import range_words, reaches
 from trimtab.core.policy import Actuation
 from trimtab.errors import TargetError
 from trimtab.service.backoff import INTERRUPTED
@@ -45,9 +46,8 @@ def shows(deployment: Deployment, order: Order) -> bool:
         case Actuation.SCALE:
             return deployment.desired_replicas == order.to_replicas
         case Actuation.FLOOR:
-            return (
-                deployment.min_replicas == order.min_replicas
-                and deployment.max_replicas >= order.max_replicas
+            return deployment.min_replicas == order.min_replicas and reaches(
+                deployment.max_replicas, order.max_replicas
             )
         case Actuation.PIN:
             found = (deployment.min_replicas, deployment.max_replicas)
@@ -74,7 +74,7 @@ def judge(
         status = WriteStatus.UNKNOWN
         sentence = (
             "trimtab was stopped during the write; the deployment shows "
-            f"{found.min_replicas}-{found.max_replicas} with {found.desired_replicas} asked for, "
+            f"{range_words(found.min_replicas, found.max_replicas)} with {found.desired_replicas} asked for, "
             "so it was not made or somebody changed it since"
         )
     return Outcome(order=order, at=now, status=status, sentence=sentence)

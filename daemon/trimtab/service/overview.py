@@ -18,17 +18,12 @@ if TYPE_CHECKING:
     from trimtab.clock import Clock
     from trimtab.core.decision import Decision
     from trimtab.core.deployment import Deployment
-    from trimtab.service.actuator import Actuator
-    from trimtab.service.circuits import GuardedSource, GuardedTarget
-    from trimtab.service.controller import Controller
-    from trimtab.service.fleet import Fleet
-    from trimtab.service.fleet_quotas import FleetQuotas
-    from trimtab.service.interrupted import Interrupted
-    from trimtab.service.journalled_engine import JournalledEngine
-    from trimtab.service.overrides import Overrides
+    from trimtab.service.circuits import GuardedTarget
+    from trimtab.service.deciding import Deciding
+    from trimtab.service.outside import Outside
+    from trimtab.service.people import People
     from trimtab.service.polls import Polls
     from trimtab.service.push import PushDesk
-    from trimtab.service.reload import Reloader
     from trimtab.service.setbacks import Setback
     from trimtab.service.withholding import Withholding
 
@@ -48,34 +43,27 @@ class Overview:
     def __init__(
         self,
         clock: Clock,
+        outside: Outside,
+        deciding: Deciding,
+        people: People,
         *,
-        journalled: JournalledEngine,
-        fleet: Fleet,
-        controller: Controller,
-        actuator: Actuator,
-        interrupted: Interrupted,
-        overrides: Overrides,
         polls: Polls,
-        targets: tuple[GuardedTarget, ...],
-        sources: tuple[GuardedSource, ...],
-        reloader: Reloader | None,
         desks: tuple[PushDesk, ...],
-        quotas: FleetQuotas,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._clock = clock
-        self.journalled = journalled
-        self.fleet = fleet
-        self._controller = controller
-        self._actuator = actuator
-        self._interrupted = interrupted
-        self.overrides = overrides
+        self.journalled = deciding.journalled
+        self.fleet = outside.fleet
+        self._targets = outside.targets
+        self._sources = outside.sources
+        self._quotas = outside.quotas
+        self._controller = deciding.controller
+        self._actuator = deciding.actuator
+        self._interrupted = deciding.interrupted
+        self.overrides = people.overrides
+        self.reloader = people.reloader
         self._polls = polls
-        self._targets = targets
-        self._sources = sources
-        self.reloader = reloader
         self._desks = desks
-        self._quotas = quotas
         self._is_stopping = is_stopping
         self.started_at: float | None = None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.contract.kubernetes_target.cluster_world import LWS, definition
 
-from trimtab.core.deployment import NO_MAXIMUM, State
+from trimtab.core.deployment import State
 from trimtab.errors import ErrorKind, TargetError
 from trimtab.targets.port import Target, TellsChanges, TellsRemarks
 
@@ -55,7 +55,7 @@ async def test_without_a_stated_maximum_only_policies_say_where_the_range_ends(
 ) -> None:
     world.workload()
     found = (await world.target().read_fleet())[name]
-    assert (found.min_replicas, found.max_replicas) == (0, NO_MAXIMUM)
+    assert (found.min_replicas, found.max_replicas) == (0, None)
     assert not found.is_pinned
     assert not found.is_parked
 

@@ -102,7 +102,7 @@ async def test_a_firing_alert_wakes_from_zero(tmp_path: Path) -> None:
 
 async def test_alertmanager_tries_again_after_a_503(tmp_path: Path) -> None:
     async with notified(tmp_path, "hold") as (world, alerts):
-        inbox = world.daemon._inbox
+        inbox = world.daemon._deciding.inbox
         room, inbox._pushed_max = inbox._pushed_max, 0
         await alerts.send("BadRollout", is_firing=True, deployment="chat")
         desk = next(one for one in world.daemon.desks if one.source.name == "alerts")

@@ -226,7 +226,7 @@ async def test_a_signature_counts_once_for_its_body_and_its_time() -> None:
         assert await send(now + 400, sign(KEY, f"{now + 400:.0f}", body)) == 401
         assert await send(now - 400, sign(KEY, f"{now - 400:.0f}", body)) == 401
         assert await send(now + 1, good) == 401
-        inbox = world.daemon._inbox
+        inbox = world.daemon._deciding.inbox
         room, inbox._pushed_max = inbox._pushed_max, 0
         assert await send(now, good) == 503, "not taken, so it may be sent again"
         inbox._pushed_max = room

@@ -98,7 +98,7 @@ async def test_prometheus_tries_again_after_a_503_and_loses_nothing(tmp_path: Pa
         pushed(POLICY.replace("QUERY", "in_flight"), gateway={"type": "remote_write"}) as world,
     ):
         (desk,) = world.daemon.desks
-        inbox = world.daemon._inbox
+        inbox = world.daemon._deciding.inbox
         room, inbox._pushed_max = inbox._pushed_max, 0
         with prometheus_writing(tmp_path, scraped=scraped, write=write_to(world)):
             await world.until(lambda: desk.status.requests.get("no_room", 0) >= 2, "refusals")

@@ -40,7 +40,7 @@ class Attention:
         world, now = self._world, self._world.now()
         longest_seconds = 2.0 * world.plan.tick_seconds + SLACK_SECONDS
         for run in world.alive():
-            fleet, in_flight = run.daemon.fleet, run.daemon._actuator.in_flight
+            fleet, in_flight = run.daemon.fleet, run.daemon._deciding.actuator.in_flight
             known = fleet.deployments if fleet.is_known else {}
             for bucket, term in run.decides.items():
                 for name in world.names_in(bucket):

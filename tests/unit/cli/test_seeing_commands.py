@@ -11,6 +11,7 @@ import pytest
 from tests.worlds.daemon_thread import daemon_in_thread
 from tests.worlds.lived_in import POLICY, name_of
 
+from trimtab.cli.deployment_output import deployment_lines
 from trimtab.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -74,6 +75,15 @@ def test_status_of_one_deployment_says_what_holds_there(seen: Any) -> None:
     assert facts["allowed"].endswith("to 6 (policy chat)")
     assert facts["serving"] == "6 of 6 asked for"
     assert "no policy matches it" in seen("status", "nobody's")
+
+
+@pytest.mark.parametrize(("maximum", "said"), [(8, "2 to 8"), (None, "2 or more")])
+def test_status_tells_the_range_on_the_wire_with_or_without_a_maximum(
+    url: str, maximum: int | None, said: str
+) -> None:
+    found = of_api(url, "/v1/deployments/chat-0") | {"min_replicas": 2, "max_replicas": maximum}
+    (line,) = (one for one in deployment_lines(found, None) if "on the wire" in one)
+    assert line.endswith(f" {said}")
 
 
 def test_status_of_one_deployment_cannot_be_narrowed_down(trimtab: Any, url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.worlds.engine_world import START, a_deployment, a_policy
 
 from trimtab.core.decision import Decision, Hold, Order, Outcome, Reason, WriteStatus
-from trimtab.core.deployment import NO_MAXIMUM, Deployment, State, is_workload
+from trimtab.core.deployment import Deployment, State, is_workload
 from trimtab.core.engine import Engine
 from trimtab.core.fleet_policy import NO_TEAM, Team, TeamSelector, account_of, priority_of
 from trimtab.core.matching import Matcher
@@ -53,7 +53,7 @@ class Workload:
 
 def a_workload(replicas: int = 2, **changes: Any) -> Deployment:
     return a_deployment(
-        replicas, **{"name": NAME, "min_replicas": 0, "max_replicas": NO_MAXIMUM, **changes}
+        replicas, **{"name": NAME, "min_replicas": 0, "max_replicas": None, **changes}
     )
 
 

@@ -58,7 +58,7 @@ async def test_a_fleet_is_decided_on_in_slices_and_everybody_gets_a_turn_in_betw
         assert sorted(scene.decided) == sorted(NAMES)
         other = asyncio.create_task(somebody_else())
         begun = len(scene.ticks)
-        scene.daemon._trigger.tick_now()
+        scene.daemon._deciding.trigger.tick_now()
         await settle(100)
         other.cancel()
     assert all(len(tick.decisions) <= SLICE_MAX for tick in scene.ticks)
@@ -80,9 +80,11 @@ async def test_what_changed_without_mattering_to_a_decision_is_noticed_and_not_d
         # Somebody renames the note of what trimtab wrote: a change, and no reason to decide.
         scene.target.hold(a_deployment(CHAT, annotations={"note": "changed"}))
         await scene.daemon.read(scene.target)
-        scene.daemon._trigger.look_now()
+        scene.daemon._deciding.trigger.look_now()
         await settle()
-        assert scene.daemon._controller._told.deployments[CHAT].annotations == {"note": "changed"}
+        assert scene.daemon._deciding.controller._told.deployments[CHAT].annotations == {
+            "note": "changed"
+        }
         assert scene.decided == []
 
 
@@ -91,8 +93,8 @@ async def test_a_deployment_under_no_policy_costs_no_ticks_until_a_policy_is_abo
     async with scene.daemon:
         await pass_time(scene.clock, 60.0)
         assert scene.decided == []
-        assert len(scene.daemon._trigger._due) == 0
-        in_force = scene.daemon._controller.put_in_force((a_policy(),), {})
+        assert len(scene.daemon._deciding.trigger._due) == 0
+        in_force = scene.daemon._deciding.controller.put_in_force((a_policy(),), {})
         await asyncio.gather(in_force, pass_time(scene.clock, 1.0))
         assert scene.decided == [CHAT]
         await pass_time(scene.clock, 60.0)
@@ -117,7 +119,7 @@ async def test_what_vanishes_ticks_no_more_and_comes_back_when_it_is_seen_again(
         await scene.daemon.read(scene.target)
         await pass_time(scene.clock, 0.1, step=0.01)
         assert [event.kind for tick in scene.ticks for event in tick.events][-1] is EventKind.GONE
-        assert len(scene.daemon._trigger._due) == 0
+        assert len(scene.daemon._deciding.trigger._due) == 0
         scene.target.hold(a_deployment(CHAT))
         await scene.daemon.read(scene.target)
         scene.ticks.clear()
@@ -130,12 +132,12 @@ async def test_a_thousand_changes_at_once_are_shown_to_the_engine_by_portions() 
     scene = Scene(names, selector=Selector(display_name="nobody-*"))
     async with scene.daemon:
         await pass_time(scene.clock, 5.0)
-        told = scene.daemon._controller._told
+        told = scene.daemon._deciding.controller._told
         assert len(told.deployments) == 500
         for name in names:
             scene.daemon.fleet.put(a_deployment(name, annotations={"note": "changed"}))
         scene.ticks.clear()
-        scene.daemon._trigger.look_now()
+        scene.daemon._deciding.trigger.look_now()
         await settle(200)
         assert dict(told.deployments) == dict(scene.daemon.fleet.deployments)
         assert len(scene.ticks) >= 500 / MORE_MAX, "no evaluation looks at all of them"

@@ -30,13 +30,18 @@ from trimtab.service.daemon import Daemon
 from trimtab.targets.port import WriteResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from trimtab.service.status import DeploymentStatus
 
 
 class Scene:
-    def __init__(self, policy: Policy | None = None, *more: ScriptedTarget) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *more: ScriptedTarget,
+        on_tick: Callable[[Tick], None] | None = None,
+    ) -> None:
         self.clock = ManualClock(START)
         self.target = ScriptedTarget().hold(a_deployment())
         self.source = ScriptedSource(self.clock)
@@ -48,7 +53,7 @@ class Scene:
             sources=[self.source],
             policies=[policy or a_policy()],
             random=Random(1),
-            on_tick=self.ticks.append,
+            on_tick=on_tick or self.ticks.append,
             on_outcome=self.outcomes.append,
         )
 
@@ -65,6 +70,13 @@ class Scene:
     def status(self, name: str = CHAT) -> DeploymentStatus:
         [status] = [one for one in self.daemon.status().deployments if one.deployment.name == name]
         return status
+
+    @property
+    def restarts(self) -> float:
+        """How often a task that should run for ever has ended."""
+        families = self.daemon.instruments.registry.collect()
+        [family] = [one for one in families if one.name == "trimtab_task_restarts"]
+        return sum(sample.value for sample in family.samples)
 
     @property
     def reason(self) -> Reason:
@@ -217,15 +229,22 @@ async def test_a_refused_write_is_not_hammered() -> None:
     async with scene.running(600.0):
         assert 2 <= len(scene.target.writes) <= 6
         assert scene.reason is Reason.QUOTA_EXCEEDED
-        assert "no accelerators are left" in scene.daemon._actuator.setbacks[CHAT].sentence
+        assert "no accelerators are left" in scene.daemon._deciding.actuator.setbacks[CHAT].sentence
 
 
 async def test_what_a_callback_raises_stops_nothing() -> None:
-    scene = Scene()
-    scene.daemon._audience._listeners[-1]._on_tick = lambda _: 1 / 0  # type: ignore[union-attr, attr-defined]  # the callbacks stand last
+    heard: list[Tick] = []
+
+    def told(tick: Tick) -> None:
+        heard.append(tick)
+        raise ZeroDivisionError
+
+    scene = Scene(on_tick=told)
     scene.source.load = 58.0
     async with scene.running(40.0):
         assert len(scene.target.writes) == 1
+        assert len(heard) > 1
+        assert scene.restarts == 0
 
 
 async def test_readiness_says_what_is_missing() -> None:

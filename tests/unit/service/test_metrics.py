@@ -408,8 +408,8 @@ async def test_how_late_evaluations_are_and_what_waits_is_told() -> None:
     async with scene.daemon:
         await pass_time(scene.clock, 30.0)
         daemon = scene.daemon
-        daemon._trigger.wake([CHAT, CODE])
-        daemon._inbox.add([Sample(CHAT, "load", scene.clock.now(), 1.0)])
+        daemon._deciding.trigger.wake([CHAT, CODE])
+        daemon._deciding.inbox.add([Sample(CHAT, "load", scene.clock.now(), 1.0)])
         assert scene.value(metric_names.EVALUATIONS_WAITING) == 2
         assert scene.value(metric_names.SAMPLES_WAITING) == 1
         before = scene.daemon.instruments.registry.get_sample_value(f"{lag}_sum")

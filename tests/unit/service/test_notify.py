@@ -132,9 +132,9 @@ async def test_the_watchdog_is_fed_only_while_the_task_that_decides_comes_round(
     async with scene.daemon:
         await settle()
         assert "WATCHDOG=1" in scene.beat()
-        scene.daemon._controller.beat_at = scene.clock.monotonic() - age_max - 1
+        scene.daemon._deciding.controller.beat_at = scene.clock.monotonic() - age_max - 1
         assert scene.beat() == []
-        scene.daemon._controller.beat_at = scene.clock.monotonic()
+        scene.daemon._deciding.controller.beat_at = scene.clock.monotonic()
         assert scene.beat() == ["WATCHDOG=1"]
 
 
@@ -145,7 +145,7 @@ async def test_a_start_that_hangs_asks_for_no_more_time() -> None:
         await settle()
         scene.beat()
         age_max = scene.daemon.timing.beat_age_seconds_max
-        scene.daemon._controller.beat_at = scene.clock.monotonic() - age_max - 1
+        scene.daemon._deciding.controller.beat_at = scene.clock.monotonic() - age_max - 1
         assert scene.beat() == []
 
 
@@ -181,7 +181,7 @@ async def test_a_stop_is_told_with_the_time_that_it_may_take_and_is_not_called_d
                 "STATUS=finishing what is in flight",
             )
         ]
-        scene.daemon._controller.beat_at -= 1000.0
+        scene.daemon._deciding.controller.beat_at -= 1000.0
         assert scene.beat() == ["WATCHDOG=1"]
 
 

@@ -226,7 +226,7 @@ async def test_after_a_change_of_policies_it_is_tried_again() -> None:
         assert scene.count("failed") == 3.0
         changed = replace(with_capacity(), name="another")
         await asyncio.gather(
-            scene.daemon._controller.put_in_force((changed,), {}),
+            scene.daemon._deciding.controller.put_in_force((changed,), {}),
             scene.pass_time(40),
         )
         assert scene.count("primed") == 3.0

@@ -280,8 +280,8 @@ def test_zeros_are_written_or_nothing_would_ever_scale_to_zero() -> None:
     }
 
 
-@pytest.mark.parametrize(("low", "high"), [(2, 1), (-1, 3)])
-def test_bounds_that_cross_are_never_sent(low: int, high: int) -> None:
+@pytest.mark.parametrize(("low", "high"), [(2, 1), (-1, 3), (2, None)])
+def test_bounds_that_cross_or_lack_an_end_are_never_sent(low: int, high: int | None) -> None:
     with pytest.raises(FireworksError, match="Nothing was sent"):
         replica_bounds_body(low, high)
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from trimtab.core.decision import Reason
 from trimtab.core.deployment import State, is_workload
+from trimtab.core.maximum import range_words
 from trimtab.core.memory import At
 from trimtab.core.pipeline import asked_replicas, own_ready
 from trimtab.core.policy import Actuation, AtExpiry, WhileUpdating
@@ -157,8 +158,8 @@ def _grace(case: Case, draft: Draft) -> Block | None:
     user = draft.memory.user
     return Block(
         Reason.OUT_OF_BAND,
-        f"somebody else set the bounds to {user.min_replicas}-{user.max_replicas}: nothing is "
-        f"written for another {left:.0f} s",
+        f"somebody else set the bounds to {range_words(user.min_replicas, user.max_replicas)}: "
+        f"nothing is written for another {left:.0f} s",
     )
 
 

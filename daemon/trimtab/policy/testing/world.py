@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.decision import Outcome, WriteStatus
 from trimtab.core.deployment import Deployment, Pipeline, Shape
+from trimtab.core.maximum import capped
 from trimtab.core.policy import Actuation
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ class Fleet:
                 replica_count=event.replicas,
                 pipeline=Pipeline(ready=event.replicas),
             )
-        low, high = deployment.min_replicas, max(deployment.min_replicas, deployment.max_replicas)
-        desired = min(max(deployment.desired_replicas, low), high)
+        low = deployment.min_replicas
+        desired = max(low, capped(deployment.desired_replicas, deployment.max_replicas))
         self.deployments[name] = replace(deployment, desired_replicas=desired)
         self._follow(name, now)
 

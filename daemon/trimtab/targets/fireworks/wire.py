@@ -179,12 +179,12 @@ def encode(fields: Mapping[str, object]) -> dict[str, Json]:
     return _encoded_map(fields, "the body")
 
 
-def replica_bounds_body(minimum: int, maximum: int) -> dict[str, Json]:
+def replica_bounds_body(minimum: int, maximum: int | None) -> dict[str, Json]:
     """Return both bounds, explicit zeros included: they travel together or not at all.
 
     Two requests would pass through a range that nobody asked for, or be refused for it.
     """
-    if not 0 <= minimum <= maximum:
+    if maximum is None or not 0 <= minimum <= maximum:
         raise unsent(f"replica bounds {minimum}..{maximum} are not 0 <= min <= max")
     return {"minReplicaCount": minimum, "maxReplicaCount": maximum}
 

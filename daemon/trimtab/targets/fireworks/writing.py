@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.adoption import annotations_for
 from trimtab.core.decision import WriteStatus
+from trimtab.core.maximum import range_words, reaches
 from trimtab.core.policy import Actuation
 from trimtab.errors import ErrorKind
 from trimtab.targets.fireworks.quotas import refusal_of
@@ -56,9 +57,8 @@ def is_carried_out(order: Order, found: DeploymentResource) -> bool:
             return found.desired_replica_count == order.to_replicas
         case Actuation.FLOOR:
             # The maximum may be higher by somebody else's hand, and the floor still holds.
-            return (
-                found.min_replica_count == order.min_replicas
-                and found.max_replica_count >= order.max_replicas
+            return found.min_replica_count == order.min_replicas and reaches(
+                found.max_replica_count, order.max_replicas
             )
         case Actuation.PIN:
             return (
@@ -130,7 +130,7 @@ def refuses_annotations(error: FireworksError) -> bool:
 def _wanted(order: Order) -> str:
     if order.actuation is Actuation.SCALE:
         return f"{order.to_replicas} replicas"
-    return f"bounds {order.min_replicas}-{order.max_replicas}"
+    return f"bounds {range_words(order.min_replicas, order.max_replicas)}"
 
 
 def _shown(order: Order, found: DeploymentResource) -> str:

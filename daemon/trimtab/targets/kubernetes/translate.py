@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trimtab.core.deployment import NO_MAXIMUM, Deployment, Pipeline, State
+from trimtab.core.deployment import Deployment, Pipeline, State
+from trimtab.core.maximum import recorded_maximum
 from trimtab.kubernetes.fields import items, moment, part, pointed, text, texts, whole
 from trimtab.targets.kubernetes.annotations import (
     BASE_MODEL,
@@ -132,10 +133,10 @@ def is_written_by_us(meta: Mapping[str, Any]) -> bool:
     return False
 
 
-def _bounds(annotations: Mapping[str, str]) -> tuple[int, int]:
+def _bounds(annotations: Mapping[str, str]) -> tuple[int, int | None]:
     """Return the range that people gave. Without a maximum only policies say where it ends."""
     least, most = written_count(annotations, MIN_REPLICAS), written_count(annotations, MAX_REPLICAS)
-    return least or 0, NO_MAXIMUM if most is None else most
+    return least or 0, recorded_maximum(most)
 
 
 def _pipeline(replicas: int, status: Mapping[str, Any]) -> Pipeline:

@@ -57,7 +57,7 @@ class WriteView:
     from_replicas: int
     to_replicas: int
     min_replicas: int
-    max_replicas: int
+    max_replicas: int | None
     reason: str
     intended_at: Moment
     ended_at: Moment | None
@@ -138,8 +138,8 @@ class DeploymentView:
     """Which match it; more than one is its authors' mistake, and none is followed."""
 
     min_replicas: int
-    max_replicas: int
-    """The range on the wire, which may be trimtab's own doing."""
+    max_replicas: int | None
+    """The range on the wire, which may be trimtab's own doing; a maximum of null: none is stated."""
 
     pipeline: PipelineView
     shape: ShapeView

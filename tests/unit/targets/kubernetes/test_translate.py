@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.core.deployment import NO_MAXIMUM, Deployment, Pipeline, State
+from trimtab.core.deployment import Deployment, Pipeline, State
 from trimtab.targets.kubernetes.cluster import Cluster
 from trimtab.targets.kubernetes.hardware import accelerator_type
 from trimtab.targets.kubernetes.kinds import Kind
@@ -161,14 +161,15 @@ def test_replicas_are_asked_for_there_and_ready() -> None:
 @pytest.mark.parametrize(
     ("notes", "bounds"),
     [
-        ({}, (0, NO_MAXIMUM)),
-        ({"min_replicas": "2"}, (2, NO_MAXIMUM)),
+        ({}, (0, None)),
+        ({"min_replicas": "2"}, (2, None)),
         ({"max_replicas": " 8 "}, (0, 8)),
+        ({"max_replicas": "1000000"}, (0, None)),
         ({"min_replicas": "2", "max_replicas": "2"}, (2, 2)),
     ],
 )
 def test_bounds_are_those_of_the_annotations(
-    notes: dict[str, str], bounds: tuple[int, int]
+    notes: dict[str, str], bounds: tuple[int, int | None]
 ) -> None:
     found = seen(annotations=noted(**notes))
     assert (found.min_replicas, found.max_replicas) == bounds
@@ -399,11 +400,12 @@ LWS = Kind(
 def test_no_object_is_too_odd_to_be_read(item: dict[str, Any], kind: Kind) -> None:
     found = workload_of(kind, item, CLUSTER, observed_at=1.0).deployment
     for count in (
-        *(found.min_replicas, found.max_replicas, found.desired_replicas, found.replica_count),
+        *(found.min_replicas, found.desired_replicas, found.replica_count),
         *(found.pipeline.pending, found.pipeline.initializing, found.pipeline.ready),
     ):
         assert type(count) is int
         assert count >= 0
+    assert found.max_replicas is None or found.max_replicas >= 0
     each = found.shape.accelerators_per_replica
     assert each is None or each > 0
     assert found.status_message.isprintable()

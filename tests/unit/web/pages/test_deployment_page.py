@@ -97,6 +97,14 @@ async def test_a_deployment_nobody_decides_on_says_why(
     assert said in await site.read(PAGE)
 
 
+@pytest.mark.parametrize(("maximum", "said"), [(8, "<dd>2 … 8</dd>"), (None, "<dd>2 or more</dd>")])
+async def test_the_range_on_the_wire_is_told_with_or_without_a_maximum(
+    site: Site, maximum: int | None, said: str
+) -> None:
+    site.views.one = replace(DEPLOYMENT, min_replicas=2, max_replicas=maximum)
+    assert said in await site.read(PAGE)
+
+
 def test_what_would_change_it_names_the_step_the_remedy_and_the_runner_up() -> None:
     said = {one.about: one.sentence for one in levers(DECISION)}
     assert said == {
