@@ -302,13 +302,13 @@ class Sharing:
         claimed, name = draft.memory.claimed, case.deployment.name
         if claimed is None or not claimed.is_binding:
             return None
-        grant = self._grants[name]
-        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
-        draft.memory = draft.memory._replace(claimed=settled)
-        self.book.settle(name, grant.replicas)
         claim = self.book.claim(name)
         assert claim is not None  # noqa: S101  it has been made a moment ago
         most = self._most_now(claim)
+        grant = self._cleared(claim, self._grants[name], most)
+        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
+        draft.memory = draft.memory._replace(claimed=settled)
+        self.book.settle(name, grant.replicas)
         if grant.short is None:
             return Share(grant, "", most)
         others = () if grant.pool is None else self.book.holders(claim, grant.pool)
@@ -335,14 +335,14 @@ class Sharing:
         if self.membership is None or self.membership.claims is not None:
             self._stirred.update(stirred)
         self._stirred.difference_update(due)
-        claims = ((name, book.claim(name)) for name in due)
-        self._grants = {name: self._grant(one) for name, one in claims if one is not None}
+        self._grants = {name: book.grant(name) for name in due if book.claim(name) is not None}
 
-    def _grant(self, claim: Claim) -> Grant:
-        grant, members = self.book.grant(claim.deployment), self.membership
+    def _cleared(self, claim: Claim, grant: Grant, most: int | None) -> Grant:
+        """Return what may be had of a grant, once the orders made already in this step are counted."""
+        members = self.membership
         if members is None:
             return grant
-        most = None if members.grants is None else self._most_now(claim)
+        most = None if members.grants is None else most
         return cleared(claim, grant, self.book.terms, members, now=self._now, most=most)
 
     def take_stirred(self) -> tuple[str, ...]:
