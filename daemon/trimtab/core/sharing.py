@@ -5,6 +5,7 @@ Nothing of it happens while no fleet policy is in force.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.book import MOMENT_SECONDS, Book
@@ -29,6 +30,7 @@ from trimtab.core.known_quotas import (
     after_readings,
     elsewhere_in,
     quotas_in_force,
+    unseen_in,
     with_refusals,
     without_the_past,
 )
@@ -162,16 +164,18 @@ class Sharing:
         self._stir_below(quotas)
         self._is_news = False
         self.expenses.look_ahead(self.memory, policy, self.book)
+        unseen = unseen_in(self.expenses.unseen_held, known, quotas)
         self.book.open(
             Terms(
                 now=moment,
                 quotas=quotas,
-                elsewhere=elsewhere_in(known, quotas),
+                elsewhere=Counter(elsewhere_in(known, quotas)) + Counter(unseen),
                 teams=policy.teams,
                 spend=self.expenses.outlook.room,
                 preemption=policy.preemption,
                 hold_seconds=policy.hold_seconds,
                 patience_seconds=policy.patience_seconds,
+                unseen=unseen,
             )
         )
 
@@ -319,9 +323,9 @@ class Sharing:
 
         Counted from what is held alone, after the orders that were made already in this step.
         """
-        each, held = claim.accelerators, self.book.held()
+        each, held, unseen = claim.accelerators, self.book.held(), self.book.terms.unseen
         frees = [
-            quota.accelerators - held[quota.pool]
+            quota.accelerators - held[quota.pool] - unseen.get(quota.pool, 0)
             for quota in self.policy.quotas
             if quota.pool in pools_of(claim.accelerator_type, claim.region, claim.account)
         ]

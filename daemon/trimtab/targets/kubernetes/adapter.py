@@ -231,11 +231,11 @@ class KubernetesTarget:
             if fresh is None:
                 return not_ours(order, "it is no more")
             shown = self._view.shown(fresh)
-            if fresh.uid != known.uid:  # the load was another's
-                return moved_on(order, shown, "it was created anew under the same name")
-            if error is None or shown.desired_replicas == order.to_replicas:
+            is_other = fresh.uid != known.uid  # and so was its load
+            if not is_other and (error is None or shown.desired_replicas == order.to_replicas):
                 return applied(order, shown, error)
             why = why_void(order, shown, self._clock.now())
+            why = "it was created anew under the same name" if is_other else why
             if why is not None or not sends_left:
                 return moved_on(order, shown, why or str(error).rstrip("."))
             known = fresh
