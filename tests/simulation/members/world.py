@@ -47,6 +47,7 @@ class MembersWorld:
             accelerator_quota=QUOTA_PLENTY,
         )
         self.loads: dict[str, float] = {}
+        self._began_with: dict[str, int] = {}
         self._populate()
         self.audit = MembersAudit(self, self.trail)
         self.plane = ControlPlane(self.emulation)
@@ -74,6 +75,7 @@ class MembersWorld:
                 replicas_ready=ready,
             )
             self.loads[one.name] = self._drawn_load(high)
+            self._began_with[one.name] = ready
 
     def _drawn_load(self, high: int) -> float:
         """A load that a fixed number of replicas, and no other, is right for."""
@@ -207,6 +209,12 @@ class MembersWorld:
         one = self.emulation.deployments[name]
         is_free = one.minimum != one.maximum and self.plan.actuation == "pin"
         return one.desired if is_free else one.minimum
+
+    def ordered(self, name: str) -> int:
+        """Return the same without what the platform has added of itself, which nobody need know at once."""
+        one = self.emulation.deployments[name]
+        count = self.asked_for(name)
+        return min(count, self._began_with[name]) if one.minimum != one.maximum else count
 
     async def _until_ended(self, seconds: float) -> None:
         try:
