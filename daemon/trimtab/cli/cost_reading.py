@@ -140,6 +140,7 @@ class _Reading:
         self._seen: dict[str, Deployment] = {}
         self._is_all_new = True
         self._unread: tuple[str, ...] = ()
+        self._unseen: set[str] = set()
         self._is_judging = True
         self._put_in_force(NO_FLEET_POLICY)
 
@@ -177,12 +178,14 @@ class _Reading:
         for name in names:
             deployment = turn.fleet.get(name)
             if deployment is None and name.startswith(unread):
-                continue  # it runs on as it was known last
-            if deployment is None:
+                ledger.see(name, turn.at, self._running(self._seen[name])._replace(is_seen=False))
+                self._unseen.add(name)
+            elif deployment is None:
                 self._seen.pop(name, None)
                 ledger.see(name, turn.at, None)
-            elif self._seen.get(name) is not deployment:
+            elif self._seen.get(name) is not deployment or name in self._unseen:
                 self._seen[name] = deployment
+                self._unseen.discard(name)
                 self.names[name] = deployment.display_name
                 ledger.see(name, turn.at, self._running(deployment))
         if tick is not None and self._is_judging:
@@ -197,7 +200,8 @@ class _Reading:
                 self.notes.append(note)
         self._put_in_force(report.fleet)
         for name, deployment in self._seen.items():
-            self.ledger.see(name, max(at, self.ledger.until or at), self._running(deployment))
+            running = self._running(deployment)._replace(is_seen=name not in self._unseen)
+            self.ledger.see(name, max(at, self.ledger.until or at), running)
 
     def _put_in_force(self, fleet: FleetPolicy) -> None:
         priced = with_shipped_prices(fleet)

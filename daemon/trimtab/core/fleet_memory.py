@@ -44,8 +44,18 @@ def joined_fleet_memory(ours: FleetMemory, theirs: FleetMemory, timezone: str) -
     return FleetMemory(
         joined_spending(ours.spending, theirs.spending, timezone),
         with_refusals(ours.quotas, theirs.quotas.refusals),
-        theirs.ran if ours.ran is None else ours.ran,
+        _joined_ran(ours.ran, theirs.ran),
     )
+
+
+def _joined_ran(
+    ours: tuple[Ran, ...] | None, theirs: tuple[Ran, ...] | None
+) -> tuple[Ran, ...] | None:
+    """Return what was last known of each account, by whoever knows of it; what is read is known better then."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    known = {one.account for one in ours}
+    return tuple(sorted((*ours, *(one for one in theirs if one.account not in known))))
 
 
 def fleet_memory_to_json(one: FleetMemory) -> JsonValue:

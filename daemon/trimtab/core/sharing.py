@@ -5,6 +5,7 @@ Nothing of it happens while no fleet policy is in force.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.book import MOMENT_SECONDS, Book
@@ -29,6 +30,7 @@ from trimtab.core.known_quotas import (
     after_readings,
     elsewhere_in,
     quotas_in_force,
+    unseen_in,
     with_refusals,
     without_the_past,
 )
@@ -162,16 +164,18 @@ class Sharing:
         self._stir_below(quotas)
         self._is_news = False
         self.expenses.look_ahead(self.memory, policy, self.book)
+        unseen = unseen_in(self.expenses.unseen_held, known, quotas)
         self.book.open(
             Terms(
                 now=moment,
                 quotas=quotas,
-                elsewhere=elsewhere_in(known, quotas),
+                elsewhere=Counter(elsewhere_in(known, quotas)) + Counter(unseen),
                 teams=policy.teams,
                 spend=self.expenses.outlook.room,
                 preemption=policy.preemption,
                 hold_seconds=policy.hold_seconds,
                 patience_seconds=policy.patience_seconds,
+                unseen=unseen,
             )
         )
 
@@ -302,13 +306,13 @@ class Sharing:
         claimed, name = draft.memory.claimed, case.deployment.name
         if claimed is None or not claimed.is_binding:
             return None
-        grant = self._grants[name]
-        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
-        draft.memory = draft.memory._replace(claimed=settled)
-        self.book.settle(name, grant.replicas)
         claim = self.book.claim(name)
         assert claim is not None  # noqa: S101  it has been made a moment ago
         most = self._most_now(claim)
+        grant = self._cleared(claim, self._grants[name], most)
+        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
+        draft.memory = draft.memory._replace(claimed=settled)
+        self.book.settle(name, grant.replicas)
         if grant.short is None:
             return Share(grant, "", most)
         others = () if grant.pool is None else self.book.holders(claim, grant.pool)
@@ -319,9 +323,9 @@ class Sharing:
 
         Counted from what is held alone, after the orders that were made already in this step.
         """
-        each, held = claim.accelerators, self.book.held()
+        each, held, unseen = claim.accelerators, self.book.held(), self.book.terms.unseen
         frees = [
-            quota.accelerators - held[quota.pool]
+            quota.accelerators - held[quota.pool] - unseen.get(quota.pool, 0)
             for quota in self.policy.quotas
             if quota.pool in pools_of(claim.accelerator_type, claim.region, claim.account)
         ]
@@ -335,14 +339,14 @@ class Sharing:
         if self.membership is None or self.membership.claims is not None:
             self._stirred.update(stirred)
         self._stirred.difference_update(due)
-        claims = ((name, book.claim(name)) for name in due)
-        self._grants = {name: self._grant(one) for name, one in claims if one is not None}
+        self._grants = {name: book.grant(name) for name in due if book.claim(name) is not None}
 
-    def _grant(self, claim: Claim) -> Grant:
-        grant, members = self.book.grant(claim.deployment), self.membership
+    def _cleared(self, claim: Claim, grant: Grant, most: int | None) -> Grant:
+        """Return what may be had of a grant, once the orders made already in this step are counted."""
+        members = self.membership
         if members is None:
             return grant
-        most = None if members.grants is None else self._most_now(claim)
+        most = None if members.grants is None else most
         return cleared(claim, grant, self.book.terms, members, now=self._now, most=most)
 
     def take_stirred(self) -> tuple[str, ...]:

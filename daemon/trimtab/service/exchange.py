@@ -95,12 +95,20 @@ class _Heard:
 
 @dataclass(slots=True)
 class _Lead:
-    """How far this member has got since it leads in ``term``."""
+    """How far this member has got since it leads in ``term``, which is since ``began_at``. Times are UTC seconds.
+
+    ``fresh_at``: when what each member posted was fresh last. ``said``: how much of each deployment is held, as its
+    owner says in a term; ``left``: how much earlier owners said, and when they last did.
+    """
 
     term: int
+    began_at: float
     grows_at: float | None = None
     seq: int = 0
     given: list[_Given] = field(default_factory=list)
+    fresh_at: dict[str, float] = field(default_factory=dict)
+    said: dict[str, tuple[int, int]] = field(default_factory=dict)
+    left: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 class Exchange:
@@ -171,7 +179,7 @@ class Exchange:
             return
         self._heard = None
         if self._lead is None or self._lead.term != term:
-            self._lead = _Lead(term)
+            self._lead = _Lead(term, self._clock.now())
         await self._lead_on(self._lead)
 
     # -- whoever follows -------------------------------------------------------------------------
@@ -227,6 +235,7 @@ class Exchange:
         if self._tenancy.open_terms.get(LEADING_BUCKET) != lead.term:
             return  # the lead went to another meanwhile
         heard = self._claims_of(lead, [one for one in found.values() if one.member != self._member])
+        self._remember(lead, heard)
         self._forget_promises(lead, heard)
         self._tell_claims(lead, heard)
         grants = self._grants(lead, heard)
@@ -265,13 +274,18 @@ class Exchange:
     def _claims_of(self, lead: _Lead, postings: Sequence[Posting]) -> _Heard:
         """Return what others claim, each deployment by who holds its bucket in the latest term."""
         heard = _Heard()
-        ours = self._tenancy.open_terms
+        ours, now = self._tenancy.open_terms, self._clock.now()
+        known = lead.fresh_at
+        lead.fresh_at = {one.member: known.get(one.member, lead.began_at) for one in postings}
         for posting in postings:
             posted = read_claims(posting.body)
             is_fresh = posting.age_seconds < GRANT_SECONDS
             acked = posted.heard[1] if posted.heard and posted.heard[0] == lead.term else None
-            posted_at = self._clock.now() - posting.age_seconds
-            if self._is_read_since(posted_at + GRANT_SECONDS * DRIFT + LANDING_SECONDS):
+            if is_fresh:
+                lead.fresh_at[posting.member] = now
+            elif self._is_read_since(
+                lead.fresh_at[posting.member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
+            ):
                 continue  # all that it may have done since is seen by now
             heard.refusals += posted.refusals
             for name, claim in posted.claims.items():
@@ -289,6 +303,9 @@ class Exchange:
         if lead.grows_at is None:
             return
         claims = dict(heard.claims)
+        for name, (held, _) in lead.left.items():
+            claim = claims.get(name, NOTHING_CLAIMED)
+            claims[name] = claim._replace(held=max(claim.held, held))
         for given in lead.given:
             for name, count in given.counts.items():
                 if heard.may_go_by(given, name):
@@ -298,6 +315,23 @@ class Exchange:
         members = self._journalled.engine.membership
         if members is None or members.claims != news:
             self._tell(news)
+
+    def _remember(self, lead: _Lead, heard: _Heard) -> None:
+        """Note what is said to be held. What an earlier owner said counts until it was seen.
+
+        Between two owners nobody says anything of a bucket, and neither the next one nor we may have seen what the
+        last one wrote.
+        """
+        now = self._clock.now()
+        lead.left = {
+            name: (held, at)
+            for name, (held, at) in lead.left.items()
+            if not self._is_read_since(at + LANDING_SECONDS)
+        }
+        for name, (held, term) in lead.said.items():
+            if heard.terms.get(name) != term:
+                lead.left[name] = (max(held, lead.left.get(name, (0, now))[0]), now)
+        lead.said = {name: (claim.held, heard.terms[name]) for name, claim in heard.claims.items()}
 
     def _forget_promises(self, lead: _Lead, heard: _Heard) -> None:
         """Keep the last grants, and of those before what somebody may still go by.

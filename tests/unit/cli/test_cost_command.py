@@ -177,7 +177,7 @@ def test_time_in_which_nobody_looked_is_assumed_and_said(trimtab: Trimtab, tmp_p
     found = document(trimtab, path)["total"]
     assert found["assumed_usd"] == pytest.approx(112.0 * 8, rel=1e-2)
     assert found["unjudged_usd"] == pytest.approx(112.0 * 8, rel=2e-2)
-    assert "assumed for time in which nobody looked" in trimtab("cost", path).stdout
+    assert "assumed for what nobody could look at" in trimtab("cost", path).stdout
 
 
 def another_price(life: Life) -> None:
@@ -207,6 +207,8 @@ def test_an_account_that_cannot_be_read_after_a_start_runs_on_as_it_was_known_la
     found = document(trimtab, journal_of(tmp_path / "journal.db", happen, deployments=1))
     (code,) = (row for row in found["rows"] if row["deployment"].startswith(other))
     assert code["spent_usd"] == pytest.approx(2 * 4 * 7.0 * 241 * 15 / 3600)
+    assert code["assumed_usd"] == pytest.approx(2 * 4 * 7.0 * 240 * 15 / 3600)
+    assert found["total"]["assumed_usd"] == code["assumed_usd"], "what was seen is not assumed"
 
 
 def test_each_hour_costs_what_its_own_price_was(trimtab: Trimtab, tmp_path: Path) -> None:

@@ -344,6 +344,30 @@ async def test_what_was_promised_counts_although_who_leads_decides_by_now(scene:
         assert max(scene.sums) == QUOTA
 
 
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_what_an_earlier_owner_asked_for_counts_until_it_was_seen(
+    scene: Scene, is_followed: bool
+) -> None:
+    listing, third = asyncio.Event(), Member(scene, "c", is_forgetful=True)
+    async with scene.a.daemon, scene.b.daemon, third.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        for one in (scene.a, third):  # their views are of before what B is about to write
+            one.target.during_list = listing.wait  # type: ignore[assignment]
+        scene.b.source.load = 58.0
+        await pass_time(scene.clock, 12.0, step=1.0)
+        assert scene.asked_for == QUOTA
+        scene.b.steward.lose(*OF_B)
+        if is_followed:
+            await third.steward.give(*OF_B, term=2)
+        scene.a.source.only, scene.a.source.load = OF_A, 58.0
+        await pass_time(scene.clock, 12.0, step=1.0)
+        assert scene.asked_for == QUOTA
+        listing.set()
+
+
 async def test_a_promise_that_was_not_used_is_given_to_others_in_the_end(scene: Scene) -> None:
     slow = Slow(scene)
     async with scene.a.daemon, scene.b.daemon:
