@@ -37,6 +37,7 @@ from trimtab.settings_problems import (
     sentences,
     unknown_variables,
 )
+from trimtab.settings_secrets import secret_of
 from trimtab.settings_sources import AnySource, are_source_names
 from trimtab.settings_values import FROZEN as _FROZEN
 from trimtab.settings_values import between as _between
@@ -92,8 +93,7 @@ class AccountSettings(BaseModel):
             raise ValueError("has both api_key and api_key_file; keep one, the file where you can")
         if self.api_key is None and self.api_key_file is None:
             raise ValueError("has no API key; set api_key_file to a file that holds it")
-        key = self._read_key() if self.api_key is None else self.api_key.get_secret_value()
-        key = key.strip()  # files end in a newline more often than not
+        key = secret_of(self.api_key, self.api_key_file, "an API key")
         if not key:
             where = "api_key" if self.api_key_file is None else f"file {self.api_key_file}"
             raise ValueError(f"has an empty API key; put the key into {where}")
@@ -101,17 +101,6 @@ class AccountSettings(BaseModel):
             raise ValueError("has an API key with characters that no key has; copy it again")
         object.__setattr__(self, "api_key", SecretStr(key))
         return self
-
-    def _read_key(self) -> str:
-        path = self.api_key_file
-        assert path is not None  # noqa: S101  checked by the caller
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ValueError(
-                f"has an API key file {path} that cannot be read ({why}); check path and permissions"
-            ) from None  # a chain could carry the content
 
 
 class ShortAccount(BaseModel):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
+from trimtab.settings_secrets import long_secret, secret_of
 from trimtab.settings_values import FROZEN
 from trimtab.web.tokens import Access, Scope, Token
 
@@ -156,22 +157,5 @@ def _exactly_one(token: SecretStr | None, file: Path | None) -> None:
 
 def _secret(token: SecretStr | None, file: Path | None) -> str:
     """Return the token. Raises ``ValueError`` if there is none worth the name."""
-    text = _secret_in(file) if token is None else token.get_secret_value()
-    text = text.strip()
-    if len(text) < TOKEN_CHARACTERS_MIN or not (text.isascii() and text.isprintable()):
-        raise ValueError(
-            f"has no token of {TOKEN_CHARACTERS_MIN} or more printable ASCII characters; make one "
-            "with `openssl rand -hex 32`"
-        )
-    return text
-
-
-def _secret_in(path: Path | None) -> str:
-    assert path is not None  # noqa: S101  checked by the caller
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(
-            f"has a token file {path} that cannot be read ({why}); check path and permissions"
-        ) from None  # a chain could carry the content
+    text = secret_of(token, file, "a token")
+    return long_secret(text, "token", characters_min=TOKEN_CHARACTERS_MIN)

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from trimtab.settings_secrets import long_secret, secret_of
 from trimtab.settings_values import FROZEN, between
 from trimtab.sources.json_pointer import PointerError, split_pointer
 from trimtab.sources.push.webhook import Mapped
@@ -150,24 +151,8 @@ class PushSettings(BaseModel):
 
 
 def _secret(given: SecretStr | None, path: Path | None, what: str) -> SecretStr:
-    if given is None:
-        assert path is not None  # noqa: S101  checked by the caller
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ValueError(
-                f"has a {what} file {path} that cannot be read ({why}); check path and permissions"
-            ) from None  # a chain could carry the content
-    else:
-        text = given.get_secret_value()
-    text = text.strip()
-    if len(text) < SECRET_CHARACTERS_MIN or not (text.isascii() and text.isprintable()):
-        raise ValueError(
-            f"has no {what} of {SECRET_CHARACTERS_MIN} or more printable ASCII characters; make one "
-            "with `openssl rand -hex 32`"
-        )
-    return SecretStr(text)
+    text = secret_of(given, path, f"a {what}")
+    return SecretStr(long_secret(text, what, characters_min=SECRET_CHARACTERS_MIN))
 
 
 class LabelledSettings(PushSettings):

@@ -17,7 +17,6 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -25,44 +24,30 @@ from random import Random
 from time import time  # noqa: TID251  real processes, real time
 from typing import Any
 
-import aiohttp
 import asyncpg
 from tests.acceptance.proxies import Arrival, ControlPlaneProxy, DatabaseProxy
 from tests.servers.postgresql_process import PostgresqlProcess
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
-from control_plane import KEY
-from running import Trimtab, clean_environment, trimtab_emulate
+from running import Trimtab
+from swinging_fleet import (
+    REPLICAS_MAX,
+    FoundError,
+    SwingingFleet,
+    daemon_environment,
+    policy_text,
+    swinging,
+)
 
 from trimtab.coordination.buckets import BUCKETS, bucket_of
 
 SPEED = 10.0
-ACCOUNT = "demo"
 LEASE_SECONDS = 6.0
 KILL_EVERY_SECONDS = 30.0
-REPLICAS_MAX = 9
-LEVER_SECONDS_MAX = 60.0
 SLACK_SECONDS = 1.5
 """For a machine that is busy with all of this at once."""
 
-POLICY = f"""\
-apiVersion: trimtab.dev/v1
-kind: ScalingPolicy
-metadata: {{name: all, owner: tests}}
-spec:
-  deployments: {{match: {{displayName: "d*"}}}}
-  bounds: {{min: 1, max: {REPLICAS_MAX}}}
-  signals:
-    requests:
-      source: fireworks
-      query: request_counter_total:sum_by_deployment
-      maxAge: 150s
-  rules:
-    - {{name: rate, role: demand, strategy: {{type: target, signal: requests, target: 10}}}}
-  behavior:
-    scaleUp: {{stabilization: 0s}}
-    scaleDown: {{stabilization: 30s}}
-"""
+RATES = (5.0, 25.0, 45.0, 65.0, 85.0)
 
 AUDIT = """
 CREATE TABLE IF NOT EXISTS public.audit (
@@ -79,10 +64,6 @@ CREATE OR REPLACE TRIGGER audited AFTER UPDATE ON trimtab.trimtab_leases
 """
 
 
-class FoundError(AssertionError):
-    """Somebody wrote who should not have, or nobody served."""
-
-
 @dataclass
 class Claim:
     """A bucket that ``member`` (the name of its place, without what makes its start unique) claimed."""
@@ -94,70 +75,25 @@ class Claim:
 
 
 @dataclass
-class Emulator:
-    """The control plane as a process, and its levers."""
+class Emulator(SwingingFleet):
+    """What is asked of each deployment, and how far its replicas are from that."""
 
-    session: aiohttp.ClientSession
-    base_url: str
-    names: tuple[str, ...]
     rates: dict[str, float] = field(default_factory=dict)
 
-    async def lever(self, method: str, path: str, **body: Any) -> Any:
-        url = f"{self.base_url}{path}"
-        headers = {"Authorization": f"Bearer {KEY}"}
-        limit = aiohttp.ClientTimeout(total=LEVER_SECONDS_MAX)
-        async with self.session.request(
-            method, url, json=body, headers=headers, timeout=limit
-        ) as response:
-            answer = await response.json()
-            if response.status >= 400:
-                raise FoundError(f"{method} {path} answered {response.status}: {answer}")
-            return answer
-
-    async def found(self) -> None:
-        """Create the deployments and wait until they serve."""
-        path = f"/_emu/accounts/{ACCOUNT}/quotas/global--h100-count"
-        await self.lever("PUT", path, value=100_000, maxValue=100_000)
-        for name in self.names:
-            short = name.rpartition("/")[2]
-            await self.lever(
-                "POST",
-                f"/v1/accounts/{ACCOUNT}/deployments?deploymentId={short}",
-                displayName=short,
-                baseModel="accounts/fireworks/models/llama-v3p1-8b-instruct",
-                deploymentShape="accounts/fireworks/deploymentShapes/llama-8b-minimal",
-                minReplicaCount=1,
-                maxReplicaCount=REPLICAS_MAX,
-            )
-        await self.lever("POST", "/_emu/advance?seconds=3600")
-
-    async def swing(self, rng: Random, count: int) -> None:
+    async def swing_some(self, rng: Random, count: int) -> None:
         """Give some deployments another load."""
-        for name in rng.sample(self.names, min(count, len(self.names))):
-            rate = rng.choice((5.0, 25.0, 45.0, 65.0, 85.0))
-            body = {"kind": "constant", "requestsPerSecond": rate, "outputTokens": 16}
-            await self.lever("PUT", f"/_emu/{name}/traffic", **body)
-            self.rates[name] = rate
+        names = rng.sample(self.names, min(count, len(self.names)))
+        self.rates |= await self.swing(rng, names, RATES)
 
     async def missing(self) -> tuple[int, int]:
         """Return how many replicas are missing, and how many are needed in all."""
-        deployments = (await self.lever("GET", "/_emu/"))["deployments"]
+        bounds = await self.bounds()
         missing = needed = 0
         for name, rate in self.rates.items():
             need = min(REPLICAS_MAX, max(1, ceil(rate / 10.0)))
             needed += need
-            missing += max(0, need - deployments[name]["bounds"][0])
+            missing += max(0, need - bounds[name][0])
         return missing, needed
-
-
-@contextlib.asynccontextmanager
-async def an_emulator(count: int, seed: int) -> AsyncIterator[Emulator]:
-    names = tuple(f"accounts/{ACCOUNT}/deployments/d{number}" for number in range(count))
-    words = ("--deployments", "none", "--speed", str(SPEED), "--seed", str(seed))
-    async with trimtab_emulate(ACCOUNT, *words) as url, aiohttp.ClientSession() as session:
-        emulator = Emulator(session, url, names)
-        await emulator.found()
-        yield emulator
 
 
 class Place:
@@ -176,13 +112,10 @@ class Place:
 
     async def start(self) -> None:
         url = f"postgresql://trimtab@127.0.0.1:{self.database.port}/postgres"
-        environment = clean_environment(
-            TRIMTAB_FIREWORKS__ACCOUNT_ID=ACCOUNT,
-            TRIMTAB_FIREWORKS__API_KEY=KEY,
-            TRIMTAB_FIREWORKS__BASE_URL=self.plane.base_url,
+        environment = daemon_environment(
+            self.plane.base_url,
             TRIMTAB_TICK_INTERVAL="3s",
             TRIMTAB_FLEET_REFRESH_INTERVAL="3s",
-            TRIMTAB_METRICS_INTERVAL="12s",
             TRIMTAB_JOURNAL__POSTGRESQL__URL=url,
             TRIMTAB_COORDINATION__SERVICE="postgresql",
             TRIMTAB_COORDINATION__POSTGRESQL__URL=url,
@@ -280,7 +213,7 @@ class Trial:
         restarts = {rounds // 3, 2 * rounds // 3}
         for number in range(rounds):
             ends_at = min(until, time() + KILL_EVERY_SECONDS)
-            await self.emulator.swing(self.load_rng, max(3, len(self.emulator.names) // 10))
+            await self.emulator.swing_some(self.load_rng, max(3, len(self.emulator.names) // 10))
             self._check()
             if not self.is_calm:
                 await self._kill_one()
@@ -402,11 +335,15 @@ async def run(
         folder = Path(temporary)
         policies = folder / "policies"
         policies.mkdir()
-        (policies / "all.yaml").write_text(POLICY, encoding="utf-8")
+        text = policy_text(up="{stabilization: 0s}", down="{stabilization: 30s}")
+        (policies / "all.yaml").write_text(text, encoding="utf-8")
         server = PostgresqlProcess(folder)
         server.start()
         arrivals: list[Arrival] = []
-        async with an_emulator(deployments, seed) as emulator, contextlib.AsyncExitStack() as stack:
+        async with (
+            swinging(Emulator, deployments, speed=SPEED, seed=seed) as emulator,
+            contextlib.AsyncExitStack() as stack,
+        ):
             stack.callback(server.remove)
             places = []
             for number in range(members):

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -24,18 +23,15 @@ from random import Random
 from time import perf_counter, time  # noqa: TID251  real processes, real time
 from typing import Any
 
-import aiohttp
-from control_plane import KEY
-from running import Trimtab, clean_environment, trimtab_emulate
+from running import Trimtab
+from swinging_fleet import FoundError, SwingingFleet, daemon_environment, policy_text, swinging
 from write_ledger import Arrival, Ledger, Limits
 
 from trimtab.errors import JournalError
 from trimtab.journal.history import History, WriteRecord
 
 SPEED = 30.0
-ACCOUNT = "demo"
 DEPLOYMENTS = 20
-REPLICAS_MAX = 9
 LIMITS = Limits(replicas=3, period_seconds=10.0)
 REST_EVERY = 40
 """Kills between two rests: a write whose end is in doubt is waited for during one, not in between."""
@@ -45,25 +41,7 @@ POLL_SECONDS = 0.005
 PATIENCE_SECONDS = 150.0
 """For a deployment to be where it should: the quiet time of an interrupted write is 60 s of it."""
 
-POLICY = """\
-apiVersion: trimtab.dev/v1
-kind: ScalingPolicy
-metadata: {{name: all, owner: tests}}
-spec:
-  deployments: {{match: {{displayName: "d*"}}}}
-  bounds: {{min: 1, max: {maximum}}}
-  signals:
-    requests:
-      source: fireworks
-      query: request_counter_total:sum_by_deployment
-      maxAge: 150s
-  rules:
-    - {{name: rate, role: demand, strategy: {{type: target, signal: requests, target: 10}}}}
-    - {{name: ground, role: floor, strategy: {{type: fixed, replicas: {ground}}}}}
-  behavior:
-    scaleUp: {{stabilization: 0s, limits: [{{replicas: {step}, period: {period:g}s}}]}}
-    scaleDown: {{stabilization: 0s, limits: [{{replicas: {step}, period: {period:g}s}}]}}
-"""
+RATES = (0.0, 5.0, 25.0, 45.0, 85.0, 115.0)
 
 
 class Aim(StrEnum):
@@ -86,51 +64,12 @@ _FAULTS = {
 }
 
 
-class FoundError(AssertionError):
-    """Something was lost, doubled or damaged."""
-
-
 @dataclass
-class World:
-    """The emulator as a process, and its levers."""
+class World(SwingingFleet):
+    """What the emulator saw besides."""
 
-    session: aiohttp.ClientSession
-    base_url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
     _seen: int = 0
-
-    async def lever(self, method: str, path: str, **body: Any) -> Any:
-        url = f"{self.base_url}{path}"
-        headers = {"Authorization": f"Bearer {KEY}"}
-        async with self.session.request(method, url, json=body, headers=headers) as response:
-            answer = await response.json()
-            if response.status >= 400:
-                raise FoundError(f"{method} {path} answered {response.status}: {answer}")
-            return answer
-
-    async def found(self) -> None:
-        """Create the deployments and wait until they serve."""
-        for kind in ("h100", "a100"):
-            path = f"/_emu/accounts/{ACCOUNT}/quotas/global--{kind}-count"
-            await self.lever("PUT", path, value=1000, maxValue=1000)
-        for name in NAMES:
-            short = name.rpartition("/")[2]
-            await self.lever(
-                "POST",
-                f"/v1/accounts/{ACCOUNT}/deployments?deploymentId={short}",
-                displayName=short,
-                baseModel="accounts/fireworks/models/llama-v3p1-8b-instruct",
-                deploymentShape="accounts/fireworks/deploymentShapes/llama-8b-minimal",
-                minReplicaCount=1,
-                maxReplicaCount=REPLICAS_MAX,
-            )
-        await self.lever("POST", "/_emu/advance?seconds=3600")
-
-    async def swing(self, rng: Random, names: Iterable[str]) -> None:
-        for name in names:
-            rate = rng.choice((0.0, 5.0, 25.0, 45.0, 85.0, 115.0))
-            body = {"kind": "constant", "requestsPerSecond": rate, "outputTokens": 16}
-            await self.lever("PUT", f"/_emu/{name}/traffic", **body)
 
     async def look(self) -> None:
         """Take in what arrived since the last look; times become those of the real clock."""
@@ -143,7 +82,7 @@ class World:
             details = event["details"]
             is_write = event["kind"] == "deployment_updated"
             is_struck = details.get("operation") == "UpdateDeployment"
-            if is_write and event["subject"] in NAMES:
+            if is_write and event["subject"] in self.names:
                 low, high = details["bounds"]
                 self.arrivals.append(Arrival(event["subject"], at, (low, high)))
             elif event["kind"] == "fault" and is_struck and details["fault"] == "reset":
@@ -157,23 +96,6 @@ class World:
             return sum(event["kind"] == "fault" for event in answer["events"])
 
         return await _changes(faults)
-
-    async def bounds(self) -> dict[str, list[int]]:
-        overview = await self.lever("GET", "/_emu/")
-        return {name: overview["deployments"][name]["bounds"] for name in NAMES}
-
-
-NAMES = tuple(f"accounts/{ACCOUNT}/deployments/d{number}" for number in range(DEPLOYMENTS))
-
-
-@contextlib.asynccontextmanager
-async def a_world(seed: int) -> AsyncIterator[World]:
-    """``trimtab emulate`` on a free port, with the deployments in it."""
-    words = ("--deployments", "none", "--speed", str(SPEED), "--seed", str(seed))
-    async with trimtab_emulate(ACCOUNT, *words) as url, aiohttp.ClientSession() as session:
-        world = World(session, base_url=url)
-        await world.found()
-        yield world
 
 
 @dataclass
@@ -194,14 +116,8 @@ class Loop:
         return self.folder / "journal.db"
 
     def process(self) -> Trimtab:
-        environment = clean_environment(
-            TRIMTAB_FIREWORKS__ACCOUNT_ID=ACCOUNT,
-            TRIMTAB_FIREWORKS__API_KEY=KEY,
-            TRIMTAB_FIREWORKS__BASE_URL=self.world.base_url,
-            TRIMTAB_TICK_INTERVAL="1s",
-            TRIMTAB_FLEET_REFRESH_INTERVAL="1s",
-            TRIMTAB_METRICS_INTERVAL="12s",
-            TRIMTAB_JOURNAL__PATH=str(self.journal),
+        environment = daemon_environment(
+            self.world.base_url, TRIMTAB_JOURNAL__PATH=str(self.journal)
         )
         return Trimtab(("run", "--policies", str(self.folder / "policies")), environment)
 
@@ -210,20 +126,17 @@ class Loop:
         self.ground = ground
         folder = self.folder / "policies"
         folder.mkdir(exist_ok=True)
-        text = POLICY.format(
-            ground=ground,
-            maximum=REPLICAS_MAX,
-            step=LIMITS.replicas,
-            period=LIMITS.period_seconds,
-        )
+        limits = f"limits: [{{replicas: {LIMITS.replicas}, period: {LIMITS.period_seconds:g}s}}]"
+        behavior = f"{{stabilization: 0s, {limits}}}"
+        text = policy_text(ground=ground, up=behavior, down=behavior)
         (folder / ".new").write_text(text, encoding="utf-8")
         (folder / ".new").replace(folder / "all.yaml")
 
     async def one_life(self) -> None:
         """Start a process, kill it at some moment, and look at what it left behind."""
         aim = self.rng.choice(self.aims)
-        names = self.rng.sample(NAMES, 5)
-        await self.world.swing(self.rng, names)
+        names = self.rng.sample(self.world.names, 5)
+        await self.world.swing(self.rng, names, RATES)
         self.write_policy(self.rng.randint(1, 6))
         await self.world.look()
         for fault in _FAULTS.get(aim, ()):
@@ -310,9 +223,8 @@ class Loop:
         """
         ground = 4
         await self.world.lever("DELETE", "/_emu/faults")
-        silence = {"kind": "constant", "requestsPerSecond": 0.0}
-        for name in NAMES:
-            await self.world.lever("PUT", f"/_emu/{name}/traffic", **silence)
+        for name in self.world.names:
+            await self.world.load(name, 0.0)
         self.write_policy(ground)
         started = perf_counter()
         async with self.process() as process:
@@ -353,7 +265,7 @@ async def kill(
     """Kill ``times`` times, heal, compare; the numbers. Raises ``FoundError``."""
     started = perf_counter()
     with tempfile.TemporaryDirectory(prefix="trimtab-kill-") as folder:
-        async with a_world(seed) as world:
+        async with swinging(World, DEPLOYMENTS, speed=SPEED, seed=seed) as world:
             loop = Loop(world, Path(folder), Random(seed), aims)
             for number in range(times):
                 try:

@@ -53,13 +53,16 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def account_environment(base_url: str, **more: str) -> dict[str, str]:
+    """What a daemon needs for one account, in a hurry; ``more`` wins."""
     return clean_environment(
-        TRIMTAB_FIREWORKS__ACCOUNT_ID=ACCOUNT,
-        TRIMTAB_FIREWORKS__API_KEY=KEY,
-        TRIMTAB_FIREWORKS__BASE_URL=base_url,
-        TRIMTAB_TICK_INTERVAL="1s",
-        TRIMTAB_FLEET_REFRESH_INTERVAL="1s",
-        **more,
+        **{
+            "TRIMTAB_FIREWORKS__ACCOUNT_ID": ACCOUNT,
+            "TRIMTAB_FIREWORKS__API_KEY": KEY,
+            "TRIMTAB_FIREWORKS__BASE_URL": base_url,
+            "TRIMTAB_TICK_INTERVAL": "1s",
+            "TRIMTAB_FLEET_REFRESH_INTERVAL": "1s",
+            **more,
+        }
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from math import log2
-from random import Random
 from typing import TYPE_CHECKING
 
-from trimtab.clock import ScaledClock
+from emulated_world import ACCOUNT, EmulatedWorld, by_rate, steps
+
 from trimtab.core.decision import Hold, Reason, WriteStatus
 from trimtab.core.fleet_policy import (
     FleetPolicy,
@@ -20,32 +19,22 @@ from trimtab.core.fleet_policy import (
     Team,
     TeamSelector,
 )
-from trimtab.core.policy import MoveRules, Policy, Rule, Selector
-from trimtab.core.roles import Role
-from trimtab.core.signals import SignalSpec
-from trimtab.core.strategies.target import Target
-from trimtab.emulator.emulation import Emulation
+from trimtab.core.policy import MoveRules
 from trimtab.emulator.faults import Fault, FaultKind
-from trimtab.emulator.server import EmulatorServer
 from trimtab.errors import ErrorKind
-from trimtab.plant import Load, PastTheEnd, StartTimes, SteppedWorkload
+from trimtab.plant import Load
 from trimtab.service.daemon import Daemon
 from trimtab.service.timing import Timing
-from trimtab.sources.fireworks import FireworksMetrics
-from trimtab.targets.fireworks import FireworksAccount, FireworksTarget
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
-    from trimtab.core.decision import Decision, Outcome, Tick
+    from trimtab.core.decision import Decision, Outcome
 
-SPEED = 300.0
-ACCOUNT, KEY = "demo", "fw_test_0123456789abcdef"
 H100 = "NVIDIA_H100_80GB"
 QUOTA = 16
 QUOTA_ID = "global--h100-count"
 OF_ACCOUNT = Pool(H100, None, ACCOUNT)
-PATIENCE_SECONDS = 40.0
 SETTLED_SECONDS = 300.0
 """So long of the emulated time without a write is an end."""
 
@@ -54,19 +43,8 @@ WISHES = {"chat": 4, "search": 8, "batch": 8}
 """In replicas of 4, 1 and 1 accelerators: 32 in all."""
 EACH = {"chat": 4, "search": 1, "batch": 1}
 
-POLICY = Policy(
-    name="by-rate",
-    selector=Selector(base_model="accounts/fireworks/models/llama-*"),
-    signals=(
-        SignalSpec(
-            name="requests",
-            source="fireworks",
-            query="request_counter_total:sum_by_deployment",
-            max_age_seconds=150.0,
-        ),
-    ),
-    rules=(Rule(name="r", role=Role.DEMAND, strategy=Target(signal="requests", target=10.0)),),
-    min_replicas=1,
+POLICY = by_rate(
+    "by-rate",
     max_replicas=8,
     up=MoveRules(stabilization_seconds=0.0),  # no limit: the first wish is the whole one
 )
@@ -93,74 +71,25 @@ def name_of(deployment: str) -> str:
     return f"accounts/{ACCOUNT}/deployments/{deployment}"
 
 
-class Shortage:
-    """An emulator whose account is short of accelerators, a daemon, and what it said."""
+class Shortage(EmulatedWorld):
+    """The account is short of accelerators, and three deployments want more than there are."""
 
     def __init__(self, *, quota: int = QUOTA, fleet: FleetPolicy = FLEET) -> None:
-        self.clock = ScaledClock(speed=SPEED)
-        self.emulation = Emulation(self.clock, account=ACCOUNT, seed=7, accelerator_quota=quota)
-        self.server = EmulatorServer(self.emulation)
+        super().__init__(accelerator_quota=quota)
         self.fleet = fleet
-        self.outcomes: list[Outcome] = []
-        self.ticks: list[Tick] = []
-        self._changed = asyncio.Event()
         self._gap = self.emulation.faults.add(Fault(FaultKind.METRICS_GAP))
         for deployment, wish in WISHES.items():
             # Arrivals are random: clear of the next replica, and of what one less would tolerate.
             rate = wish * 10.0 - (4.0 if deployment == "chat" else 1.0)
-            self.emulation.add_deployment(
-                ACCOUNT,
-                deployment,
-                shape=LARGE if EACH[deployment] == 4 else SMALL,
-                workload=SteppedWorkload([(60.0, Load(rate, 20, 4))], past_the_end=PastTheEnd.HOLD),
-                min=1,
-                max=8,
-                replicas_ready=1,
-                display_name=deployment,
-                start_times=StartTimes(5.0, 20.0, 20.0, failure_probability=0.0),
-            )
+            shape = LARGE if EACH[deployment] == 4 else SMALL
+            self.put(deployment, steps((60.0, Load(rate, 20, 4))), shape)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Daemon]:
-        async with self.server:
-            await self.clock.sleep(90.0)  # until the metrics would know the whole load
-            account = FireworksAccount(
-                account_id=ACCOUNT, api_key=KEY, base_url=self.server.base_url
-            )
-            target = FireworksTarget(account, self.clock, rng=Random(1))
-            source = FireworksMetrics(
-                self.clock, account_id=ACCOUNT, scrape=target.client.scrape_metrics
-            )
-            daemon = Daemon(
-                clock=self.clock,
-                targets=[target],
-                sources=[source],
-                policies=[POLICY],
-                fleet_policy=self.fleet,
-                timing=Timing(quota_refresh_interval_seconds=120.0),
-                random=Random(1),
-                on_tick=self._ticked,
-                on_outcome=self.outcomes.append,
-            )
-            async with daemon:
-                yield daemon
-
-    def _ticked(self, tick: Tick) -> None:
-        self.ticks.append(tick)
-        self._changed.set()
-
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        """Return at the first evaluation after which ``is_so``."""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while not is_so():
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise AssertionError(
-                f"still not: {what}; asked for {self.asked_for}, "
-                f"{[decision.sentence for decision in self.latest.values()]}"
-            ) from None
+    async def short(self) -> AsyncIterator[Daemon]:
+        await self.clock.sleep(90.0)  # until the metrics would know the whole load
+        timing = Timing(quota_refresh_interval_seconds=120.0)
+        async with self.running(POLICY, fleet_policy=self.fleet, timing=timing) as daemon:
+            yield daemon
 
     async def evaluations(self, count: int) -> None:
         """Return after so many more."""
@@ -184,8 +113,7 @@ class Shortage:
     @property
     def written(self) -> dict[str, int]:
         """As the daemon has heard it, last."""
-        applied = [one.order for one in self.outcomes if one.status is WriteStatus.APPLIED]
-        return {order.deployment.rpartition("/")[2]: order.to_replicas for order in applied}
+        return {order.deployment.rpartition("/")[2]: order.to_replicas for order in self.applied}
 
     @property
     def held(self) -> int:
@@ -228,7 +156,7 @@ async def test_what_there_is_goes_to_guarantees_then_by_priority_and_comes_back_
     None
 ):
     world = Shortage()
-    async with world.running() as daemon:
+    async with world.short() as daemon:
         await world.until(lambda: OF_ACCOUNT in daemon.engine.sharing.quotas, "the quota is known")
         world.show_load()
         assert await world.settle() == WINNERS
@@ -266,7 +194,7 @@ async def test_what_there_is_goes_to_guarantees_then_by_priority_and_comes_back_
 async def test_accelerators_that_are_in_use_outside_of_all_deployments_are_taken_off() -> None:
     world = Shortage(quota=20)
     world.set_quota(20, usage=4)
-    async with world.running() as daemon:
+    async with world.short() as daemon:
         await world.until(
             lambda: any(one.elsewhere == 4 for one in daemon.engine.shared.quotas.account),
             "what trains is known",
@@ -280,7 +208,7 @@ async def test_accelerators_that_are_in_use_outside_of_all_deployments_are_taken
 async def test_the_fleet_file_wins_where_it_allows_less_than_the_account() -> None:
     in_file = Quota(Pool(H100), QUOTA, QuotaSource.FILE)
     world = Shortage(quota=64, fleet=replace(FLEET, quotas=(in_file,)))
-    async with world.running() as daemon:
+    async with world.short() as daemon:
         await world.until(lambda: OF_ACCOUNT in daemon.engine.sharing.quotas, "the quota is known")
         world.show_load()
         assert await world.settle() == WINNERS
@@ -294,7 +222,7 @@ async def test_refusals_teach_what_an_account_does_not_tell_and_that_it_tells_mo
         fleet=replace(FLEET, preemption=Preemption.LOWER_PRIORITY, hold_seconds=1200.0)
     )
     world.hide_quotas()
-    async with world.running() as daemon:
+    async with world.short() as daemon:
         await world.until(lambda: bool(daemon.remarks()), "nobody tells quotas")
         began_at = world.clock.now()
         world.show_load()

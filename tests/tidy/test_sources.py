@@ -22,7 +22,8 @@ LONG_MODULES: dict[str, str] = {}
 """Path → why it is one idea all the same."""
 
 LONG_FUNCTIONS: dict[str, str] = {
-    "daemon/trimtab/plant/fast_queue.py::_unqueued": "one loop over local variables: a call for each second would be the cost of the second",
+    "daemon/trimtab/plant/fast_queue.py::_unqueued": "one loop over local variables: one call a second, for the pace alone, "
+    "makes the plant 5 % slower",
 }
 """``path::function`` → why it is not cut."""
 

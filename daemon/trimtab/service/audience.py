@@ -7,7 +7,7 @@ raises is reported and survived.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, ParamSpec, Protocol
+from typing import TYPE_CHECKING, ParamSpec
 
 import structlog
 
@@ -31,127 +31,62 @@ P = ParamSpec("P")
 LOG = structlog.get_logger("trimtab")
 
 
-class Listener(Protocol):
-    """One of the audience. Called in the event loop, so every method must be quick."""
+class Listener:
+    """One of the audience: hears everything and does nothing of itself, so override what matters.
+
+    It is called in the event loop, so every method must be quick.
+    """
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """The engine has decided."""
-        ...
 
     def wrote(self, outcome: Outcome) -> None:
         """An order has come to its end."""
-        ...
 
     def not_handed_back(self, withholding: Withholding) -> None:
         """At the stop, a deployment's range could not be restored."""
-        ...
 
     def interrupted(self, outcome: Outcome) -> None:
         """It is known now how an order ended that an earlier run was about to send."""
-        ...
 
     def polled(self, poll: Poll) -> None:
         """A source was asked."""
-        ...
 
     def fleet_read(self, reading: Reading) -> None:
         """All deployments of a target were read, or could not be."""
-        ...
 
     def quotas_read(self, quotas: QuotasStatus) -> None:
         """An account was asked for its quotas, or could not be."""
-        ...
 
     def target_called(self, target: str, verb: str, outcome: str) -> None:
         """A target was asked something (``metric_names.VERBS``); ``outcome`` is ``ok`` or an error kind."""
-        ...
 
     def reloaded(self, reload: Reload) -> None:
         """The policy files were read."""
-        ...
 
     def overridden(self, change: OverrideChange) -> None:
         """A person gave or lifted an override; its end is an event of an evaluation."""
-        ...
 
     def circuit_changed(self, circuit: CircuitStatus) -> None:
         """A dependency is left alone, probed, or asked again."""
-        ...
 
     def journal_changed(self, status: JournalStatus) -> None:
         """The journal is in another mode."""
-        ...
 
     def journal_troubled(self, trouble: str | None) -> None:
         """Something is amiss with the journal although everything is kept; ``None``: no more."""
-        ...
 
     def primed(self, report: PrimingReport) -> None:
         """Rules have learned from the past, or could not."""
-        ...
 
     def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
         """The journal was opened: what it had kept, and of which deployments nothing can be read."""
-        ...
 
     def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
         """A task that should run for ever has ended and starts again after the pause."""
-        ...
 
 
-class Silence:
-    """A listener that hears everything and does nothing: override what matters."""
-
-    def evaluated(self, evaluation: Evaluation) -> None:
-        """The engine has decided."""
-
-    def wrote(self, outcome: Outcome) -> None:
-        """An order has come to its end."""
-
-    def not_handed_back(self, withholding: Withholding) -> None:
-        """At the stop, a deployment's range could not be restored."""
-
-    def interrupted(self, outcome: Outcome) -> None:
-        """It is known now how an order of an earlier run ended."""
-
-    def polled(self, poll: Poll) -> None:
-        """A source was asked."""
-
-    def fleet_read(self, reading: Reading) -> None:
-        """All deployments of a target were read, or could not be."""
-
-    def quotas_read(self, quotas: QuotasStatus) -> None:
-        """An account was asked for its quotas, or could not be."""
-
-    def target_called(self, target: str, verb: str, outcome: str) -> None:
-        """A target was asked something."""
-
-    def reloaded(self, reload: Reload) -> None:
-        """The policy files were read."""
-
-    def overridden(self, change: OverrideChange) -> None:
-        """A person gave or lifted an override."""
-
-    def circuit_changed(self, circuit: CircuitStatus) -> None:
-        """A dependency is left alone, probed, or asked again."""
-
-    def journal_changed(self, status: JournalStatus) -> None:
-        """The journal is in another mode."""
-
-    def journal_troubled(self, trouble: str | None) -> None:
-        """Something is amiss with the journal, or no more."""
-
-    def primed(self, report: PrimingReport) -> None:
-        """Rules have learned from the past, or could not."""
-
-    def recalled(self, recollection: Recollection, out_of_reach: tuple[str, ...]) -> None:
-        """The journal was opened."""
-
-    def task_ended(self, task: str, problem: Exception | None, pause_seconds: float) -> None:
-        """A task that should run for ever has ended."""
-
-
-class Callbacks(Silence):
+class Callbacks(Listener):
     """Passes ticks and outcomes on to plain functions."""
 
     def __init__(

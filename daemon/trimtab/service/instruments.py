@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from trimtab.core.decision import EventKind, Hold, ScaleUp
 from trimtab.service import metric_names as names
-from trimtab.service.audience import Silence
+from trimtab.service.audience import Listener
 from trimtab.service.collector import StatusCollector
 from trimtab.service.coordination_collector import CoordinationCollector
 from trimtab.service.exposition import Exposition
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from trimtab.service.withholding import Withholding
 
 
-class Instruments(Silence):
+class Instruments(Listener):
     """Counts what the daemon does. Known label sets begin at 0, so that a first event is a rise.
 
     ``registry`` has everything, for whoever embeds the daemon; collecting it is not done in pieces.

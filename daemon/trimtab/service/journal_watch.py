@@ -8,15 +8,15 @@ from trimtab.journal.port import JournalMode
 
 if TYPE_CHECKING:
     from trimtab.journal.port import Journal
-    from trimtab.service.audience import Listener
+    from trimtab.service.audience import Audience
 
 
 class JournalWatch:
     """Compares the mode with the one told last; at the start that is what everybody expects."""
 
-    def __init__(self, journal: Journal, listener: Listener) -> None:
+    def __init__(self, journal: Journal, audience: Audience) -> None:
         self._journal = journal
-        self._listener = listener
+        self._audience = audience
         self._told = JournalMode.DURABLE
         self._trouble: str | None = None
 
@@ -25,7 +25,7 @@ class JournalWatch:
         status = self._journal.status
         if status.mode is not self._told:
             self._told = status.mode
-            self._listener.journal_changed(status)
+            self._audience.journal_changed(status)
         if status.trouble != self._trouble:
             self._trouble = status.trouble
-            self._listener.journal_troubled(status.trouble)
+            self._audience.journal_troubled(status.trouble)

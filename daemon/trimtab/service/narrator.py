@@ -15,7 +15,7 @@ import structlog
 
 from trimtab.core.decision import Hold, Reason, WriteStatus
 from trimtab.core.overrides import EVERY_DEPLOYMENT
-from trimtab.service.audience import Silence
+from trimtab.service.audience import Listener
 from trimtab.service.breaker import CircuitState
 from trimtab.service.gate import WRITABLE_MODES
 from trimtab.service.line_budget import LineBudget
@@ -59,7 +59,7 @@ def some_of(names: Sequence[str]) -> list[str]:
     return [*names[:NAMES_TOLD_MAX], *more]
 
 
-class Narrator(Silence):
+class Narrator(Listener):
     """Tells the log what the daemon does, without repeating itself."""
 
     def __init__(self, tick_interval_seconds: float, slow_seconds: float) -> None:

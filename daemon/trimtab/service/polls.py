@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trimtab.service.audience import Silence
+from trimtab.service.audience import Listener
 from trimtab.service.status import SourceStatus
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from trimtab.sources.port import Source
 
 
-class Polls(Silence):
+class Polls(Listener):
     """The latest poll of each source, and the latest that worked."""
 
     def __init__(self) -> None:

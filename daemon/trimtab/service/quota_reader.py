@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, TargetError
-from trimtab.service.audience import Silence
+from trimtab.service.audience import Listener
 from trimtab.service.backoff import Pace
 from trimtab.service.fleet_quotas import FleetQuotas
 from trimtab.service.waiting import happened_within
@@ -56,7 +56,7 @@ _STANDING_KINDS = frozenset(
 )
 
 
-class QuotaReader(Silence):
+class QuotaReader(Listener):
     """One for all targets; each that tells quotas is asked on its own, and ``quotas`` has what they said.
 
     ``is_wanted`` says whether anybody would use an answer; while not, nobody is asked. ``on_reading`` hears how an

@@ -3,7 +3,7 @@
 What the first one does is what ``PostgresqlJournal`` does, seen from outside: entries wait in the process for
 half a second and are lost with it, intentions are there at once with what is remembered of their deployment,
 a bucket is fenced by its term and run, and while the tables are out of reach intentions wait for a grace.
-``tests/contract/journal/test_shared_in_memory.py`` asks both the same.
+``tests/contract/journal/test_shared.py`` asks both the same.
 """
 
 from __future__ import annotations
@@ -207,7 +207,10 @@ class JournalOnTables:
         held = self._terms.get(bucket)
         if held is None or entry.term not in (None, held):
             self.note(entry)
-            raise JournalError(f"bucket {bucket} was not taken over", kind=ErrorKind.CONFLICT)
+            why = f"bucket {bucket} was not taken over"
+            if held is not None:
+                why = f"meant in term {entry.term} of bucket {bucket}, and now it is term {held}"
+            raise JournalError(why, kind=ErrorKind.CONFLICT)
         try:
             kept = await self._carry("intend", lambda: self._tables.intend(self._run, held, entry))
         except JournalError:

@@ -7,7 +7,7 @@ from scripted_world import START, an_order
 from trimtab.core.decision import Outcome, Tick, WriteStatus
 from trimtab.errors import ErrorKind
 from trimtab.service import audience
-from trimtab.service.audience import Audience, Callbacks, Silence
+from trimtab.service.audience import Audience, Callbacks, Listener
 from trimtab.service.controller import Evaluation
 from trimtab.service.fleet import Reading
 from trimtab.service.observer import Poll
@@ -35,7 +35,7 @@ class Ears:
     evaluated = wrote = polled = fleet_read = target_called = task_ended = _hear
 
 
-def tell_all(listeners: Audience | Silence) -> None:
+def tell_all(listeners: Audience | Listener) -> None:
     listeners.evaluated(EVALUATION)
     listeners.wrote(OUTCOME)
     listeners.polled(POLL)

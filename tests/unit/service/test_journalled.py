@@ -31,7 +31,7 @@ from trimtab.errors import ErrorKind, JournalError
 from trimtab.journal.entries import Ended, Entry, Evaluated, Intended, PoliciesInForce
 from trimtab.journal.port import JournalMode, JournalStatus, Recollection
 from trimtab.journal.standing import Standing
-from trimtab.service.audience import Silence
+from trimtab.service.audience import Listener
 from trimtab.service.daemon import Daemon
 from trimtab.service.interrupted import QUIET_SECONDS, SENT_SECONDS_MAX, judge
 from trimtab.service.journal_watch import JournalWatch
@@ -446,7 +446,7 @@ async def test_the_journal_is_closed_after_the_last_end_of_an_order() -> None:
 def test_what_is_amiss_although_everything_is_kept_is_told_once_and_so_is_its_end() -> None:
     told: list[str | None] = []
 
-    class Hearing(Silence):
+    class Hearing(Listener):
         def journal_troubled(self, trouble: str | None) -> None:
             told.append(trouble)
 

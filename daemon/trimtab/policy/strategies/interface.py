@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from trimtab.policy.parts import Part
+from pydantic import Field
+
+from trimtab.policy.parts import Count, Part, SignalName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,3 +25,29 @@ class StrategyConfig(Part):
     def reads(self) -> Iterable[tuple[Path, str]]:
         """Each signal it reads, with the way to the key that names it, for diagnostics."""
         return ()
+
+
+class OneSignalConfig(StrategyConfig):
+    """What steers by a single signal; every subclass says which that may be."""
+
+    signal: SignalName
+
+    def reads(self) -> Iterable[tuple[Path, str]]:
+        """Its one signal."""
+        return ((("signal",), self.signal),)
+
+
+MaxScaleUp = Annotated[
+    Count | None,
+    Field(
+        alias="maxScaleUp",
+        description="The most replicas one proposal adds. For a speed use `behavior.scaleUp`.",
+    ),
+]
+MaxScaleDown = Annotated[
+    Count | None,
+    Field(
+        alias="maxScaleDown",
+        description="The most replicas one proposal removes. For a speed use `behavior.scaleDown`.",
+    ),
+]

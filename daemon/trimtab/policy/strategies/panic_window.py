@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from trimtab.core.strategies.panic_window import Averaging, PanicWindow
 from trimtab.policy.parts import Duration, PositiveCount, SignalName, Word, within
-from trimtab.policy.strategies.interface import StrategyConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from trimtab.policy.yaml_nodes import Path
+from trimtab.policy.strategies.interface import OneSignalConfig
 
 HOUR = 3600.0
 
 
-class PanicWindowConfig(StrategyConfig):
+class PanicWindowConfig(OneSignalConfig):
     """Follow the average load of a minute, and panic at a burst, as the Knative autoscaler does.
 
     Every default is Knative's. Different from it: a gap in the data is unknown and not a load of
@@ -92,10 +87,6 @@ class PanicWindowConfig(StrategyConfig):
         description="A burst that the serving replicas should take on top of their load. Changes "
         "no count: the reason given with each proposal says whether they can.",
     )
-
-    def reads(self) -> Iterable[tuple[Path, str]]:
-        """Its one signal."""
-        return ((("signal",), self.signal),)
 
     def build(self) -> PanicWindow:
         """The algorithm with these settings."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from trimtab.core.strategies.queue import Aggregation, Queue
 from trimtab.policy.parts import Duration, PositiveCount, SignalName, Word, within
-from trimtab.policy.strategies.interface import StrategyConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from trimtab.policy.yaml_nodes import Path
+from trimtab.policy.strategies.interface import OneSignalConfig
 
 HOUR = 3600.0
 DAY = 86_400.0
 
 
-class QueueConfig(StrategyConfig):
+class QueueConfig(OneSignalConfig):
     """Follow the ongoing requests, smoothed and after a delay, as the Ray Serve autoscaler does.
 
     Every default is Ray Serve's. Different from it: a gap in the data is unknown and not a queue
@@ -72,10 +67,6 @@ class QueueConfig(StrategyConfig):
     group: PositiveCount = Field(
         default=1, description="Ask for whole groups: counts are rounded up to a multiple of this."
     )
-
-    def reads(self) -> Iterable[tuple[Path, str]]:
-        """Its one signal."""
-        return ((("signal",), self.signal),)
 
     def build(self) -> Queue:
         """The algorithm with these settings."""

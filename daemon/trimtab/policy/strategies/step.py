@@ -8,13 +8,11 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from trimtab.core.strategies.step import Adjustment, Side, Step, StepAdjustment
 from trimtab.policy.parts import Count, Part, PositiveCount, SignalName, contradiction, require
-from trimtab.policy.strategies.interface import StrategyConfig
+from trimtab.policy.strategies.interface import OneSignalConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
-    from trimtab.policy.yaml_nodes import Path
 
 ANSWERS = ("add", "remove", "percent", "to")
 
@@ -88,7 +86,7 @@ def _are_different(steps: tuple[StepDocument, ...]) -> tuple[StepDocument, ...]:
     return steps
 
 
-class StepConfig(StrategyConfig):
+class StepConfig(OneSignalConfig):
     """Add or remove by fixed steps after breaches in a row, as AWS step scaling does.
 
     Of several steps that are due on one side the one furthest out counts, and of those with the
@@ -105,10 +103,6 @@ class StepConfig(StrategyConfig):
         description="The steps, in any order.",
         examples=[[{"above": 80, "for": 3, "add": 2}, {"below": 20, "for": 10, "remove": 1}]],
     )
-
-    def reads(self) -> Iterable[tuple[Path, str]]:
-        """Its one signal."""
-        return ((("signal",), self.signal),)
 
     def build(self) -> Step:
         """The algorithm with these settings."""

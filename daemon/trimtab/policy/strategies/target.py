@@ -18,14 +18,12 @@ from pydantic_core import CoreSchema, PydanticKnownError
 
 from trimtab.core.strategies.stride import Stride
 from trimtab.core.strategies.target import Basis, Target, Tolerance
-from trimtab.policy.parts import Count, Part, SignalName, Word, require
-from trimtab.policy.strategies.interface import StrategyConfig
+from trimtab.policy.parts import Part, SignalName, Word, require
+from trimtab.policy.strategies.interface import MaxScaleDown, MaxScaleUp, OneSignalConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
-    from trimtab.policy.yaml_nodes import Path
 
 DEFAULT_TOLERANCE = 0.1
 """The Kubernetes HPA's."""
@@ -75,7 +73,7 @@ class _ToleranceSchema:
         return {"anyOf": [number, handler(core)]}
 
 
-class TargetConfig(StrategyConfig):
+class TargetConfig(OneSignalConfig):
     """Keep a signal at a target per replica, in proportion, as the Kubernetes HPA does."""
 
     type: Literal["target"]
@@ -108,16 +106,8 @@ class TargetConfig(StrategyConfig):
         "as busy as the target.",
         examples=[100],
     )
-    max_scale_up: Count | None = Field(
-        alias="maxScaleUp",
-        default=None,
-        description="The most replicas one proposal adds. For a speed use `behavior.scaleUp`.",
-    )
-    max_scale_down: Count | None = Field(
-        alias="maxScaleDown",
-        default=None,
-        description="The most replicas one proposal removes. For a speed use `behavior.scaleDown`.",
-    )
+    max_scale_up: MaxScaleUp = None
+    max_scale_down: MaxScaleDown = None
 
     @field_validator("target")
     @classmethod
@@ -125,10 +115,6 @@ class TargetConfig(StrategyConfig):
         if target == 0 and info.data.get("basis") is not Basis.VALUE:
             raise PydanticKnownError("greater_than", {"gt": 0})
         return target
-
-    def reads(self) -> Iterable[tuple[Path, str]]:
-        """Its one signal."""
-        return ((("signal",), self.signal),)
 
     def build(self) -> Target:
         """The algorithm with these settings."""

@@ -17,18 +17,16 @@ from trimtab.policy.parts import (
     require,
     within,
 )
-from trimtab.policy.strategies.interface import StrategyConfig
+from trimtab.policy.strategies.interface import OneSignalConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
-    from trimtab.policy.yaml_nodes import Path
 
 HOUR = 3600.0
 
 
-class ThresholdConfig(StrategyConfig):
+class ThresholdConfig(OneSignalConfig):
     """Move when enough samples of a window lie within bounds, as the Nomad Autoscaler does.
 
     Different from it: a sample counts once, and only at the count it was taken at, so a move is not
@@ -80,10 +78,6 @@ class ThresholdConfig(StrategyConfig):
                 "lower `lowerBound` or raise `upperBound`",
             )
         return self
-
-    def reads(self) -> Iterable[tuple[Path, str]]:
-        """Its one signal."""
-        return ((("signal",), self.signal),)
 
     def build(self) -> Threshold:
         """The algorithm with these settings."""

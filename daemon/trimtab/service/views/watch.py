@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.decision import EventKind
-from trimtab.service.audience import Silence
+from trimtab.service.audience import Listener
 from trimtab.service.views.decisions import verdict_word
 from trimtab.web.problem import ProblemError
 from trimtab.web.views.stream import (
@@ -75,7 +75,7 @@ class Listening:
         self.woken.set()
 
 
-class Watch(Silence):
+class Watch(Listener):
     """Knows since when each deployment has been decided on as it is, and tells news."""
 
     def __init__(self) -> None:
