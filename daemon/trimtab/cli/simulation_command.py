@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from trimtab.cli.command_line import sentence_for_machine
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.simulation_plan import (
     DAY_SECONDS,
@@ -347,8 +348,10 @@ def refusals(command: str) -> Iterator[None]:
         _refuse(command, str(error), ExitCode.BAD_CONFIGURATION)
     except AuthorError as error:
         _refuse(command, str(error), ExitCode.USAGE)
-    except (TrimtabError, OSError) as error:
+    except TrimtabError as error:
         _refuse(command, str(error), ExitCode.FAILED)
+    except OSError as error:
+        _refuse(command, sentence_for_machine(error) or str(error), ExitCode.FAILED)
 
 
 def _refuse(command: str, sentence: str, code: ExitCode) -> NoReturn:
