@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import typer
 
 from trimtab.core.cost import Ledger, Running, judged
 from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy, Period, Price
@@ -59,7 +62,8 @@ def read_bill(
 
     Neither: from the begin of the account's month. ``prices`` are US dollars an accelerator-hour that take the place
     of those in force. With ``is_replayed`` every decision is made again, which says what was idle and what was
-    refused; it takes as long as the decisions took. Raises ``JournalError``.
+    refused; it takes as long as the decisions took. Raises ``JournalError``, and ``BadParameter`` for a ``since``
+    after the end.
     """
     with History(place) as history:
         name = history.name
@@ -74,6 +78,10 @@ def read_bill(
         if since is None:
             month = span_of(Period.MONTH, fleet.timezone, newest).begin
             since = month if seconds is None else newest - seconds
+        if since > newest:
+            last = f"{datetime.fromtimestamp(newest, tz=UTC):%Y-%m-%d %H:%M} UTC"
+            message = f"it is after the last that the journal {name} holds, of {last}"
+            raise typer.BadParameter(message, param_hint="--since")
         reading = _Reading(Ledger(since, fleet.timezone), prices or {})
         _live_through(history, since, reading, is_replayed=is_replayed)
     if reading.first_at is None:

@@ -82,6 +82,13 @@ def test_our_policy_is_run_at_every_asked_attainment_and_every_peer_at_its_defau
         (["--trace", "dya"], "no load is called 'dya'"),
         (["--trace", "step", "--peer", "ray-srve"], "no peer is called 'ray-srve'"),
         (["--from", "/nowhere.json"], "/nowhere.json cannot be read"),
+        (
+            ["--from", "/dev/null"],
+            "/dev/null is no JSON; name a file that --json of a comparison wrote",
+        ),
+        (["--asked", "99"], "is no number above 0 and below 1; give as in 0.95,0.99"),
+        (["--page", "/nowhere/page.md"], "--page /nowhere/page.md: there is no directory /nowhere"),
+        (["--days", "-1"], "--days -1 is out of range; give a number above 0"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(

@@ -266,6 +266,8 @@ def test_a_terminal_is_shown_the_period_the_sums_the_limits_and_the_rows(
         (("--price", "H100"), "'H100' is no price"),
         (("--price", "H100=0"), "'H100=0' is no price"),
         (("--csv", "/nowhere/cost.csv"), "there is no directory"),
+        (("--csv", "-", "--json", "-"), "only one of --csv and --json can be written here"),
+        (("--since", "2999-01-01"), "it is after the last that the journal"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_read(
@@ -274,6 +276,18 @@ def test_what_cannot_be_is_said_before_anything_is_read(
     found = trimtab("cost", journal, *arguments)
     assert found.exit_code == ExitCode.USAGE
     assert sentence in " ".join(found.output.split())
+
+
+def test_a_price_for_what_nothing_ran_on_is_told(trimtab: Trimtab, journal: Path) -> None:
+    found = trimtab("cost", journal, "--price", "NVIDIA_H100_80G=7")
+    assert found.exit_code == ExitCode.CLEAN
+    assert (
+        "--price NVIDIA_H100_80G changes nothing, as nothing ran on it; did you mean NVIDIA_H100_80GB?"
+    ) in found.output
+
+
+def test_where_nothing_was_refused_that_is_said(trimtab: Trimtab, journal: Path) -> None:
+    assert "no refusal is known of this time" in trimtab("cost", journal, "--by", "reason").output
 
 
 def test_no_journal_is_one_sentence(trimtab: Trimtab, tmp_path: Path) -> None:
