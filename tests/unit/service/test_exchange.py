@@ -314,7 +314,7 @@ async def test_what_was_promised_to_an_earlier_owner_counts_whatever_the_next_on
     async with scene.a.daemon, scene.b.daemon, third.daemon:
         await slow.until_granted()
         for one in (scene.a, third):  # their views are of before the write
-            one.target.during_list = listing.wait  # type: ignore[assignment]
+            one.target.during_list = listing.wait
         await slow.act()
         scene.b.steward.lose(*OF_B)
         await third.steward.give(*OF_B, term=2)
@@ -331,7 +331,7 @@ async def test_what_was_promised_counts_although_who_leads_decides_by_now(scene:
     slow, listing = Slow(scene), asyncio.Event()
     async with scene.a.daemon, scene.b.daemon:
         await slow.until_granted()
-        scene.a.target.during_list = listing.wait  # type: ignore[assignment]
+        scene.a.target.during_list = listing.wait
         await slow.act()
         scene.b.steward.lose(*OF_B)
         scene.a.source.only = OF_A
@@ -355,7 +355,7 @@ async def test_what_an_earlier_owner_asked_for_counts_until_it_was_seen(
         await scene.b.steward.give(*OF_B)
         await pass_time(scene.clock, 30.0, step=1.0)
         for one in (scene.a, third):  # their views are of before what B is about to write
-            one.target.during_list = listing.wait  # type: ignore[assignment]
+            one.target.during_list = listing.wait
         scene.b.source.load = 58.0
         await pass_time(scene.clock, 12.0, step=1.0)
         assert scene.asked_for == QUOTA
