@@ -17,6 +17,7 @@ from trimtab.core.buckets import LEADING_BUCKET
 from trimtab.core.clearing import is_contended
 from trimtab.core.succession import ClaimsHeard, ForeignClaim, GrantsHeard
 from trimtab.errors import CoordinationError
+from trimtab.service.controller import UNREAD_SECONDS_MAX
 from trimtab.service.postings import (
     ClaimsPosted,
     GrantsPosted,
@@ -97,13 +98,14 @@ class _Heard:
 class _Lead:
     """How far this member has got since it leads in ``term``, which is since ``began_at``. Times are UTC seconds.
 
-    ``fresh_at``: when what each member posted was fresh last. ``said``: how much of each deployment is held, as its
+    ``has_seen``: all accounts were read since. ``fresh_at``: when what each member posted was fresh last. ``said``: how much of each deployment is held, as its
     owner says in a term; ``left``: how much earlier owners said, and when they last did.
     """
 
     term: int
     began_at: float
     grows_at: float | None = None
+    has_seen: bool = False
     seq: int = 0
     given: list[_Given] = field(default_factory=list)
     fresh_at: dict[str, float] = field(default_factory=dict)
@@ -260,7 +262,7 @@ class Exchange:
     def _grants(self, lead: _Lead, heard: _Heard) -> dict[str, Grant]:
         """Return what others may have, of those that want more than they hold or must give something back."""
         sharing = self._journalled.engine.sharing
-        is_early = lead.grows_at is None or self._clock.now() < lead.grows_at
+        is_early = self._clock.now() < self._grows_at(lead)
         if is_early or not self._is_fleet_whole() or not sharing.book.terms.now:
             return {}
         found = {}
@@ -283,16 +285,15 @@ class Exchange:
             acked = posted.heard[1] if posted.heard and posted.heard[0] == lead.term else None
             if is_fresh:
                 lead.fresh_at[posting.member] = now
-            elif self._is_read_since(
-                lead.fresh_at[posting.member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
-            ):
-                continue  # all that it may have done since is seen by now
-            heard.refusals += posted.refusals
+                heard.refusals += posted.refusals
+            landed_at = lead.fresh_at[posting.member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
             for name, claim in posted.claims.items():
                 bucket = self._tenancy.bucket_of(name)
                 term = posted.terms.get(bucket, 0)
                 if bucket in ours or heard.terms.get(name, -1) >= term:
                     continue
+                if not is_fresh and self._is_seen_since(name, landed_at):
+                    continue  # all that it may have done since is seen by now
                 heard.terms[name] = term
                 heard.claims[name] = claim if is_fresh else claim._replace(claimed=None)
                 heard.acked[name] = acked
@@ -311,7 +312,7 @@ class Exchange:
                 if heard.may_go_by(given, name):
                     claim = claims.get(name, NOTHING_CLAIMED)
                     claims[name] = claim._replace(held=max(claim.held, count))
-        news = ClaimsHeard(grows_at=lead.grows_at, claims=claims, refusals=heard.refusals)
+        news = ClaimsHeard(grows_at=self._grows_at(lead), claims=claims, refusals=heard.refusals)
         members = self._journalled.engine.membership
         if members is None or members.claims != news:
             self._tell(news)
@@ -326,7 +327,7 @@ class Exchange:
         lead.left = {
             name: (held, at)
             for name, (held, at) in lead.left.items()
-            if not self._is_read_since(at + LANDING_SECONDS)
+            if not self._is_seen_since(name, at + LANDING_SECONDS)
         }
         for name, (held, term) in lead.said.items():
             if heard.terms.get(name) != term:
@@ -341,23 +342,38 @@ class Exchange:
         earlier, last = lead.given[:-1], lead.given[-1:]
         for one in earlier:
             one.counts = {
-                name: count for name, count in one.counts.items() if heard.may_go_by(one, name)
+                name: count
+                for name, count in one.counts.items()
+                if heard.may_go_by(one, name) and self._stands(one, name)
             }
-        lead.given = [one for one in earlier if one.counts and self._stands(one)] + last
+        lead.given = [one for one in earlier if one.counts] + last
 
-    def _stands(self, given: _Given) -> bool:
-        """Whether somebody may still act on a grant, or may have and we have not seen it."""
+    def _stands(self, given: _Given, name: str) -> bool:
+        """Whether somebody may still act on what was granted to ``name``, or may have and we have not seen it."""
         if given.until is None or given.until_utc is None or self._clock.monotonic() < given.until:
             return True
-        return not self._is_read_since(given.until_utc + LANDING_SECONDS)
+        return not self._is_seen_since(name, given.until_utc + LANDING_SECONDS)
 
-    def _is_read_since(self, moment: float) -> bool:
-        """Whether every account was read at ``moment`` (UTC seconds) or later, and can be read now."""
-        for target in self._fleet.targets:
-            read_at = self._fleet.read_at(target.name)
-            if read_at is None or read_at < moment or self._fleet.trouble(target.name):
-                return False
-        return True
+    def _is_seen_since(self, name: str, moment: float) -> bool:
+        """Whether the account of a deployment was read at ``moment`` (UTC seconds) or later, and can be read now."""
+        target = self._fleet.target_of(name)
+        return target is None or self._is_read_since(target.name, moment)
+
+    def _is_read_since(self, target: str, moment: float) -> bool:
+        read_at = self._fleet.read_at(target)
+        return read_at is not None and read_at >= moment and not self._fleet.trouble(target)
+
+    def _grows_at(self, lead: _Lead) -> float:
+        """Return before when nobody grows: what the last leader itself wrote is in no claim and has to be seen.
+
+        An account that cannot be read is waited for as after a start; one that never was, is no more.
+        """
+        if not lead.has_seen:
+            unread = self._fleet.unread
+            names = [one.name for one in self._fleet.targets if one.name not in unread]
+            lead.has_seen = all(self._is_read_since(name, lead.began_at) for name in names)
+        earliest = lead.began_at + GRANT_SECONDS * DRIFT if lead.grows_at is None else lead.grows_at
+        return earliest if lead.has_seen else max(earliest, lead.began_at + UNREAD_SECONDS_MAX)
 
     def _tell(self, news: MembersNews) -> None:
         self._journalled.hear_of_members(news)
