@@ -112,6 +112,10 @@ class _Lead:
     said: dict[str, tuple[int, int]] = field(default_factory=dict)
     left: dict[str, tuple[int, float]] = field(default_factory=dict)
 
+    def landed_at(self, member: str) -> float:
+        """Return when all has landed that a member may have done by what it posted and was granted."""
+        return self.fresh_at[member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
+
 
 class Exchange:
     """One round every second, as long as anything is shared."""
@@ -280,13 +284,13 @@ class Exchange:
         known = lead.fresh_at
         lead.fresh_at = {one.member: known.get(one.member, lead.began_at) for one in postings}
         for posting in postings:
-            posted = read_claims(posting.body)
             is_fresh = posting.age_seconds < GRANT_SECONDS
+            posted = self._claims_in(posting, is_fresh or not self._is_all_landed(lead, posting))
             acked = posted.heard[1] if posted.heard and posted.heard[0] == lead.term else None
             if is_fresh:
                 lead.fresh_at[posting.member] = now
                 heard.refusals += posted.refusals
-            landed_at = lead.fresh_at[posting.member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
+            landed_at = lead.landed_at(posting.member)
             for name, claim in posted.claims.items():
                 bucket = self._tenancy.bucket_of(name)
                 term = posted.terms.get(bucket, 0)
@@ -298,6 +302,19 @@ class Exchange:
                 heard.claims[name] = claim if is_fresh else claim._replace(claimed=None)
                 heard.acked[name] = acked
         return heard
+
+    def _claims_in(self, posting: Posting, is_needed: bool) -> ClaimsPosted:
+        """Read a posting; one that is over, and in words of another version, says nothing any more."""
+        try:
+            return read_claims(posting.body)
+        except CoordinationError:
+            if is_needed:
+                raise
+            return ClaimsPosted()
+
+    def _is_all_landed(self, lead: _Lead, posting: Posting) -> bool:
+        landed_at = lead.landed_at(posting.member)
+        return all(self._is_read_since(one.name, landed_at) for one in self._fleet.targets)
 
     def _tell_claims(self, lead: _Lead, heard: _Heard) -> None:
         """Let our engine share out over all claims; what was promised counts as held, whoever decides by now."""

@@ -43,7 +43,7 @@ from trimtab.core.succession import ForeignClaim
 from trimtab.errors import CoordinationError, ErrorKind
 from trimtab.service.controller import UNREAD_SECONDS_MAX
 from trimtab.service.daemon import Daemon
-from trimtab.service.exchange import GRANT_SECONDS
+from trimtab.service.exchange import CLAIMS, GRANT_SECONDS
 from trimtab.service.postings import (
     PLAIN_CHARACTERS_MAX,
     ClaimsPosted,
@@ -410,6 +410,23 @@ async def test_what_was_given_back_is_had_by_others_although_another_account_can
         of_b = [name for name in NAMES if bucket_of(name, BUCKETS) in OF_B]
         assert {scene.deployments[name].desired_replicas for name in of_b} == {1}
         assert scene.asked_for == QUOTA, "the rest is used by who needs it"
+
+
+async def test_what_a_member_that_is_gone_posted_in_other_words_holds_nobody_up_for_long(
+    scene: Scene,
+) -> None:
+    garbage = {"claims": {NAMES[0]: [["of a later version"], 2]}, "terms": []}
+    await scene.b.board.post(CLAIMS, "a-later-version", 0, garbage)  # type: ignore[arg-type]  # that is the point
+    async with scene.a.daemon, scene.b.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        scene.b.source.load = 38.0
+        await pass_time(scene.clock, 10.0, step=1.0)
+        assert scene.sums == [], "what it may have asked for is not known"
+        await pass_time(scene.clock, 60.0, step=1.0)
+        assert scene.asked_for == 36
 
 
 async def test_a_promise_that_was_not_used_is_given_to_others_in_the_end(scene: Scene) -> None:
