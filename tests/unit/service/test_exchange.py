@@ -43,7 +43,8 @@ from trimtab.core.succession import ForeignClaim
 from trimtab.errors import CoordinationError, ErrorKind
 from trimtab.service.controller import UNREAD_SECONDS_MAX
 from trimtab.service.daemon import Daemon
-from trimtab.service.exchange import CLAIMS, GRANT_SECONDS
+from trimtab.service.exchange import CLAIMS
+from trimtab.service.lead import GRANT_SECONDS
 from trimtab.service.postings import (
     PLAIN_CHARACTERS_MAX,
     ClaimsPosted,
@@ -467,7 +468,9 @@ def test_postings_come_back_as_they_were() -> None:
     )
     assert read_claims(claims_posted(claims)) == claims
     grants = GrantsPosted(
-        seq=5, grants={name: Grant(name, 3, 4, Reason.QUOTA, pool, "") for name in NAMES}
+        seq=5,
+        grants={name: Grant(name, 3, 4, Reason.QUOTA, pool, "") for name in NAMES},
+        kept=tuple(NAMES[:2]),
     )
     assert read_grants(grants_posted(grants)) == grants
 
