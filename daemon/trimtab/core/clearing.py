@@ -44,6 +44,8 @@ def cleared(
         return as_held(claim)
     replicas = theirs.replicas if most is None else min(theirs.replicas, max(most, claim.held))
     replicas = min(replicas, claim.wanted)
+    if heard is not None and claim.deployment in heard.kept:
+        replicas = min(replicas, claim.held)
     if replicas == claim.wanted:
         return Grant(claim.deployment, replicas, replicas)
     entitled = min(max(theirs.entitled, replicas), claim.wanted)
@@ -91,6 +93,7 @@ def why_not_cleared(
     if heard is None or now >= heard.until:
         return "whoever leads the fleet was not heard of lately"
     theirs = heard.grants.get(order.deployment)
-    if theirs is not None and order.to_replicas <= theirs.replicas:
+    is_kept = order.deployment in heard.kept
+    if theirs is not None and order.to_replicas <= theirs.replicas and not is_kept:
         return None
     return f"whoever leads the fleet grants {order.from_replicas if theirs is None else theirs.replicas}"

@@ -97,11 +97,13 @@ class ClaimsHeard:
 class GrantsHeard:
     """From now on another engine leads: this one asks for no more of what is shared than ``grants`` say.
 
-    After ``until`` (UTC seconds), and for whom they leave out, for no more than is held.
+    After ``until`` (UTC seconds), and for whom they leave out, for no more than is held; for the ``kept`` neither:
+    they keep what they have, should they have less than whoever leads believes.
     """
 
     until: float
     grants: Mapping[str, Grant] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 class Membership(NamedTuple):

@@ -8,7 +8,6 @@ is never more than there is, however late either hears of the other; what is los
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +16,8 @@ from trimtab.core.buckets import LEADING_BUCKET
 from trimtab.core.clearing import is_contended
 from trimtab.core.succession import ClaimsHeard, ForeignClaim, GrantsHeard
 from trimtab.errors import CoordinationError
+from trimtab.service.controller import UNREAD_SECONDS_MAX
+from trimtab.service.lead import DRIFT, GRANT_SECONDS, LANDING_SECONDS, Given, Heard, Lead
 from trimtab.service.postings import (
     ClaimsPosted,
     GrantsPosted,
@@ -27,12 +28,11 @@ from trimtab.service.postings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.coordination.port import Board, Posting
     from trimtab.core.allocation.values import Grant
-    from trimtab.core.known_quotas import QuotaRefusal
     from trimtab.core.succession import MembersNews
     from trimtab.service.fleet import Fleet
     from trimtab.service.journalled_engine import JournalledEngine
@@ -44,71 +44,10 @@ LOG = structlog.get_logger("trimtab")
 EXCHANGE_SECONDS = 1.0
 """From one exchange to the next: a wish of a member that does not lead waits for two of them at most."""
 
-GRANT_SECONDS = 10.0
-"""How long a grant is good for, by the service's clock since it was posted."""
-
-DRIFT = 1.1
-"""A grant counts for so much longer with whoever gave it: two clocks may differ (``coordination.holdings``)."""
-
-LANDING_SECONDS = 30.0
-"""How long after a grant ran out a write that it allowed may still take until listings show it."""
-
 NOTHING_CLAIMED = ForeignClaim(None)
 
 CLAIMS = "claims"
 GRANTS = "grants"
-
-
-@dataclass(slots=True)
-class _Given:
-    """What was granted under one number, and until when it stands (monotonic, UTC); ``None``: it is being posted.
-
-    ``terms``: in which term the bucket of each was held by whoever it was granted to.
-    """
-
-    seq: int
-    counts: Mapping[str, int]
-    terms: Mapping[str, int]
-    until: float | None = None
-    until_utc: float | None = None
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What others claim, in which term, and the number of the last of our grants that the owner of each has heard of."""
-
-    claims: dict[str, ForeignClaim] = field(default_factory=dict)
-    terms: dict[str, int] = field(default_factory=dict)
-    acked: dict[str, int | None] = field(default_factory=dict)
-    refusals: tuple[QuotaRefusal, ...] = ()
-
-    def may_go_by(self, given: _Given, name: str) -> bool:
-        """Whether somebody may still ask for what was granted to ``name``, if it stands.
-
-        Whoever says that it knows of later grants goes by those, and of earlier ones nobody else hears. What it
-        says is not said for an earlier owner, whose last write it may not know of.
-        """
-        if self.terms.get(name) != given.terms.get(name):
-            return True
-        return given.seq >= (self.acked.get(name) or 0)
-
-
-@dataclass(slots=True)
-class _Lead:
-    """How far this member has got since it leads in ``term``, which is since ``began_at``. Times are UTC seconds.
-
-    ``fresh_at``: when what each member posted was fresh last. ``said``: how much of each deployment is held, as its
-    owner says in a term; ``left``: how much earlier owners said, and when they last did.
-    """
-
-    term: int
-    began_at: float
-    grows_at: float | None = None
-    seq: int = 0
-    given: list[_Given] = field(default_factory=list)
-    fresh_at: dict[str, float] = field(default_factory=dict)
-    said: dict[str, tuple[int, int]] = field(default_factory=dict)
-    left: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 class Exchange:
@@ -137,7 +76,7 @@ class Exchange:
         self._trigger = trigger
         self._is_fleet_whole = is_fleet_whole
         self._interval_seconds = interval_seconds
-        self._lead: _Lead | None = None
+        self._lead: Lead | None = None
         self._heard: tuple[int, int] | None = None
         self._is_failing = False
         self.rounds = 0
@@ -179,7 +118,7 @@ class Exchange:
             return
         self._heard = None
         if self._lead is None or self._lead.term != term:
-            self._lead = _Lead(term, self._clock.now())
+            self._lead = Lead(term, self._clock.now())
         await self._lead_on(self._lead)
 
     # -- whoever follows -------------------------------------------------------------------------
@@ -219,17 +158,18 @@ class Exchange:
         posted = read_grants(newest.body)
         members = self._journalled.engine.membership
         before = None if members is None else members.grants
-        is_news = before is None or before.grants != posted.grants
+        is_news = before is None or (before.grants, before.kept) != (posted.grants, posted.kept)
         if is_news or before is None or before.until - asked_at < GRANT_SECONDS / 2:
-            self._tell(GrantsHeard(until=asked_at + left_seconds, grants=posted.grants))
+            until = asked_at + left_seconds
+            self._tell(GrantsHeard(until=until, grants=posted.grants, kept=posted.kept))
         self._heard = newest.term, posted.seq
 
     # -- whoever leads ---------------------------------------------------------------------------
 
-    async def _lead_on(self, lead: _Lead) -> None:
+    async def _lead_on(self, lead: Lead) -> None:
         if lead.grows_at is None:
             # Once this is there nobody listens to the last leader, and what it granted runs out.
-            await self._post(lead, _Given(0, {}, {}), {})
+            await self._post(lead, Given(0, {}, {}), {})
             lead.grows_at = self._clock.now() + GRANT_SECONDS * DRIFT
         found = await self._board.read(CLAIMS)
         if self._tenancy.open_terms.get(LEADING_BUCKET) != lead.term:
@@ -243,24 +183,27 @@ class Exchange:
         terms = {name: heard.terms[name] for name in counts}
         if not lead.given or (lead.given[-1].counts, lead.given[-1].terms) != (counts, terms):
             lead.seq += 1
-            lead.given.append(_Given(lead.seq, counts, terms))
+            lead.given.append(Given(lead.seq, counts, terms))
         given = lead.given[-1]
         given.until = given.until_utc = None
         self._tell_claims(lead, heard)  # what is promised is held from now on
-        await self._post(lead, given, grants)
+        kept = [name for name, count in counts.items() if count <= heard.claims[name].held]
+        await self._post(lead, given, grants, kept)
 
-    async def _post(self, lead: _Lead, given: _Given, grants: Mapping[str, Grant]) -> None:
-        body = grants_posted(GrantsPosted(seq=given.seq, grants=grants))
+    async def _post(
+        self, lead: Lead, given: Given, grants: Mapping[str, Grant], kept: Iterable[str] = ()
+    ) -> None:
+        body = grants_posted(GrantsPosted(seq=given.seq, grants=grants, kept=tuple(kept)))
         try:
             await self._board.post(GRANTS, self._member, lead.term, body)
         finally:  # where it failed it may have arrived all the same
             given.until = self._clock.monotonic() + GRANT_SECONDS * DRIFT
             given.until_utc = self._clock.now() + GRANT_SECONDS * DRIFT
 
-    def _grants(self, lead: _Lead, heard: _Heard) -> dict[str, Grant]:
+    def _grants(self, lead: Lead, heard: Heard) -> dict[str, Grant]:
         """Return what others may have, of those that want more than they hold or must give something back."""
         sharing = self._journalled.engine.sharing
-        is_early = lead.grows_at is None or self._clock.now() < lead.grows_at
+        is_early = self._clock.now() < self._grows_at(lead)
         if is_early or not self._is_fleet_whole() or not sharing.book.terms.now:
             return {}
         found = {}
@@ -271,34 +214,46 @@ class Exchange:
                 found[name] = grant
         return found
 
-    def _claims_of(self, lead: _Lead, postings: Sequence[Posting]) -> _Heard:
+    def _claims_of(self, lead: Lead, postings: Sequence[Posting]) -> Heard:
         """Return what others claim, each deployment by who holds its bucket in the latest term."""
-        heard = _Heard()
+        heard = Heard()
         ours, now = self._tenancy.open_terms, self._clock.now()
         known = lead.fresh_at
         lead.fresh_at = {one.member: known.get(one.member, lead.began_at) for one in postings}
         for posting in postings:
-            posted = read_claims(posting.body)
             is_fresh = posting.age_seconds < GRANT_SECONDS
+            posted = self._claims_in(posting, is_fresh or not self._is_all_landed(lead, posting))
             acked = posted.heard[1] if posted.heard and posted.heard[0] == lead.term else None
             if is_fresh:
                 lead.fresh_at[posting.member] = now
-            elif self._is_read_since(
-                lead.fresh_at[posting.member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
-            ):
-                continue  # all that it may have done since is seen by now
-            heard.refusals += posted.refusals
+                heard.refusals += posted.refusals
+            landed_at = lead.landed_at(posting.member)
             for name, claim in posted.claims.items():
                 bucket = self._tenancy.bucket_of(name)
                 term = posted.terms.get(bucket, 0)
                 if bucket in ours or heard.terms.get(name, -1) >= term:
                     continue
+                if not is_fresh and self._is_seen_since(name, landed_at):
+                    continue  # all that it may have done since is seen by now
                 heard.terms[name] = term
                 heard.claims[name] = claim if is_fresh else claim._replace(claimed=None)
                 heard.acked[name] = acked
         return heard
 
-    def _tell_claims(self, lead: _Lead, heard: _Heard) -> None:
+    def _claims_in(self, posting: Posting, is_needed: bool) -> ClaimsPosted:
+        """Read a posting; one that is over, and in words of another version, says nothing any more."""
+        try:
+            return read_claims(posting.body)
+        except CoordinationError:
+            if is_needed:
+                raise
+            return ClaimsPosted()
+
+    def _is_all_landed(self, lead: Lead, posting: Posting) -> bool:
+        landed_at = lead.landed_at(posting.member)
+        return all(self._is_read_since(one.name, landed_at) for one in self._fleet.targets)
+
+    def _tell_claims(self, lead: Lead, heard: Heard) -> None:
         """Let our engine share out over all claims; what was promised counts as held, whoever decides by now."""
         if lead.grows_at is None:
             return
@@ -311,12 +266,12 @@ class Exchange:
                 if heard.may_go_by(given, name):
                     claim = claims.get(name, NOTHING_CLAIMED)
                     claims[name] = claim._replace(held=max(claim.held, count))
-        news = ClaimsHeard(grows_at=lead.grows_at, claims=claims, refusals=heard.refusals)
+        news = ClaimsHeard(grows_at=self._grows_at(lead), claims=claims, refusals=heard.refusals)
         members = self._journalled.engine.membership
         if members is None or members.claims != news:
             self._tell(news)
 
-    def _remember(self, lead: _Lead, heard: _Heard) -> None:
+    def _remember(self, lead: Lead, heard: Heard) -> None:
         """Note what is said to be held. What an earlier owner said counts until it was seen.
 
         Between two owners nobody says anything of a bucket, and neither the next one nor we may have seen what the
@@ -326,14 +281,14 @@ class Exchange:
         lead.left = {
             name: (held, at)
             for name, (held, at) in lead.left.items()
-            if not self._is_read_since(at + LANDING_SECONDS)
+            if not self._is_seen_since(name, at + LANDING_SECONDS)
         }
         for name, (held, term) in lead.said.items():
             if heard.terms.get(name) != term:
                 lead.left[name] = (max(held, lead.left.get(name, (0, now))[0]), now)
         lead.said = {name: (claim.held, heard.terms[name]) for name, claim in heard.claims.items()}
 
-    def _forget_promises(self, lead: _Lead, heard: _Heard) -> None:
+    def _forget_promises(self, lead: Lead, heard: Heard) -> None:
         """Keep the last grants, and of those before what somebody may still go by.
 
         That is little, although an account may not be readable for days.
@@ -341,23 +296,38 @@ class Exchange:
         earlier, last = lead.given[:-1], lead.given[-1:]
         for one in earlier:
             one.counts = {
-                name: count for name, count in one.counts.items() if heard.may_go_by(one, name)
+                name: count
+                for name, count in one.counts.items()
+                if heard.may_go_by(one, name) and self._stands(one, name)
             }
-        lead.given = [one for one in earlier if one.counts and self._stands(one)] + last
+        lead.given = [one for one in earlier if one.counts] + last
 
-    def _stands(self, given: _Given) -> bool:
-        """Whether somebody may still act on a grant, or may have and we have not seen it."""
+    def _stands(self, given: Given, name: str) -> bool:
+        """Whether somebody may still act on what was granted to ``name``, or may have and we have not seen it."""
         if given.until is None or given.until_utc is None or self._clock.monotonic() < given.until:
             return True
-        return not self._is_read_since(given.until_utc + LANDING_SECONDS)
+        return not self._is_seen_since(name, given.until_utc + LANDING_SECONDS)
 
-    def _is_read_since(self, moment: float) -> bool:
-        """Whether every account was read at ``moment`` (UTC seconds) or later, and can be read now."""
-        for target in self._fleet.targets:
-            read_at = self._fleet.read_at(target.name)
-            if read_at is None or read_at < moment or self._fleet.trouble(target.name):
-                return False
-        return True
+    def _is_seen_since(self, name: str, moment: float) -> bool:
+        """Whether the account of a deployment was read at ``moment`` (UTC seconds) or later, and can be read now."""
+        target = self._fleet.target_of(name)
+        return target is None or self._is_read_since(target.name, moment)
+
+    def _is_read_since(self, target: str, moment: float) -> bool:
+        read_at = self._fleet.read_at(target)
+        return read_at is not None and read_at >= moment and not self._fleet.trouble(target)
+
+    def _grows_at(self, lead: Lead) -> float:
+        """Return before when nobody grows: what the last leader itself wrote is in no claim and has to be seen.
+
+        An account that cannot be read is waited for as after a start; one that never was, is no more.
+        """
+        if not lead.has_seen:
+            unread = self._fleet.unread
+            names = [one.name for one in self._fleet.targets if one.name not in unread]
+            lead.has_seen = all(self._is_read_since(name, lead.began_at) for name in names)
+        earliest = lead.began_at + GRANT_SECONDS * DRIFT if lead.grows_at is None else lead.grows_at
+        return earliest if lead.has_seen else max(earliest, lead.began_at + UNREAD_SECONDS_MAX)
 
     def _tell(self, news: MembersNews) -> None:
         self._journalled.hear_of_members(news)

@@ -44,10 +44,14 @@ class ClaimsPosted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantsPosted:
-    """What a member that leads grants to others, under a number that rises whenever it grants something else."""
+    """What a member that leads grants to others, under a number that rises whenever it grants something else.
+
+    ``kept`` are those who keep what they have: nobody may grow by what is granted to them.
+    """
 
     seq: int
     grants: Mapping[str, Grant] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 def claims_posted(posted: ClaimsPosted) -> dict[str, JsonValue]:
@@ -90,6 +94,7 @@ def grants_posted(posted: GrantsPosted) -> dict[str, JsonValue]:
     return _packed(
         {
             "seq": posted.seq,
+            "kept": posted.kept,
             "grants": {
                 name: [
                     one.replicas,
@@ -110,6 +115,7 @@ def read_grants(body: Mapping[str, JsonValue]) -> GrantsPosted:
         document = _unpacked(body)
         return GrantsPosted(
             seq=document["seq"],
+            kept=tuple(document.get("kept", ())),
             grants={
                 name: Grant(
                     name,

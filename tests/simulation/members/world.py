@@ -146,6 +146,8 @@ class MembersWorld:
         while True:
             await asyncio.sleep(ATTENTION_SECONDS)
             self.audit.attention.look()
+            for name in self.loads:
+                self.ordered(name)
 
     async def _change_loads(self) -> None:
         while True:
@@ -212,9 +214,11 @@ class MembersWorld:
 
     def ordered(self, name: str) -> int:
         """Return the same without what the platform has added of itself, which nobody need know at once."""
-        one = self.emulation.deployments[name]
-        count = self.asked_for(name)
-        return min(count, self._began_with[name]) if one.minimum != one.maximum else count
+        one, count = self.emulation.deployments[name], self.asked_for(name)
+        if one.minimum == one.maximum:
+            return count
+        least = self._began_with[name] = min(count, self._began_with[name])
+        return least
 
     async def _until_ended(self, seconds: float) -> None:
         try:

@@ -73,6 +73,17 @@ def test_whoever_follows_has_what_it_was_told(
     assert (found.replicas, found.short) == (replicas, short)
 
 
+def test_whoever_keeps_what_it_has_does_not_grow_to_what_it_was_believed_to_have() -> None:
+    heard = GrantsHeard(
+        until=110.0, grants={NAME: Grant(NAME, 5, 5, Reason.QUOTA, POOL)}, kept=(NAME,)
+    )
+    members = Membership(HOLDING, grants=heard)
+    found = may_have(members, a_claim(held=4, wanted=6))
+    assert (found.replicas, found.short) == (4, Reason.QUOTA)
+    found = may_have(members, a_claim(held=5, wanted=6))
+    assert (found.replicas, found.short) == (5, Reason.QUOTA)
+
+
 def test_fewer_need_nobodys_leave() -> None:
     found = may_have(Membership(HOLDING), a_claim(held=5, wanted=3))
     assert (found.replicas, found.short) == (3, None)

@@ -43,7 +43,8 @@ from trimtab.core.succession import ForeignClaim
 from trimtab.errors import CoordinationError, ErrorKind
 from trimtab.service.controller import UNREAD_SECONDS_MAX
 from trimtab.service.daemon import Daemon
-from trimtab.service.exchange import GRANT_SECONDS
+from trimtab.service.exchange import CLAIMS
+from trimtab.service.lead import GRANT_SECONDS
 from trimtab.service.postings import (
     PLAIN_CHARACTERS_MAX,
     ClaimsPosted,
@@ -355,7 +356,7 @@ async def test_what_an_earlier_owner_asked_for_counts_until_it_was_seen(
         await scene.b.steward.give(*OF_B)
         await pass_time(scene.clock, 30.0, step=1.0)
         for one in (scene.a, third):  # their views are of before what B is about to write
-            one.target.during_list = listing.wait  # type: ignore[assignment]
+            one.target.during_list = listing.wait
         scene.b.source.load = 58.0
         await pass_time(scene.clock, 12.0, step=1.0)
         assert scene.asked_for == QUOTA
@@ -366,6 +367,67 @@ async def test_what_an_earlier_owner_asked_for_counts_until_it_was_seen(
         await pass_time(scene.clock, 12.0, step=1.0)
         assert scene.asked_for == QUOTA
         listing.set()
+
+
+async def test_whoever_comes_to_lead_sees_first_what_the_last_leader_wrote(scene: Scene) -> None:
+    listing, scene.b = asyncio.Event(), Member(scene, "b", is_forgetful=True)
+    async with scene.a.daemon, scene.b.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        scene.b.target.during_list = listing.wait
+        scene.a.source.load = 58.0
+        await pass_time(scene.clock, 5.0)
+        assert scene.asked_for == QUOTA
+        scene.a.steward.lose(*OF_A)
+        scene.b.source.only, scene.b.source.load = OF_B, 58.0
+        await scene.b.steward.give(*OF_A, term=2)
+        await pass_time(scene.clock, 60.0, step=1.0)
+        assert scene.asked_for == QUOTA
+        listing.set()
+
+
+async def test_what_was_given_back_is_had_by_others_although_another_account_cannot_be_read() -> (
+    None
+):
+    locked = ScriptedTarget("accounts/locked")
+    scene = Scene(locked)
+    third = Member(scene, "c")
+    async with scene.a.daemon, scene.b.daemon, third.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        locked.list_failure = a_failure()
+        scene.b.source.load = 58.0
+        await pass_time(scene.clock, 12.0, step=1.0)
+        assert scene.asked_for == QUOTA
+        scene.b.steward.lose(*OF_B)
+        third.source.load = 8.0
+        await third.steward.give(*OF_B, term=2)
+        scene.a.source.load = 58.0
+        await pass_time(scene.clock, 600.0, step=5.0)
+        of_b = [name for name in NAMES if bucket_of(name, BUCKETS) in OF_B]
+        assert {scene.deployments[name].desired_replicas for name in of_b} == {1}
+        assert scene.asked_for == QUOTA, "the rest is used by who needs it"
+
+
+async def test_what_a_member_that_is_gone_posted_in_other_words_holds_nobody_up_for_long(
+    scene: Scene,
+) -> None:
+    garbage = {"claims": {NAMES[0]: [["of a later version"], 2]}, "terms": []}
+    await scene.b.board.post(CLAIMS, "a-later-version", 0, garbage)  # type: ignore[arg-type]  # that is the point
+    async with scene.a.daemon, scene.b.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        scene.b.source.load = 38.0
+        await pass_time(scene.clock, 10.0, step=1.0)
+        assert scene.sums == [], "what it may have asked for is not known"
+        await pass_time(scene.clock, 60.0, step=1.0)
+        assert scene.asked_for == 36
 
 
 async def test_a_promise_that_was_not_used_is_given_to_others_in_the_end(scene: Scene) -> None:
@@ -406,7 +468,9 @@ def test_postings_come_back_as_they_were() -> None:
     )
     assert read_claims(claims_posted(claims)) == claims
     grants = GrantsPosted(
-        seq=5, grants={name: Grant(name, 3, 4, Reason.QUOTA, pool, "") for name in NAMES}
+        seq=5,
+        grants={name: Grant(name, 3, 4, Reason.QUOTA, pool, "") for name in NAMES},
+        kept=tuple(NAMES[:2]),
     )
     assert read_grants(grants_posted(grants)) == grants
 
