@@ -322,15 +322,15 @@ class Capacity:
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
         before_ticks = None if before is None else before.lead_ticks
         return Terms(
-            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before_ticks),
-            serving=view.ready,
-            at_first=at_first,
-            lower=lower,
-            upper=max(lower, float(upper)),
-            attainment=self.attainment,
-            ceiling=self.price_ceiling,
-            occupied=occupied,
-            missed_share=missed_share,
+            lead_ticks_of(view.lead_time_seconds + age, before_ticks),
+            view.ready,
+            at_first,
+            lower,
+            max(lower, float(upper)),
+            self.attainment,
+            self.price_ceiling,
+            occupied,
+            missed_share,
             is_followed=before is None or before.is_followed(view.current),
         )
 
