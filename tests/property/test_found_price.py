@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.core.forecast import price
-from trimtab.core.forecast.experience import Arrays, counts_size, numbers_size
+from trimtab.core.forecast.experience import Arrays
 from trimtab.core.forecast.settings import SETTINGS
 
 
@@ -32,7 +32,7 @@ def bisected(arrays: Arrays, allowed: float, ceiling: float) -> float:
 def books(seed: int, *, is_whole: bool, kinds: int) -> Arrays:
     """Books of all settings, ``kinds`` of them different; with whole numbers many bills tie."""
     rng = np.random.default_rng(seed)
-    arrays = Arrays(np.zeros(numbers_size(2)), np.zeros(counts_size(2), dtype=np.float32), 2)
+    arrays = Arrays.zeros(2)
     missed = rng.integers(0, 12, kinds) if is_whole else rng.exponential(5.0, kinds)
     around = 40.0 / (1.0 + missed)
     cost = np.ceil(around) if is_whole else around * rng.uniform(1.0, 1.4, kinds)

@@ -182,7 +182,7 @@ class Engine:
         footing = self._footings.get(sample.deployment)
         return footing is None or not footing.bears(sample)
 
-    def renew(self, name: str, now: float, samples: Iterable[Sample]) -> bool:
+    def renew(self, name: str, now: float, samples: Collection[Sample]) -> bool:
         """Let the rules of ``name`` hear ``samples``; whether each then wishes what it wished last.
 
         If so that decision stands, as with ``is_moved_by``; if not they have learned nothing. For policies

@@ -94,6 +94,11 @@ class Memories:
 
     def hear(self, now: float, samples: Iterable[Sample]) -> None:
         """Keep the newest believable sample of each signal; whatever is not, never happened."""
+        for name, latest in self.heard(now, samples).items():
+            self.keep(name, self._by_name[name]._replace(latest=latest))
+
+    def heard(self, now: float, samples: Iterable[Sample]) -> dict[str, dict[str, Latest]]:
+        """Return the newest believable samples, by deployment and signal, of those that there are new ones of."""
         fresh: dict[str, dict[str, Latest]] = {}
         for deployment, signal, time, value, replicas in samples:
             if not is_believable(value) or time > now + FUTURE_TOLERANCE_SECONDS:
@@ -107,8 +112,7 @@ class Memories:
             before = latest.get(signal)
             if before is None or time >= before.time:
                 latest[signal] = Latest(time, value, replicas)
-        for name, latest in fresh.items():
-            self.keep(name, self._by_name[name]._replace(latest=latest))
+        return fresh
 
     def take_touched(self) -> tuple[str, ...]:
         """Return whose memory began, changed or went since the last call, in that order, each once."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trimtab.core.policy import NO_DAMPING, Mode
+from trimtab.core.proposals import View
 from trimtab.core.signals import read
 from trimtab.core.stages.propose import kept, recalled
 from trimtab.core.strategies.interface import unsaid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Mapping
 
     from trimtab.core.footing import Footing
     from trimtab.core.lead_time import LeadTimes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from trimtab.core.memory import DeploymentMemory
     from trimtab.core.policy import Policy
     from trimtab.core.proposals import JsonValue
-    from trimtab.core.signals import Sample
+    from trimtab.core.signals import Latest, Sample
 
 
 def is_renewable(policy: Policy) -> bool:
@@ -44,36 +45,44 @@ def renew(
     memories: Memories,
     lead_times: LeadTimes,
     now: float,
-    samples: Iterable[Sample],
+    samples: Collection[Sample],
 ) -> bool:
     """Hear ``samples`` and keep what the rules learn, if the decision that ``footing`` is of stands."""
     deployment = footing.view.deployment
-    memories.hear(now, samples)
+    name = deployment.name
+    memory = memories.by_name[name]
+    latest = memories.heard(now, samples).get(name, memory.latest)
     lead_time = lead_times.of(deployment, footing.policy.lead_time_seconds)
-    memory = memories.by_name[deployment.name]
-    after = renewed(footing, memory, now, lead_time.p90_seconds)
-    if after is None:
+    learned = renewed(footing, memory, latest, now, lead_time.p90_seconds)
+    if learned is None:
+        memories.hear(now, samples)
         return False
-    memories.keep(deployment.name, after)
+    memories.keep(name, memory._replace(latest=latest, rules=learned))
     return True
 
 
 def renewed(
-    footing: Footing, memory: DeploymentMemory, now: float, lead_time_seconds: float
-) -> DeploymentMemory | None:
-    """Return what is remembered once every rule was asked at ``now``; ``None`` where one wishes otherwise.
+    footing: Footing,
+    memory: DeploymentMemory,
+    latest: Mapping[str, Latest],
+    now: float,
+    lead_time_seconds: float,
+) -> dict[str, JsonValue] | None:
+    """Return what rules remember once each was asked at ``now``; ``None`` where one wishes otherwise.
 
-    ``footing`` is of the last decision under a renewable policy. ``None`` as well where another signal can
-    be used than could then, and where a strategy fails: the full decision says why.
+    ``footing`` is of the last decision under a renewable policy, ``latest`` the newest samples. ``None`` as
+    well where another signal can be used than could then, and where a strategy fails: the full decision says why.
     """
-    policy, before = footing.policy, footing.view.readings
-    latest = memory.latest
+    policy, seen = footing.policy, footing.view
+    before = seen.readings
     readings = {}
     for spec in policy.signals:
         reading = readings[spec.name] = read(spec, latest.get(spec.name), now)
         if reading.freshness is not before[spec.name].freshness:
             return None
-    view = footing.view._replace(now=now, readings=readings, lead_time_seconds=lead_time_seconds)
+    view = View(
+        now, seen.deployment, seen.current, readings, lead_time_seconds, seen.fleet, seen.bounds
+    )
     remembered: dict[str, JsonValue] = {}
     for rule, wished in zip(policy.rules, footing.proposals, strict=True):
         try:
@@ -85,4 +94,4 @@ def renewed(
             return None
         if wish.memory is not None:
             remembered[rule.name] = kept(rule.strategy, wish.memory)
-    return memory._replace(rules=remembered)
+    return remembered

@@ -156,7 +156,8 @@ def test_a_gap_is_no_load_of_zero() -> None:
     gappy = [one for one in whole if not 0.4 < (one.time - since) / (2.0 * DAY) < 0.6]
     known = primed(gappy, a_view_at(NOW))
     assert known.experience is not None
-    day = known.experience.arrays.day[known.experience.arrays.day_seen > 0.0]
+    curves = known.experience.arrays.curves
+    day = curves.day[curves.day_seen > 0.0]
     assert float(day.min()) >= 2.9
 
 

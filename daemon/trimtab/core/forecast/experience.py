@@ -1,7 +1,8 @@
 """What a deployment's own past has taught: one frozen value, cheap to continue and exact to restore.
 
-Two flat arrays hold it all; names are views into them, made for whoever continues it. Continuing copies
-the arrays (some ten kilobytes, a microsecond or two) and changes the copy before anybody else sees it.
+Two flat arrays hold what changes in each tick; names are views into them, made for whoever continues it.
+Continuing copies the arrays (some ten kilobytes, a microsecond or two) and changes the copy before anybody
+else sees it. What changes less often is handed on as it is.
 """
 
 from __future__ import annotations
@@ -76,10 +77,6 @@ def _sizes(lead_ticks: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
         ("levels", (LEVELS,)),
         ("losses", (FORECASTS,)),
         ("made", (lead_ticks, MADE)),
-        ("day", (DAY_BINS,)),
-        ("day_seen", (DAY_BINS,)),
-        ("week", (WEEK_BINS,)),
-        ("week_seen", (WEEK_BINS,)),
         ("hour", (HOUR_BINS,)),
         ("hour_seen", (HOUR_BINS,)),
         ("cost", (SETTINGS,)),
@@ -89,11 +86,15 @@ def _sizes(lead_ticks: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
     )
 
 
+_MADE_AT: Final = LEVELS + FORECASTS
 _COUNT_ROWS: Final = BLOCK_TICKS + 1 + BLOCKS + 1
 
 
+CURVES_SIZE: Final = 2 * (DAY_BINS + WEEK_BINS)
+
+
 def numbers_size(lead_ticks: int) -> int:
-    """How many 64-bit numbers there are for this lead time."""
+    """How many 64-bit numbers there are for this lead time, besides those of ``Curves``."""
     return sum(int(np.prod(shape)) for _, shape in _sizes(lead_ticks))
 
 
@@ -102,25 +103,44 @@ def counts_size(lead_ticks: int) -> int:
     return _COUNT_ROWS * RULES + lead_ticks * SETTINGS
 
 
+def curve_parts(numbers: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the parts of ``Curves.numbers``, in the order of their names there."""
+    return numbers[:288], numbers[288:576], numbers[576:1248], numbers[1248:]
+
+
+class Curves:
+    """The load by the time of day and of the week, with how often each bin was seen, as one array with names.
+
+    Half of all that is remembered, of which a bin changes once in five minutes: nothing in it changes
+    any more, and until then it is handed on as it is.
+    """
+
+    __slots__ = ("day", "day_seen", "numbers", "week", "week_seen")
+
+    def __init__(self, numbers: Array) -> None:
+        numbers.setflags(write=False)
+        self.numbers = numbers
+        self.day, self.day_seen, self.week, self.week_seen = curve_parts(numbers)
+
+
 class Arrays:
     """Names for the parts of the two arrays. ``made`` and ``held`` are rings of ``lead_ticks`` rows.
 
     ``levels``: the load, smoothed over five spans. ``losses``: mean squared error of each forecast.
-    ``smoothed`` are both, one after the other.
-    ``day``, ``week``, ``hour``: curves by the time of day and week and the minute of the hour, with how
-    often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks; ``books``
+    ``smoothed`` are both, one after the other. ``hour``: by what share the minute of the hour moves the load,
+    with how often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks; ``books``
     are the first two; ``weights``: its say.
     ``recent``: what each rule asked for in the last ticks; ``blocks``: the largest of each block of
     ticks. ``held``: what each setting would have asked for in all, over the last lead time.
 
-    ``older`` (``replay.py``) and ``voters`` (``price.py``) follow from these and change less often than
-    once a tick, so they are handed on as well; ``None``: to be worked out.
+    ``curves`` are not among them, as they change less often than once a tick. Nor are ``older`` (``replay.py``)
+    and ``voters`` (``price.py``), which follow from the others; ``None``: to be worked out.
     """
 
     __slots__ = (
-        "backlog", "blocks", "books", "cost", "counts", "day", "day_seen", "held", "hour", "hour_seen",
+        "backlog", "blocks", "books", "cost", "counts", "curves", "held", "hour", "hour_seen",
         "lead_ticks", "levels", "losses", "made", "missed", "numbers", "older", "recent", "smoothed",
-        "voters", "week", "week_seen", "weights",
+        "voters", "weights",
     )  # fmt: skip
 
     def __init__(
@@ -128,23 +148,20 @@ class Arrays:
         numbers: Array,
         counts: Array,
         lead_ticks: int,
+        curves: Curves,
         older: Array | None = None,
         voters: Voters | None = None,
     ) -> None:
         self.numbers, self.counts, self.lead_ticks = numbers, counts, lead_ticks
-        self.older, self.voters = older, voters
+        self.curves, self.older, self.voters = curves, older, voters
         self.smoothed = numbers[:21]
         self.levels = numbers[:5]
         self.losses = numbers[5:21]
-        end = 21 + lead_ticks * MADE
-        self.made = numbers[21:end].reshape(lead_ticks, MADE)
-        self.day = numbers[end : end + 288]
-        self.day_seen = numbers[end + 288 : end + 576]
-        self.week = numbers[end + 576 : end + 1248]
-        self.week_seen = numbers[end + 1248 : end + 1920]
-        self.hour = numbers[end + 1920 : end + 2160]
-        self.hour_seen = numbers[end + 2160 : end + 2400]
-        end += 2400
+        end = _MADE_AT + lead_ticks * MADE
+        self.made = numbers[_MADE_AT:end].reshape(lead_ticks, MADE)
+        self.hour = numbers[end : end + 240]
+        self.hour_seen = numbers[end + 240 : end + 480]
+        end += 480
         self.books = numbers[end : end + 2 * SETTINGS]
         self.cost = numbers[end : end + SETTINGS]
         self.missed = numbers[end + SETTINGS : end + 2 * SETTINGS]
@@ -155,29 +172,36 @@ class Arrays:
         self.blocks = rows[BLOCK_TICKS + 1 :]
         self.held = counts[_COUNT_ROWS * RULES :].reshape(lead_ticks, SETTINGS)
 
+    @classmethod
+    def zeros(cls, lead_ticks: int) -> Self:
+        """Return arrays in which nothing stands yet."""
+        numbers = np.zeros(numbers_size(lead_ticks))
+        counts = np.zeros(counts_size(lead_ticks), dtype=np.float32)
+        return cls(numbers, counts, lead_ticks, Curves(np.zeros(CURVES_SIZE)))
+
 
 class Experience(Encoded):
     """A tally with its arrays. Nothing in it changes any more: who hands arrays over lets go of them."""
 
-    __slots__ = ("_counts", "_numbers", "_older", "_voters", "lead_ticks", "tally")
+    __slots__ = ("_counts", "_curves", "_numbers", "_older", "_voters", "lead_ticks", "tally")
 
     def __init__(self, tally: Tally, arrays: Arrays) -> None:
         self.tally = tally
         self.lead_ticks = arrays.lead_ticks
         self._numbers, self._counts = arrays.numbers, arrays.counts
-        self._older, self._voters = arrays.older, arrays.voters
-        self._numbers.flags.writeable = False
-        self._counts.flags.writeable = False
+        self._curves, self._older, self._voters = arrays.curves, arrays.older, arrays.voters
+        self._numbers.setflags(write=False)
+        self._counts.setflags(write=False)
 
     @property
     def arrays(self) -> Arrays:
         """Names for its parts, to read: nobody can change anything through them."""
-        return Arrays(self._numbers, self._counts, self.lead_ticks)
+        return Arrays(self._numbers, self._counts, self.lead_ticks, self._curves)
 
     def copied(self) -> Arrays:
         """Return its arrays as a copy that may be changed."""
         numbers, counts = self._numbers.copy(), self._counts.copy()
-        return Arrays(numbers, counts, self.lead_ticks, self._older, self._voters)
+        return Arrays(numbers, counts, self.lead_ticks, self._curves, self._older, self._voters)
 
     def is_followed(self, asked: int) -> bool:
         """Whether ``asked`` replicas are what was wanted, to a replica or a tenth of them."""
@@ -189,7 +213,7 @@ class Experience(Encoded):
             "form": FORM,
             "lead_ticks": self.lead_ticks,
             "tally": [*self.tally[:-1], list(self.tally.judgement)],
-            "numbers": _packed(self._numbers),
+            "numbers": _packed(_joined(self._numbers, self._curves, self.lead_ticks)),
             "counts": _packed(self._counts),
         }
 
@@ -202,13 +226,28 @@ class Experience(Encoded):
             lead_ticks, tally = form["lead_ticks"], form["tally"]
             if not isinstance(lead_ticks, int) or not 1 <= lead_ticks <= LEAD_TICKS_MAX:
                 return None
-            numbers = _unpacked(form, "numbers", np.float64, numbers_size(lead_ticks))
+            size = numbers_size(lead_ticks) + CURVES_SIZE
+            numbers, curves = _parted(_unpacked(form, "numbers", np.float64, size), lead_ticks)
             counts = _unpacked(form, "counts", np.float32, counts_size(lead_ticks))
             *plain, told = cast("list[Any]", tally)
             judged = Tally(*plain)._replace(judgement=Judgement(*told))
-            return cls(judged, Arrays(numbers, counts, lead_ticks))
+            return cls(judged, Arrays(numbers, counts, lead_ticks, curves))
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
+
+
+def _joined(numbers: Array, curves: Curves, lead_ticks: int) -> Array:
+    """Return all 64-bit numbers in the order of the JSON form, where curves come after what was made."""
+    end = _MADE_AT + lead_ticks * MADE
+    return np.concatenate((numbers[:end], curves.numbers, numbers[end:]))
+
+
+def _parted(together: Array, lead_ticks: int) -> tuple[Array, Curves]:
+    """Undo ``_joined``."""
+    end = _MADE_AT + lead_ticks * MADE
+    after = end + CURVES_SIZE
+    numbers = np.concatenate((together[:end], together[after:]))
+    return numbers, Curves(together[end:after].copy())
 
 
 def _packed(array: Array) -> str:

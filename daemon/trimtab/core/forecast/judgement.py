@@ -33,10 +33,10 @@ class Judgement(NamedTuple):
     def seeing(self, load: float, missed: float, booked: float) -> Judgement:
         """Take in one tick of ``load`` replicas: how much of it was missed, and was booked as missed."""
         return Judgement(
-            missed=FADE * self.missed + missed,
-            booked=FADE * self.booked + booked,
-            offered=FADE * self.offered + load,
-            ticks=FADE * self.ticks + 1.0,
+            FADE * self.missed + missed,
+            FADE * self.booked + booked,
+            FADE * self.offered + load,
+            FADE * self.ticks + 1.0,
         )
 
     def factor(self, share: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.core.forecast import prediction, price, replay, seasons
 from trimtab.core.forecast.curve import miss_share
-from trimtab.core.forecast.experience import Arrays, Experience, Tally, counts_size, numbers_size
+from trimtab.core.forecast.experience import Arrays, Experience, Tally
 from trimtab.core.forecast.settings import wanted
 from trimtab.core.forecast.start_values import COST, MISSED, WEIGHT_TICKS
 
@@ -54,53 +54,33 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
     booked = replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
     voters = price.voters(arrays)
     promised = None if is_early or not terms.is_followed else price.mean(booked, voters)
-    counted = _counted(tally, load, smooth, terms, promised)
+    weighed, offered, missed, judgement = _counted(tally, load, smooth, terms, promised)
     price_log, chosen = tally.price_log, tally.chosen
     if ticks % price.SEARCH_TICKS == 0:
-        price_log, chosen = _chosen(arrays, tally._replace(**counted._asdict()), terms)
+        counted = tally._replace(
+            weighed=weighed, offered=offered, missed=missed, judgement=judgement
+        )
+        price_log, chosen = _chosen(arrays, counted, terms)
         voters = price.voters(arrays)
-    # Made whole: to have it replace most of its numbers takes three times as long.
+    # In the order of its fields: by their names it takes three times as long, in each tick.
     after = Tally(
-        at=at,
-        ticks=ticks + 1,
-        load=load,
-        smooth=smooth,
-        variance=variance,
-        bin=running.bin,
-        bin_total=running.total,
-        bin_ticks=running.ticks,
-        weighed=counted.weighed,
-        offered=counted.offered,
-        missed=counted.missed,
-        price_log=price_log,
-        chosen=chosen,
-        wanted=price.mean_held(held, voters),
-        forecast=outlook.forecast,
-        spread=outlook.spread,
-        seasonal=season,
-        judgement=counted.judgement,
-    )
+        at, ticks + 1, load, smooth, variance, running.bin, running.total, running.ticks,
+        weighed, offered, missed, price_log, chosen, price.mean_held(held, voters),
+        outlook.forecast, outlook.spread, season, judgement,
+    )  # fmt: skip
     return Experience(after, arrays)
 
 
 def unlived(terms: Terms) -> Experience:
     """Return what is known before the first tick."""
-    return Experience(Tally(price_log=log(min(30.0, terms.ceiling))), _new(terms.lead_ticks))
-
-
-class Counted(NamedTuple):
-    """What a tick changes of what a ``Tally`` has added up."""
-
-    weighed: float
-    offered: float
-    missed: float
-    judgement: Judgement
+    tally = Tally(price_log=log(min(30.0, terms.ceiling)))
+    return Experience(tally, Arrays.zeros(terms.lead_ticks))
 
 
 def _counted(
     tally: Tally, load: float, smooth: float, terms: Terms, promised: float | None
-) -> Counted:
-    """Return what was offered and missed with one tick more, and what that says of the replay.
+) -> tuple[float, float, float, Judgement]:
+    """Return what was weighed, offered and missed with one tick more, and what that says of the replay.
 
     The replay is judged by what it booked for the settings that decide (``promised``, replica-seconds in
     ticks). Where somebody else decided, only by what it would have booked for what really served, if misses are told.
@@ -116,12 +96,10 @@ def _counted(
         and terms.serving < terms.upper
     ):
         judgement = judgement.seeing(load, load * missed_share, promised)
-    return Counted(
-        weighed=price.FADE * tally.weighed + load,
-        offered=price.FADE * tally.offered + load,
-        missed=price.FADE * tally.missed + load * missed_share,
-        judgement=judgement,
-    )
+    weighed = price.FADE * tally.weighed + load
+    offered = price.FADE * tally.offered + load
+    missed = price.FADE * tally.missed + load * missed_share
+    return weighed, offered, missed, judgement
 
 
 def _missed_share(smooth: float, terms: Terms) -> tuple[float, bool]:
@@ -166,17 +144,8 @@ def learn_curves(arrays: Arrays, running: RunningBin, load: float, at: float) ->
         return RunningBin(at, position, running.total + load, running.ticks + 1)
     if running.ticks:
         mean = running.total / running.ticks
-        seasons.learn_bin(arrays.day, arrays.day_seen, running.bin, mean, seasons.DAY_SHARE)
-        week = seasons.week_bin(running.at)
-        share = seasons.WEEK_SHARE / 3.0  # three bins of the day fall into one of the week
-        seasons.learn_bin(arrays.week, arrays.week_seen, week, mean, share)
+        arrays.curves = seasons.with_bin(arrays.curves, running.bin, running.at, mean)
     return RunningBin(at, position, load, 1)
-
-
-def _new(lead_ticks: int) -> Arrays:
-    numbers = np.zeros(numbers_size(lead_ticks))
-    counts = np.zeros(counts_size(lead_ticks), dtype=np.float32)
-    return Arrays(numbers, counts, lead_ticks)
 
 
 def _price_in(arrays: Arrays, load: float) -> float:
@@ -195,7 +164,8 @@ def _continued(experience: Experience, lead_ticks: int) -> Arrays:
     if lead_ticks == experience.lead_ticks:
         return experience.copied()
     before, ticks = experience.arrays, experience.tally.ticks
-    arrays = _new(lead_ticks)
+    arrays = Arrays.zeros(lead_ticks)
+    arrays.curves = before.curves
     for name in _KEPT:
         getattr(arrays, name)[:] = getattr(before, name)
     for age in range(1, lead_ticks + 1):
@@ -206,6 +176,6 @@ def _continued(experience: Experience, lead_ticks: int) -> Arrays:
 
 
 _KEPT: Final = (
-    *("levels", "losses", "day", "day_seen", "week", "week_seen", "hour", "hour_seen"),
+    *("levels", "losses", "hour", "hour_seen"),
     *("cost", "missed", "backlog", "weights", "recent", "blocks"),
 )

@@ -94,11 +94,12 @@ def _judged(
 
 def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
     lead_seconds = arrays.lead_ticks * TICK_SECONDS
+    curves = arrays.curves
     day = seasons.change(
-        arrays.day, arrays.day_seen, 300.0, now := seasons.into_day(at), now + lead_seconds
+        curves.day, curves.day_seen, 300.0, now := seasons.into_day(at), now + lead_seconds
     )
     week = seasons.change(
-        arrays.week, arrays.week_seen, 900.0, now := seasons.into_week(at), now + lead_seconds
+        curves.week, curves.week_seen, 900.0, now := seasons.into_week(at), now + lead_seconds
     )
     middle = levels[1:4]
     forecasts = [*levels, *seasons.moved(levels, day), *seasons.moved(middle, week)]

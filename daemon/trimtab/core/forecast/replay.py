@@ -86,20 +86,29 @@ def book(
     serving = np.minimum.reduce(arrays.held, axis=0).astype(np.float64)
     backlog = arrays.backlog
     backlog += load
-    backlog -= OVERFLOW * serving
-    np.maximum(backlog, 0.0, out=backlog)
-    np.minimum(backlog, BACKLOG_TICKS_MAX * serving, out=backlog)
+    backlog -= _OVERFLOW * serving
+    np.maximum(backlog, _NOTHING, out=backlog)
+    np.minimum(backlog, _BACKLOG_TICKS_MAX * serving, out=backlog)
     share: np.ndarray = smooth / serving
-    np.minimum(share, MISS_LOAD_MAX, out=share)
+    np.minimum(share, _MISS_LOAD_MAX, out=share)
     share *= share
     share *= share
     share *= share
     share *= share  # to the 16th power, as in miss_share
-    share *= MISS_AT_CAPACITY
-    np.putmask(share, backlog > BACKLOG_MISSED_TICKS * serving, 1.0)
-    np.putmask(share, serving >= upper, 0.0)
+    share *= _MISS_AT_CAPACITY
+    np.putmask(share, backlog > _BACKLOG_MISSED_TICKS * serving, _ALL)
+    np.putmask(share, serving >= upper, _NOTHING)
     share *= load
     arrays.books *= fade
     arrays.cost += held
     arrays.missed += share
     return share
+
+
+# What numpy makes of a number each time it meets one, which takes as long as working with it.
+_OVERFLOW: Final = np.array(OVERFLOW)
+_BACKLOG_TICKS_MAX: Final = np.array(BACKLOG_TICKS_MAX)
+_BACKLOG_MISSED_TICKS: Final = np.array(BACKLOG_MISSED_TICKS)
+_MISS_LOAD_MAX: Final = np.array(MISS_LOAD_MAX)
+_MISS_AT_CAPACITY: Final = np.array(MISS_AT_CAPACITY)
+_NOTHING, _ALL = np.array(0.0), np.array(1.0)

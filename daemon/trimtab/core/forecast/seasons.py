@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trimtab.core.forecast.experience import DAY_BINS, HOUR_BINS, WEEK_BINS
+from trimtab.core.forecast.experience import (
+    DAY_BINS,
+    HOUR_BINS,
+    WEEK_BINS,
+    Curves,
+    curve_parts,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +54,16 @@ def learn_bin(
     before = curve.item(position)
     curve[position] = before + weight * (load - before)
     seen[position] = times
+
+
+def with_bin(before: Curves, position: int, at: float, load: float) -> Curves:
+    """Return the curves with the mean load of a bin: ``position`` of the day, its last cell ended at ``at``."""
+    numbers = before.numbers.copy()
+    day, day_seen, week, week_seen = curve_parts(numbers)
+    learn_bin(day, day_seen, position, load, DAY_SHARE)
+    share = WEEK_SHARE / 3.0  # three bins of the day fall into one of the week
+    learn_bin(week, week_seen, week_bin(at), load, share)
+    return Curves(numbers)
 
 
 def change(

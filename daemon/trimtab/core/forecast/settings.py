@@ -65,6 +65,7 @@ class Outlook(NamedTuple):
 _LEVEL = np.repeat([Outlook._fields.index(one) for one in ("forecast", "load", "level")], _KINDS)
 _RISE = np.repeat([Outlook._fields.index(one) for one in ("spread", "growth", "growth")], _KINDS)
 _TIMES = np.array((*SPARE, *(0.0 for _ in SHARE), *(times for times, _ in GROWTH)))
+_ROUNDING = np.array(ROUNDING)
 _SHARE = 1.0 + np.array((*(0.0 for _ in SPARE), *SHARE, *(share for _, share in GROWTH)))
 
 
@@ -75,7 +76,7 @@ def wanted(seen: Outlook, lower: float, upper: float) -> np.ndarray:
     counts *= _TIMES
     counts += told.take(_LEVEL)
     counts *= _SHARE
-    counts -= ROUNDING
+    counts -= _ROUNDING
     np.ceil(counts, out=counts)
     np.minimum(counts, upper, out=counts)
     np.maximum(counts, lower, out=counts)

@@ -16,11 +16,11 @@ nothing is learned and no error budget is spent. Load that cannot be foreseen co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING
 
 from trimtab.core.forecast.cells import TICK_SECONDS, Heard, hear
+from trimtab.core.forecast.numeric import numeric
 from trimtab.core.forecast.occupancy import load_of
 from trimtab.core.forecast.terms import Terms, lead_ticks_of
 from trimtab.core.forecast.trim import Seen
@@ -38,7 +38,7 @@ from trimtab.core.need import Need
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
@@ -122,7 +122,7 @@ class Capacity:
 
     def _lived(self, view: View, memory: JsonValue) -> tuple[Known, Work | str]:
         """Return what is known with the newest sample, and the load that it tells of, or why it does not."""
-        known_type, _ = _learning()
+        known_type = numeric().known
         known = known_type.recalled(memory) or known_type(view.current)
         work = self._work(view, known)
         if isinstance(work, str):
@@ -272,7 +272,7 @@ class Capacity:
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
-        _, learned = _learning()
+        learned = numeric().learned
         load = min(work.load, LOAD_MAX)
         heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
         if heard is known.heard:
@@ -322,29 +322,29 @@ class Capacity:
         upper = COUNT_MAX if bounds is None else min(COUNT_MAX, bounds.upper.replicas)
         before_ticks = None if before is None else before.lead_ticks
         return Terms(
-            lead_ticks=lead_ticks_of(view.lead_time_seconds + age, before_ticks),
-            serving=view.ready,
-            at_first=at_first,
-            lower=lower,
-            upper=max(lower, float(upper)),
-            attainment=self.attainment,
-            ceiling=self.price_ceiling,
-            occupied=occupied,
-            missed_share=missed_share,
+            lead_ticks_of(view.lead_time_seconds + age, before_ticks),
+            view.ready,
+            at_first,
+            lower,
+            max(lower, float(upper)),
+            self.attainment,
+            self.price_ceiling,
+            occupied,
+            missed_share,
             is_followed=before is None or before.is_followed(view.current),
         )
 
     # -- answering -----------------------------------------------------------------------------
 
     def _wish(self, view: View, known: Known, experience: Experience, work: Work) -> Wish:
-        from trimtab.core.forecast.sentence import sentence
-
         facts = self._facts(known, int(experience.tally.wanted))
         count = self._count(view, known, experience, work)
         if count == 0:
             return Wish(0, f"{work.text}: no load, wants none", known, facts=facts)
         queued = self._queued(view, known, experience)
-        text = sentence(view, experience.tally, facts, count, queued, self.requests_per_second)
+        text = numeric().sentence(
+            view, experience.tally, facts, count, queued, self.requests_per_second
+        )
         forecast, error = facts.forecast_replicas or 0.0, facts.forecast_error_replicas or 0.0
         need = Need(forecast + queued, error)
         return Wish(count, text, known, facts=facts, need=need)
@@ -389,12 +389,3 @@ class Capacity:
         work_seconds = seen[1] / capacity * known.trim.factor
         lead_seconds = experience.lead_ticks * TICK_SECONDS
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
-
-
-@cache
-def _learning() -> tuple[type[Known], Callable[..., Experience]]:
-    """What needs numpy: imported by the first who asks, and looked up by those who ask at each decision."""
-    from trimtab.core.forecast.known import Known
-    from trimtab.core.forecast.learning import learned
-
-    return Known, learned

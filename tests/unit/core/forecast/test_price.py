@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from trimtab.core.forecast import price
-from trimtab.core.forecast.experience import Arrays, Tally, counts_size, numbers_size
+from trimtab.core.forecast.experience import Arrays, Tally
 
 
 def books(cost: list[float], missed: list[float]) -> Arrays:
-    arrays = Arrays(np.zeros(numbers_size(4)), np.zeros(counts_size(4), dtype=np.float32), 4)
+    arrays = Arrays.zeros(4)
     arrays.cost[:] = 1e6
     arrays.missed[:] = 1e6
     arrays.cost[: len(cost)] = cost

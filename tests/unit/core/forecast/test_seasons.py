@@ -66,5 +66,6 @@ def test_a_surge_at_the_same_minute_of_every_hour_is_expected_after_some_hours()
 
 def test_without_having_been_seen_a_bin_says_nothing() -> None:
     one = lived(1.0, lambda _: 5.0)
-    assert seasons.change(one.arrays.day, one.arrays.day_seen, 300.0, 7000.0, 7600.0) is None
+    curves = one.arrays.curves
+    assert seasons.change(curves.day, curves.day_seen, 300.0, 7000.0, 7600.0) is None
     assert seasons.hour_shares(one.arrays, one.tally.at, 40) is None
