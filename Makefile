@@ -41,7 +41,11 @@ demo: $(STAMP_RUNTIME) ## Watch the daemon scale three emulated deployments (sto
 
 .PHONY: test
 test: $(STAMP_DEVELOP) ## Run the tests, on every core; warnings are errors
-	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" --numprocesses auto $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(STAMP_DEVELOP) ## Run the tests that take some ten seconds or more each: kills, mutants, long days, millions
+	@$(BIN)/python -m pytest -m slow --numprocesses auto $(ARGS)
 
 .PHONY: test-surfaces
 test-surfaces: $(STAMP_DEVELOP) ## Drive the live page in a browser, the API by its description, the docs as a reader

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,23 @@ SURFACES = frozenset(
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     is_left_out = collection_path in SURFACES and not config.getoption("--surfaces")
     return True if is_left_out else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # schemathesis says which operation a test is about in the test's name only, of which pytest 9.2 makes no id.
+    _, _, operation = item.name.partition("[")
+    if operation and item.id.params is None:
+        item._id = item.id.with_params(operation.removesuffix("]"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that share an id: over several workers xdist would run one of them."""
+    shared = [nodeid for nodeid, times in Counter(one.nodeid for one in items).items() if times > 1]
+    if shared:
+        raise pytest.UsageError(
+            f"{len(shared)} ids are those of several tests, of which one would run; "
+            f"give each its own: {', '.join(shared[:5])}"
+        )
 
 
 BROWSER = "tests/ui/"

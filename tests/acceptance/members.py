@@ -156,6 +156,8 @@ class Trial:
     emulator: Emulator
     places: list[Place]
     rng: Random
+    load_rng: Random
+    is_calm: bool
     kills: list[tuple[float, str]] = field(default_factory=list)
     outages: list[tuple[float, float]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
@@ -191,25 +193,37 @@ class Trial:
                 raise FoundError(f"{place.name} ended by itself:\n{place.said}")
 
     async def live(self, minutes: float) -> None:
-        """Do everything that is to be done, spread over the time."""
+        """Do everything that is to be done, spread over the time, and look once a second how much is missing."""
+        looking = asyncio.create_task(self._look())
+        try:
+            await self._live(minutes)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            missing, needed = await self.emulator.missing()
+            self.missing.append(missing / max(1, needed))
+
+    async def _live(self, minutes: float) -> None:
         until = time() + minutes * 60.0
         rounds = max(2, round(minutes * 60.0 / KILL_EVERY_SECONDS))
         restarts = {rounds // 3, 2 * rounds // 3}
         for number in range(rounds):
             ends_at = min(until, time() + KILL_EVERY_SECONDS)
-            await self.emulator.swing_some(self.rng, max(3, len(self.emulator.names) // 10))
+            await self.emulator.swing_some(self.load_rng, max(3, len(self.emulator.names) // 10))
             self._check()
-            await self._kill_one()
-            if number in restarts:
-                await self._restart_database()
-            elif number == rounds // 2:
-                await self._stop_one()
-            elif number % 2:
-                await self._cut_one(is_up=number % 4 == 1)
-            while time() < ends_at:
-                await asyncio.sleep(1.0)
-                missing, needed = await self.emulator.missing()
-                self.missing.append(missing / max(1, needed))
+            if not self.is_calm:
+                await self._kill_one()
+                if number in restarts:
+                    await self._restart_database()
+                elif number == rounds // 2:
+                    await self._stop_one()
+                elif number % 2:
+                    await self._cut_one(is_up=number % 4 == 1)
+            await asyncio.sleep(max(0.0, ends_at - time()))
             sys.stderr.write(f"{number + 1} of {rounds} rounds: {dict(self.done)}\n")
 
     async def _kill_one(self) -> None:
@@ -308,7 +322,13 @@ def unserved(
 
 
 async def run(
-    *, minutes: float, deployments: int, members: int, seed: int, logs: Path | None
+    *,
+    minutes: float,
+    deployments: int,
+    members: int,
+    seed: int,
+    logs: Path | None,
+    calm: bool,
 ) -> dict[str, Any]:
     """Live through it; the numbers. Raises ``FoundError``."""
     with tempfile.TemporaryDirectory(prefix="trimtab-members-") as temporary:
@@ -335,7 +355,7 @@ async def run(
                 places.append(Place(name, policies, plane, database))
                 places[-1].logs = logs
                 stack.push_async_callback(places[-1].kill)
-            trial = Trial(server, emulator, places, Random(seed))
+            trial = Trial(server, emulator, places, Random(seed), Random(seed), is_calm=calm)
             await trial.begin()
             await trial.live(minutes)
             claims = await trial.claims()
@@ -369,6 +389,9 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--logs", type=Path, help="a folder for what the daemons say")
+    parser.add_argument(
+        "--calm", action="store_true", help="do nothing to anybody: what the missing compare with"
+    )
     wanted = parser.parse_args()
     try:
         numbers = asyncio.run(run(**vars(wanted)))

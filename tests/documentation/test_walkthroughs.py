@@ -15,7 +15,6 @@ WALKED = (DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md")))
 """A page's blocks share a folder and a shell, in the order of the page."""
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("page", WALKED, ids=lambda page: page.stem)
 def test_every_command_of_the_page_does_what_the_page_shows(page: Path, tmp_path: Path) -> None:

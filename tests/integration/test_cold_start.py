@@ -136,6 +136,7 @@ def _cells(daemon: Daemon) -> int:
     return 0
 
 
+@pytest.mark.slow
 async def test_it_orders_ahead_of_the_usual_rise_in_its_first_minute(
     prometheus: str, tmp_path: Path
 ) -> None:
@@ -154,6 +155,7 @@ async def test_it_orders_ahead_of_the_usual_rise_in_its_first_minute(
     assert not again.problems
 
 
+@pytest.mark.slow
 async def test_without_a_past_it_knows_nothing_of_the_rise(prometheus: str, tmp_path: Path) -> None:
     decision = await decided(prometheus, tmp_path, history="0s", values=1)
     facts = {one.rule: one.facts for one in decision.proposals}["ahead"]

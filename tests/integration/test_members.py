@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pytest
 from control_plane import KEY
 from running import (
     PATIENCE_SECONDS,
@@ -110,6 +111,7 @@ async def two_members(folder: Path) -> AsyncIterator[Pair]:
         yield pair
 
 
+@pytest.mark.slow
 async def test_each_answers_for_all_and_who_stops_hands_over(tmp_path: Path) -> None:
     async with two_members(tmp_path) as pair:
         members = await pair.until(32, 32)

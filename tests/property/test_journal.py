@@ -387,6 +387,5 @@ def _memory_disk() -> str | None:
 JournalMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
 
 
-@pytest.mark.slow
 class TestJournal(JournalMachine.TestCase):
     """Runs the machine."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.property.test_incremental_steps import NAMES, World, any_policy, orders_of
@@ -181,6 +182,7 @@ def stirred_by(engine: Engine, tick: Tick, fleet: dict[str, Deployment]) -> list
     return ticks
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_letting_samples_that_change_nothing_wait_until_the_tick_writes_the_same(

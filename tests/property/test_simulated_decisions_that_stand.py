@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.property.test_incremental_steps import NAMES, any_policy, is_same
@@ -140,6 +141,7 @@ def a_deployment(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), world=worlds(), interval=st.sampled_from([5.0, 15.0, 15.0]))
 def test_deciding_only_where_anything_may_differ_orders_what_deciding_always_does(

@@ -486,7 +486,7 @@ OF_ONE_DAEMON: tuple[Mutant, ...] = (
         "after a start what others hold is nothing until it was read",
         (
             "service.controller",
-            "        if self._is_fleet_whole or not is_up",
+            "        if self.is_fleet_whole or not is_up",
             "        if True or not is_up",
         ),
         accounts=2,

@@ -35,7 +35,6 @@ SHARE = 0.75
 """Of a replica's capacity that the scaler keeps in use; some of the time it is short all the same."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "begin"),
     [("azure_conv_2023", 600.0), ("azure_code_2023", 600.0), ("tenant_diurnal_e", 30_000.0)],

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from trimtab.coordination.holdings import Stage
 from trimtab.coordination.port import Tenure
 from trimtab.coordination.standing import Standing
-from trimtab.core.buckets import bucket_of
+from trimtab.core.buckets import LEADING_BUCKET, bucket_of
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
 from trimtab.core.memory import Memory
 from trimtab.core.succession import BucketLeft
 from trimtab.errors import ErrorKind, JournalError
@@ -106,6 +107,7 @@ class SharedMemory:
     intended: list[tuple[str, Intended]] = field(default_factory=list)
     terms: dict[int, int] = field(default_factory=dict)
     failure: JournalError | None = None
+    common: FleetMemory = NO_FLEET_MEMORY
 
     def journal(self, member: str) -> MembersJournal:
         return MembersJournal(self, member)
@@ -122,6 +124,7 @@ class SharedMemory:
             memory=Memory(
                 deployments={name: self.memory[name] for name in mine},
                 overrides=tuple(self.overrides.values()),
+                shared=self.common if bucket == LEADING_BUCKET else NO_FLEET_MEMORY,
             ),
             unfinished=tuple(
                 one for name, one in self.unfinished.items() if bucket_of(name, BUCKETS) == bucket

@@ -82,6 +82,11 @@ class Comparison:
 
 def compare_as(asked: Comparison) -> bool:
     """Run the comparison and write its files; return whether a run failed."""
+    if asked.page is not None and not asked.page.absolute().parent.is_dir():
+        folder = asked.page.absolute().parent
+        raise PlanError(f"--page {asked.page}: there is no directory {folder}; make it first")
+    if asked.days is not None and not asked.days > 0.0:
+        raise PlanError(f"--days {asked.days:g} is out of range; give a number above 0")
     if asked.from_json is not None:
         _write_page(read_study(asked.from_json), asked.page)
         return False
@@ -165,8 +170,11 @@ def read_study(path: Path) -> Study:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror}; name the JSON file") from error
-    except (ValueError, StudyDocumentError) as error:
+    except StudyDocumentError as error:
         raise PlanError(f"{path}: {error}") from error
+    except ValueError as error:
+        told = "is no JSON; name a file that --json of a comparison wrote"
+        raise PlanError(f"{path} {told}") from error
 
 
 def _write_page(study: Study, path: Path | None) -> None:
@@ -305,9 +313,11 @@ def numbers(flag: str, text: str, *, below: float = math.inf) -> tuple[float, ..
         except ValueError:
             value = math.nan
         if not 0.0 < value < below:
-            limit = "" if below == math.inf else f" and below {below:g}"
+            limit, example = (
+                ("", "60,180") if below == math.inf else (f" and below {below:g}", "0.95,0.99")
+            )
             raise PlanError(
-                f"{flag} {text!r}: {part.strip()!r} is no number above 0{limit}; give as in 60,180"
+                f"{flag} {text!r}: {part.strip()!r} is no number above 0{limit}; give as in {example}"
             )
         found.append(value)
     return tuple(dict.fromkeys(found))

@@ -13,7 +13,7 @@ from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.plugins import Plugins  # noqa: TC001  typer reads the annotations when it runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trimtab.cli.cost_reading import Bill
     from trimtab.cli.cost_rows import Table
@@ -70,7 +70,12 @@ def cost(
     at, seconds = _since(since)
     for flag, file in (("--csv", csv_file), ("--json", json_file)):
         _check_file(flag, file)
-    bill = _read(path, at, seconds, _prices(price or ()), is_replayed=is_replayed)
+    if csv_file == STDOUT and json_file == STDOUT:
+        message = "only one of --csv and --json can be written here; name a file for the other"
+        raise typer.BadParameter(message, param_hint="--json")
+    prices = _prices(price or ())
+    bill = _read(path, at, seconds, prices, is_replayed=is_replayed)
+    bill.notes += _unused(prices, bill)
     _show(bill, by, csv_file, json_file)
 
 
@@ -116,9 +121,13 @@ def _print(bill: Bill, table: Table) -> None:
 
     for line in lines(bill, table):
         typer.echo(line)
+    typer.echo()
     if table.rows:
-        typer.echo()
         Console().print(rich_table(table))
+    else:
+        typer.echo(
+            "no refusal is known of this time" if table.by == "reason" else "there are no rows"
+        )
     for line in warnings(bill, table):
         typer.echo(line, err=True)
 
@@ -155,6 +164,17 @@ def _prices(texts: Sequence[str]) -> dict[str, float]:
             message = f"{text!r} is no price; write it as in NVIDIA_H100_80GB=6.25"
             raise typer.BadParameter(message, param_hint="--price")
     return found
+
+
+def _unused(prices: Mapping[str, float], bill: Bill) -> Iterator[str]:
+    """Tell of prices for what nothing ran on: mistyped, they would change nothing and say nothing."""
+    from trimtab.policy.suggestions import did_you_mean
+
+    kinds = sorted({key.accelerator_type for key in bill.ledger.costs if key.accelerator_type})
+    for kind in prices:
+        if kind not in kinds:
+            hint = did_you_mean(kind, kinds).replace("`", "") or f"there is {', '.join(kinds)}"
+            yield f"--price {kind} changes nothing, as nothing ran on it; {hint}"
 
 
 def _check_file(flag: str, file: Path | None) -> None:

@@ -117,7 +117,7 @@ def lines(bill: Bill, table: Table) -> Iterator[str]:
     yield f"from {moment(bill.since, zone)} to {moment(bill.until, zone)} ({zone})"
     said = f"spent      {_usd(total.usd)}"
     if total.assumed_usd > _SMALL:
-        said += f", {_usd(total.assumed_usd)} of it assumed for time in which nobody looked"
+        said += f", {_usd(total.assumed_usd)} of it assumed for what nobody could look at"
     if total.unpriced_accelerator_hours > _SMALL:
         said += f", and {total.unpriced_accelerator_hours:,.2f} accelerator-hours without a price"
     yield said

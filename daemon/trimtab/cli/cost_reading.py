@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import typer
 
 from trimtab.core.cost import Ledger, Running, judged
 from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy, Period, Price
@@ -59,7 +62,8 @@ def read_bill(
 
     Neither: from the begin of the account's month. ``prices`` are US dollars an accelerator-hour that take the place
     of those in force. With ``is_replayed`` every decision is made again, which says what was idle and what was
-    refused; it takes as long as the decisions took. Raises ``JournalError``.
+    refused; it takes as long as the decisions took. Raises ``JournalError``, and ``BadParameter`` for a ``since``
+    after the end.
     """
     with History(place) as history:
         name = history.name
@@ -74,6 +78,10 @@ def read_bill(
         if since is None:
             month = span_of(Period.MONTH, fleet.timezone, newest).begin
             since = month if seconds is None else newest - seconds
+        if since > newest:
+            last = f"{datetime.fromtimestamp(newest, tz=UTC):%Y-%m-%d %H:%M} UTC"
+            message = f"it is after the last that the journal {name} holds, of {last}"
+            raise typer.BadParameter(message, param_hint="--since")
         reading = _Reading(Ledger(since, fleet.timezone), prices or {})
         _live_through(history, since, reading, is_replayed=is_replayed)
     if reading.first_at is None:
@@ -140,6 +148,7 @@ class _Reading:
         self._seen: dict[str, Deployment] = {}
         self._is_all_new = True
         self._unread: tuple[str, ...] = ()
+        self._unseen: set[str] = set()
         self._is_judging = True
         self._put_in_force(NO_FLEET_POLICY)
 
@@ -177,12 +186,14 @@ class _Reading:
         for name in names:
             deployment = turn.fleet.get(name)
             if deployment is None and name.startswith(unread):
-                continue  # it runs on as it was known last
-            if deployment is None:
+                ledger.see(name, turn.at, self._running(self._seen[name])._replace(is_seen=False))
+                self._unseen.add(name)
+            elif deployment is None:
                 self._seen.pop(name, None)
                 ledger.see(name, turn.at, None)
-            elif self._seen.get(name) is not deployment:
+            elif self._seen.get(name) is not deployment or name in self._unseen:
                 self._seen[name] = deployment
+                self._unseen.discard(name)
                 self.names[name] = deployment.display_name
                 ledger.see(name, turn.at, self._running(deployment))
         if tick is not None and self._is_judging:
@@ -197,7 +208,8 @@ class _Reading:
                 self.notes.append(note)
         self._put_in_force(report.fleet)
         for name, deployment in self._seen.items():
-            self.ledger.see(name, max(at, self.ledger.until or at), self._running(deployment))
+            running = self._running(deployment)._replace(is_seen=name not in self._unseen)
+            self.ledger.see(name, max(at, self.ledger.until or at), running)
 
     def _put_in_force(self, fleet: FleetPolicy) -> None:
         priced = with_shipped_prices(fleet)

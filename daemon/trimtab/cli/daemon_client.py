@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -173,10 +172,8 @@ class DaemonClient:
     def _unreachable(self, reason: object, timeout_seconds: float) -> DaemonError:
         if isinstance(reason, TimeoutError):
             why = f"no answer within {timeout_seconds:g} s"
-        elif isinstance(reason, OSError) and reason.errno:
-            why = os.strerror(reason.errno)
-        else:
-            why = str(reason)
+        else:  # a name that cannot be found, or TLS, has a number of its own beside its words
+            why = (isinstance(reason, OSError) and reason.strerror) or str(reason)
         return DaemonError(
             f"no daemon answers at {self.url} ({why}); is `trimtab run` up, and is --url (or "
             "TRIMTAB_URL) where it listens?",
@@ -189,8 +186,9 @@ class DaemonClient:
             token = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            message = f"the token file {path} cannot be read ({why})"
+            message = f"the token file {path} cannot be read ({why}); check --token-file"
             raise DaemonError(message, ExitCode.USAGE) from None
         if not token or not token.isascii() or not token.isprintable():
-            raise DaemonError(f"the token file {path} holds no token", ExitCode.USAGE)
+            message = f"the token file {path} holds no token; check --token-file"
+            raise DaemonError(message, ExitCode.USAGE)
         return token

@@ -40,7 +40,10 @@ def journal(
         str | None, typer.Option(help="A deployment by its full name, or the end of it.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From then on: 2026-03-02T07:30, UTC.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="From then on: 2026-03-02T07:30, UTC, or how long ago: 20m, 36h."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most, the newest first.")] = 50,
     _plugin: Plugins = None,
@@ -132,7 +135,8 @@ def _overrides(
         whom = "all" if order.deployment is None else _short(order.deployment)
         end = f"until {_time(order.until)}"
         if one.lifted_at is not None:
-            end = f"lifted {_time(one.lifted_at)} by {one.lifted_by} ({one.lifted_reason})"
+            why = f" ({one.lifted_reason})" if one.lifted_reason else ""
+            end = f"lifted {_time(one.lifted_at)} by {one.lifted_by}{why}"
         yield f"{_time(one.given_at)}  {whom}: {order.text} by {order.author} ({order.reason}), {end}"
 
 
@@ -208,10 +212,18 @@ def _full_name(history: History, text: str) -> str:
 
 
 def _moment(text: str) -> float:
+    from trimtab.clock import SystemClock
+    from trimtab.policy.durations import parse_duration
+
+    ago = parse_duration(text)
+    if ago is not None:
+        return SystemClock().now() - ago
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        message = f"{text!r} is not a time; write it as in 2026-03-02T07:30"
+        message = (
+            f"{text!r} is not a time; write it as in 2026-03-02T07:30, or how long ago as in 20m"
+        )
         raise typer.BadParameter(message, param_hint="--since") from None
     return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 

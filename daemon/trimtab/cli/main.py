@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trimtab.cli.command_line import (
+    HELP_NAMES,
+    Command,
+    Overview,
+    sentence_for_machine,
+)
+from trimtab.cli.exit_codes import ExitCode
 from trimtab.version import VERSION
 
 if TYPE_CHECKING:
@@ -44,6 +51,9 @@ COMMANDS = {
 }
 """In the order of the help; each is the function of that name in ``trimtab/cli/<name>.py``."""
 
+INTERRUPTED = 128 + 2
+"""The exit code of a command that Ctrl-C ended: as shells have it, that of SIGINT."""
+
 COMPLETE_VARIABLE = "_TRIMTAB_COMPLETE"
 """Set by a shell that asks what a word may become (``trimtab completion``); typer reads the rest."""
 
@@ -51,16 +61,18 @@ COMPLETE_VARIABLE = "_TRIMTAB_COMPLETE"
 def build_app(arguments: Sequence[str]) -> typer.Typer:
     """Return the application for this command line: the command it names in full, the rest by name."""
     app = typer.Typer(
+        cls=Overview,
         add_completion=False,
         no_args_is_help=True,
         help="An event-driven autoscaling daemon for GPU inference deployments.",
         pretty_exceptions_enable=False,
+        context_settings=HELP_NAMES,
     )
     app.callback()(_options)
     named = next((word for word in arguments if not word.startswith("-")), None)
     for name, line in COMMANDS.items():
         function = imported(name) if name == named else _not_imported
-        app.command(name, short_help=line)(function)
+        app.command(name, cls=Command, short_help=line, context_settings=HELP_NAMES)(function)
     return app
 
 
@@ -99,9 +111,34 @@ def words_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sequen
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, and end in a sentence where the machine has no room or no such place."""
+    try:
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()  # here, as what fails later has nobody to say it
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        sentence = sentence_for_machine(error)
+        if sentence is None:
+            raise
+        _let_go_of_output()
+        if sentence:
+            sys.stderr.write(f"{sentence}\n")
+        sys.exit(ExitCode.FAILED)
+
+
+def _run() -> None:
     if COMPLETE_VARIABLE in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # there for this
 
         completion_init()  # without typer's own options, which would write into people's files
     build_app(words_of(sys.argv[1:], os.environ))(prog_name="trimtab")
+
+
+def _let_go_of_output() -> None:
+    """Let nothing try again at the end to write what could not be written."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -13,7 +13,8 @@ from trimtab.clock import SystemClock
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-CLOCK_TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
+CLOCK_TIME = re.compile(r"\d?\d:\d\d(:\d\d)?", re.ASCII)
+"""As people write it: 8:00 is 08:00."""
 
 MOMENT_HELP = (
     "so long ago (20m, 3h), a clock time (18:30: the last one), or a time with its zone "
@@ -64,9 +65,14 @@ def _read(text: str, zone: tzinfo | None) -> datetime | None:
 
 
 def _on(day: datetime, clock_time: str, zone: tzinfo | None) -> datetime:
-    naive = datetime.fromisoformat(f"{day.date()}T{clock_time}")
+    naive = datetime.fromisoformat(f"{day.date()}T{padded(clock_time)}")
     # By the zone's own rules: its offset at that hour may not be that of now.
     return naive.astimezone() if zone is None else naive.replace(tzinfo=zone)
+
+
+def padded(clock_time: str) -> str:
+    """Return a clock time as ISO 8601 has it, with two digits for the hour."""
+    return f"0{clock_time}" if clock_time[1] == ":" else clock_time
 
 
 def local_time(text: str, now: str | None = None) -> str:

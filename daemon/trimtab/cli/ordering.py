@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import re
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,12 +23,12 @@ from trimtab.cli.daemon_client import (
     DaemonError,
 )
 from trimtab.cli.deployment_names import completed
+from trimtab.cli.moments import CLOCK_TIME, padded
 from trimtab.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLOCK_TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 
 DEPLOYMENT_HELP = "Its full name, or the last part of it where that is unambiguous."
 
@@ -90,14 +89,19 @@ def _moment(text: str) -> str:
     local_now = datetime.fromtimestamp(SystemClock().now(), tz=UTC).astimezone()
     is_clock_time = CLOCK_TIME.fullmatch(text) is not None
     try:
-        found = datetime.fromisoformat(f"{local_now.date()}T{text}" if is_clock_time else text)
+        found = datetime.fromisoformat(
+            f"{local_now.date()}T{padded(text)}" if is_clock_time else text
+        )
         if is_clock_time:
             # By the local zone's own rules: its offset at that hour may not be that of now.
             found = found.astimezone()
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        message = f"{text!r} is not a time with its zone, nor a clock time such as 18:30"
+        message = (
+            f"{text!r} is no moment; write a clock time of today (18:30), or a time with its zone "
+            "(2026-03-02T18:30+01:00)"
+        )
         raise typer.BadParameter(message, param_hint="--until")
     if found <= local_now:
         message = f"{text} has passed already"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from trimtab.cli.command_line import sentence_for_machine
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.simulation_plan import (
     DAY_SECONDS,
@@ -35,6 +36,7 @@ from trimtab.cli.simulation_plan import (
 )
 from trimtab.errors import AuthorError, PolicyError, TrimtabError
 from trimtab.policy.durations import duration_hint, parse_duration
+from trimtab.policy.suggestions import did_you_mean
 from trimtab.simulation.inputs import (
     DISTURBANCES,
     PRESETS,
@@ -244,11 +246,17 @@ def _contenders(asked: Asked) -> tuple[tuple[Contender, ...], tuple[Contender, .
 
 
 def _check_signals(policies: Sequence[Contender], meanings: Mapping[str, Meaning]) -> None:
-    """Refuse a signal that nobody knows the meaning of before anything runs."""
+    """Refuse a signal that nobody knows, or knows the meaning of, before anything runs."""
     _check_heard([policy_of(one) for one in policies], meanings)
 
 
 def _check_heard(policies: Sequence[Policy], meanings: Mapping[str, Meaning]) -> None:
+    known = sorted({signal.name for one in policies for signal in one.signals})
+    for name in meanings:
+        if name not in known:
+            near = did_you_mean(name, known).replace("`", "")
+            hint = near or f"there are {', '.join(known)}"
+            raise PlanError(f"--signal {name}: no policy has a signal of this name; {hint}")
     for one in policies:
         try:
             listeners(one, meanings)
@@ -347,8 +355,10 @@ def refusals(command: str) -> Iterator[None]:
         _refuse(command, str(error), ExitCode.BAD_CONFIGURATION)
     except AuthorError as error:
         _refuse(command, str(error), ExitCode.USAGE)
-    except (TrimtabError, OSError) as error:
+    except TrimtabError as error:
         _refuse(command, str(error), ExitCode.FAILED)
+    except OSError as error:
+        _refuse(command, sentence_for_machine(error) or str(error), ExitCode.FAILED)
 
 
 def _refuse(command: str, sentence: str, code: ExitCode) -> NoReturn:

@@ -12,7 +12,7 @@ from trimtab.cli.simulation_chart import chart
 from trimtab.cli.simulation_plan import PlanError
 from trimtab.simulation.report.document import as_text
 from trimtab.simulation.report.files import require_matplotlib, write_plots
-from trimtab.simulation.report.fleet import fleet_lines, of_fleet
+from trimtab.simulation.report.fleet import fleet_lines
 from trimtab.simulation.report.page import as_html, worst_sentence
 from trimtab.simulation.report.study import Role
 from trimtab.simulation.report.summary import headline
@@ -76,7 +76,7 @@ def _print(study: Study) -> None:
             typer.echo(told)
         typer.echo()
         typer.echo(headline(study))
-        for note in study.notes if of_fleet(study) else ():
+        for note in study.notes:
             typer.echo(note)
         return
     console.print(f"[bold]{_escaped(study.title)}[/bold]")
@@ -90,7 +90,11 @@ def _print(study: Study) -> None:
             console.print(line, no_wrap=True, overflow="crop")
         console.print(_escaped(worst_sentence(timeline)), style="dim")
     console.print()
-    console.print(rich_table(study))
+    table, left_out = rich_table(study, console.width)
+    console.print(table)
+    if left_out:
+        told = f"no room for {', '.join(left_out)}: a wider terminal, a pipe and --html have them"
+        console.print(told, style="dim")
     for told in fleet_lines(study):
         console.print(_escaped(told))
     console.print()

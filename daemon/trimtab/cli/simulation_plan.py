@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400.0
 MEAN_NEED_DEFAULT = 8.0
+ROOM_MOST = 10_000
+"""Replicas of one deployment: beyond it runs take hours, and a number was mistyped."""
+
 ROOM_ABOVE_PEAK = 2.0
 """Without bounds of a policy, replicas may go to so many times the peak need: far enough that the
 maximum decides nothing."""
@@ -155,6 +158,11 @@ def prepared(spec: LoadSpec, preset: Preset, seed: int) -> Load:
     if total <= 0.0:
         raise PlanError(f"{spec.source} has no requests within {span:g} s; run more of it")
     needed = needs(seen, capacity)
+    if not needed.max() <= ROOM_MOST:
+        raise PlanError(
+            f"{spec.source} needs {needed.max():.3g} replicas at its peak, and a simulation has room for "
+            f"{ROOM_MOST:,}; correct its requests, or give a smaller --scale-to-mean"
+        )
     return Load(
         input=read,
         mean_request=MeanLengths(
@@ -290,9 +298,11 @@ def bounds(
     highest = [one.max_replicas for one in read if one.max_replicas is not None]
     low = given_min if given_min is not None else min(lowest, default=1)
     high = given_max if given_max is not None else max(highest, default=None)
+    if given_max is not None and given_max > ROOM_MOST:
+        raise PlanError(f"--max {given_max} is out of range; give {ROOM_MOST:,} or less")
     if high is not None and high < max(1, low):
         raise PlanError(
-            f"replicas from {low} to {high} is no range; give --min and --max with 1 <= max >= min"
+            f"replicas from {low} to {high} is no range; give a --max of 1 or more that is no less than --min"
         )
     return low, high
 

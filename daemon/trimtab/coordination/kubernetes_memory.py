@@ -16,7 +16,7 @@ import binascii
 import json
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from trimtab.coordination.kubernetes_objects import (
@@ -37,7 +37,7 @@ from trimtab.errors import ErrorKind, JournalError
 from trimtab.kubernetes.api import MERGE_PATCH, KubernetesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from trimtab.clock import Clock
     from trimtab.core.memory import DeploymentMemory, JsonObject
@@ -87,6 +87,8 @@ class _Owned:
     written_at: float
     bytes: int = 0
     dropped: int = 0
+    is_pressing: bool = False
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class MemoryInKubernetes(Generic[R]):
@@ -171,18 +173,26 @@ class MemoryInKubernetes(Generic[R]):
         if owned is not None and owned.term == term:
             del self._owned[bucket]
 
+    def press(self, buckets: Iterable[int]) -> None:
+        """Have these written as soon as may be: people changed what is remembered of them."""
+        for bucket in buckets:
+            if (owned := self._owned.get(bucket)) is not None:
+                owned.is_pressing = True
+
     async def run(self) -> None:
-        """Write each owned bucket when its time has come, the one not written for longest first."""
+        """Write each owned bucket when its time has come, what presses first, then what waits for longest."""
         while True:
             await self._clock.sleep(self._gap_seconds)
             due = [
-                (owned.written_at, bucket, owned)
+                (not owned.is_pressing, owned.written_at, bucket)
                 for bucket, owned in self._owned.items()
-                if self._clock.monotonic() - owned.written_at >= self._interval_seconds
+                if owned.is_pressing
+                or self._clock.monotonic() - owned.written_at >= self._interval_seconds
             ]
             if not due:
                 continue
-            _, bucket, owned = min(due, key=lambda one: one[:2])
+            bucket = min(due)[2]
+            owned = self._owned[bucket]
             try:
                 await self._keep(bucket, owned)
                 self._trouble = None
@@ -248,6 +258,15 @@ class MemoryInKubernetes(Generic[R]):
         return found, version_of(made)
 
     async def _keep(self, bucket: int, owned: _Owned) -> None:
+        async with owned.turn:  # or what is older might be written over what is newer
+            is_pressing, owned.is_pressing = owned.is_pressing, False
+            try:
+                await self._write(bucket, owned)
+            except BaseException:
+                owned.is_pressing = is_pressing or owned.is_pressing
+                raise
+
+    async def _write(self, bucket: int, owned: _Owned) -> None:
         memory = self._memory_of(bucket)
         loop = asyncio.get_running_loop()
         packed, dropped = await loop.run_in_executor(None, _packed, memory)

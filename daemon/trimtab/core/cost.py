@@ -52,7 +52,7 @@ QUOTA_CEILING = "quota "
 class Running(NamedTuple):
     """What of one deployment serves: ``replicas`` of ``accelerators`` each; ``None``: unknown.
 
-    ``usd_an_hour`` is the price of one accelerator.
+    ``usd_an_hour`` is the price of one accelerator. Without ``is_seen`` it is taken to run on as it was known last.
     """
 
     accelerator_type: str | None
@@ -60,6 +60,7 @@ class Running(NamedTuple):
     replicas: int
     usd_an_hour: float | None
     team: str = ""
+    is_seen: bool = True
 
     @property
     def rate_usd_an_hour(self) -> float | None:
@@ -270,7 +271,7 @@ class Ledger:
                 cost.unpriced_accelerator_hours += served
         usd = (rate or 0.0) * hours
         cost.usd += usd
-        if is_assumed:
+        if is_assumed or not running.is_seen:
             cost.assumed_usd += usd
         if found is None:
             cost.unjudged_usd += usd

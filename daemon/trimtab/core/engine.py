@@ -319,6 +319,8 @@ class Engine:
         renewed = self._sharing.hear_of_members(membership)
         if isinstance(news, BucketTaken):
             self._lead_times = take(news, self._memories, self._overrides, self._lead_times)
+            if news.shared is not None:
+                self._sharing.join(news.shared)
             for order in news.unfinished:
                 self.resume(order)
             renewed = (*renewed, *news.memory)

@@ -36,6 +36,11 @@ class Expenses:
         self._running = Running()
         self._unseen = NOTHING_UNSEEN
 
+    @property
+    def unseen_held(self) -> Mapping[tuple[str, str], int]:
+        """How many accelerators accounts in ``unread`` are taken to hold beyond what is seen, by account and type."""
+        return self._unseen.held
+
     def count(self, name: str, deployment: Deployment | None) -> None:
         """Count what ``name`` has serving, in place of what it had; ``None``: it is no more."""
         self._running.count(name, deployment)

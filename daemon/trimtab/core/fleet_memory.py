@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from trimtab.core.fleet_policy import Pool
-from trimtab.core.known_quotas import NO_KNOWN_QUOTAS, AccountQuota, KnownQuotas, QuotaRefusal
+from trimtab.core.known_quotas import (
+    NO_KNOWN_QUOTAS,
+    AccountQuota,
+    KnownQuotas,
+    QuotaRefusal,
+    with_refusals,
+)
 from trimtab.core.last_ran import Ran
-from trimtab.core.spend import NOTHING_SPENT, Spending, spending_from_json, spending_to_json
+from trimtab.core.spend import (
+    NOTHING_SPENT,
+    Spending,
+    joined_spending,
+    spending_from_json,
+    spending_to_json,
+)
 
 if TYPE_CHECKING:
     from trimtab.core.proposals import JsonValue
@@ -25,6 +37,25 @@ class FleetMemory(NamedTuple):
 
 
 NO_FLEET_MEMORY = FleetMemory()
+
+
+def joined_fleet_memory(ours: FleetMemory, theirs: FleetMemory, timezone: str) -> FleetMemory:
+    """Return what an engine knows once it leads, of what it has seen itself and what the last leader left."""
+    return FleetMemory(
+        joined_spending(ours.spending, theirs.spending, timezone),
+        with_refusals(ours.quotas, theirs.quotas.refusals),
+        _joined_ran(ours.ran, theirs.ran),
+    )
+
+
+def _joined_ran(
+    ours: tuple[Ran, ...] | None, theirs: tuple[Ran, ...] | None
+) -> tuple[Ran, ...] | None:
+    """Return what was last known of each account, by whoever knows of it; what is read is known better then."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    known = {one.account for one in ours}
+    return tuple(sorted((*ours, *(one for one in theirs if one.account not in known))))
 
 
 def fleet_memory_to_json(one: FleetMemory) -> JsonValue:

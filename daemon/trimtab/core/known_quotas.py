@@ -9,17 +9,18 @@ raised is found in a few writes, and one that was not costs one write for each p
 
 from __future__ import annotations
 
+from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from trimtab.core.capacity import FORGET_SECONDS, pause_seconds
-from trimtab.core.fleet_policy import Quota, QuotaSource
+from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from trimtab.core.account_quotas import QuotaReading
-    from trimtab.core.fleet_policy import FleetPolicy, Pool
+    from trimtab.core.fleet_policy import FleetPolicy
 
 Known = TypeVar("Known", "AccountQuota", "QuotaRefusal")
 
@@ -186,6 +187,25 @@ def elsewhere_in(known: KnownQuotas, quotas: Mapping[Pool, Quota]) -> dict[Pool,
             if pool in quotas and quotas[pool].source is not QuotaSource.REFUSAL:
                 found[pool] = found.get(pool, 0) + one.elsewhere
     return found
+
+
+def unseen_in(
+    held: Mapping[tuple[str, str], int], known: KnownQuotas, quotas: Collection[Pool]
+) -> dict[Pool, int]:
+    """Return what accounts that were not read hold of each pool over all accounts, as it was known last.
+
+    ``held`` is in accelerators by account and type. In which region they are is not known. What an account's own
+    endpoint says to be in use is taken off already.
+    """
+    told: Counter[tuple[str | None, str]] = Counter()
+    for one in known.account:
+        if one.pool.region is None:
+            told[one.pool.account, one.pool.accelerator_type] += one.elsewhere
+    found: Counter[Pool] = Counter()
+    for (account, kind), accelerators in held.items():
+        if (pool := Pool(kind)) in quotas:
+            found[pool] += max(0, accelerators - told[account, kind])
+    return dict(+found)
 
 
 def _with(ones: tuple[Known, ...], new: Known) -> tuple[Known, ...]:

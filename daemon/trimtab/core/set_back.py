@@ -10,9 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.core.known_quotas import KnownQuotas
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from trimtab.core.claimed import Claimed
+    from trimtab.core.fleet_memory import FleetMemory
     from trimtab.core.memories import Memories
     from trimtab.core.memory import At, DeploymentMemory, RuleMemory, Shadow
     from trimtab.core.watched import Watched
@@ -60,7 +64,27 @@ def set_back(memory: DeploymentMemory, seconds: float) -> DeploymentMemory:
         gone_at=back.maybe(memory.gone_at),
         watched=back.watched(memory.watched),
         shadow=None if shadow is None else back.shadow(shadow),
+        claimed=None if memory.claimed is None else back.claimed(memory.claimed),
     )
+
+
+def set_shared_back(shared: FleetMemory, now: float) -> FleetMemory:
+    """Return what all share as the clock of ``now`` would have told its times, if the latest lies ahead of it.
+
+    Money has its own way (``core/spend.py``): nobody forgets what was spent.
+    """
+    account, refusals = shared.quotas
+    newest = max([*(one.at for one in account), *(one.since for one in refusals)], default=now)
+    if newest - now <= TOLERANCE_SECONDS:
+        return shared
+    back = _Back(newest - now)
+    known = KnownQuotas(
+        tuple(one._replace(at=back.time(one.at)) for one in account),
+        tuple(
+            one._replace(since=back.time(one.since), until=back.time(one.until)) for one in refusals
+        ),
+    )
+    return shared._replace(quotas=known)
 
 
 def _newest(memory: DeploymentMemory) -> float:
@@ -100,6 +124,14 @@ class _Back(NamedTuple):
             since=self.time(shadow.since),
             moves=self.counts(shadow.moves),
             moved=self.by_rule(shadow.moved),
+        )
+
+    def claimed(self, claimed: Claimed) -> Claimed:
+        asked = claimed.asked
+        return claimed._replace(
+            held_since=self.maybe(claimed.held_since),
+            short_since=self.maybe(claimed.short_since),
+            asked=None if asked is None else asked._replace(at=self.time(asked.at)),
         )
 
     def watched(self, watched: Watched) -> Watched:

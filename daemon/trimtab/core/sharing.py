@@ -5,6 +5,7 @@ Nothing of it happens while no fleet policy is in force.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.book import MOMENT_SECONDS, Book
@@ -16,7 +17,7 @@ from trimtab.core.claiming import claim_of, claimed_by
 from trimtab.core.clearing import cleared
 from trimtab.core.decision import WriteStatus
 from trimtab.core.expenses import Expenses
-from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory
+from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory, joined_fleet_memory
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     Pool,
@@ -29,12 +30,14 @@ from trimtab.core.known_quotas import (
     after_readings,
     elsewhere_in,
     quotas_in_force,
+    unseen_in,
     with_refusals,
     without_the_past,
 )
 from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
 from trimtab.core.quota_ends import after_refused, ceiling_of
+from trimtab.core.set_back import set_shared_back
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
 from trimtab.core.succession import changed_claims
@@ -88,6 +91,12 @@ class Sharing:
         self.memory = memory
         self._begin(self.policy)
 
+    def join(self, memory: FleetMemory) -> None:
+        """Take in what the last leader knew of all that is shared."""
+        before = self.memory
+        self.memory = joined_fleet_memory(before, memory, self.policy.timezone)
+        self._is_news = self._is_news or self.memory != before
+
     def begin(
         self,
         fleet: Mapping[str, Deployment],
@@ -114,6 +123,7 @@ class Sharing:
         """Take in who is there and what they hold; then add up money, and say what all compete for."""
         self._now = now
         if not self._is_known:
+            self.memory = set_shared_back(self.memory, now)
             self.begin(fleet, memories, policy_of)
             looked = ()
         for name in looked:
@@ -138,7 +148,9 @@ class Sharing:
         if memory is not None and memory.gone_at is not None:
             asked = None
         if (foreign := self._claims.get(name)) is not None:
-            asked, flight = foreign.claimed, max(flight or 0, foreign.held)
+            flight = max(flight or 0, foreign.held)
+            if not self._decides_for(name):
+                asked = foreign.claimed
         self.book.put(claim_of(deployment, asked, policy, self.policy, flight))
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding
@@ -152,16 +164,18 @@ class Sharing:
         self._stir_below(quotas)
         self._is_news = False
         self.expenses.look_ahead(self.memory, policy, self.book)
+        unseen = unseen_in(self.expenses.unseen_held, known, quotas)
         self.book.open(
             Terms(
                 now=moment,
                 quotas=quotas,
-                elsewhere=elsewhere_in(known, quotas),
+                elsewhere=Counter(elsewhere_in(known, quotas)) + Counter(unseen),
                 teams=policy.teams,
                 spend=self.expenses.outlook.room,
                 preemption=policy.preemption,
                 hold_seconds=policy.hold_seconds,
                 patience_seconds=policy.patience_seconds,
+                unseen=unseen,
             )
         )
 
@@ -190,6 +204,9 @@ class Sharing:
             self._is_news = True
         return changed_claims(before, membership)
 
+    def _decides_for(self, name: str) -> bool:
+        return self.membership is None or self.membership.holding.has(name)
+
     @property
     def _claims(self) -> Mapping[str, ForeignClaim]:
         members = self.membership
@@ -198,7 +215,11 @@ class Sharing:
     def foreign_grants(self) -> dict[str, Grant]:
         """Return what others' deployments may have, of those that their owners claim something for."""
         book = self.book
-        return {name: book.grant(name) for name in self._claims if book.claim(name) is not None}
+        return {
+            name: book.grant(name)
+            for name in self._claims
+            if book.claim(name) is not None and not self._decides_for(name)
+        }
 
     def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
         """Take in all that the account's endpoint says now.
@@ -285,13 +306,13 @@ class Sharing:
         claimed, name = draft.memory.claimed, case.deployment.name
         if claimed is None or not claimed.is_binding:
             return None
-        grant = self._grants[name]
-        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
-        draft.memory = draft.memory._replace(claimed=settled)
-        self.book.settle(name, grant.replicas)
         claim = self.book.claim(name)
         assert claim is not None  # noqa: S101  it has been made a moment ago
         most = self._most_now(claim)
+        grant = self._cleared(claim, self._grants[name], most)
+        settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
+        draft.memory = draft.memory._replace(claimed=settled)
+        self.book.settle(name, grant.replicas)
         if grant.short is None:
             return Share(grant, "", most)
         others = () if grant.pool is None else self.book.holders(claim, grant.pool)
@@ -302,9 +323,9 @@ class Sharing:
 
         Counted from what is held alone, after the orders that were made already in this step.
         """
-        each, held = claim.accelerators, self.book.held()
+        each, held, unseen = claim.accelerators, self.book.held(), self.book.terms.unseen
         frees = [
-            quota.accelerators - held[quota.pool]
+            quota.accelerators - held[quota.pool] - unseen.get(quota.pool, 0)
             for quota in self.policy.quotas
             if quota.pool in pools_of(claim.accelerator_type, claim.region, claim.account)
         ]
@@ -318,14 +339,14 @@ class Sharing:
         if self.membership is None or self.membership.claims is not None:
             self._stirred.update(stirred)
         self._stirred.difference_update(due)
-        claims = ((name, book.claim(name)) for name in due)
-        self._grants = {name: self._grant(one) for name, one in claims if one is not None}
+        self._grants = {name: book.grant(name) for name in due if book.claim(name) is not None}
 
-    def _grant(self, claim: Claim) -> Grant:
-        grant, members = self.book.grant(claim.deployment), self.membership
+    def _cleared(self, claim: Claim, grant: Grant, most: int | None) -> Grant:
+        """Return what may be had of a grant, once the orders made already in this step are counted."""
+        members = self.membership
         if members is None:
             return grant
-        most = None if members.grants is None else self._most_now(claim)
+        most = None if members.grants is None else most
         return cleared(claim, grant, self.book.terms, members, now=self._now, most=most)
 
     def take_stirred(self) -> tuple[str, ...]:

@@ -146,6 +146,28 @@ def _with(
     )
 
 
+def joined_spending(ours: Spending, theirs: Spending, timezone: str) -> Spending:
+    """Return what was spent as two have added it up of the same fleet: of each period what is more.
+
+    One that began later has not seen all of it, and neither has seen what was not spent.
+    """
+    if theirs.at is None or ours.at is None:
+        return theirs if ours.at is None else ours
+    known = spent_until(theirs, ours.at, timezone)
+    hour, day, month = (
+        _more(ours.of(period), known.of(period), period, timezone, ours.at) for period in Period
+    )
+    return ours._replace(hour=hour, day=day, month=month)
+
+
+def _more(
+    ours: Spent | None, theirs: Spent | None, period: Period, timezone: str, at: float
+) -> Spent | None:
+    span = span_of(period, timezone, at)
+    alive = [one for one in (ours, theirs) if one is not None and _is_same(one, span)]
+    return max(alive, key=lambda one: one.usd, default=None)
+
+
 def _is_same(spent: Spent, span: Span) -> bool:
     return spent.begin - span.begin > (span.begin - span.end) / 2.0
 

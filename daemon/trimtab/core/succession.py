@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trimtab.core.allocation.values import Grant
     from trimtab.core.claimed import Claimed
     from trimtab.core.decision import Order
+    from trimtab.core.fleet_memory import FleetMemory
     from trimtab.core.footing import Footing
     from trimtab.core.known_quotas import QuotaRefusal
     from trimtab.core.lead_time import LeadTimes
@@ -44,7 +45,8 @@ class BucketTaken:
     """From now on this engine decides for a bucket, in ``term``, and goes on from what was remembered.
 
     ``unfinished`` are orders that were about to be sent and whose end nobody saw. ``overrides`` may hold
-    orders for all deployments too; those already known are not taken twice.
+    orders for all deployments too; those already known are not taken twice. ``shared`` is what the last leader
+    knew of all that is shared: it comes with the bucket whose owner leads.
     """
 
     bucket: int
@@ -53,6 +55,7 @@ class BucketTaken:
     overrides: tuple[Override, ...] = ()
     lead_times: Mapping[str, Learned] = field(default_factory=lambda: _NOTHING_LEARNED)
     unfinished: tuple[Order, ...] = ()
+    shared: FleetMemory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class ForeignClaim(NamedTuple):
     """What another engine claims for a deployment; ``None``: it holds what is seen, and wants no other count.
 
     At least ``held`` replicas count as held: it has asked for them, or may do so by a grant that still stands.
+    Of a deployment that this engine decides for by now, that is all that it says: an earlier owner may have.
     """
 
     claimed: Claimed | None

@@ -38,7 +38,10 @@ class FileReading:
         self.connection = self._connected()
         if self.format == 0:
             self.close()
-            raise JournalError(f"the journal {path} is empty", kind=ErrorKind.NOT_FOUND)
+            raise JournalError(
+                f"the journal {path} is empty; where it is a copy, {path.name}-wal belongs beside it",
+                kind=ErrorKind.NOT_FOUND,
+            )
 
     @property
     def name(self) -> str:

@@ -34,6 +34,9 @@ WATCH_SECONDS = (240.0, 480.0)
 SILENCE_SECONDS = 30.0
 """After the time that was asked for, in real time: a watch that says nothing then is a dead line."""
 
+BOOKMARK_SILENCE_SECONDS = 150.0
+"""Where the server gives bookmarks, which it does each minute: without any word for so long the line is dead."""
+
 RELIST_SECONDS = 600.0
 PAUSE_SECONDS_FIRST = 0.5
 PAUSE_SECONDS_MAX = 30.0
@@ -77,6 +80,7 @@ class Reflector(Generic[T]):
         self._relist_seconds = relist_seconds
         self._kept: dict[Key, _Kept[T]] = {}
         self._failures = 0
+        self._has_bookmarks = False
         self.is_listed = False
         """Whether it was ever listed whole."""
 
@@ -210,7 +214,7 @@ class Reflector(Generic[T]):
         stream = self._api.watch(self.path, query, self._is_well)
         try:
             while True:
-                async with asyncio.timeout(seconds + SILENCE_SECONDS):
+                async with asyncio.timeout(self._silence_seconds(seconds)):
                     event = await anext(stream, None)
                 if event is None:
                     return self._seen
@@ -225,6 +229,12 @@ class Reflector(Generic[T]):
             if aclose is not None:
                 await aclose()
 
+    def _silence_seconds(self, asked_seconds: float) -> float:
+        """Return for how long nothing may be heard on a watch that was asked for so long."""
+        if self._has_bookmarks:
+            return BOOKMARK_SILENCE_SECONDS
+        return asked_seconds + SILENCE_SECONDS
+
     def _take(self, event: Mapping[str, Any]) -> bool:
         """Take in one event; say whether the watch may go on."""
         item = part(event, "object")
@@ -238,7 +248,7 @@ class Reflector(Generic[T]):
                 key = text(meta, "namespace"), text(meta, "name")
                 is_news = self._kept.pop(key, None) is not None
             case "BOOKMARK":
-                is_news = False
+                self._has_bookmarks, is_news = True, False
             case "ERROR":
                 error = error_of(f"the watch of {self.path}", whole(item, "code") or 500, item)
                 if error.is_gone:

@@ -79,7 +79,8 @@ class Controller:
         self._withheld: dict[str, Withholding] = {}
         self._next_policies: _Policies | None = None
         self._policies_taken = asyncio.Event()
-        self._is_fleet_whole = False
+        self.is_fleet_whole = False
+        """Whether the engine was shown every account since the start, or they were waited for long enough."""
         self._unread = fleet.unread
         self._unread_until = clock.monotonic() + UNREAD_SECONDS_MAX
         self._pace = Pace(lambda: journalled.journal.decisions_behind)
@@ -196,18 +197,18 @@ class Controller:
         """After a start: once the engine was shown everything, wake those that had to wait for it."""
         if self._unread and not self._told.is_behind:
             self._unread = self._fleet.unread
-        if self._is_fleet_whole:
+        if self.is_fleet_whole:
             return
         is_late = self._clock.monotonic() >= self._unread_until
-        self._is_fleet_whole = is_late or not (self._fleet.unread or self._told.is_behind)
-        if self._is_fleet_whole:
+        self.is_fleet_whole = is_late or not (self._fleet.unread or self._told.is_behind)
+        if self.is_fleet_whole:
             unread = Withheld.FLEET_UNREAD
             self._trigger.wake([n for n, one in self._withheld.items() if one.reason is unread])
 
     def _why_not_yet(self, order: Order) -> Withholding | None:
         """Say why ``order`` must wait: who has not seen all does not know what of a shared quota is held."""
         is_up = order.to_replicas > order.from_replicas
-        if self._is_fleet_whole or not is_up or not self._journalled.engine.sharing.is_active:
+        if self.is_fleet_whole or not is_up or not self._journalled.engine.sharing.is_active:
             return None
         unread = ", ".join(self._fleet.unread)
         return Withholding(

@@ -27,7 +27,7 @@ from trimtab.service.postings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.coordination.port import Board, Posting
@@ -53,37 +53,62 @@ DRIFT = 1.1
 LANDING_SECONDS = 30.0
 """How long after a grant ran out a write that it allowed may still take until listings show it."""
 
+NOTHING_CLAIMED = ForeignClaim(None)
+
 CLAIMS = "claims"
 GRANTS = "grants"
 
 
 @dataclass(slots=True)
 class _Given:
-    """What was granted under one number, and until when it stands (monotonic, UTC); ``None``: it is being posted."""
+    """What was granted under one number, and until when it stands (monotonic, UTC); ``None``: it is being posted.
+
+    ``terms``: in which term the bucket of each was held by whoever it was granted to.
+    """
 
     seq: int
     counts: Mapping[str, int]
+    terms: Mapping[str, int]
     until: float | None = None
     until_utc: float | None = None
 
 
 @dataclass(slots=True)
 class _Heard:
-    """What others claim, and the number of the last of our grants that the owner of each has heard of."""
+    """What others claim, in which term, and the number of the last of our grants that the owner of each has heard of."""
 
     claims: dict[str, ForeignClaim] = field(default_factory=dict)
+    terms: dict[str, int] = field(default_factory=dict)
     acked: dict[str, int | None] = field(default_factory=dict)
     refusals: tuple[QuotaRefusal, ...] = ()
+
+    def may_go_by(self, given: _Given, name: str) -> bool:
+        """Whether somebody may still ask for what was granted to ``name``, if it stands.
+
+        Whoever says that it knows of later grants goes by those, and of earlier ones nobody else hears. What it
+        says is not said for an earlier owner, whose last write it may not know of.
+        """
+        if self.terms.get(name) != given.terms.get(name):
+            return True
+        return given.seq >= (self.acked.get(name) or 0)
 
 
 @dataclass(slots=True)
 class _Lead:
-    """How far this member has got since it leads in ``term``."""
+    """How far this member has got since it leads in ``term``, which is since ``began_at``. Times are UTC seconds.
+
+    ``fresh_at``: when what each member posted was fresh last. ``said``: how much of each deployment is held, as its
+    owner says in a term; ``left``: how much earlier owners said, and when they last did.
+    """
 
     term: int
+    began_at: float
     grows_at: float | None = None
     seq: int = 0
     given: list[_Given] = field(default_factory=list)
+    fresh_at: dict[str, float] = field(default_factory=dict)
+    said: dict[str, tuple[int, int]] = field(default_factory=dict)
+    left: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 class Exchange:
@@ -99,8 +124,10 @@ class Exchange:
         journalled: JournalledEngine,
         fleet: Fleet,
         trigger: Trigger,
+        is_fleet_whole: Callable[[], bool],
         interval_seconds: float = EXCHANGE_SECONDS,
     ) -> None:
+        """``is_fleet_whole``: every account was read since the start, or was waited for long enough."""
         self._clock = clock
         self._board = board
         self._member = member
@@ -108,6 +135,7 @@ class Exchange:
         self._journalled = journalled
         self._fleet = fleet
         self._trigger = trigger
+        self._is_fleet_whole = is_fleet_whole
         self._interval_seconds = interval_seconds
         self._lead: _Lead | None = None
         self._heard: tuple[int, int] | None = None
@@ -119,6 +147,11 @@ class Exchange:
     def is_leading(self) -> bool:
         """Whether this member holds the bucket whose owner leads."""
         return LEADING_BUCKET in self._tenancy.open_terms
+
+    @property
+    def promises(self) -> int:
+        """How many different sets of grants are remembered, as somebody may still act on them."""
+        return 0 if self._lead is None else len(self._lead.given)
 
     async def run(self) -> None:
         """Exchange for ever. The service's failures are waited out: nobody grows meanwhile."""
@@ -146,7 +179,7 @@ class Exchange:
             return
         self._heard = None
         if self._lead is None or self._lead.term != term:
-            self._lead = _Lead(term)
+            self._lead = _Lead(term, self._clock.now())
         await self._lead_on(self._lead)
 
     # -- whoever follows -------------------------------------------------------------------------
@@ -196,19 +229,21 @@ class Exchange:
     async def _lead_on(self, lead: _Lead) -> None:
         if lead.grows_at is None:
             # Once this is there nobody listens to the last leader, and what it granted runs out.
-            await self._post(lead, _Given(0, {}), {})
+            await self._post(lead, _Given(0, {}, {}), {})
             lead.grows_at = self._clock.now() + GRANT_SECONDS * DRIFT
         found = await self._board.read(CLAIMS)
         if self._tenancy.open_terms.get(LEADING_BUCKET) != lead.term:
             return  # the lead went to another meanwhile
         heard = self._claims_of(lead, [one for one in found.values() if one.member != self._member])
-        lead.given = [one for one in lead.given if one is lead.given[-1] or self._stands(one)]
+        self._remember(lead, heard)
+        self._forget_promises(lead, heard)
         self._tell_claims(lead, heard)
         grants = self._grants(lead, heard)
         counts = {name: one.replicas for name, one in grants.items()}
-        if not lead.given or lead.given[-1].counts != counts:
+        terms = {name: heard.terms[name] for name in counts}
+        if not lead.given or (lead.given[-1].counts, lead.given[-1].terms) != (counts, terms):
             lead.seq += 1
-            lead.given.append(_Given(lead.seq, counts))
+            lead.given.append(_Given(lead.seq, counts, terms))
         given = lead.given[-1]
         given.until = given.until_utc = None
         self._tell_claims(lead, heard)  # what is promised is held from now on
@@ -226,11 +261,12 @@ class Exchange:
         """Return what others may have, of those that want more than they hold or must give something back."""
         sharing = self._journalled.engine.sharing
         is_early = lead.grows_at is None or self._clock.now() < lead.grows_at
-        if is_early or self._fleet.unread or not sharing.book.terms.now:
+        if is_early or not self._is_fleet_whole() or not sharing.book.terms.now:
             return {}
         found = {}
-        for name, grant in sharing.foreign_grants().items():
-            claim, held = sharing.book.claims[name], heard.claims[name].held
+        grants = sharing.foreign_grants()
+        for name in sorted(heard.claims.keys() & grants.keys()):
+            claim, held, grant = sharing.book.claims[name], heard.claims[name].held, grants[name]
             if claim.wanted > held or grant.replicas != claim.wanted:
                 found[name] = grant
         return found
@@ -238,39 +274,76 @@ class Exchange:
     def _claims_of(self, lead: _Lead, postings: Sequence[Posting]) -> _Heard:
         """Return what others claim, each deployment by who holds its bucket in the latest term."""
         heard = _Heard()
-        terms: dict[str, int] = {}
-        ours = self._tenancy.open_terms
+        ours, now = self._tenancy.open_terms, self._clock.now()
+        known = lead.fresh_at
+        lead.fresh_at = {one.member: known.get(one.member, lead.began_at) for one in postings}
         for posting in postings:
             posted = read_claims(posting.body)
             is_fresh = posting.age_seconds < GRANT_SECONDS
             acked = posted.heard[1] if posted.heard and posted.heard[0] == lead.term else None
-            posted_at = self._clock.now() - posting.age_seconds
-            if self._is_read_since(posted_at + GRANT_SECONDS * DRIFT + LANDING_SECONDS):
+            if is_fresh:
+                lead.fresh_at[posting.member] = now
+            elif self._is_read_since(
+                lead.fresh_at[posting.member] + GRANT_SECONDS * DRIFT + LANDING_SECONDS
+            ):
                 continue  # all that it may have done since is seen by now
             heard.refusals += posted.refusals
             for name, claim in posted.claims.items():
                 bucket = self._tenancy.bucket_of(name)
                 term = posted.terms.get(bucket, 0)
-                if bucket in ours or terms.get(name, -1) >= term:
+                if bucket in ours or heard.terms.get(name, -1) >= term:
                     continue
-                terms[name] = term
+                heard.terms[name] = term
                 heard.claims[name] = claim if is_fresh else claim._replace(claimed=None)
                 heard.acked[name] = acked
         return heard
 
     def _tell_claims(self, lead: _Lead, heard: _Heard) -> None:
-        """Let our engine share out over all claims; what was promised to others counts as held."""
+        """Let our engine share out over all claims; what was promised counts as held, whoever decides by now."""
         if lead.grows_at is None:
             return
-        claims = {}
-        for name, claim in heard.claims.items():
-            acked = heard.acked[name] or 0
-            promised = [one.counts.get(name, 0) for one in lead.given if one.seq >= acked]
-            claims[name] = claim._replace(held=max(claim.held, *promised, 0))
+        claims = dict(heard.claims)
+        for name, (held, _) in lead.left.items():
+            claim = claims.get(name, NOTHING_CLAIMED)
+            claims[name] = claim._replace(held=max(claim.held, held))
+        for given in lead.given:
+            for name, count in given.counts.items():
+                if heard.may_go_by(given, name):
+                    claim = claims.get(name, NOTHING_CLAIMED)
+                    claims[name] = claim._replace(held=max(claim.held, count))
         news = ClaimsHeard(grows_at=lead.grows_at, claims=claims, refusals=heard.refusals)
         members = self._journalled.engine.membership
         if members is None or members.claims != news:
             self._tell(news)
+
+    def _remember(self, lead: _Lead, heard: _Heard) -> None:
+        """Note what is said to be held. What an earlier owner said counts until it was seen.
+
+        Between two owners nobody says anything of a bucket, and neither the next one nor we may have seen what the
+        last one wrote.
+        """
+        now = self._clock.now()
+        lead.left = {
+            name: (held, at)
+            for name, (held, at) in lead.left.items()
+            if not self._is_read_since(at + LANDING_SECONDS)
+        }
+        for name, (held, term) in lead.said.items():
+            if heard.terms.get(name) != term:
+                lead.left[name] = (max(held, lead.left.get(name, (0, now))[0]), now)
+        lead.said = {name: (claim.held, heard.terms[name]) for name, claim in heard.claims.items()}
+
+    def _forget_promises(self, lead: _Lead, heard: _Heard) -> None:
+        """Keep the last grants, and of those before what somebody may still go by.
+
+        That is little, although an account may not be readable for days.
+        """
+        earlier, last = lead.given[:-1], lead.given[-1:]
+        for one in earlier:
+            one.counts = {
+                name: count for name, count in one.counts.items() if heard.may_go_by(one, name)
+            }
+        lead.given = [one for one in earlier if one.counts and self._stands(one)] + last
 
     def _stands(self, given: _Given) -> bool:
         """Whether somebody may still act on a grant, or may have and we have not seen it."""

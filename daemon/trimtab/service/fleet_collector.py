@@ -53,7 +53,9 @@ def _shared(sharing: Sharing) -> Iterator[Family]:
     if sharing.is_active:
         for pool, one in sharing.quotas.items():
             quota.add_metric((*_labels(pool), one.source.value), one.accelerators)
-            elsewhere.add_metric(_labels(pool), sharing.book.terms.elsewhere.get(pool, 0))
+            terms = sharing.book.terms
+            outside = terms.elsewhere.get(pool, 0) - terms.unseen.get(pool, 0)
+            elsewhere.add_metric(_labels(pool), outside)
         for pool, accelerators in sharing.book.held().items():
             if pool == Pool(pool.accelerator_type) or pool in sharing.quotas:
                 held.add_metric(_labels(pool), accelerators)

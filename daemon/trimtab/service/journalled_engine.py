@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trimtab.core.clearing import why_not_cleared
+from trimtab.core.decision import EventKind
 from trimtab.core.fleet_policy import NO_FLEET_POLICY
 from trimtab.core.overrides import why_overridden
 from trimtab.core.priming import joined_memory
@@ -30,7 +31,7 @@ from trimtab.journal.entries import (
 from trimtab.journal.standing import put, put_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from trimtab.clock import Clock
     from trimtab.core.account_quotas import QuotaReading
@@ -66,6 +67,8 @@ class JournalledEngine:
         self.intended = 0
         self.ended = 0
         self.has_recalled = False
+        self.on_people: Callable[[Iterable[str | None]], None] = lambda _names: None
+        """Hears of whom people changed what is remembered; ``None`` among them: of everybody."""
         self._clock = clock
         self._plugins = plugins
         self._lead_times = lead_times
@@ -139,6 +142,10 @@ class JournalledEngine:
                 shared=engine.shared,
             )
         )
+        if changed_by_people := [
+            event.deployment for event in tick.events if event.kind is EventKind.BOUNDS_CHANGED
+        ]:
+            self.on_people(changed_by_people)
         return tick
 
     def _fleet_changes(
@@ -251,6 +258,7 @@ class JournalledEngine:
                 overrides=self.engine.overrides,
             )
         )
+        self.on_people([override.deployment])
         return replaced
 
     def lift(self, ids: Collection[str], *, by: str, reason: str) -> tuple[Override, ...]:
@@ -267,6 +275,7 @@ class JournalledEngine:
                     overrides=self.engine.overrides,
                 )
             )
+            self.on_people([one.deployment for one in lifted])
         return lifted
 
     def why_overridden(self, order: Order) -> str | None:

@@ -60,13 +60,22 @@ class OverrideDesk:
         found = [override_as_json(one) for one in self._overrides.in_force]
         return OK, {"at": _iso(self._clock.now()), "overrides": found}
 
-    async def give(self, body: Mapping[str, object], peer: str) -> Answer:
-        """Put an order in force, or say in one sentence what is wrong with it."""
+    async def give(
+        self, body: Mapping[str, object], peer: str, *, name: str | None = None
+    ) -> Answer:
+        """Put an order in force, or say in one sentence what is wrong with it.
+
+        ``name`` is its id where another member has given it one already.
+        """
         if not self._journalled.has_recalled:
             return UNAVAILABLE, {"error": self._not_yet()}
         try:
             override = override_from(
-                body, name=self._new_id(), now=self._clock.now(), peer=peer, known=self._known()
+                body,
+                name=self._free_id(name),
+                now=self._clock.now(),
+                peer=peer,
+                known=self._known(),
             )
             replaced = self._overrides.give(override)
         except OverrideError as error:
@@ -128,10 +137,10 @@ class OverrideDesk:
         why = "" if status.mode is JournalMode.DURABLE else f": {status.sentence}"
         return f"the journal has not been opened yet, so orders cannot be taken in{why}"
 
-    def _new_id(self) -> str:
+    def _free_id(self, name: str | None) -> str:
         taken = {one.id for one in self._journalled.engine.overrides}
-        while (name := f"{self._random.getrandbits(32):08x}") in taken:
-            pass
+        while name is None or name in taken:
+            name = f"{self._random.getrandbits(32):08x}"
         return name
 
     def _notes(self, override: Override) -> list[str]:

@@ -45,6 +45,10 @@ class Peers:
             return None
         return seen.holder
 
+    def is_ours(self, deployment: str) -> bool:
+        """Whether this member decides for ``deployment``."""
+        return self._tenancy.decides_for(deployment)
+
     @property
     def this(self) -> str:
         """The name of the member that asks."""

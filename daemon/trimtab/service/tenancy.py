@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 import structlog
 
 from trimtab.coordination.port import OwnsAll
-from trimtab.core.buckets import bucket_of
+from trimtab.core.buckets import LEADING_BUCKET, bucket_of
 from trimtab.core.memory import Memory
 from trimtab.core.set_back import set_back, set_back_seconds
 from trimtab.core.succession import BucketLeft, BucketTaken, Joined
@@ -22,7 +22,7 @@ from trimtab.journal.port import Recollection
 from trimtab.service.exchange import EXCHANGE_SECONDS, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from trimtab.clock import Clock
     from trimtab.coordination.port import Board, Ownership, Tenure
@@ -50,6 +50,15 @@ class _Losing(Protocol):
 
     def lose(self, bucket: int, term: int) -> None:
         """Keep nothing of it any more."""
+        ...
+
+
+@runtime_checkable
+class _Pressing(Protocol):
+    """A shared memory that is written from time to time."""
+
+    def press(self, buckets: Iterable[int]) -> None:
+        """Write these as soon as may be."""
         ...
 
 
@@ -151,6 +160,7 @@ class Tenancy:
                 journalled=self._journalled,
                 fleet=self._fleet,
                 trigger=self._trigger,
+                is_fleet_whole=lambda: self._controller.is_fleet_whole,
                 interval_seconds=self.coordination.exchange_seconds,
             )
             tasks.append(("exchange claims and grants", self.exchange.run))
@@ -159,6 +169,7 @@ class Tenancy:
     def begin(self) -> None:
         """Let the engine know that it is one of several."""
         self._journalled.hear_of_members(Joined(buckets=self.coordination.buckets))
+        self._journalled.on_people = self._keep_soon
 
     # -- Ownership -------------------------------------------------------------------------------
 
@@ -226,6 +237,7 @@ class Tenancy:
                 ),
                 lead_times=found.memory.lead_times,
                 unfinished=unfinished,
+                shared=found.memory.shared if tenure.bucket == LEADING_BUCKET else None,
             )
         )
         self._fleet.expect(memory)
@@ -277,6 +289,14 @@ class Tenancy:
         ours = (None, *known)
         overrides = tuple(one for one in memory.overrides if one.deployment in ours)
         return Memory(known, overrides, memory.lead_times, memory.shared)
+
+    def _keep_soon(self, names: Iterable[str | None]) -> None:
+        """Let what people changed outlive us: nobody else could tell it from what we do ourselves."""
+        shared: object = self.coordination.shared
+        if isinstance(shared, _Pressing):
+            known = set(names)
+            buckets = {self.bucket_of(name) for name in known if name is not None}
+            shared.press(sorted(self._open if None in known else buckets))
 
     def _close(self, tenure: Tenure) -> None:
         if self._open.get(tenure.bucket) == tenure.term:

@@ -105,6 +105,53 @@ async def test_whoever_dies_leaves_what_was_written_last(cluster: Cluster) -> No
 
 
 @in_a_cluster
+async def test_what_people_changed_is_written_within_a_second(cluster: Cluster) -> None:
+    a, b = Owner(cluster, "a"), Owner(cluster, "b")
+    for bucket in range(3):
+        await a.kept.take_over(bucket, 1)
+    running = asyncio.create_task(a.kept.run())
+    await asyncio.sleep(5)
+    a.knows[1] = Memory(deployments={"changed": of_one()})
+    cluster.service.audit.clear()
+    a.kept.press([1, 7])
+    await asyncio.sleep(1)
+    running.cancel()
+    assert len([one for one in cluster.service.audit if one.is_write]) == 1, "others have time"
+    assert set((await b.kept.take_over(1, 2)).memory.deployments) == {"changed"}
+
+
+@in_a_cluster
+async def test_what_presses_is_tried_again_until_it_is_written(cluster: Cluster) -> None:
+    a, b = Owner(cluster, "a"), Owner(cluster, "b")
+    await a.kept.take_over(0, 1)
+    running = asyncio.create_task(a.kept.run())
+    a.knows[0] = Memory(deployments={"changed": of_one()})
+    cluster.service.faults.add(Fault(what=What.FAIL, when=of("configmaps", "patch"), times=2))
+    a.kept.press([0])
+    await asyncio.sleep(20)
+    running.cancel()
+    assert set((await b.kept.take_over(0, 2)).memory.deployments) == {"changed"}
+
+
+@in_a_cluster
+async def test_a_hand_over_waits_for_what_is_being_written_and_comes_after_it(
+    cluster: Cluster,
+) -> None:
+    a, b = Owner(cluster, "a"), Owner(cluster, "b")
+    await a.kept.take_over(0, 1)
+    a.knows[0] = Memory(deployments={"before": of_one()})
+    slow = Fault(what=What.DELAY_REQUEST, when=of("configmaps", "patch"), times=1, seconds=2.0)
+    cluster.service.faults.add(slow)
+    running = asyncio.create_task(a.kept.run())
+    await asyncio.sleep(61)
+    a.knows[0] = Memory(deployments={"at the end": of_one()})
+    await a.kept.let_go(0, 1)
+    await asyncio.sleep(3)
+    running.cancel()
+    assert set((await b.kept.take_over(0, 2)).memory.deployments) == {"at the end"}
+
+
+@in_a_cluster
 async def test_a_bucket_that_another_took_over_is_written_no_more(cluster: Cluster) -> None:
     a, b = Owner(cluster, "a"), Owner(cluster, "b")
     await a.kept.take_over(0, 1)

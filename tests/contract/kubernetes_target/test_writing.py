@@ -80,6 +80,20 @@ async def test_bounds_that_somebody_changed_meanwhile_void_the_order(
     assert world.replicas() == 2
 
 
+async def test_a_workload_created_anew_under_the_name_does_not_get_the_order(
+    world: World, name: str
+) -> None:
+    world.workload(replicas=2)
+    target, found = await begun(world, name)
+    kind = world.api.kinds.stored("apps", "deployments")
+    world.api.objects.delete(kind, ("llm", "chat"), {})
+    world.workload(replicas=2)
+    result = await target.write(order_for(found, 5))
+    assert (result.status, result.error_kind) == (WriteStatus.VOID, ErrorKind.CONFLICT)
+    assert "it was created anew" in result.sentence
+    assert world.replicas() == 2
+
+
 async def test_an_endless_race_is_given_up(world: World, name: str) -> None:
     world.workload(replicas=2)
     target, found = await begun(world, name)

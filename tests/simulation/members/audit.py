@@ -136,6 +136,10 @@ class MembersAudit:
         if not low <= bounds[0] <= bounds[1] <= high:
             self.violated("within the user's range", name, f"{bounds} in {low}-{high}")
 
+        quota, in_all = world.plan.quota, sum(map(world.ordered, world.loads))
+        if quota is not None and bounds[0] > before[0] and in_all > quota:
+            text = f"{run.name} wrote {bounds}, and {in_all} of {quota} accelerators are asked for"
+            self.violated("no quota is exceeded", name, text)
         self.recollections.check(process, name, before, bounds)
 
     # -- in the processes ------------------------------------------------------------------------

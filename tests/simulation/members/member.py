@@ -15,6 +15,7 @@ from tests.simulation.members.services import Post
 from trimtab.clock import SystemClock
 from trimtab.coordination.members import unique_member
 from trimtab.coordination.steward import Steward
+from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy, Pool, Quota, QuotaSource
 from trimtab.core.policy import Actuation, MoveRules, Policy, Rule, Selector
 from trimtab.core.roles import Role
 from trimtab.core.signals import Sample, SignalSpec
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tests.simulation.members.world import MembersWorld
 
 ACCOUNT = "acme"
+KIND = "NVIDIA_H100_80GB"
 EXACT = Tolerance(up=0.0, down=0.0)
 
 
@@ -48,6 +50,13 @@ def policy_of(plan: MembersPlan) -> Policy:
         up=MoveRules(stabilization_seconds=0.0),
         down=MoveRules(stabilization_seconds=plan.down_stabilization_seconds),
     )
+
+
+def fleet_policy_of(plan: MembersPlan) -> FleetPolicy:
+    """Return what they share."""
+    if plan.quota is None:
+        return NO_FLEET_POLICY
+    return FleetPolicy(quotas=(Quota(Pool(KIND), plan.quota, QuotaSource.FILE),))
 
 
 class Gateway:
@@ -124,6 +133,7 @@ class MemberRun:
             targets=[target],
             sources=[Gateway(self, plan.load_seconds)],
             policies=[world.policy],
+            fleet_policy=fleet_policy_of(plan),
             timing=Timing(
                 tick_interval_seconds=plan.tick_seconds,
                 fleet_refresh_interval_seconds=plan.refresh_seconds,

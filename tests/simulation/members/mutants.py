@@ -37,6 +37,18 @@ def _amid_slow_writes(trouble: str) -> dict[str, Any]:
     }
 
 
+def _short_of_accelerators(*troubles: str) -> dict[str, Any]:
+    """Worlds in which all want more than there is."""
+    return {
+        **_befallen_by(*troubles),
+        "ranges": ((0, 12),) * 9,
+        "quota": 48,
+        "actuation": "pin",
+        "down_stabilization_seconds": 0.0,
+        "refresh_seconds": 30.0,
+    }
+
+
 MEMBERS_MUTANTS: tuple[Mutant, ...] = (
     _of_members(
         "no-fencing-check",
@@ -181,6 +193,41 @@ MEMBERS_MUTANTS: tuple[Mutant, ...] = (
             "    if False:\n",
         ),
         **_befallen_by("kill", "pause"),
+    ),
+    _of_members(
+        "forgets-what-it-granted",
+        "what was granted counts as held only once it is seen",
+        (
+            "service.exchange",
+            "                if heard.may_go_by(given, name):\n",
+            "                if False:\n",
+        ),
+        **_short_of_accelerators("control plane: slow", "pause"),
+    ),
+    _of_members(
+        "grows-without-a-grant",
+        "whoever follows takes what it sees free",
+        (
+            "core.clearing",
+            "        return as_held(claim)\n    replicas",
+            "        return grant\n    replicas",
+        ),
+        (
+            "core.clearing",
+            "    if heard is None or now >= heard.until:\n",
+            "    if True:\n        return None\n    if heard is None or now >= heard.until:\n",
+        ),
+        **_short_of_accelerators("control plane: slow", "pause"),
+    ),
+    _of_members(
+        "leads-at-once",
+        "whoever comes to lead does not wait for what the last leader granted",
+        (
+            "service.exchange",
+            "            lead.grows_at = self._clock.now() + GRANT_SECONDS * DRIFT\n",
+            "            lead.grows_at = self._clock.now()\n",
+        ),
+        **_short_of_accelerators("stop", "kill", "control plane: slow"),
     ),
 )
 

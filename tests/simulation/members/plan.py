@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from trimtab.coordination.holdings import DRIFT_MAX
@@ -58,6 +58,8 @@ class MembersPlan:
     seconds_between_load_changes: float
     troubles: tuple[str, ...]
     seconds_between_troubles: float
+    quota: int | None = None
+    """Accelerators that a fleet file gives all of them, one a replica; ``None``: nothing is shared."""
 
     @property
     def keeps_memory(self) -> bool:
@@ -75,6 +77,19 @@ def draw_members_plan(seed: int) -> MembersPlan:
     among = MILD if rng.random() < 0.25 else TROUBLES
     kinds = tuple(one for one in among if rng.random() < 0.4) or ("kill",)
     lows = [rng.randint(0, 2) for _ in range(rng.randint(3, 9))]
+    return _with_quota(seed, _drawn(seed, rng, kinds, lows))
+
+
+def _with_quota(seed: int, plan: MembersPlan) -> MembersPlan:
+    """Let half of those that pin share fewer accelerators than all may want."""
+    rng = Random(f"{seed}:members quota")
+    if plan.actuation != "pin" or rng.random() < 0.4:
+        return plan
+    most = sum(high for _, high in plan.ranges)
+    return replace(plan, quota=max(2 * len(plan.ranges), round(most * rng.uniform(0.3, 0.8))))
+
+
+def _drawn(seed: int, rng: Random, kinds: tuple[str, ...], lows: list[int]) -> MembersPlan:
     return MembersPlan(
         seed=seed,
         service=rng.choice(("postgresql", "kubernetes")),

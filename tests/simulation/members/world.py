@@ -47,6 +47,7 @@ class MembersWorld:
             accelerator_quota=QUOTA_PLENTY,
         )
         self.loads: dict[str, float] = {}
+        self._began_with: dict[str, int] = {}
         self._populate()
         self.audit = MembersAudit(self, self.trail)
         self.plane = ControlPlane(self.emulation)
@@ -62,15 +63,19 @@ class MembersWorld:
 
     def _populate(self) -> None:
         for number, (low, high) in enumerate(self.plan.ranges):
+            ready = self.rng.randint(max(low, 1), high)
+            if self.plan.quota is not None:  # nobody begins with more than there is
+                ready = min(ready, max(low, self.plan.quota // len(self.plan.ranges)))
             one = self.emulation.add_deployment(
                 ACCOUNT,
                 f"d{number}",
                 shape=SHAPE,
                 min=low,
                 max=high,
-                replicas_ready=self.rng.randint(max(low, 1), high),
+                replicas_ready=ready,
             )
             self.loads[one.name] = self._drawn_load(high)
+            self._began_with[one.name] = ready
 
     def _drawn_load(self, high: int) -> float:
         """A load that a fixed number of replicas, and no other, is right for."""
@@ -177,15 +182,39 @@ class MembersWorld:
             await self._until_ended(5.0)
 
     def _why_not_converged(self) -> tuple[str, str] | None:
-        for name, load in self.loads.items():
-            one = self.emulation.deployments[name]
-            low, high = self.plan.range_of(name)
-            want = min(max(ceil(load / LOAD_A_REPLICA), low), high)
-            is_free = one.minimum != one.maximum and self.plan.actuation == "pin"
-            if want != (one.desired if is_free else one.minimum):
+        wants = {name: self.wanted(name) for name in self.loads}
+        quota = self.plan.quota
+        is_short = quota is not None and sum(wants.values()) > quota
+        for name, want in wants.items():
+            count = self.asked_for(name)
+            if count > want or (count < want and not is_short):
+                one, load = self.emulation.deployments[name], self.loads[name]
                 said = f"it is at {one.minimum}-{one.maximum} (desired {one.desired})"
                 return name, f"{said}; its load of {load:.0f} wants {want}"
+        in_all = sum(map(self.asked_for, wants))
+        if is_short and in_all != quota:
+            return (
+                "",
+                f"{in_all} of {quota} accelerators are asked for, and {sum(wants.values())} wanted",
+            )
         return None
+
+    def wanted(self, name: str) -> int:
+        """Return how many replicas the load of a deployment wants, within its user's range."""
+        low, high = self.plan.range_of(name)
+        return min(max(ceil(self.loads[name] / LOAD_A_REPLICA), low), high)
+
+    def asked_for(self, name: str) -> int:
+        """Return how many replicas of a deployment are asked for."""
+        one = self.emulation.deployments[name]
+        is_free = one.minimum != one.maximum and self.plan.actuation == "pin"
+        return one.desired if is_free else one.minimum
+
+    def ordered(self, name: str) -> int:
+        """Return the same without what the platform has added of itself, which nobody need know at once."""
+        one = self.emulation.deployments[name]
+        count = self.asked_for(name)
+        return min(count, self._began_with[name]) if one.minimum != one.maximum else count
 
     async def _until_ended(self, seconds: float) -> None:
         try:

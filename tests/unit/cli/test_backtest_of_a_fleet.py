@@ -204,6 +204,7 @@ def _both(text: str) -> tuple[Any, Any]:
     return report.policies, report.fleet
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_files_that_made_a_journal_ask_for_exactly_the_same_again(seed: int) -> None:

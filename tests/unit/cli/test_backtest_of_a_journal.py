@@ -99,6 +99,7 @@ def lived(recording: Recording) -> Lived:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_policy_that_made_a_journal_asks_for_exactly_the_same_again(seed: int) -> None:

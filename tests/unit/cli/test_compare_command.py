@@ -82,6 +82,13 @@ def test_our_policy_is_run_at_every_asked_attainment_and_every_peer_at_its_defau
         (["--trace", "dya"], "no load is called 'dya'"),
         (["--trace", "step", "--peer", "ray-srve"], "no peer is called 'ray-srve'"),
         (["--from", "/nowhere.json"], "/nowhere.json cannot be read"),
+        (
+            ["--from", "/dev/null"],
+            "/dev/null is no JSON; name a file that --json of a comparison wrote",
+        ),
+        (["--asked", "99"], "is no number above 0 and below 1; give as in 0.95,0.99"),
+        (["--page", "/nowhere/page.md"], "--page /nowhere/page.md: there is no directory /nowhere"),
+        (["--days", "-1"], "--days -1 is out of range; give a number above 0"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(
@@ -99,6 +106,7 @@ def test_a_load_that_is_silent_for_the_days_asked_for_is_named(recorded: Path) -
         list(comparison_jobs(Comparison(traces=recorded, days=1.0, json_file=Path("x"))))
 
 
+@pytest.mark.slow
 def test_the_page_says_how_to_repeat_it_and_not_where_our_loads_lie(
     ran: list[Job], recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +200,7 @@ def test_what_is_known_is_not_run_again_and_more_can_be_asked_for_later(
     assert len(ran) > 2 * first  # another load by the same name
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_amid_a_line_goes_on_with_all_lines_before_it(
     ran: list[Job], recorded: Path, tmp_path: Path
 ) -> None:

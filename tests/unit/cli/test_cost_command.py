@@ -177,7 +177,7 @@ def test_time_in_which_nobody_looked_is_assumed_and_said(trimtab: Trimtab, tmp_p
     found = document(trimtab, path)["total"]
     assert found["assumed_usd"] == pytest.approx(112.0 * 8, rel=1e-2)
     assert found["unjudged_usd"] == pytest.approx(112.0 * 8, rel=2e-2)
-    assert "assumed for time in which nobody looked" in trimtab("cost", path).stdout
+    assert "assumed for what nobody could look at" in trimtab("cost", path).stdout
 
 
 def another_price(life: Life) -> None:
@@ -207,6 +207,8 @@ def test_an_account_that_cannot_be_read_after_a_start_runs_on_as_it_was_known_la
     found = document(trimtab, journal_of(tmp_path / "journal.db", happen, deployments=1))
     (code,) = (row for row in found["rows"] if row["deployment"].startswith(other))
     assert code["spent_usd"] == pytest.approx(2 * 4 * 7.0 * 241 * 15 / 3600)
+    assert code["assumed_usd"] == pytest.approx(2 * 4 * 7.0 * 240 * 15 / 3600)
+    assert found["total"]["assumed_usd"] == code["assumed_usd"], "what was seen is not assumed"
 
 
 def test_each_hour_costs_what_its_own_price_was(trimtab: Trimtab, tmp_path: Path) -> None:
@@ -264,6 +266,8 @@ def test_a_terminal_is_shown_the_period_the_sums_the_limits_and_the_rows(
         (("--price", "H100"), "'H100' is no price"),
         (("--price", "H100=0"), "'H100=0' is no price"),
         (("--csv", "/nowhere/cost.csv"), "there is no directory"),
+        (("--csv", "-", "--json", "-"), "only one of --csv and --json can be written here"),
+        (("--since", "2999-01-01"), "it is after the last that the journal"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_read(
@@ -272,6 +276,18 @@ def test_what_cannot_be_is_said_before_anything_is_read(
     found = trimtab("cost", journal, *arguments)
     assert found.exit_code == ExitCode.USAGE
     assert sentence in " ".join(found.output.split())
+
+
+def test_a_price_for_what_nothing_ran_on_is_told(trimtab: Trimtab, journal: Path) -> None:
+    found = trimtab("cost", journal, "--price", "NVIDIA_H100_80G=7")
+    assert found.exit_code == ExitCode.CLEAN
+    assert (
+        "--price NVIDIA_H100_80G changes nothing, as nothing ran on it; did you mean NVIDIA_H100_80GB?"
+    ) in found.output
+
+
+def test_where_nothing_was_refused_that_is_said(trimtab: Trimtab, journal: Path) -> None:
+    assert "no refusal is known of this time" in trimtab("cost", journal, "--by", "reason").output
 
 
 def test_no_journal_is_one_sentence(trimtab: Trimtab, tmp_path: Path) -> None:

@@ -139,6 +139,16 @@ def test_a_clock_time_is_one_of_today_in_the_local_zone(trimtab: Any, daemon: St
     assert "T23:59:59" in daemon.heard[0].body["until"]
 
 
+def test_the_hour_of_a_clock_time_may_have_one_digit(trimtab: Any, daemon: StandIn) -> None:
+    found = [
+        trimtab("pause", "chat", "--until", until, "--reason", "x", "--url", daemon.url)
+        for until in ("8:59:59", "08:59:59")
+    ]
+    # Whether that has passed already or not, it is the same moment.
+    assert found[0].output.replace(" 8:59:59", " 08:59:59") == found[1].output
+    assert "is no moment" not in found[0].output
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -149,11 +159,14 @@ def test_a_clock_time_is_one_of_today_in_the_local_zone(trimtab: Any, daemon: St
         (("pause", "chat", "--for", "90", "--reason", "x"), "say which unit"),
         (("pause", "chat", "--until", "00:00", "--reason", "x"), "for tomorrow write"),
         (("pause", "chat", "--until", "2020-01-01T00:00Z", "--reason", "x"), "has passed already"),
-        (("pause", "chat", "--until", "soon", "--reason", "x"), "nor a clock time"),
+        (
+            ("pause", "chat", "--until", "soon", "--reason", "x"),
+            "write a clock time of today (18:30)",
+        ),
         (("pause", "chat", "--until", "2099-01-01T00:00", "--reason", "x"), "time with its zone"),
         (("pause", "chat", "--for", "2h"), "--reason"),
         (("pin", "chat", "--for", "2h", "--reason", "x"), "'N'"),
-        (("block", "left", "chat", "--for", "2h", "--reason", "x"), "'left' is not one of"),
+        (("block", "left", "chat", "--for", "2h", "--reason", "x"), "'left' is none of up, down"),
         (("resume",), "exactly one of the two"),
     ],
 )
@@ -189,6 +202,7 @@ def test_a_token_is_sent_from_its_file_and_asked_for_where_it_is_missing(
     assert (result.exit_code, "holds no token" in result.stderr) == (ExitCode.USAGE, True)
     result = trimtab("overrides", "--url", daemon.url, "--token-file", tmp_path / "nowhere")
     assert (result.exit_code, "cannot be read" in result.stderr) == (ExitCode.USAGE, True)
+    assert result.stderr.endswith("; check --token-file\n")
 
 
 def test_no_daemon_is_one_sentence_with_a_remedy(trimtab: Any) -> None:
@@ -196,6 +210,13 @@ def test_no_daemon_is_one_sentence_with_a_remedy(trimtab: Any) -> None:
     assert result.exit_code == ExitCode.DEPENDENCY_UNAVAILABLE
     assert result.stderr.startswith("no daemon answers at http://127.0.0.1:1 (Connection refused)")
     assert result.stderr.count("\n") == 1
+
+
+def test_tls_where_none_is_spoken_is_named_as_that(trimtab: Any, daemon: StandIn) -> None:
+    result = trimtab("overrides", "--url", daemon.url.replace("http:", "https:"))
+    assert result.exit_code == ExitCode.DEPENDENCY_UNAVAILABLE
+    assert "SSL" in result.stderr
+    assert "Operation not permitted" not in result.stderr
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://", "http://x:port"])

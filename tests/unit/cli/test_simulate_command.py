@@ -76,6 +76,12 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
         (["--resolution", "fluids"], "no resolution is called 'fluids'; did you mean fluid?"),
         (["--disturb", "metric-outages"], "did you mean metric-outage?"),
         (["--min", "9", "--max", "4"], "replicas from 9 to 4 is no range"),
+        (["--max", "99999999999"], "--max 99999999999 is out of range; give 10,000 or less"),
+        (["--scale-to-mean", "1e12"], "replicas at its peak, and a simulation has room for 10,000"),
+        (
+            ["--signal", "requets=in_flight"],
+            ("--signal requets: no policy has a signal of this name; did you mean requests?"),
+        ),
         (["--columns", "requests"], "requests"),
         (["--json", "/nowhere/at/all.json"], "there is no directory /nowhere/at; make it first"),
         (["--html", "/"], "--html / is a directory; name a file"),
@@ -274,6 +280,31 @@ def test_a_pipe_gets_a_plain_table_and_a_sentence(trimtab: Any) -> None:
     assert lines[-1] == (
         "chat-small met the SLO for 99.50 % of requests with 100.0 replica-hours, 1.25 times the "
         "clairvoyant optimum. No peer attained as much."
+    )
+
+
+@pytest.mark.usefixtures("pretend")
+def test_a_pipe_is_told_what_a_recording_does_not_tell(trimtab: Any, tmp_path: Path) -> None:
+    """What was made up where nothing was recorded is no secret of those who have a terminal."""
+    load = tmp_path / "load.csv"
+    rows = [f"{minute * 60},600,690000,126000" for minute in range(30)]
+    rows[10] = "600,,,"
+    load.write_text("\n".join(["t_s,requests,prompt_tokens,output_tokens", *rows]))
+    result = trimtab("simulate", SMALL, "--peer", "none", "--trace", load)
+    assert result.stdout.splitlines()[-1] == (
+        "load: it tells nothing for 60 s in one stretch (3.3% of it); there the last known load goes on."
+    )
+
+
+@pytest.mark.usefixtures("pretend")
+def test_rows_that_are_missing_are_told_of(trimtab: Any, tmp_path: Path) -> None:
+    load = tmp_path / "load.csv"
+    rows = [f"{minute * 60},600,690000,126000" for minute in range(30) if not 10 <= minute < 15]
+    load.write_text("\n".join(["t_s,requests,prompt_tokens,output_tokens", *rows]))
+    result = trimtab("simulate", SMALL, "--peer", "none", "--trace", load)
+    assert result.stdout.splitlines()[-1] == (
+        "load: it has a bin of 360 s where others last 60 s, and the requests of such a row are spread "
+        "over all of it; where rows are missing, add them with nothing after the time."
     )
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from tests.worlds.engine_world import world
 
+from trimtab.core.account_quotas import QuotaReading
+from trimtab.core.claimed import Asked, Claimed
 from trimtab.core.decision import Hold, Reason, ScaleUp
+from trimtab.core.fleet_memory import FleetMemory
+from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
+from trimtab.core.known_quotas import AccountQuota, KnownQuotas, QuotaRefusal, after_readings
+from trimtab.core.need import Need
 from trimtab.core.policy import MoveRules
+from trimtab.core.set_back import set_back, set_shared_back
 
 HOUR = 3600.0
 
@@ -33,6 +40,40 @@ def test_what_was_wished_for_just_before_keeps_its_window() -> None:
     assert w.step(after=-HOUR, load=10.0).verdict == Hold(Reason.STABILIZING)
     assert w.step(after=290.0, load=10.0).desired == 4
     assert w.step(after=15.0, load=10.0).desired < 4
+
+
+def test_what_was_asked_for_counts_no_longer_than_until_it_is_looked_at_again() -> None:
+    at = 5 * HOUR
+    claimed = Claimed(
+        held=2, wanted=8, needed=8, least=2, floor=1, need=Need(8.0), lead_time_seconds=60.0,
+        granted=8, entitled=8, held_since=at - 30.0, short_since=at - 20.0, asked=Asked(at, 8),
+    )  # fmt: skip
+    w = world(4)
+    w.step(load=40.0)
+    [memory] = w.engine.memory.deployments.values()
+    back = set_back(memory._replace(claimed=claimed), HOUR).claimed
+    assert back is not None
+    assert (back.asked, back.held_since, back.short_since) == (
+        Asked(at - HOUR, 8), at - HOUR - 30.0, at - HOUR - 20.0,
+    )  # fmt: skip
+
+
+def test_quotas_that_were_read_by_a_clock_that_was_ahead_are_read_anew() -> None:
+    pool, now = Pool("NVIDIA_H100_80GB"), 5 * HOUR
+    ahead = KnownQuotas(
+        (AccountQuota(pool, 16, now + HOUR, 0, 0),),
+        (QuotaRefusal(pool, 16, now + HOUR - 60.0, now + HOUR + 60.0, 1),),
+    )
+    [refusal] = set_shared_back(FleetMemory(quotas=ahead), now).quotas.refusals
+    assert (refusal.since, refusal.until) == (now - 60.0, now + 60.0)
+    known = set_shared_back(FleetMemory(quotas=ahead), now).quotas
+    told = QuotaReading(Quota(pool, 32, QuotaSource.ACCOUNT), 0.0, now + 1.0)
+    assert after_readings(known, [told], {}).account[0].accelerators == 32
+    assert after_readings(ahead, [told], {}).account[0].accelerators == 16, (
+        "or it would be old news"
+    )
+    same = FleetMemory(quotas=known)
+    assert set_shared_back(same, now) is same
 
 
 def test_a_restart_without_a_step_of_the_clock_changes_nothing() -> None:

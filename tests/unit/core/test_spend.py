@@ -18,6 +18,7 @@ from trimtab.core.spend import (
     SpendOutlook,
     Spent,
     in_words,
+    joined_spending,
     span_of,
     spend_outlook,
     spending_from_json,
@@ -415,3 +416,23 @@ def test_what_is_protected_may_grow_at_the_end_of_a_day_too() -> None:
     room = outlook(spending, limit, protected=70.0).room
     assert room is not None
     assert room.grow_usd_an_hour == 70.0
+
+
+def test_of_two_sums_of_the_same_fleet_what_is_more_was_spent() -> None:
+    noon = moment("2026-03-10T12:00")
+    leader = spent_until(running(100.0, noon), noon + 5 * HOUR, "UTC")
+    newcomer = spent_until(running(100.0, noon + 4 * HOUR), noon + 6 * HOUR, "UTC")
+    joined = joined_spending(newcomer, leader, "UTC")
+    assert month_usd(joined) == pytest.approx(600.0), (
+        "what ran since the leader was last heard of, too"
+    )
+    assert joined.at == newcomer.at
+    assert joined_spending(leader, newcomer, "UTC").month == leader.month
+    assert joined_spending(NOTHING_SPENT, leader, "UTC") == leader
+    assert joined_spending(leader, NOTHING_SPENT, "UTC") == leader
+
+
+def test_what_was_spent_in_a_month_that_is_over_is_not_joined() -> None:
+    then, now = moment("2026-02-27T12:00"), moment("2026-03-02T12:00")
+    before = spent_until(running(100.0, then), then + HOUR, "UTC")._replace(usd_an_hour=0.0)
+    assert month_usd(joined_spending(running(10.0, now), before, "UTC")) == 0.0

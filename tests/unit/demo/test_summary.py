@@ -63,6 +63,12 @@ def test_people_read_the_same_numbers_beside_both_references() -> None:
     assert "left at max            100.0 %                29.7     $207.90" in lines
 
 
+def test_a_single_decision_is_told_as_one() -> None:
+    lines = "\n".join(as_lines(build_snapshot(scale_ups=1, scale_downs=0, patches=1)))
+    assert "1 decision changed something" in lines
+    assert "1 patch arrived; no invariant violations" in lines
+
+
 def test_each_violation_is_told_in_a_sentence() -> None:
     violation = Violation(
         at=0.0, deployment="d", promise=Promise.WITHIN_BOUNDS, sentence="13 replicas are outside"

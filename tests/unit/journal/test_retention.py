@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from tests.worlds.journal_world import START, Life
 
 from trimtab.clock import ManualClock
@@ -48,7 +47,6 @@ async def test_what_is_older_goes_and_what_is_still_needed_stays(
     assert replayed.turns >= 1800 / 15, "from the last checkpoint that is as old"
 
 
-@pytest.mark.slow
 async def test_the_file_stays_within_its_size_under_load(path: Path, clock: ManualClock) -> None:
     limit = 600_000
     journal = a_journal(path, clock, Retention(size_bytes=limit))

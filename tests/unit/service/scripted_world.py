@@ -103,7 +103,7 @@ class ScriptedTarget:
     answers: deque[WriteResult | Exception] = field(default_factory=deque)
     unlisted: dict[str, Deployment] = field(default_factory=dict)
     during_read: Callable[[], Awaitable[Any]] | None = None
-    during_list: Callable[[], Awaitable[None]] | None = None
+    during_list: Callable[[], Awaitable[object]] | None = None
     during_write: Callable[[Order], Awaitable[None]] | None = None
     writes: list[Order] = field(default_factory=list)
     lists: int = 0

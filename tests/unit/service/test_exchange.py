@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from scripted_world import (
     ScriptedSource,
     ScriptedTarget,
     a_deployment,
+    a_failure,
     a_policy,
     pass_time,
     settle,
@@ -25,10 +27,21 @@ from trimtab.core.allocation.values import Grant
 from trimtab.core.buckets import LEADING_BUCKET, bucket_of
 from trimtab.core.decision import Reason
 from trimtab.core.deployment import Shape
-from trimtab.core.fleet_policy import FleetPolicy, Pool, Quota, QuotaSource
+from trimtab.core.fleet_memory import FleetMemory
+from trimtab.core.fleet_policy import (
+    FleetPolicy,
+    Period,
+    Pool,
+    Price,
+    Quota,
+    QuotaSource,
+    SpendLimit,
+)
 from trimtab.core.known_quotas import QuotaRefusal
+from trimtab.core.spend import Spending, Spent, span_of
 from trimtab.core.succession import ForeignClaim
 from trimtab.errors import CoordinationError, ErrorKind
+from trimtab.service.controller import UNREAD_SECONDS_MAX
 from trimtab.service.daemon import Daemon
 from trimtab.service.exchange import GRANT_SECONDS
 from trimtab.service.postings import (
@@ -43,9 +56,12 @@ from trimtab.service.postings import (
 from trimtab.service.tenancy import Coordination
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from trimtab.coordination.port import Tenant
     from trimtab.core.decision import Order
     from trimtab.core.deployment import Deployment
+    from trimtab.core.signals import Sample, SignalSpec
     from trimtab.targets.port import WriteResult
 
 KIND = "NVIDIA_H100_80GB"
@@ -66,27 +82,37 @@ class Watched(ScriptedTarget):
         return result
 
 
+@dataclass
+class Source(ScriptedSource):
+    """Tells of the deployments in the buckets ``only`` alone, once a test says so."""
+
+    only: Sequence[int] = range(BUCKETS)
+
+    async def poll(self, wanted: Mapping[str, Sequence[SignalSpec]]) -> Sequence[Sample]:
+        told = {name for name in wanted if bucket_of(name, BUCKETS) in self.only}
+        return await super().poll({name: wanted[name] for name in told})
+
+
 class Member:
-    def __init__(self, scene: Scene, name: str) -> None:
+    def __init__(self, scene: Scene, name: str, *, is_forgetful: bool = False) -> None:
         self.clock = scene.clock
         self.target = Watched(deployments=scene.deployments)
         self.target.sums = scene.sums
-        self.source = ScriptedSource(scene.clock, interval_seconds=1.0)
+        self.source = Source(scene.clock, interval_seconds=1.0)
         self.board = LeasesInMemory(scene.server, scene.clock)
-        quota = Quota(Pool(KIND), QUOTA, QuotaSource.FILE)
         self.daemon = Daemon(
             clock=scene.clock,
-            targets=[self.target],
+            targets=[self.target, *scene.others],
             sources=[self.source],
             policies=[a_policy()],
-            fleet_policy=FleetPolicy(quotas=(quota,)),
+            fleet_policy=scene.fleet_policy,
             random=Random(1),
             journal=scene.shared.journal(name),
             coordination=Coordination(
                 member=name,
                 buckets=BUCKETS,
                 steward=self._steward,
-                shared=scene.shared,
+                shared=None if is_forgetful else scene.shared,
                 board=self.board,
             ),
         )
@@ -102,7 +128,9 @@ class Member:
 
 
 class Scene:
-    def __init__(self) -> None:
+    fleet_policy = FleetPolicy(quotas=(Quota(Pool(KIND), QUOTA, QuotaSource.FILE),))
+
+    def __init__(self, *others: ScriptedTarget) -> None:
         self.clock = ManualClock(START)
         shape = Shape(accelerator_type=KIND, accelerators_per_replica=1)
         self.deployments: dict[str, Deployment] = {
@@ -111,6 +139,7 @@ class Scene:
         self.sums: list[int] = []
         self.shared = SharedMemory(self.clock)
         self.server = LeaseServer(buckets=BUCKETS, now=self.clock.now)
+        self.others = others
         self.a, self.b = Member(self, "a"), Member(self, "b")
 
     def load(self, value: float) -> None:
@@ -186,6 +215,40 @@ async def test_grants_run_out_when_the_board_is_away(scene: Scene) -> None:
         assert scene.a.target.writes, "whoever leads needs nobody's grant"
 
 
+async def test_an_account_that_is_never_read_keeps_grants_back_for_5_minutes_and_no_longer() -> (
+    None
+):
+    scene = Scene(ScriptedTarget("accounts/locked", list_failure=a_failure()))
+    async with scene.a.daemon, scene.b.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        scene.b.source.load = 38.0
+        await pass_time(scene.clock, UNREAD_SECONDS_MAX - 30.0, step=1.0)
+        assert scene.sums == []
+        await pass_time(scene.clock, 90.0, step=1.0)
+        assert scene.b.target.writes, "whoever follows is granted what it needs, too"
+        assert max(scene.sums) <= QUOTA
+
+
+async def test_what_was_granted_is_forgotten_in_time_although_an_account_cannot_be_read() -> None:
+    locked = ScriptedTarget("accounts/locked")
+    scene = Scene(locked)
+    async with scene.a.daemon, scene.b.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        scene.load(38.0)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        locked.list_failure = a_failure()
+        for turn in range(40):
+            scene.b.source.load = 40.0 + 10.0 * (turn % 5)
+            await pass_time(scene.clock, 3.0, step=1.0)
+        exchange = scene.a.daemon.tenancy.exchange
+        assert exchange is not None
+        assert exchange.promises < 5
+
+
 class Slow:
     """B is granted what is free, has not used it yet, and is heard of no more."""
 
@@ -243,6 +306,68 @@ async def test_what_another_leader_had_promised_counts_until_it_has_run_out(scen
         assert max(scene.sums) <= QUOTA
 
 
+async def test_what_was_promised_to_an_earlier_owner_counts_whatever_the_next_one_knows(
+    scene: Scene,
+) -> None:
+    slow, listing = Slow(scene), asyncio.Event()
+    third = Member(scene, "c", is_forgetful=True)
+    async with scene.a.daemon, scene.b.daemon, third.daemon:
+        await slow.until_granted()
+        for one in (scene.a, third):  # their views are of before the write
+            one.target.during_list = listing.wait
+        await slow.act()
+        scene.b.steward.lose(*OF_B)
+        await third.steward.give(*OF_B, term=2)
+        scene.a.source.load = 58.0
+        await pass_time(scene.clock, 8.0)
+        assert max(scene.sums) <= QUOTA
+        listing.set()
+        await pass_time(scene.clock, 120.0, step=1.0)
+        assert max(scene.sums) == QUOTA
+
+
+async def test_what_was_promised_counts_although_who_leads_decides_by_now(scene: Scene) -> None:
+    scene.a = Member(scene, "a", is_forgetful=True)
+    slow, listing = Slow(scene), asyncio.Event()
+    async with scene.a.daemon, scene.b.daemon:
+        await slow.until_granted()
+        scene.a.target.during_list = listing.wait
+        await slow.act()
+        scene.b.steward.lose(*OF_B)
+        scene.a.source.only = OF_A
+        scene.a.source.load = 58.0
+        await scene.a.steward.give(*OF_B, term=2)
+        await pass_time(scene.clock, 8.0)
+        assert max(scene.sums) <= QUOTA
+        listing.set()
+        await pass_time(scene.clock, 120.0, step=1.0)
+        assert max(scene.sums) == QUOTA
+
+
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_what_an_earlier_owner_asked_for_counts_until_it_was_seen(
+    scene: Scene, is_followed: bool
+) -> None:
+    listing, third = asyncio.Event(), Member(scene, "c", is_forgetful=True)
+    async with scene.a.daemon, scene.b.daemon, third.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A)
+        await scene.b.steward.give(*OF_B)
+        await pass_time(scene.clock, 30.0, step=1.0)
+        for one in (scene.a, third):  # their views are of before what B is about to write
+            one.target.during_list = listing.wait  # type: ignore[assignment]
+        scene.b.source.load = 58.0
+        await pass_time(scene.clock, 12.0, step=1.0)
+        assert scene.asked_for == QUOTA
+        scene.b.steward.lose(*OF_B)
+        if is_followed:
+            await third.steward.give(*OF_B, term=2)
+        scene.a.source.only, scene.a.source.load = OF_A, 58.0
+        await pass_time(scene.clock, 12.0, step=1.0)
+        assert scene.asked_for == QUOTA
+        listing.set()
+
+
 async def test_a_promise_that_was_not_used_is_given_to_others_in_the_end(scene: Scene) -> None:
     slow = Slow(scene)
     async with scene.a.daemon, scene.b.daemon:
@@ -252,6 +377,23 @@ async def test_a_promise_that_was_not_used_is_given_to_others_in_the_end(scene: 
         scene.a.source.load = 58.0
         await pass_time(scene.clock, 120.0, step=1.0)
         assert max(scene.sums) == QUOTA
+
+
+async def test_whoever_comes_to_lead_knows_what_was_spent_before_it_began() -> None:
+    class Limited(Scene):
+        limit = SpendLimit(period=Period.MONTH, usd=60_000.0)
+        fleet_policy = FleetPolicy(spend_limits=(limit,), prices={KIND: Price(7.0, "tests")})
+
+    scene = Limited()
+    month = Spent(span_of(Period.MONTH, "UTC", START).begin, 59_990.0)
+    scene.shared.common = FleetMemory(Spending(at=START, usd_an_hour=168.0, month=month))
+    async with scene.a.daemon:
+        await settle()
+        await scene.a.steward.give(*OF_A, *OF_B)
+        scene.load(58.0)
+        await pass_time(scene.clock, 60.0, step=1.0)
+        assert scene.asked_for == 12, "hardly anything is left of the month's budget"
+        assert max(scene.sums) < 24
 
 
 def test_postings_come_back_as_they_were() -> None:

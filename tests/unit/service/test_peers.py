@@ -54,7 +54,7 @@ class Seeing(ScriptedSteward):
     @property
     def standing(self) -> Standing:
         leases = {
-            bucket: LeaseSeen(bucket=bucket, holder=name, term=1, is_free=False)
+            bucket: LeaseSeen(bucket=bucket, holder=name, term=1, is_free=bucket in self.scene.free)
             for name, buckets in BOTH.items()
             for bucket in buckets
         }
@@ -71,6 +71,7 @@ class Scene:
         self.deployments = {name: a_deployment(name) for name in NAMES}
         self.shared = SharedMemory(self.clock)
         self.urls: dict[str, str] = {}
+        self.free: set[int] = set()
         self.daemons = {name: self._daemon(name) for name in BOTH}
         self.stewards: dict[str, Seeing]
 
@@ -86,7 +87,7 @@ class Scene:
             targets=[ScriptedTarget(deployments=self.deployments)],
             sources=[ScriptedSource(self.clock)],
             policies=[a_policy()],
-            random=Random(1),
+            random=Random(name),
             journal=self.shared.journal(name),
             coordination=Coordination(
                 member=name, buckets=BUCKETS, steward=steward, shared=self.shared
@@ -221,6 +222,35 @@ async def test_an_order_for_all_is_in_force_with_every_member(scene: Scene) -> N
             assert answer.status == 201, await answer.text()
         for daemon in scene.daemons.values():
             assert [one.kind for one in daemon.engine.overrides] == ["pause"]
+
+
+async def test_an_order_for_all_ends_with_every_member_by_its_id(scene: Scene) -> None:
+    until = (datetime.fromtimestamp(START, UTC) + timedelta(hours=2)).isoformat()
+    order = {"kind": "pause", "all": True, "until": until, "author": "me", "reason": "test"}
+    async with scene.served() as session:
+        async with session.post(f"{scene.urls['a']}/v1/overrides", json=order) as answer:
+            assert answer.status == 201, await answer.text()
+        async with session.get(f"{scene.urls['b']}/v1/overrides") as answer:
+            [one] = (await answer.json())["overrides"]
+        lift = f"{scene.urls['b']}/v1/overrides/{one['id']}?author=me&reason=over"
+        async with session.delete(lift) as answer:
+            assert answer.status == 200, await answer.text()
+        for daemon in scene.daemons.values():
+            assert daemon.engine.overrides == ()
+
+
+async def test_while_nobody_decides_for_a_deployment_no_order_for_it_is_taken_in(
+    scene: Scene,
+) -> None:
+    until = (datetime.fromtimestamp(START, UTC) + timedelta(hours=2)).isoformat()
+    name = scene.of("b")[0]
+    order = {"kind": "pause", "deployment": name, "until": until, "author": "me", "reason": "test"}
+    async with scene.served() as session:
+        scene.free = {bucket_of(name, BUCKETS)}
+        async with session.post(f"{scene.urls['a']}/v1/overrides", json=order) as answer:
+            assert answer.status == 503
+            assert "nobody decides" in (await answer.json())["detail"]
+        assert scene.daemons["a"].engine.overrides == ()
 
 
 async def test_members_are_told_by_each(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -179,6 +180,27 @@ async def test_a_new_owner_goes_on_from_what_the_last_one_knew(scene: Scene) -> 
         assert EventKind.ADOPTED not in scene.b.events
         assert scene.b.written == []
         assert scene.b.shows() == set(NAMES)
+
+
+async def test_what_people_change_is_to_be_kept_at_once(scene: Scene) -> None:
+    pressed: list[list[int]] = []
+    scene.shared.press = pressed.append  # type: ignore[attr-defined]  # as in ConfigMaps
+    async with scene.a.daemon:
+        await settle()
+        await scene.a.steward.give(*EVERY)
+        await pass_time(scene.clock, 30.0)
+        assert pressed == []
+        scene.deployments[ONE] = replace(scene.deployments[ONE], max_replicas=7)
+        await pass_time(scene.clock, 30.0)
+        assert pressed == [[BUCKET]]
+        order = {"kind": "pause", "deployment": ONE, "for": "2h", "reason": "a test"}
+        status, _ = await scene.a.daemon.desk.give(order, "here")
+        assert (status, pressed[1:]) == (201, [[BUCKET]])
+        order = {"kind": "pause", "all": True, "for": "2h", "reason": "a test"}
+        status, _ = await scene.a.daemon.desk.give(order, "here")
+        assert (status, pressed[2:]) == (201, [[*EVERY]])
+        await scene.a.daemon.desk.lift({"deployment": ONE, "author": "a test"}, "here")
+        assert pressed[3:] == [[BUCKET]]
 
 
 async def test_what_is_handed_over_is_no_longer_told_of_and_is_not_gone(scene: Scene) -> None:

@@ -24,7 +24,15 @@ from tests.worlds.journal_world import START as EARLY
 from trimtab.clock import ManualClock
 from trimtab.core.decision import Reason
 from trimtab.core.deployment import Deployment, Pipeline, Shape
-from trimtab.core.fleet_policy import FleetPolicy, Period, Price, SpendLimit
+from trimtab.core.fleet_policy import (
+    FleetPolicy,
+    Period,
+    Pool,
+    Price,
+    Quota,
+    QuotaSource,
+    SpendLimit,
+)
 from trimtab.journal.history import History
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
@@ -39,6 +47,11 @@ CODE = "accounts/other/deployments/code"
 SHAPE = Shape(accelerator_type=H100, accelerators_per_replica=4)
 USD = 10.0
 LIMIT_USD = 200.0
+LIMITED = FleetPolicy(
+    prices={H100: Price(USD, "tests")},
+    spend_limits=(SpendLimit(period=Period.HOUR, usd=LIMIT_USD),),
+)
+TWENTY = Quota(Pool(H100), 20, QuotaSource.FILE)
 
 
 class Lives:
@@ -47,8 +60,9 @@ class Lives:
     Another account runs two that no policy is about: together with three of chat that is what an hour may cost.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fleet: FleetPolicy = LIMITED) -> None:
         self.path = path
+        self.fleet = fleet
         self.clock = ManualClock(START)
         self.target = ScriptedTarget().hold(a_deployment(shape=SHAPE))
         self.other = ScriptedTarget("accounts/other").hold(self.code(2))
@@ -67,10 +81,7 @@ class Lives:
             targets=self.targets,
             sources=[ScriptedSource(self.clock, load=40.0)],
             policies=[a_policy()],
-            fleet_policy=FleetPolicy(
-                prices={H100: Price(USD, "tests")},
-                spend_limits=(SpendLimit(period=Period.HOUR, usd=LIMIT_USD),),
-            ),
+            fleet_policy=self.fleet,
             journal=SqliteJournal(self.path, self.clock, worker=BusyWorker()),
             random=Random(1),
         )
@@ -103,6 +114,28 @@ async def test_what_an_unread_account_ran_is_spent_until_it_is_read(tmp_path: Pa
         hour = lives.daemon.engine.shared.spending.hour
         assert hour is not None
         assert 0.0 < hour.assumed_usd < hour.usd
+        lives.other.list_failure = None
+        lives.other.hold(lives.code(1))
+        await lives.live(600.0)
+        assert lives.chat == 4
+
+
+async def test_what_an_unread_account_held_of_a_files_quota_is_nobody_elses(
+    tmp_path: Path,
+) -> None:
+    """Seen to catch: five minutes after the start chat had its fourth replica, and 24 of 20 were asked for."""
+    lives = Lives(tmp_path / "journal.db", FleetPolicy(quotas=(TWENTY,)))
+    async with lives.begun():
+        await lives.live(120.0)
+        assert lives.chat == 3
+    lives.other.list_failure = a_failure()
+    async with lives.begun():
+        await lives.live(1200.0)
+        assert lives.chat == 3
+        (status,) = lives.daemon.status().deployments
+        assert (
+            "at most 5, 8 accelerators of accounts that were not read since the start: 3 of 4"
+        ) in status.decision.sentence
         lives.other.list_failure = None
         lives.other.hold(lives.code(1))
         await lives.live(600.0)

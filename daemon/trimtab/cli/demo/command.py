@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from trimtab.cli.demo.plain_marks import PLAIN
 from trimtab.cli.demo.stopping import StopSignal
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.policy.durations import duration_hint, parse_duration
@@ -128,7 +129,7 @@ def _run(
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an arrow that cannot be printed ends nothing
+            stream.reconfigure(errors=PLAIN)
     log = _Log()
     show = _show(log, is_headless=is_headless or is_json, is_json=is_json)
 

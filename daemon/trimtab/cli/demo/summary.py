@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trimtab.cli.demo.wording import hours, money, percent, span
+from trimtab.cli.demo.wording import count_of, hours, money, percent, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,13 +85,13 @@ def as_lines(snapshot: DemoSnapshot) -> Iterable[str]:
         f"{snapshot.title}, seed {snapshot.seed}"
     )
     yield (
-        f"{snapshot.decisions} decisions changed something ({snapshot.scale_ups} up, "
+        f"{count_of(snapshot.decisions, 'decision')} changed something ({snapshot.scale_ups} up, "
         f"{snapshot.scale_downs} down) of {snapshot.evaluations} evaluations"
     )
     refused = f", {snapshot.patches_refused} refused" if snapshot.patches_refused else ""
     count = snapshot.violation_count
     yield (
-        f"{snapshot.patches} patches arrived{refused}; "
+        f"{count_of(snapshot.patches, 'patch')} arrived{refused}; "
         f"{'no' if count == 0 else count} invariant violation{'' if count == 1 else 's'}"
     )
     for violation in snapshot.violations[:10]:

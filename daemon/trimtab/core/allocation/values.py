@@ -66,7 +66,8 @@ class Terms(NamedTuple):
     """What claims compete for, and how.
 
     ``quotas`` are those in force, the smallest for each pool. ``elsewhere`` is how many accelerators of a pool
-    are in use outside of all claims, as the account says.
+    are in use outside of all claims, as the account says or as was known last of accounts that were not read since
+    the start; ``unseen`` is the latter alone.
     """
 
     now: float
@@ -77,6 +78,7 @@ class Terms(NamedTuple):
     preemption: Preemption = Preemption.NEVER
     hold_seconds: float = 1800.0
     patience_seconds: float = 900.0
+    unseen: Mapping[Pool, int] = MappingProxyType({})
 
 
 class Grant(NamedTuple):

@@ -87,9 +87,12 @@ def _quota_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Clai
     words = f"{ceiling} -> at most {most}"
     if held:
         words = f"{words}, {held}"
-    elsewhere = terms.elsewhere.get(quota.pool, 0)
+    unseen = terms.unseen.get(quota.pool, 0)
+    elsewhere = terms.elsewhere.get(quota.pool, 0) - unseen
     if elsewhere:
         words = f"{words}, {counted(elsewhere, 'accelerator')} in use outside of all deployments"
+    if unseen:
+        words = f"{words}, {counted(unseen, 'accelerator')} of accounts that were not read since the start"
     if grant.short is Reason.RESERVED:
         words = f"{words}, the rest set aside for teams that do not lend it"
     return words

@@ -20,6 +20,7 @@ from trimtab.core.forecast.terms import LEAD_TICKS_MAX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trimtab.core.forecast.price import Voters
     from trimtab.core.proposals import JsonValue
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -105,21 +106,34 @@ class Arrays:
     """Names for the parts of the two arrays. ``made`` and ``held`` are rings of ``lead_ticks`` rows.
 
     ``levels``: the load, smoothed over five spans. ``losses``: mean squared error of each forecast.
+    ``smoothed`` are both, one after the other.
     ``day``, ``week``, ``hour``: curves by the time of day and week and the minute of the hour, with how
     often each bin was seen. ``cost``, ``missed``, ``backlog``: of each setting, replica-seconds in ticks; ``books``
     are the first two; ``weights``: its say.
     ``recent``: what each rule asked for in the last ticks; ``blocks``: the largest of each block of
     ticks. ``held``: what each setting would have asked for in all, over the last lead time.
+
+    ``older`` (``replay.py``) and ``voters`` (``price.py``) follow from these and change less often than
+    once a tick, so they are handed on as well; ``None``: to be worked out.
     """
 
     __slots__ = (
         "backlog", "blocks", "books", "cost", "counts", "day", "day_seen", "held", "hour", "hour_seen",
-        "lead_ticks", "levels", "losses", "made", "missed", "numbers", "recent", "week", "week_seen",
-        "weights",
+        "lead_ticks", "levels", "losses", "made", "missed", "numbers", "older", "recent", "smoothed",
+        "voters", "week", "week_seen", "weights",
     )  # fmt: skip
 
-    def __init__(self, numbers: Array, counts: Array, lead_ticks: int) -> None:
+    def __init__(
+        self,
+        numbers: Array,
+        counts: Array,
+        lead_ticks: int,
+        older: Array | None = None,
+        voters: Voters | None = None,
+    ) -> None:
         self.numbers, self.counts, self.lead_ticks = numbers, counts, lead_ticks
+        self.older, self.voters = older, voters
+        self.smoothed = numbers[:21]
         self.levels = numbers[:5]
         self.losses = numbers[5:21]
         end = 21 + lead_ticks * MADE
@@ -145,12 +159,13 @@ class Arrays:
 class Experience(Encoded):
     """A tally with its arrays. Nothing in it changes any more: who hands arrays over lets go of them."""
 
-    __slots__ = ("_counts", "_numbers", "lead_ticks", "tally")
+    __slots__ = ("_counts", "_numbers", "_older", "_voters", "lead_ticks", "tally")
 
     def __init__(self, tally: Tally, arrays: Arrays) -> None:
         self.tally = tally
         self.lead_ticks = arrays.lead_ticks
         self._numbers, self._counts = arrays.numbers, arrays.counts
+        self._older, self._voters = arrays.older, arrays.voters
         self._numbers.flags.writeable = False
         self._counts.flags.writeable = False
 
@@ -161,7 +176,8 @@ class Experience(Encoded):
 
     def copied(self) -> Arrays:
         """Return its arrays as a copy that may be changed."""
-        return Arrays(self._numbers.copy(), self._counts.copy(), self.lead_ticks)
+        numbers, counts = self._numbers.copy(), self._counts.copy()
+        return Arrays(numbers, counts, self.lead_ticks, self._older, self._voters)
 
     def is_followed(self, asked: int) -> bool:
         """Whether ``asked`` replicas are what was wanted, to a replica or a tenth of them."""

@@ -14,6 +14,7 @@ from trimtab.core.forecast.settings import wanted
 from trimtab.core.forecast.start_values import COST, MISSED, WEIGHT_TICKS
 
 if TYPE_CHECKING:
+    from trimtab.core.forecast.judgement import Judgement
     from trimtab.core.forecast.terms import Terms
 
 SMOOTHING: Final = 0.6
@@ -32,38 +33,34 @@ CURABLE_LOAD: Final = 0.5
 
 def learned(before: Experience | None, at: float, load: float, terms: Terms) -> Experience:
     """Return what is known after a cell that ended at ``at`` (UTC seconds) with ``load`` replicas of work."""
-    is_first = before is None or before.tally.ticks == 0
-    if before is None:
-        before = unlived(terms)
-    if is_first:
-        arrays, tally = before.copied(), before.tally
+    before = before or unlived(terms)
+    tally = before.tally
+    ticks = tally.ticks
+    arrays = _continued(before, terms.lead_ticks)
+    if ticks == 0:
         prediction.begin(arrays, load)
-    else:
-        tally = before.tally
-        arrays = _continued(before, terms.lead_ticks)
     running = learn_curves(
         arrays, RunningBin(tally.at, tally.bin, tally.bin_total, tally.bin_ticks), load, at
     )
     outlook, variance, season = prediction.predict(arrays, tally, load, at)
     seasons.learn_hour(arrays, at, load)
     counts = wanted(outlook, terms.lower, terms.upper)
-    ticks = tally.ticks
-    smooth = load if is_first else tally.smooth + SMOOTHING * (load - tally.smooth)
-    if is_first:
+    if ticks == 0:
         replay.begin(arrays, counts)
-        _price_in(arrays, load)
-        tally = tally._replace(weighed=WEIGHT_TICKS * max(LOAD_MIN, load))
+        tally = tally._replace(smooth=load, weighed=_price_in(arrays, load))
+    smooth = tally.smooth + SMOOTHING * (load - tally.smooth)
     is_early = ticks < EARLY_TICKS or terms.is_early
     held = replay.hold(arrays, ticks, counts, terms.at_first if is_early else 0.0)
     booked = replay.book(arrays, held, load, smooth, fade=price.FADE, upper=terms.upper)
     voters = price.voters(arrays)
     promised = None if is_early or not terms.is_followed else price.mean(booked, voters)
-    tally = _counted(tally, load, smooth, terms, promised)
+    counted = _counted(tally, load, smooth, terms, promised)
     price_log, chosen = tally.price_log, tally.chosen
     if ticks % price.SEARCH_TICKS == 0:
-        price_log, chosen = _chosen(arrays, tally, terms)
+        price_log, chosen = _chosen(arrays, tally._replace(**counted._asdict()), terms)
         voters = price.voters(arrays)
-    after = tally._replace(
+    # Made whole: to have it replace most of its numbers takes three times as long.
+    after = Tally(
         at=at,
         ticks=ticks + 1,
         load=load,
@@ -72,12 +69,16 @@ def learned(before: Experience | None, at: float, load: float, terms: Terms) -> 
         bin=running.bin,
         bin_total=running.total,
         bin_ticks=running.ticks,
+        weighed=counted.weighed,
+        offered=counted.offered,
+        missed=counted.missed,
         price_log=price_log,
         chosen=chosen,
         wanted=price.mean_held(held, voters),
         forecast=outlook.forecast,
         spread=outlook.spread,
         seasonal=season,
+        judgement=counted.judgement,
     )
     return Experience(after, arrays)
 
@@ -87,9 +88,18 @@ def unlived(terms: Terms) -> Experience:
     return Experience(Tally(price_log=log(min(30.0, terms.ceiling))), _new(terms.lead_ticks))
 
 
+class Counted(NamedTuple):
+    """What a tick changes of what a ``Tally`` has added up."""
+
+    weighed: float
+    offered: float
+    missed: float
+    judgement: Judgement
+
+
 def _counted(
     tally: Tally, load: float, smooth: float, terms: Terms, promised: float | None
-) -> Tally:
+) -> Counted:
     """Return what was offered and missed with one tick more, and what that says of the replay.
 
     The replay is judged by what it booked for the settings that decide (``promised``, replica-seconds in
@@ -106,7 +116,7 @@ def _counted(
         and terms.serving < terms.upper
     ):
         judgement = judgement.seeing(load, load * missed_share, promised)
-    return tally._replace(
+    return Counted(
         weighed=price.FADE * tally.weighed + load,
         offered=price.FADE * tally.offered + load,
         missed=price.FADE * tally.missed + load * missed_share,
@@ -169,11 +179,12 @@ def _new(lead_ticks: int) -> Arrays:
     return Arrays(numbers, counts, lead_ticks)
 
 
-def _price_in(arrays: Arrays, load: float) -> None:
-    """Begin the books with what deployments have come to elsewhere."""
+def _price_in(arrays: Arrays, load: float) -> float:
+    """Begin the books with what deployments have come to elsewhere; return with what weight, in replicas."""
     weight = WEIGHT_TICKS * max(LOAD_MIN, load)
     np.multiply(COST, weight, out=arrays.cost)
     np.multiply(MISSED, weight, out=arrays.missed)
+    return weight
 
 
 def _continued(experience: Experience, lead_ticks: int) -> Arrays:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from trimtab.core.forecast import seasons
 from trimtab.core.forecast.cells import TICK_SECONDS
-from trimtab.core.forecast.experience import FORECASTS, Tally
+from trimtab.core.forecast.experience import FORECASTS, LEVELS, Tally
 from trimtab.core.forecast.settings import Outlook
 
 if TYPE_CHECKING:
@@ -50,12 +50,15 @@ def predict(arrays: Arrays, tally: Tally, load: float, at: float) -> tuple[Outlo
 
     The last is how much of the forecast's rise is due to the curves, in replicas.
     """
-    levels = arrays.levels.tolist()
-    levels = [level + share * (load - level) for level, share in zip(levels, SHARES, strict=True)]
-    arrays.levels[:] = levels
+    told = arrays.smoothed.tolist()
+    levels = [level + share * (load - level) for share, level in zip(SHARES, told, strict=False)]
     row = arrays.made[tally.ticks % arrays.lead_ticks]
     made = row.tolist()
-    losses, variance = _judged(arrays, tally, load, made)
+    losses, variance = told[LEVELS:], tally.variance
+    ticks = tally.ticks - arrays.lead_ticks
+    if ticks >= 0:
+        losses, variance = _judged(losses, variance, ticks, load, made)
+    arrays.smoothed[:] = levels + losses
     forecasts = _forecasts(arrays, levels, at)
     weights = _weights(losses)
     total = sum(weights)
@@ -73,24 +76,18 @@ _LEVELS_OF: Final = itemgetter(0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 1, 2, 3, 1, 2, 3)
 
 
 def _judged(
-    arrays: Arrays, tally: Tally, load: float, made: list[float]
+    losses: list[float], variance: float, ticks: int, load: float, made: list[float]
 ) -> tuple[list[float], float]:
     """Hold the forecasts made a lead time ago against what came; return the losses and the variance now.
 
-    So few numbers are sooner worked out one by one than as an array.
+    ``ticks`` were judged before. So few numbers are sooner worked out one by one than as an array.
     """
-    losses: list[float] = arrays.losses.tolist()
-    ticks = tally.ticks - arrays.lead_ticks
-    if ticks < 0:
-        return losses, tally.variance
     losses = [
         loss + ((error := forecast - load) * error - loss) / LOSS_TICKS
-        for loss, forecast in zip(losses, made[:FORECASTS], strict=True)
+        for loss, forecast in zip(losses, made, strict=False)
     ]
-    arrays.losses[:] = losses
     error = load - made[FORECASTS]
     relative = error * error / (made[FORECASTS] + FLOOR)
-    variance = tally.variance
     variance += (relative - variance) / min(VARIANCE_TICKS, ticks + EARLY_TICKS)
     return losses, variance
 
@@ -119,6 +116,6 @@ def _forecasts(arrays: Arrays, levels: list[float], at: float) -> list[float]:
 
 
 def _weights(losses: list[float]) -> list[float]:
-    inverses = [1.0 / (_TINY + loss) for loss in losses]
-    cubes = [inverse * inverse * inverse for inverse in inverses]
-    return [cube * cube for cube in cubes]
+    return [
+        (cube := (inverse := 1.0 / (_TINY + loss)) * inverse * inverse) * cube for loss in losses
+    ]

@@ -145,6 +145,7 @@ def weigh(arrays: Arrays, price: float) -> int:
     np.maximum(bill, 0.0, out=bill)
     bill *= bill
     np.multiply(bill, bill, out=arrays.weights)
+    arrays.voters = None
     return first
 
 
@@ -158,9 +159,11 @@ class Voters(NamedTuple):
 
 def voters(arrays: Arrays) -> Voters:
     """Return who has a say since ``weigh``; the first time is before it, and nobody has."""
-    places = arrays.weights.nonzero()[0]
-    weights: list[float] = arrays.weights[places].tolist()
-    return Voters(places, weights, fsum(weights))
+    if arrays.voters is None:
+        places = arrays.weights.nonzero()[0]
+        weights: list[float] = arrays.weights[places].tolist()
+        arrays.voters = Voters(places, weights, fsum(weights))
+    return arrays.voters
 
 
 def mean(of_settings: np.ndarray, voters: Voters) -> float:

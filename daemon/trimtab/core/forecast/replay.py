@@ -38,30 +38,40 @@ def hold(arrays: Arrays, ticks: int, counts: np.ndarray, least: float) -> np.nda
 
     ``least`` is held by all of them: at the beginning nothing is known that would justify fewer.
     """
-    recent, blocks = arrays.recent, arrays.blocks
+    recent, row = arrays.recent, ticks // BLOCK_TICKS % (BLOCKS + 1)
     recent[ticks % (BLOCK_TICKS + 1)] = counts
-    row = ticks // BLOCK_TICKS % (BLOCKS + 1)
+    block = arrays.blocks[row]
+    older = arrays.older
     if ticks % BLOCK_TICKS == 0:
-        blocks[row] = counts
+        block[:] = counts
+        older = None
     else:
-        np.maximum(blocks[row], counts, out=blocks[row])
+        np.maximum(block, counts, out=block)
+    if older is None:
+        older = arrays.older = _older(arrays.blocks, row)
     held: np.ndarray = arrays.held[ticks % arrays.lead_ticks]
-    # Each window holds what the shorter one does and some blocks more.
     windows = held.reshape(len(HOLD_TICKS), RULES)
-    np.maximum.reduce(recent, axis=0, out=windows[0])
-    newest_first = blocks.take(_BACK[row], axis=0)
-    np.maximum.reduceat(newest_first, _MORE, axis=0, out=windows[1:])
-    for shorter, longer in pairwise(windows):
-        np.maximum(longer, shorter, out=longer)
+    np.maximum.reduce(recent, axis=0, out=windows[0])  # the whole running block is in it
+    np.maximum(older, windows[0], out=windows[1:])
     if least > 1.0:
         np.maximum(held, np.float32(least), out=held)
     return held
 
 
-_BACK: Final = (np.arange(BLOCKS + 1)[:, np.newaxis] - np.arange(BLOCKS + 1)) % (BLOCKS + 1)
-"""For each row of the ring of blocks: the rows from it back to the oldest."""
+def _older(blocks: np.ndarray, row: int) -> np.ndarray:
+    """Return what each of the longer windows holds of the blocks before ``row``, the running one."""
+    newest_first = blocks.take(_BACK[row], axis=0)
+    windows: np.ndarray = np.maximum.reduceat(newest_first, _MORE, axis=0)
+    # Each window holds what the shorter one does and some blocks more.
+    for shorter, longer in pairwise(windows):
+        np.maximum(longer, shorter, out=longer)
+    return windows
 
-_MORE: Final = np.array([0, *(window // BLOCK_TICKS + 1 for window in HOLD_TICKS[1:-1])])
+
+_BACK: Final = (np.arange(BLOCKS + 1)[:, np.newaxis] - np.arange(1, BLOCKS + 1)) % (BLOCKS + 1)
+"""For each row of the ring of blocks: the rows before it back to the oldest."""
+
+_MORE: Final = np.array([0, *(window // BLOCK_TICKS for window in HOLD_TICKS[1:-1])])
 """At which of these each of the longer windows goes on where the shorter one ends."""
 
 

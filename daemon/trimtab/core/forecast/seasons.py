@@ -78,17 +78,17 @@ def moved(levels: list[float], along: tuple[float, float] | None) -> list[float]
         return levels
     here, rise = along
     here = max(LEVEL_MIN, here)
-    return [_raised(level, rise, level / here) for level in levels]
-
-
-def _raised(level: float, rise: float, proportion: float) -> float:
     low, high = PROPORTION
-    if proportion < low:  # comparisons cost a third of min() and max(), eight times a tick
-        proportion = low
-    elif proportion > high:
-        proportion = high
-    raised = level + rise * proportion
-    return max(0.0, raised)
+    raised = []
+    for level in levels:
+        proportion = level / here
+        if proportion < low:  # comparisons cost a third of min() and max(), eight times a tick
+            proportion = low
+        elif proportion > high:
+            proportion = high
+        then = level + rise * proportion
+        raised.append(then if then > 0.0 else 0.0)  # noqa: FURB136  likewise
+    return raised
 
 
 def learn_hour(arrays: Arrays, at: float, load: float) -> None:

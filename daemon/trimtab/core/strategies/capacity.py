@@ -16,6 +16,7 @@ nothing is learned and no error budget is spent. Load that cannot be foreseen co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,21 @@ from trimtab.core.forecast.cells import TICK_SECONDS, Heard, hear
 from trimtab.core.forecast.occupancy import load_of
 from trimtab.core.forecast.terms import Terms, lead_ticks_of
 from trimtab.core.forecast.trim import Seen
-from trimtab.core.forecast.work import Sighting, Work, hold_of, value_of
+from trimtab.core.forecast.work import (
+    BY_IN_FLIGHT,
+    BY_MIX,
+    BY_RATE,
+    BY_TOKENS,
+    Work,
+    hold_of,
+    sighting_of,
+    value_of,
+)
 from trimtab.core.need import Need
 from trimtab.core.proposals import REPLICAS_MAX, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from trimtab.core.facts import Facts
     from trimtab.core.forecast.experience import Experience
@@ -112,9 +122,8 @@ class Capacity:
 
     def _lived(self, view: View, memory: JsonValue) -> tuple[Known, Work | str]:
         """Return what is known with the newest sample, and the load that it tells of, or why it does not."""
-        from trimtab.core.forecast.known import Known
-
-        known = Known.recalled(memory) or Known(view.current)
+        known_type, _ = _learning()
+        known = known_type.recalled(memory) or known_type(view.current)
         work = self._work(view, known)
         if isinstance(work, str):
             return self._listening(view, known), work
@@ -188,6 +197,7 @@ class Capacity:
     def _work(self, view: View, known: Known) -> Work | str:
         """Return the load now, or why it cannot be told."""
         why: list[str] = []
+        told: tuple[object, ...]
         prompt, output = self.prompt_tokens_per_second, self.output_tokens_per_second
         if prompt is not None or output is not None:
             work = self._token_work(view, known, why)
@@ -198,23 +208,22 @@ class Capacity:
             seen = value_of(view, self.requests, why)
             if seen is not None and capacity is not None:
                 each = "" if self.requests_per_second is not None else "learned "
-                text = f"{self.requests} {seen[1]:.4g}, {each}capacity {capacity:.4g} a replica"
+                told = self.requests, seen[1], each, capacity
                 load = seen[1] / capacity * known.trim.factor
-                return Work(seen[0].time or view.now, load, hold_of(seen[0]), text)
+                return Work(seen[0].time or view.now, load, hold_of(seen[0]), BY_RATE, told)
             if seen is not None and self.in_flight_at_slo is None:
                 why.append("what one replica carries is not learned yet")
         if self.in_flight is not None and self.in_flight_at_slo is not None:
             seen = value_of(view, self.in_flight, why)
             if seen is not None:
                 load = load_of(seen[1], view.ready, self.in_flight_at_slo)
-                text = (
-                    f"{self.in_flight} {seen[1]:.4g}, {self.in_flight_at_slo:.4g} a replica at SLO"
-                )
-                return Work(seen[0].time or view.now, load, hold_of(seen[0]), text)
+                told = self.in_flight, seen[1], self.in_flight_at_slo
+                return Work(seen[0].time or view.now, load, hold_of(seen[0]), BY_IN_FLIGHT, told)
         return "; ".join(why) or "no signal is named that tells of load"
 
     def _token_work(self, view: View, known: Known, why: list[str]) -> Work | None:
-        load, times, holds, texts = 0.0, [], [], []
+        load, times, holds = 0.0, [], []
+        told: list[object] = []
         for name, capacity in (
             (self.prompt_tokens, self.prompt_tokens_per_second),
             (self.output_tokens, self.output_tokens_per_second),
@@ -227,10 +236,11 @@ class Capacity:
             load += seen[1] / capacity
             times.append(seen[0].time or view.now)
             holds.append(hold_of(seen[0]))
-            texts.append(f"{name} {seen[1]:.4g} of {capacity:.4g} a replica")
+            told += (name, seen[1], capacity)
         if not times:
             return None
-        work = Work(min(times), load, min(holds), " and ".join(texts))
+        words = " and ".join([BY_TOKENS] * len(times))
+        work = Work(min(times), load, min(holds), words, tuple(told))
         rate = None if self.requests is None else value_of(view, self.requests, why)
         if rate is None:
             return work
@@ -238,23 +248,15 @@ class Capacity:
         mix = known.mix
         if known.heard is None or work.time > known.heard.until:
             mix = mix.seeing(load, rate[1])
-        text = f"{self.requests} {rate[1]:.4g}, {mix.work_seconds:.3g} replica-seconds each"
-        return work._replace(load=rate[1] * mix.work_seconds, text=text, mix=mix)
-
-    def _sighting(self, view: View) -> Sighting:
-        """What is told of requests and of those in flight, over all replicas, if it can be used."""
-        ignored: list[str] = []
-        rate = None if self.requests is None else value_of(view, self.requests, ignored)
-        in_flight = None if self.in_flight is None else value_of(view, self.in_flight, ignored)
-        return Sighting(
-            None if rate is None else rate[1], None if in_flight is None else in_flight[1]
-        )
+        by_mix = self.requests, rate[1], mix.work_seconds
+        load = rate[1] * mix.work_seconds
+        return Work(work.time, load, work.hold_seconds, BY_MIX, by_mix, mix=mix)
 
     # -- learning ------------------------------------------------------------------------------
 
     def _listening(self, view: View, known: Known) -> Known:
         """Learn what a replica carries while that is not known: no load can be told before it is."""
-        rate, in_flight = self._sighting(view)
+        rate, in_flight = sighting_of(view, self.requests, self.in_flight)
         if self.requests is None or rate is None or in_flight is None:
             return known
         reading = view.readings[self.requests]
@@ -270,8 +272,7 @@ class Capacity:
 
     def _learned(self, view: View, known: Known, work: Work) -> Known:
         """Live through the cells that the sample fills."""
-        from trimtab.core.forecast.learning import learned
-
+        _, learned = _learning()
         load = min(work.load, LOAD_MAX)
         heard, cells = hear(known.heard, work.time, load, work.hold_seconds)
         if heard is known.heard:
@@ -283,7 +284,7 @@ class Capacity:
         experience, line, trim = known.experience, known.line, known.trim
         if not cells:
             return known.living(heard, experience, line, trim, work.mix)
-        rate, in_flight = self._sighting(view)
+        rate, in_flight = sighting_of(view, self.requests, self.in_flight)
         missed_share = self._missed_share(view)
         seen = Seen.by(view.ready, rate, in_flight, self.in_flight_at_slo, missed_share)
         terms = self._terms(
@@ -299,7 +300,7 @@ class Capacity:
                 line = line.seeing(rate, in_flight, view.ready)
             if work.is_by_rate:
                 load = cell.load / known.trim.factor  # cells are trimmed already
-                trim = trim.seeing(seen._replace(load=load))
+                trim = trim.seeing(seen.of(load))
         return known.living(heard, experience, line, trim, work.mix)
 
     def _missed_share(self, view: View) -> float | None:
@@ -388,3 +389,12 @@ class Capacity:
         work_seconds = seen[1] / capacity * known.trim.factor
         lead_seconds = experience.lead_ticks * TICK_SECONDS
         return max(0, ceil(work_seconds / max(60.0, lead_seconds) - 0.5))
+
+
+@cache
+def _learning() -> tuple[type[Known], Callable[..., Experience]]:
+    """What needs numpy: imported by the first who asks, and looked up by those who ask at each decision."""
+    from trimtab.core.forecast.known import Known
+    from trimtab.core.forecast.learning import learned
+
+    return Known, learned

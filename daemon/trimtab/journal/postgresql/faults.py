@@ -22,12 +22,16 @@ class FencedError(Exception):
     """Another process took over what this one writes."""
 
 
+class LostPastError(Exception):
+    """The database lacks what it had confirmed: it was restored, or a standby without the last of it took over."""
+
+
 def is_of_the_world(error: BaseException) -> bool:
     """Whether ``error`` is one that a server, or the way to it, may cause."""
     # The driver's errors are known by their module, which may not be installed.
     is_drivers = type(error).__module__.startswith("asyncpg")
     return is_drivers or isinstance(
-        error, OSError | DamagedFileError | ForeignFileError | FencedError
+        error, OSError | DamagedFileError | ForeignFileError | FencedError | LostPastError
     )
 
 
@@ -42,6 +46,12 @@ def fault_of(error: BaseException, database: Database) -> Fault:
         return _of_state(state, said, name)
     if isinstance(error, ForeignFileError):
         kind, sentence = ErrorKind.REJECTED, str(error)
+    elif isinstance(error, LostPastError):
+        kind = ErrorKind.UNAVAILABLE
+        sentence = (
+            f"the journal {name} lacks what it had confirmed ({said}), as after a standby took over; it is "
+            "written anew"
+        )
     elif isinstance(error, DamagedFileError):
         kind = ErrorKind.BAD_RESPONSE
         sentence = f"the journal {name} is damaged ({said}); restore the database from a backup"
@@ -81,6 +91,12 @@ _STATES: tuple[tuple[tuple[str, ...], JournalMode, ErrorKind, str], ...] = (
             "the journal {name} cannot be written ({said}); let the user create a schema in the database, or "
             "make one that it owns"
         ),
+    ),
+    (
+        ("42P01",),
+        JournalMode.BROKEN,
+        ErrorKind.UNAVAILABLE,
+        "tables of the journal {name} are gone ({said}); they are made anew",
     ),
     (
         ("3D000",),

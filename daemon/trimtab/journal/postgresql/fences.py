@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trimtab.journal.postgresql.faults import FencedError
+from trimtab.journal.postgresql.faults import FencedError, LostPastError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from trimtab.journal.entries import Intended
     from trimtab.journal.postgresql.session import Session
@@ -27,11 +27,13 @@ ALONE = -1
 class Fences:
     """What this run may write. ``bucket_of`` is ``None`` for a process that shares with nobody.
 
-    ``terms`` are those of the buckets that it took over, or of ``ALONE``.
+    ``terms`` are those of the buckets that it took over, or of ``ALONE``; ``begun_at`` (UTC seconds) is when the
+    run began, by which its row is told from another's.
     """
 
     bucket_of: Callable[[str], int] | None = None
     run: int = 0
+    begun_at: float = 0.0
     terms: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -99,11 +101,39 @@ def take_bucket(session: Session, fences: Fences, bucket: int, term: int) -> Non
 
 
 def held_terms(session: Session, fences: Fences) -> dict[int, int]:
-    """Return the buckets that this run may still write, with their terms, and hold them so until the end."""
+    """Return the buckets that this run may still write, with their terms, and hold them so until the end.
+
+    Raises ``LostPastError`` where the database has lost that this run took one over.
+    """
+    terms = fences.terms
     rows = session.execute(
         "SELECT bucket, term FROM fences WHERE run = ? ORDER BY bucket FOR SHARE", (fences.run,)
     ).fetchall()
-    return {bucket: term for bucket, term in rows if fences.terms.get(bucket) == term}
+    held = {bucket: term for bucket, term in rows if terms.get(bucket) == term}
+    if missing := [bucket for bucket in terms if bucket not in held]:
+        _check_past(session, terms, missing)
+    return held
+
+
+def _check_past(session: Session, terms: Mapping[int, int], missing: list[int]) -> None:
+    """Raise ``LostPastError`` where a fence is lower than it was: nobody but a lossy server sets one back."""
+    rows = session.execute(
+        "SELECT bucket, term FROM fences WHERE bucket = ANY(?::integer[])", (missing,)
+    ).fetchall()
+    found = dict(rows)
+    lost = sorted(bucket for bucket in missing if found.get(bucket, 0) < terms[bucket])
+    if lost:
+        raise LostPastError(f"bucket {lost[0]} was taken over in term {terms[lost[0]]}")
+
+
+def retake(session: Session, fences: Fences) -> None:
+    """Shut earlier owners out again where the database has lost that they were; later ones stay."""
+    rows = [(bucket, term, fences.run) for bucket, term in sorted(fences.terms.items())]
+    session.executemany(
+        "INSERT INTO fences (bucket, term, run) VALUES (?, ?, ?) ON CONFLICT (bucket) DO UPDATE "
+        "SET term = excluded.term, run = excluded.run WHERE fences.term < excluded.term",
+        rows,
+    )
 
 
 def check_alone(session: Session, fences: Fences) -> dict[int, int] | None:

@@ -74,6 +74,10 @@ class DatabaseRecorder(Recorder):
         """Forget which buckets were found held: the next transaction looks anew."""
         self.held = None
 
+    def look_at_fences(self) -> None:
+        """Raise ``LostPastError`` where the database has lost that this run took a bucket over."""
+        self._holds()
+
     def _holds(self) -> Mapping[int, int]:
         if self.held is None:
             self.held = held_terms(self._session, self._fences)

@@ -52,9 +52,22 @@ class IdsByTime:
             return self._last
 
 
+def is_there(session: Session, run: int, begun_at: float) -> bool:
+    """Whether the database knows this run: a server that lost it may have given its number to another."""
+    row = session.execute(
+        "SELECT 1 FROM runs WHERE run = ? AND begun_at = ? AND member = ?",
+        (run, begun_at, _this_process()),
+    ).fetchone()
+    return row is not None
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 def begin_run(session: Session, at: float) -> int:
     """Write that this process begins; return the number of its run."""
-    member = f"{socket.gethostname()}:{os.getpid()}"
+    member = _this_process()
     (run,) = session.execute(
         "INSERT INTO runs (member, begun_at, until) VALUES (?, ?, ?) RETURNING run",
         (member, at, at),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trimtab.journal.postgresql.faults import LostPastError
 from trimtab.journal.postgresql.fences import check_alone
 from trimtab.journal.postgresql.recorder import DatabaseRecorder
 from trimtab.journal.postgresql.retention import trim
@@ -105,6 +106,7 @@ class DatabaseStore:
             return
         self.session.begin()
         self.recorder.held = check_alone(self.session, self._fences)
+        self.recorder.look_at_fences()
         for one in self._waiting:
             self.recorder.write(one)
         self.recorder.write_rows()
@@ -114,10 +116,12 @@ class DatabaseStore:
 
     def _end(self, at: float) -> None:
         session = self.session
-        session.execute(
+        written = session.execute(
             "UPDATE runs SET until = ?, last_intention = ?, bytes = bytes + ? WHERE run = ?",
             (at, self.recorder.last_intention, session.written_bytes, self._fences.run),
         )
+        if written.rowcount == 0:
+            raise LostPastError(f"run {self._fences.run} began")
         session.commit()
         session.written_bytes = 0
         self.recorder.end_transaction()

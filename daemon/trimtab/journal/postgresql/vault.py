@@ -10,6 +10,7 @@ from trimtab.journal.keeper import Carried
 from trimtab.journal.postgresql.faults import FencedError, fault_of
 from trimtab.journal.postgresql.fences import (
     check_alone,
+    retake,
     shut_out_alone,
     take_alone,
     take_bucket,
@@ -21,7 +22,7 @@ from trimtab.journal.postgresql.recollecting import (
     recollect_common,
 )
 from trimtab.journal.postgresql.recorder import LEADING_BUCKET
-from trimtab.journal.postgresql.runs import IdsByTime, begin_run
+from trimtab.journal.postgresql.runs import IdsByTime, begin_run, is_there
 from trimtab.journal.postgresql.schema import migrate
 from trimtab.journal.postgresql.session import Session
 from trimtab.journal.postgresql.store import DatabaseStore
@@ -76,27 +77,33 @@ class DatabaseVault:
         session.begin()
         fences = self._fences
         overtaken: tuple[Outcome, ...] = ()
+        self._begin_run(session, at)
         if fences.bucket_of is None:
             # Others are shut out first: what they wrote until then is read.
-            fences.run = begin_run(session, at)
             take_alone(session, fences)
             recollection, overtaken = recollect_all(session, but_for=fences.run)
         else:
-            fences.run = begin_run(session, at)
             shut_out_alone(session, fences)
             put_into_buckets(session, fences.bucket_of)
             recollection = recollect_common(session, but_for=fences.run)
-        self.ids = IdsByTime(fences.run)
         store = DatabaseStore(session, fences, self.ids)
         carried = Carried.of(recollection)
         store.begin(at, carried, overtaken)
         self._store = store
         return store, recollection, carried, f"everything is kept in {self.name}"
 
+    def _begin_run(self, session: Session, at: float) -> None:
+        self._fences.run, self._fences.begun_at = begin_run(session, at), at
+        self.ids = IdsByTime(self._fences.run)
+
     def go_on(self, at: float, carried: Carried) -> tuple[DatabaseStore, str]:
-        """Connect again, and write what must stand there."""
+        """Connect again, and write what must stand there; also to a database that lost what it had confirmed."""
         session = self._opened()
+        migrate(session)
         session.begin()
+        if not is_there(session, self._fences.run, self._fences.begun_at):
+            self._begin_run(session, at)
+        retake(session, self._fences)
         check_alone(session, self._fences)
         store = DatabaseStore(session, self._fences, self.ids)
         store.go_on(at, carried)

@@ -139,10 +139,12 @@ def _read_table(path: Path, columns: Columns | None) -> _Table:
     with input_text(path, "CSV") as text:
         first = text.readline()
         delimiter = max(_DELIMITERS, key=first.count)
+        if not first.strip():
+            raise InputError(f"{path} begins with nothing; name a file with a header and rows")
         header = tuple(name.strip() for name in next(csv.reader([first], delimiter=delimiter), ()))
         columns = columns or columns_of(header)
         if columns is None:
-            found = excerpt(",".join(header), 120) or "nothing"
+            found = excerpt(",".join(header), 120)
             raise InputError(
                 f"{path} line 1: the header {found} is none of the known ones; say what its columns "
                 "mean, as in --columns time=NAME,requests=NAME,prompt=NAME,output=NAME"

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trimtab.simulation.inputs import synthetic
 from trimtab.simulation.inputs.bins import RecordedWorkload
 from trimtab.simulation.inputs.csv_files import input_text, read_csv
+from trimtab.simulation.inputs.edges import GAP_WIDTHS
 from trimtab.simulation.inputs.filling import Filling, filled, is_without_lengths
 from trimtab.simulation.inputs.input_error import InputError
 from trimtab.simulation.inputs.lengths import BorrowedLengths, MeanLengths, requests_with_lengths
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from trimtab.simulation.inputs.lengths import Lengths
     from trimtab.simulation.inputs.requests import Requests
     from trimtab.simulation.inputs.synthetic import Synthetic
+
+WIDE_SHARE_MAX = 0.1
+"""Of bins that are longer than others: if more of them are, that is how the load was recorded."""
 
 _SUFFIXES = (".gz", ".csv", ".json", ".tsv", ".txt", ".requests")
 
@@ -89,7 +95,7 @@ def read_input(source: str | Path, options: Options | None = None) -> Input:
     else:
         notes = _borrowed(raw, options.lengths)
         bins = _bins(raw, path, options)
-        notes += _unknown(bins, options.filling)
+        notes += _unknown(bins, options.filling) + _wide(bins)
     return Input(
         name=_name(path),
         workload=RecordedWorkload(bins),
@@ -161,6 +167,21 @@ def _unknown(bins: Bins, filling: Filling) -> tuple[str, ...]:
     share = bins.unknown_seconds / bins.span_seconds
     told = f"{bins.unknown_seconds:g} s in {stretches} ({share:.1%} of it)"
     return (f"it tells nothing for {told}; there {how}",)
+
+
+def _wide(bins: Bins) -> tuple[str, ...]:
+    """Tell of rows that probably are missing, where a format lets a bin last until the next row."""
+    widths = bins.widths_seconds
+    usual = float(np.median(widths))
+    wide = widths[widths > GAP_WIDTHS * usual]
+    if not 0 < wide.size <= WIDE_SHARE_MAX * widths.size:
+        return ()
+    what = "a bin" if wide.size == 1 else f"{wide.size} bins, the longest"
+    told = (
+        f"it has {what} of {wide.max():g} s where others last {usual:g} s, and the requests of such a "
+        "row are spread over all of it; where rows are missing, add them with nothing after the time"
+    )
+    return (told,)
 
 
 def _name(path: Path) -> str:

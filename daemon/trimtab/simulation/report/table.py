@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from trimtab.simulation.report.study import Group, Study
 
 HEAD = ("trace", "policy")
+GAP = 2
+"""Blanks between two columns of a table on a terminal."""
 
 
 def ordered(groups: Sequence[Group]) -> tuple[Group, ...]:
@@ -45,24 +47,35 @@ def rows(study: Study, *, is_main_only: bool) -> tuple[tuple[str, ...], list[tup
     return (*head, *(one.title for one in figures)), lines
 
 
-def rich_table(study: Study) -> Table:
-    """Return the main figures as a table of rich; policies stand out from what they are held to."""
+def rich_table(study: Study, width: int) -> tuple[Table, tuple[str, ...]]:
+    """Return the main figures as a table of rich, and the titles that have no room in it.
+
+    Policies stand out from what they are held to. Titles fold, figures and names do not: where a
+    terminal of ``width`` columns is too narrow, the last figures are left out whole.
+    """
     from rich.table import Table
     from rich.text import Text
 
     head, lines = rows(study, is_main_only=True)
     names = len(head) - len(shown_of(study.results, is_main_only=True))
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for index, title in enumerate(head):
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    columns = list(zip(head, *lines, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    if sum(widths) + GAP * len(widths) > width:  # titles fold between words, and nothing else
+        widths = [max(map(len, (*title.split(), *cells))) for title, *cells in columns]
+    kept = names + 1
+    while kept < len(head) and sum(widths[: kept + 1]) + GAP * (kept + 1) <= width:
+        kept += 1
+    for index, title in enumerate(head[:kept]):
         table.add_column(
-            title, justify="left" if index < names else "right", no_wrap=index >= names,
+            title, justify="left" if index < names else "right", width=widths[index],
             overflow="fold",
         )  # fmt: skip
     roles = [group.role for trace in study.traces for group in ordered(study.groups_of(trace))]
     for line, role in zip(lines, roles, strict=True):
         style = {Role.POLICY: "bold", Role.PEER: "", Role.REFERENCE: "dim"}[role]
-        table.add_row(*(Text(text) for text in line), style=style)
-    return table
+        table.add_row(*(Text(text) for text in line[:kept]), style=style)
+    return table, head[kept:]
 
 
 def plain_table(study: Study, *, is_main_only: bool = True) -> str:

@@ -231,9 +231,14 @@ class KubernetesTarget:
             if fresh is None:
                 return not_ours(order, "it is no more")
             shown = self._view.shown(fresh)
-            if error is None or shown.desired_replicas == order.to_replicas:
+            is_same = fresh.uid == known.uid  # or the load was another's
+            if is_same and (error is None or shown.desired_replicas == order.to_replicas):
                 return applied(order, shown, error)
-            why = why_void(order, shown, self._clock.now())
+            why = (
+                why_void(order, shown, self._clock.now())
+                if is_same
+                else "it was created anew under the same name"
+            )
             if why is not None or not sends_left:
                 return moved_on(order, shown, why or str(error).rstrip("."))
             known = fresh

@@ -206,7 +206,7 @@ def test_requests_in_the_projects_own_format_keep_their_start(tmp_path: Path) ->
         ("t,n\n-5,6\n", "time=t,requests=n", "line 2: t is '-5', no time like"),
         ("t,n\n0,6\n60\n", "time=t,requests=n", "line 3: 1 fields where the header has 2; complete"),
         ("t,n\n", "time=t,requests=n", "has no rows after its header"),
-        ("", "time=t,requests=n", "line 1: there is no column 't'"),
+        ("", "time=t,requests=n", "begins with nothing; name a file with a header"),
         ("t,n\n0,6\n", "time=t,requests=n", "has a single row"),
         ("time,n\n0,6\n", "time=tme,requests=n", "line 1: there is no column 'tme'; did you mean time?"),
         ("t,n,n\n0,6,6\n", "time=t,requests=n", "line 1: 2 columns are called n; rename all but one"),

@@ -81,14 +81,16 @@ def test_policies_come_first_then_peers_by_cost_then_references(
 
 def test_the_table_of_the_terminal_has_the_same_figures(make_study: Any, make_result: Any) -> None:
     stream = io.StringIO()
-    Console(file=stream, width=120).print(rich_table(make_study(make_result())))
+    Console(file=stream, width=120).print(rich_table(make_study(make_result()), 120)[0])
     shown = [line.split() for line in stream.getvalue().splitlines()]
     assert shown[1] == ["capacity", "99.12", "120.0", "1.200", "30", "29"]
 
 
 def test_names_are_not_read_as_markup(make_study: Any, make_result: Any) -> None:
     stream = io.StringIO()
-    Console(file=stream, width=120).print(rich_table(make_study(make_result("[red]x[/red]"))))
+    Console(file=stream, width=120).print(
+        rich_table(make_study(make_result("[red]x[/red]")), 120)[0]
+    )
     assert "[red]x[/red]" in stream.getvalue()
 
 
@@ -132,3 +134,23 @@ def test_over_several_traces_the_headline_leaves_the_figures_to_the_table(
     assert headline(told) == (
         "1 policy on 2 traces with 1 seed each, asked for 99 % within the SLO."
     )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_narrow_terminal_keeps_names_and_leaves_out_whole_figures(
+    make_study: Any, make_result: Any, width: int
+) -> None:
+    study = make_study(make_result("hpa-request-rate"))
+    table, left_out = rich_table(study, width)
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(table)
+    lines = stream.getvalue().splitlines()
+    assert any(line.startswith("hpa-request-rate ") for line in lines)
+    figures = plain_table(study).splitlines()[-1].split()
+    titles = len(figures) - len(left_out)
+    assert lines[-1].split() == figures[:titles]
+    assert max(map(len, lines)) <= width
+
+
+def test_a_wide_terminal_has_every_figure(make_study: Any, make_result: Any) -> None:
+    assert rich_table(make_study(make_result()), 120)[1] == ()
