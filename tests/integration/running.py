@@ -99,12 +99,14 @@ class Trimtab:
     errors: str = ""
 
     async def __aenter__(self) -> Self:
+        return await self.begin(sys.executable, "-m", "trimtab", *self.arguments)
+
+    async def begin(self, *command: str, folder: Path | None = None) -> Self:
+        """Run ``command``, in ``folder``, and listen to what it says."""
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "trimtab",
-            *self.arguments,
+            *command,
             env=self.environment,
+            cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

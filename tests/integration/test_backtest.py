@@ -12,14 +12,15 @@ import pytest
 import yaml
 from click.testing import Result
 from tests.servers.process import free_port
+from tests.servers.prometheus import backfilled_prometheus
 from tests.servers.recorded_days import (
     CAPACITY,
     LEAD_SECONDS,
+    POLICY,
     STEP_SECONDS,
     Days,
     lived,
     metrics,
-    recorded,
 )
 from typer.testing import CliRunner
 
@@ -31,22 +32,6 @@ NAME = "accounts/acme/deployments/chat"
 STARTED_AT = 1_767_571_200.0
 GAP = range(700, 780)
 """Steps of which nothing was written down: forty minutes."""
-
-POLICY = f"""\
-apiVersion: trimtab.dev/v1
-kind: ScalingPolicy
-metadata: {{name: chat}}
-spec:
-  deployments: {{match: {{displayName: "chat*"}}}}
-  bounds: {{min: 1, max: 40}}
-  stuck: {{after: 1h}}
-  signals:
-    requests: {{source: prometheus, query: requests_per_second, maxAge: 90s}}
-  rules:
-    - name: rate
-      role: demand
-      strategy: {{type: target, signal: requests, target: {CAPACITY:.4g}, tolerance: 0}}
-"""
 
 Trimtab = Callable[..., Result]
 
@@ -76,7 +61,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         replicas=9.0,
     )
     text = metrics(days, gap=GAP)
-    with recorded(tmp_path_factory.mktemp("recorded"), text) as url:
+    with backfilled_prometheus(tmp_path_factory.mktemp("recorded"), text) as url:
         yield Past(url, days)
 
 

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 from tests.integration.control_plane import ACCOUNT, KEY, ControlPlane
-from tests.servers.recorded_days import recorded
+from tests.servers.prometheus import backfilled_prometheus
 
 from trimtab.clock import SystemClock
 from trimtab.core.decision import Decision, Tick
@@ -76,7 +76,9 @@ def two_weeks(rises_at: float, until: float) -> str:
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     now = time.time()  # noqa: TID251  the server lives in real time
     # Load rises from a minute from now on, as it has at this time of each day.
-    with recorded(tmp_path_factory.mktemp("known"), two_weeks(now + 60.0, now + 600.0)) as url:
+    with backfilled_prometheus(
+        tmp_path_factory.mktemp("known"), two_weeks(now + 60.0, now + 600.0)
+    ) as url:
         yield url
 
 

@@ -93,19 +93,7 @@ class First(Trimtab):
     """``trimtab run`` as process 1 of a namespace. ``pid`` is its number as seen from outside."""
 
     async def __aenter__(self) -> Self:
-        self.process = await asyncio.create_subprocess_exec(
-            *(*NAMESPACE, sys.executable, "-m", "trimtab", *self.arguments),
-            env=self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._changed = asyncio.Condition()
-        self._readers = [
-            asyncio.create_task(self._read_output()),
-            asyncio.create_task(self._read_errors()),
-        ]
-        return self
+        return await self.begin(*NAMESPACE, sys.executable, "-m", "trimtab", *self.arguments)
 
     async def __aexit__(self, *_: object) -> None:
         with contextlib.suppress(ProcessLookupError, IndexError):

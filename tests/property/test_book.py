@@ -51,16 +51,22 @@ def other_quotas(terms: Terms, random: Random) -> Terms:
     return terms._replace(quotas=quotas, now=terms.now + random.choice([0.0, 15.0, 1800.0]))
 
 
+def opened(fleet: ShortFleet) -> tuple[Book, dict[str, Claim]]:
+    """A book with all claims of a fleet in it, and the claims by deployment."""
+    book = Book()
+    book.open(fleet.terms)
+    for one in fleet.claims:
+        book.put(one)
+    return book, {one.deployment: one for one in fleet.claims}
+
+
 @given(fleet=short_fleets(), seed=st.integers(), steps=st.integers(1, 12))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_a_book_kept_up_step_by_step_grants_what_an_allocation_over_all_claims_does(
     fleet: ShortFleet, seed: int, steps: int
 ) -> None:
-    random, book, terms = Random(seed), Book(), fleet.terms
-    claims = {one.deployment: one for one in fleet.claims}
-    book.open(terms)
-    for one in fleet.claims:
-        book.put(one)
+    random, terms = Random(seed), fleet.terms
+    book, claims = opened(fleet)
     for _ in range(steps):
         name = random.choice(sorted(claims) or [""])
         match random.randint(0, 5):
@@ -87,11 +93,8 @@ def test_a_book_kept_up_step_by_step_grants_what_an_allocation_over_all_claims_d
 def test_whose_count_is_another_than_it_was_decided_with_is_stirred_once_and_nobody_else(
     fleet: ShortFleet, seed: int, steps: int
 ) -> None:
-    random, book, terms = Random(seed), Book(), fleet.terms
-    claims = {one.deployment: one for one in fleet.claims}
-    book.open(terms)
-    for one in fleet.claims:
-        book.put(one)
+    random, terms = Random(seed), fleet.terms
+    book, claims = opened(fleet)
     for _ in range(steps):
         for one in claims.values():
             book.settle(one.deployment, book.grant(one.deployment).replicas)

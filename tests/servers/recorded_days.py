@@ -6,14 +6,9 @@ were written down. So it is known what a replica carries, how long one starts an
 
 from __future__ import annotations
 
-import contextlib
 import math
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from tests.servers.process import answers, binary, free_port, running
 
 from trimtab.core.policy import Policy
 from trimtab.plant.serving_model import capacity_requests_per_second
@@ -30,6 +25,23 @@ PROMPT_TOKENS, OUTPUT_TOKENS = 900.0, 180.0
 PRESET = PRESETS["8b-h100"]
 CAPACITY = capacity_requests_per_second(PRESET.model, PROMPT_TOKENS, OUTPUT_TOKENS, PRESET.slo)
 LEAD_SECONDS = PRESET.start_times.lead_time_seconds
+
+POLICY = f"""\
+apiVersion: trimtab.dev/v1
+kind: ScalingPolicy
+metadata: {{name: chat}}
+spec:
+  deployments: {{match: {{displayName: "chat*"}}}}
+  bounds: {{min: 1, max: 40}}
+  stuck: {{after: 1h}}
+  signals:
+    requests: {{source: prometheus, query: requests_per_second, maxAge: 90s}}
+  rules:
+    - name: rate
+      role: demand
+      strategy: {{type: target, signal: requests, target: {CAPACITY:.4g}, tolerance: 0}}
+"""
+"""So tight that every rise overloads the replicas while others start."""
 
 
 class Waves:
@@ -137,30 +149,3 @@ def metrics(days: Days, *, gap: range = range(0)) -> str:
     for family, values in families.items():
         lines += [f"# TYPE {family} gauge", *values]
     return "\n".join([*lines, "# EOF", ""])
-
-
-@contextlib.contextmanager
-def recorded(folder: Path, text: str) -> Iterator[str]:
-    """The URL of a Prometheus that holds ``text``."""
-    prometheus, promtool = binary("prometheus"), binary("promtool")
-    file, data, config = folder / "days.txt", folder / "data", folder / "prometheus.yml"
-    file.write_text(text, encoding="utf-8")
-    config.write_text("global: {scrape_interval: 1h}\n", encoding="utf-8")
-    subprocess.run(  # noqa: S603  our own command
-        [promtool, "tsdb", "create-blocks-from", "openmetrics", file, data],
-        check=True,
-        capture_output=True,
-    )
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [
-        prometheus,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with running(
-        command, log=folder / "prometheus.log", is_ready=lambda: answers(f"{url}/-/ready")
-    ):
-        yield url

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.plant.chance import lognormal, poisson
@@ -115,12 +115,7 @@ class PlantDeployment:
     @property
     def totals(self) -> Totals:
         """What became of the requests and what the replicas cost, as of now; a copy to keep."""
-        totals = self._queue.totals
-        return replace(
-            totals,
-            refused_by_code=dict(totals.refused_by_code),
-            billed_replica_seconds=self.replicas.billed_replica_seconds,
-        )
+        return self._queue.totals.so_far(self.replicas.billed_replica_seconds)
 
     @property
     def offered(self) -> float:

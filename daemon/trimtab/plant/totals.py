@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 TOO_MANY_REQUESTS = 429
@@ -46,6 +46,14 @@ class Totals:
         default_factory=lambda: {TOO_MANY_REQUESTS: 0.0, UNAVAILABLE: 0.0, INTERNAL_ERROR: 0.0}
     )
     billed_replica_seconds: float = 0.0
+
+    def so_far(self, billed_replica_seconds: float) -> Totals:
+        """A copy to keep, with what the replicas have cost until now."""
+        return replace(
+            self,
+            refused_by_code=dict(self.refused_by_code),
+            billed_replica_seconds=billed_replica_seconds,
+        )
 
     @property
     def refused(self) -> float:

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from tests.contract.closed_schemas import close
 from tests.worlds.daemon_thread import daemon_in_thread
 from tests.worlds.lived_in import OPERATOR, small_fleet
 
@@ -62,18 +63,6 @@ def strict_document() -> dict[str, Any]:
             for name, schema in body.get("properties", {}).items():
                 schema.update(SENSIBLE["deployment"] if name == "deployment" else {})
     return document
-
-
-def close(node: Any) -> None:
-    """Forbid further properties on every object that lists its own."""
-    if isinstance(node, dict):
-        if node.get("type") == "object" and "properties" in node:
-            node.setdefault("additionalProperties", False)
-        for item in node.values():
-            close(item)
-    elif isinstance(node, list):
-        for item in node:
-            close(item)
 
 
 every = schemathesis.openapi.from_dict(strict_document())

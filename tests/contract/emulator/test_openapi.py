@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from tests.contract.closed_schemas import close
 
 from trimtab.clock import ManualClock
 from trimtab.emulator import Emulation
@@ -122,18 +123,6 @@ def strict_document() -> dict[str, Any]:
                 if parameter["in"] == "path":
                     parameter["schema"]["enum"] = IDS[parameter["name"]]
     return document
-
-
-def close(node: Any) -> None:
-    """Forbid further properties on every object that lists its own."""
-    if isinstance(node, dict):
-        if node.get("type") == "object" and "properties" in node:
-            node.setdefault("additionalProperties", False)
-        for item in node.values():
-            close(item)
-    elif isinstance(node, list):
-        for item in node:
-            close(item)
 
 
 def separate_requests(document: dict[str, Any]) -> None:

@@ -186,7 +186,7 @@ class Contained(Trimtab):
     """The image's own command as process 1 of a container with a read-only root, a volume and a key."""
 
     def __init__(self, image: Image, variables: dict[str, str], folder: Path) -> None:
-        super().__init__((), {})
+        super().__init__((), dict(os.environ))
         self._command = container(
             image,
             [*image.entrypoint, *image.command],
@@ -197,18 +197,7 @@ class Contained(Trimtab):
         )
 
     async def __aenter__(self) -> Self:
-        self.process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._changed = asyncio.Condition()
-        self._readers = [
-            asyncio.create_task(self._read_output()),
-            asyncio.create_task(self._read_errors()),
-        ]
-        return self
+        return await self.begin(*self._command)
 
     def signal(self, number: signal.Signals) -> None:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")

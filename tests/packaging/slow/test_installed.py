@@ -56,20 +56,7 @@ class Unit(Trimtab):
         self._folder = machine.state
 
     async def __aenter__(self) -> Unit:  # noqa: PYI034  nobody derives from it
-        self.process = await asyncio.create_subprocess_exec(
-            *self._command,
-            env=self.environment,
-            cwd=self._folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._changed = asyncio.Condition()
-        self._readers = [
-            asyncio.create_task(self._read_output()),
-            asyncio.create_task(self._read_errors()),
-        ]
-        return self
+        return await self.begin(*self._command, folder=self._folder)
 
 
 @contextlib.asynccontextmanager

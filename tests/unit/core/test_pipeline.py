@@ -15,6 +15,7 @@ from trimtab.core.strategies.target import Target, Tolerance
 
 if TYPE_CHECKING:
     from trimtab.core.decision import Event, Order
+    from trimtab.core.deployment import Deployment
 
 KEY = key_of(a_deployment())
 
@@ -47,6 +48,18 @@ def carry_out(w: World, order: Order, *, ready: int | None = None, seconds: floa
         replica_count=order.to_replicas,
         pipeline=Pipeline(ready=serving, pending=max(0, order.to_replicas - serving)),
         observed_at=w.now,
+    )
+
+
+def written(w: World, count: int, *, ready: int, after: float | None = None) -> Deployment:
+    """The deployment with ``count`` written to it, seen ``after`` so many seconds, else when it was seen last."""
+    return replace(
+        w.deployment,
+        min_replicas=count,
+        max_replicas=count,
+        desired_replicas=count,
+        pipeline=Pipeline(ready=ready, pending=count - ready),
+        observed_at=w.deployment.observed_at if after is None else w.now + after,
     )
 
 
@@ -136,14 +149,7 @@ def test_replicas_of_two_asks_that_come_at_once_are_two_observations() -> None:
 def test_an_ask_that_is_withdrawn_is_no_fast_start() -> None:
     w = world(2)
     ask_for(w, 5)
-    w.deployment = replace(
-        w.deployment,
-        min_replicas=2,
-        max_replicas=2,
-        desired_replicas=2,
-        pipeline=Pipeline(ready=2),
-        observed_at=w.now + 100,
-    )
+    w.deployment = written(w, 2, ready=2, after=100.0)
     w.step(after=100.0, load=20.0)
     assert measured(w) == ()
     assert w.engine.memory.deployments[NAME].watched.asks == ()
@@ -152,14 +158,7 @@ def test_an_ask_that_is_withdrawn_is_no_fast_start() -> None:
 def test_a_part_of_an_ask_that_is_withdrawn_leaves_the_rest_measured() -> None:
     w = world(2)
     ask_for(w, 6)
-    w.deployment = replace(
-        w.deployment,
-        min_replicas=4,
-        max_replicas=4,
-        desired_replicas=4,
-        pipeline=Pipeline(ready=2, pending=2),
-        observed_at=w.now + 40,
-    )
+    w.deployment = written(w, 4, ready=2, after=40.0)
     w.step(after=40.0, load=40.0)
     see(w, 4, after=60.0)
     assert measured(w) == (100.0,)
@@ -198,14 +197,7 @@ def test_a_write_seen_before_its_outcome_came_back_is_measured_all_the_same() ->
     w = world(2)
     w.step(load=30.0)
     (order,) = w.orders
-    w.deployment = replace(
-        w.deployment,
-        min_replicas=3,
-        max_replicas=3,
-        desired_replicas=3,
-        pipeline=Pipeline(ready=2, pending=1),
-        observed_at=w.now + 1,
-    )
+    w.deployment = written(w, 3, ready=2, after=1.0)
     w.step(after=1.0)
     carry_out(w, order, seconds=1.0)
     see(w, 3, after=100.0)
@@ -230,13 +222,7 @@ def test_a_write_of_unknown_fate_is_not_measured() -> None:
     w.step(load=30.0)
     (order,) = w.orders
     w.engine.record(Outcome(order=order, at=w.now, status=WriteStatus.UNKNOWN, sentence=""))
-    w.deployment = replace(
-        w.deployment,
-        min_replicas=3,
-        max_replicas=3,
-        desired_replicas=3,
-        pipeline=Pipeline(ready=2, pending=1),
-    )
+    w.deployment = written(w, 3, ready=2)
     see(w, 2, after=30.0)
     see(w, 3, after=100.0)
     assert measured(w) == ()
@@ -346,14 +332,7 @@ def test_a_replica_that_comes_ends_it_and_the_rest_is_waited_for_anew() -> None:
 
 def test_withdrawing_the_ask_ends_it() -> None:
     w = a_stuck_world()
-    w.deployment = replace(
-        w.deployment,
-        min_replicas=2,
-        max_replicas=2,
-        desired_replicas=2,
-        pipeline=Pipeline(ready=2),
-        observed_at=w.now + 15,
-    )
+    w.deployment = written(w, 2, ready=2, after=15.0)
     w.step(after=15.0, load=20.0)
     (event,) = events(w, EventKind.UNSTUCK)
     assert event.sentence == "no longer stuck: nothing is missed any more"

@@ -6,16 +6,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.unit.journal.checkpoints_replayed import it_is_replayed_from_every_checkpoint
 from tests.worlds.journal_world import POLICY, Life, name_of
 
 from trimtab.clock import ManualClock
 from trimtab.core.decision import Reason
 from trimtab.journal import recorder
-from trimtab.journal.checkpoints import Checkpoint
-from trimtab.journal.history import History
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
-from trimtab.service.replay import replay
 
 GROUP = f"""\
 ---
@@ -48,13 +46,4 @@ async def test_groups_are_replayed_exactly_from_each_checkpoint(
         life.happen()
     await journal.close()
     assert Reason.GROUP in told
-    with History(path) as history:
-        begins = [one.at for one in history.sequence() if isinstance(one.what, Checkpoint)]
-    assert len(begins) >= 3
-    for at in begins:
-        with History(path) as history:
-            found = replay(history.sequence(since=at))
-        assert (found.difference, found.problems) == (None, [])
-    again = SqliteJournal(path, clock, worker=InlineWorker())
-    assert (await again.open()).memory == life.engine.memory
-    await again.close()
+    await it_is_replayed_from_every_checkpoint(path, clock, life)

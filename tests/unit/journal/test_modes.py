@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.journal.conftest import MakeJournal
+from tests.unit.journal.conftest import MakeJournal, begun, remembered
 from tests.worlds import failing_disk
 from tests.worlds.failing_disk import FailingDisk
 from tests.worlds.journal_world import START, Life
@@ -56,9 +56,7 @@ async def test_a_failing_disk_is_a_mode_with_a_remedy_and_passes(
     kind: ErrorKind,
     remedy: str,
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.put_in_force()
     order = life.until_ordered()
     disk.fail(fault)
@@ -75,18 +73,14 @@ async def test_a_failing_disk_is_a_mode_with_a_remedy_and_passes(
     assert journal.status.mode is JournalMode.DURABLE
     await journal.settle()
     journal.abandon()
-    recollection = await make().open()
-    assert recollection.memory == life.engine.memory
-    assert recollection.unfinished == (order,)
+    assert await remembered(make) == (life.engine.memory, (order,))
 
 
 @pytest.mark.parametrize("after_writes", range(12))
 async def test_a_transaction_that_fails_half_way_leaves_nothing_half_way(
     make: MakeJournal, disk: FailingDisk, path: Path, after_writes: int
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.put_in_force()
     life.turn()
     lived = [life.engine.memory]
@@ -108,9 +102,7 @@ async def test_a_transaction_that_fails_half_way_leaves_nothing_half_way(
 async def test_while_it_fails_it_is_tried_ever_less_often(
     make: MakeJournal, clock: ManualClock, disk: FailingDisk
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     disk.fail(failing_disk.IO_ERROR)
     for _ in range(3600):
         clock.advance(1.0)
@@ -155,9 +147,7 @@ async def test_what_waits_while_it_fails_is_bounded_and_counted(
 async def test_memory_that_was_not_kept_meanwhile_leaves_no_stale_one_behind(
     make: MakeJournal, clock: ManualClock, disk: FailingDisk
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.turn()
     disk.fail(failing_disk.FULL)
     life.fleet = {}
@@ -173,9 +163,7 @@ async def test_memory_that_was_not_kept_meanwhile_leaves_no_stale_one_behind(
 async def test_a_file_damaged_while_running_is_put_aside_and_everything_known_written_anew(
     make: MakeJournal, clock: ManualClock, disk: FailingDisk, path: Path
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.put_in_force()
     order = life.until_ordered()
     life.intend(order)
@@ -192,9 +180,7 @@ async def test_a_file_damaged_while_running_is_put_aside_and_everything_known_wr
     assert "put aside as journal.db.corrupt-20260101T000001Z" in journal.status.sentence
     await journal.settle()
     journal.abandon()
-    recollection = await make().open()
-    assert recollection.memory == life.engine.memory
-    assert recollection.unfinished == (order,)
+    assert await remembered(make) == (life.engine.memory, (order,))
     with History(path) as history:
         assert history.summary().policy_versions == 1
 
@@ -225,9 +211,7 @@ def put_an_old_copy_in_its_place(path: Path) -> None:
 async def test_a_file_taken_away_while_running_is_noticed_and_everything_known_written_anew(
     make: MakeJournal, clock: ManualClock, path: Path, take_away: Callable[[Path], None]
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.put_in_force()
     order = life.until_ordered()
     life.intend(order)
@@ -243,17 +227,13 @@ async def test_a_file_taken_away_while_running_is_noticed_and_everything_known_w
     assert journal.status.mode is JournalMode.DURABLE
     assert not WriterLock(path).acquire(), "it is this process's file again"
     journal.abandon()
-    recollection = await make().open()
-    assert recollection.memory == life.engine.memory
-    assert recollection.unfinished == (order,)
+    assert await remembered(make) == (life.engine.memory, (order,))
 
 
 async def test_a_log_of_intentions_taken_away_while_running_is_begun_anew(
     make: MakeJournal, clock: ManualClock, path: Path
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.put_in_force()
     order = life.until_ordered()
     log_path(path).unlink()
@@ -273,9 +253,7 @@ async def test_a_log_of_intentions_taken_away_while_running_is_begun_anew(
 async def test_a_file_found_damaged_is_put_aside_and_a_new_one_begun(
     make: MakeJournal, path: Path
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     for _ in range(30):
         life.turn()
     await journal.close()
@@ -292,9 +270,7 @@ async def test_a_file_found_damaged_is_put_aside_and_a_new_one_begun(
 async def test_what_can_be_read_of_a_damaged_file_is_kept_and_what_cannot_is_never_invented(
     make: MakeJournal, path: Path, page: int
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note, deployments=60)
+    journal, life = await begun(make, deployments=60)
     for _ in range(5):
         life.turn()
     pause = life.pause(0, seconds=7200.0)
@@ -320,9 +296,7 @@ async def test_what_can_be_read_of_a_damaged_file_is_kept_and_what_cannot_is_nev
 async def test_orders_of_people_outlive_damage_elsewhere_in_the_file(
     make: MakeJournal, path: Path
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note, deployments=60)
+    journal, life = await begun(make, deployments=60)
     pause = life.pause(0, seconds=7200.0)
     for _ in range(5):
         life.turn()
@@ -403,9 +377,7 @@ async def test_a_directory_that_is_not_there_yet_is_waited_for(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
 async def test_a_journal_that_can_only_be_read_is_read(make: MakeJournal, path: Path) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     order = life.until_ordered()
     life.intend(order)
     await journal.close()
@@ -424,9 +396,7 @@ async def test_a_journal_that_can_only_be_read_is_read(make: MakeJournal, path: 
 async def test_a_disk_that_is_full_at_the_start_still_gives_back_what_it_holds(
     make: MakeJournal, disk: FailingDisk
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     order = life.until_ordered()
     life.intend(order)
     await journal.close()
@@ -442,9 +412,7 @@ async def test_a_disk_that_is_full_at_the_start_still_gives_back_what_it_holds(
 async def test_orders_that_could_not_be_read_at_the_start_are_closed_as_unknown_later(
     make: MakeJournal, disk: FailingDisk, clock: ManualClock, path: Path
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.intend(life.until_ordered())
     await journal.close()
     disk.is_opening_hit = True

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.unit.journal.conftest import MakeJournal
-from tests.worlds.journal_world import Life, name_of
+from tests.unit.journal.conftest import MakeJournal, begun
+from tests.worlds.journal_world import name_of
 from typer.testing import CliRunner
 
 from trimtab.cli.main import build_app
@@ -26,9 +26,7 @@ def ask(*words: str) -> tuple[int, str]:
 @pytest.fixture
 async def journal(make: MakeJournal) -> SqliteJournal:
     """Of a life that goes on: the journal is not closed while it is read."""
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.put_in_force()
     for _ in range(5):
         life.turn(load=20.0)

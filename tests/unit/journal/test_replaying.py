@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.unit.journal.checkpoints_replayed import it_is_replayed_from_every_checkpoint
 from tests.worlds.journal_world import FLEET, POLICY, START, Life, name_of
 
 from trimtab.clock import ManualClock
@@ -12,7 +13,6 @@ from trimtab.core.decision import EventKind
 from trimtab.core.past import PastValue
 from trimtab.journal import recorder
 from trimtab.journal.backlog import Backlog
-from trimtab.journal.checkpoints import Checkpoint
 from trimtab.journal.history import History
 from trimtab.journal.recorder import CHECKPOINT_SECONDS
 from trimtab.journal.sqlite import SqliteJournal
@@ -177,16 +177,7 @@ async def test_a_fleet_that_shares_is_replayed_exactly_from_each_checkpoint(
     for _ in range(60):
         life.happen()
     await journal.close()
-    with History(path) as history:
-        begins = [one.at for one in history.sequence() if isinstance(one.what, Checkpoint)]
-    assert len(begins) >= 3
-    for at in begins:
-        with History(path) as history:
-            found = replay(history.sequence(since=at))
-        assert (found.difference, found.problems) == (None, [])
-    again = SqliteJournal(path, clock, worker=InlineWorker())
-    assert (await again.open()).memory == life.engine.memory
-    await again.close()
+    await it_is_replayed_from_every_checkpoint(path, clock, life)
     assert life.engine.shared.spending.day is not None
     assert life.engine.shared.quotas.account
 

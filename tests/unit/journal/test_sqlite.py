@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from tests.unit.journal.conftest import MakeJournal
+from tests.unit.journal.conftest import MakeJournal, begun
 from tests.worlds.journal_world import START, Life
 
 from trimtab.clock import ManualClock, SystemClock
@@ -33,9 +33,7 @@ async def test_a_new_journal_remembers_nothing(make: MakeJournal) -> None:
 
 
 async def test_a_restart_gives_back_the_memory_exactly(make: MakeJournal) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     for _ in range(60):
         life.happen()
     await journal.close()
@@ -47,9 +45,7 @@ async def test_a_restart_gives_back_the_memory_exactly(make: MakeJournal) -> Non
 
 
 async def test_deployments_that_are_forgotten_are_not_remembered(make: MakeJournal) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.turn()
     life.fleet = {}
     life.turn()
@@ -60,9 +56,7 @@ async def test_deployments_that_are_forgotten_are_not_remembered(make: MakeJourn
 
 
 async def test_an_order_without_an_end_is_given_back_until_it_ends(make: MakeJournal) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.until_ordered()
     first, second = life.open_orders[:2]
     life.intend(first)
@@ -82,9 +76,7 @@ async def test_an_order_without_an_end_is_given_back_until_it_ends(make: MakeJou
 async def test_an_order_that_was_never_intended_leaves_no_write(
     make: MakeJournal, path: Path
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.end(life.until_ordered(), WriteStatus.VOID)
     await journal.close()
     with History(path) as history:
@@ -94,9 +86,7 @@ async def test_an_order_that_was_never_intended_leaves_no_write(
 async def test_an_accepted_override_is_remembered_even_if_no_step_follows(
     make: MakeJournal,
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     life.turn()
     override = life.pause(1)
     await journal.settle()
@@ -143,9 +133,7 @@ async def test_what_was_not_settled_may_be_lost_and_the_rest_stands(path: Path) 
 async def test_intentions_are_synced_to_the_disk_and_turns_alone_are_not(
     make: MakeJournal, disk: object
 ) -> None:
-    journal = make()
-    await journal.open()
-    life = Life(journal.note)
+    journal, life = await begun(make)
     statements: list[str] = disk.statements  # type: ignore[attr-defined]  # see conftest
     statements.clear()
     order = life.until_ordered()

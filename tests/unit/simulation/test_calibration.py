@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 import yaml
-from tests.servers.recorded_days import CAPACITY, LEAD_SECONDS, Days, lived
+from tests.servers.recorded_days import CAPACITY, LEAD_SECONDS, POLICY, Days, lived
 
 from trimtab.core.forecast.occupancy import STRETCH
 from trimtab.policy import read_policy_texts
@@ -23,22 +23,6 @@ from trimtab.simulation.calibration.lead_fit import LeadFit, fit_lead_time, star
 from trimtab.simulation.calibration.snippet import Calibrated, snippet
 
 NAN = math.nan
-POLICY = f"""\
-apiVersion: trimtab.dev/v1
-kind: ScalingPolicy
-metadata: {{name: chat}}
-spec:
-  deployments: {{match: {{displayName: "chat*"}}}}
-  bounds: {{min: 1, max: 40}}
-  stuck: {{after: 1h}}
-  signals:
-    requests: {{source: prometheus, query: requests_per_second, maxAge: 90s}}
-  rules:
-    - name: rate
-      role: demand
-      strategy: {{type: target, signal: requests, target: {CAPACITY:.4g}, tolerance: 0}}
-"""
-"""So tight that every rise overloads the replicas while others start."""
 
 
 # -- a simulated plant -----------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -35,26 +37,25 @@ class Well:
         return 0.0
 
 
-async def answer(
-    access: Access, headers: Mapping[str, str], method: str = "POST"
-) -> tuple[int, int]:
-    """The status, and how often the policies were read."""
-    reads = 0
+@asynccontextmanager
+async def reloadable(
+    gate: Gate, reads: list[None] | None = None
+) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client of a daemon whose policies can be read again; ``reads`` has one for each time they were."""
 
     async def reload() -> tuple[int, Mapping[str, object]]:
-        nonlocal reads
-        reads += 1
+        if reads is not None:
+            reads.append(None)
         return 200, {"result": "ok"}
 
-    gate = Gate(access, ManualClock(0.0))
     app = build_app(health=Well(), beat_age_seconds_max=60.0, gate=gate, reload=reload)
     async with TestClient(TestServer(app)) as client:
-        response = await client.request(method, "/-/reload", headers=headers)
-        return response.status, reads
+        yield client
 
 
-async def looked(access: Access, headers: Mapping[str, str]) -> int:
-    """The status of a request that needs to read."""
+@asynccontextmanager
+async def lookable(access: Access, clock: ManualClock) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client of a daemon that has something at ``/v1/look`` for who may read."""
 
     async def look(_: Call) -> object:
         return 200, {}
@@ -68,10 +69,25 @@ async def looked(access: Access, headers: Mapping[str, str]) -> int:
         scope=Scope.READ,
         answering=look,
     )
-    clock = ManualClock(0.0)
     app = build_app(health=Well(), beat_age_seconds_max=60.0)
     add_api(app, [operation], gate=Gate(access, clock), clock=clock, audit=lambda _: None)
     async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def answer(
+    access: Access, headers: Mapping[str, str], method: str = "POST"
+) -> tuple[int, int]:
+    """The status, and how often the policies were read."""
+    reads: list[None] = []
+    async with reloadable(Gate(access, ManualClock(0.0)), reads) as client:
+        response = await client.request(method, "/-/reload", headers=headers)
+        return response.status, len(reads)
+
+
+async def looked(access: Access, headers: Mapping[str, str]) -> int:
+    """The status of a request that needs to read."""
+    async with lookable(access, ManualClock(0.0)) as client:
         return (await client.get("/v1/look", headers=headers)).status
 
 
@@ -124,34 +140,15 @@ async def test_who_may_do_what(
 
 
 async def test_a_page_that_this_daemon_served_may_do_what_its_token_may() -> None:
-    async def reload() -> tuple[int, Mapping[str, object]]:
-        return 200, {}
-
-    gate = Gate(WITH_TOKENS)
-    app = build_app(health=Well(), beat_age_seconds_max=60.0, gate=gate, reload=reload)
-    async with TestClient(TestServer(app)) as client:
+    async with reloadable(Gate(WITH_TOKENS)) as client:
         own = {"Origin": str(client.make_url("/").origin())}
         assert (await client.post("/-/reload", headers=own)).status == 401
         assert (await client.post("/-/reload", headers=own | bearer(OPERATOR))).status == 200
 
 
 async def test_who_guesses_is_told_to_wait_and_who_knows_is_not() -> None:
-    async def look(_: Call) -> object:
-        return 200, {}
-
-    operation = Operation(
-        id="look",
-        method="GET",
-        path="/v1/look",
-        summary="",
-        tag="",
-        scope=Scope.READ,
-        answering=look,
-    )
     clock = ManualClock(0.0)
-    app = build_app(health=Well(), beat_age_seconds_max=60.0)
-    add_api(app, [operation], gate=Gate(WITH_TOKENS, clock), clock=clock, audit=lambda _: None)
-    async with TestClient(TestServer(app)) as client:
+    async with lookable(WITH_TOKENS, clock) as client:
         statuses = [
             (await client.get("/v1/look", headers=bearer(f"guess-{number}"))).status
             for number in range(25)
@@ -163,12 +160,8 @@ async def test_who_guesses_is_told_to_wait_and_who_knows_is_not() -> None:
 
 
 async def test_a_token_that_was_taken_away_opens_nothing_from_the_next_request_on() -> None:
-    async def reload() -> tuple[int, Mapping[str, object]]:
-        return 200, {}
-
     gate = Gate(WITH_TOKENS)
-    app = build_app(health=Well(), beat_age_seconds_max=60.0, gate=gate, reload=reload)
-    async with TestClient(TestServer(app)) as client:
+    async with reloadable(gate) as client:
         assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status == 200
         gate.take(Access(tokens=TOKENS[:1]))
         assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status == 401

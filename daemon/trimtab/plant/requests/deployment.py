@@ -8,7 +8,6 @@ two generators, so the same seed sends the same requests whatever is asked of th
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -158,12 +157,7 @@ class RequestDeployment:
     @property
     def totals(self) -> Totals:
         """What became of the requests and what the replicas cost, as of now; a copy to keep."""
-        totals = self._ledger.totals
-        return replace(
-            totals,
-            refused_by_code=dict(totals.refused_by_code),
-            billed_replica_seconds=self.replicas.billed_replica_seconds,
-        )
+        return self._ledger.totals.so_far(self.replicas.billed_replica_seconds)
 
     @property
     def offered(self) -> float:
