@@ -47,6 +47,16 @@ async def test_a_deployment_says_what_binds_it_and_what_would_change_that(tmp_pa
         assert seen["sharing"]["quotas"][0]["accelerators"] == 400
 
 
+async def test_a_reason_that_there_is_none_of_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    async with lived_in(tmp_path, seconds=60.0) as world:
+        status, problem = await world.get("/v1/decisions?reason=at_mx")
+        assert status == 400
+        assert problem["detail"].startswith("reason 'at_mx' is none of ")
+        assert problem["detail"].endswith("; did you mean `at_max`?")
+        status, _ = await world.get("/v1/decisions?reason=at_max")
+        assert status == 200
+
+
 async def test_a_deployment_without_a_policy_is_shown_and_not_decided_on(tmp_path: Path) -> None:
     async with lived_in(tmp_path, seconds=60.0) as world:
         status, seen = await world.get("/v1/deployments/nobody's")
