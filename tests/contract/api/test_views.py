@@ -151,6 +151,26 @@ async def test_a_what_if_asks_for_other_counts_and_says_what_it_cannot_know(tmp_
         assert any(one.startswith("fresh: nothing was recorded") for one in seen["caveats"])
 
 
+async def test_a_what_if_of_policies_for_nobody_says_so_and_not_that_signals_are_missing(
+    tmp_path: Path,
+) -> None:
+    async with lived_in(tmp_path, seconds=60.0) as world:
+        others = POLICY.replace('"chat*"', '"nothing-is-called-so"')
+        assert others != POLICY
+        body = {"text": others, "hours": 1.0, "deployment": "chat-0"}
+        status, seen = await world.ask("POST", "/v1/what-if", json=body)
+        assert (status, seen["deployments"]) == (200, [])
+        assert seen["caveats"][0].startswith("None of these policies matches accounts/")
+        assert not any("nothing was recorded" in one for one in seen["caveats"])
+
+
+async def test_a_name_that_is_like_none_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    async with lived_in(tmp_path, seconds=30.0) as world:
+        _, problem = await world.get("/v1/deployments/zzz")
+        assert problem["detail"].startswith("there is no deployment 'zzz'; there are ")
+        assert "chat-0" in problem["detail"]
+
+
 async def test_a_what_if_by_the_policy_in_force_comes_to_what_was(tmp_path: Path) -> None:
     """Load rises and falls slowly enough that no window or lead time tells the two apart for long."""
     async with lived_in(tmp_path) as world:
