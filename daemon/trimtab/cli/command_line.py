@@ -35,7 +35,22 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters; a flag is not shown with the type that it has inside."""
-        return _flags_untyped(super().get_params(ctx))
+        parameters = _flags_untyped(super().get_params(ctx))
+        for one in parameters:
+            if one.param_type_name == "argument" and one.metavar is None:
+                one.metavar = one.name.upper()
+        return parameters
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words behind the command: what need not be there in brackets, once."""
+        words = [one for one in self.get_params(ctx) if one.param_type_name == "argument"]
+        return [
+            "[OPTIONS]",
+            *(
+                one.metavar if one.required or one.metavar.startswith("[") else f"[{one.metavar}]"
+                for one in words
+            ),
+        ]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words of a command line; raise ``BadParameter`` in a sentence with a remedy."""

@@ -95,6 +95,6 @@ def change_lines(one: dict[str, Any], width: int | None) -> Iterator[str]:
     for label, text in (
         ("because", rests),
         ("that means", change["meaning"]),
-        ("to change", change["remedy"]),
+        ("to do", change["remedy"]),
     ):
         yield from hanging(f"{label:<{LABEL_WIDTH}}", text, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -67,6 +67,7 @@ def decisions(
         "reason": reason,
         "policy": policy,
     }
+    moments.check_order(cast("str | None", wish["since"]), cast("str | None", wish["until"]))
     client = DaemonClient(url, token_file)
     try:
         if is_followed:

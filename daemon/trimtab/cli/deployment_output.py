@@ -53,7 +53,8 @@ def _decided(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if decision is None:
         return
     yield "decision", f"{decision['sentence']} ({ago(decision['at'], now)})"
-    yield "reason", f"{decision['reason']}: {decision['change']['remedy']}"
+    yield "reason", decision["reason"]
+    yield "to do", decision["change"]["remedy"]
     yield "policy", f"{decision['policy']}, mode {decision['mode']}"
     yield "replicas", counts(decision)
     if decision["bounds"] is not None:
@@ -85,7 +86,8 @@ def _lead_time(found: dict[str, Any]) -> str:
     said = f"{found['p50_seconds']:.0f} s, nine of ten within {found['p90_seconds']:.0f} s"
     if found["origin"] == "learned":
         return f"{said} (learned from {found['starts']} starts, {found['failures']} failed)"
-    return f"{said} (from the {found['origin']}; {found['starts']} starts seen)"
+    starts = found["starts"]
+    return f"{said} (from the {found['origin']}; {starts} start{'' if starts == 1 else 's'} seen)"
 
 
 def _standing(one: dict[str, Any]) -> Iterator[tuple[str, str]]:

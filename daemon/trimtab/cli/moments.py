@@ -50,6 +50,22 @@ def past_moment(text: str | None, option: str, zone: ZoneInfo | None = None) -> 
     return found.isoformat()
 
 
+def check_order(since: str | None, until: str | None) -> None:
+    """Refuse an end before the beginning, of moments as ``past_moment`` gave them. Raises ``BadParameter``."""
+    if since is None or until is None:
+        return
+    now = SystemClock().now()
+    if _seconds(since, now) > _seconds(until, now):
+        message = "it lies before --since, so nothing can be between them; swap the two"
+        raise typer.BadParameter(message, param_hint="--until")
+
+
+def _seconds(moment: str, now: float) -> float:
+    if moment.endswith("s"):
+        return now - float(moment.removesuffix("s"))
+    return datetime.fromisoformat(moment).timestamp()
+
+
 def _read(text: str, zone: tzinfo | None) -> datetime | None:
     now = datetime.fromtimestamp(SystemClock().now(), tz=UTC).astimezone(zone)
     try:

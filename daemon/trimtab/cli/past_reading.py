@@ -162,7 +162,10 @@ def _of_journal(
     from trimtab.cli.past_journal import read_journal
 
     for flag, value in (("--until", data.until), ("--asked", data.asked), ("--ready", data.ready),
-                        ("--signal", data.signals), ("--shape", data.shapes)):  # fmt: skip
+                        ("--signal", data.signals), ("--shape", data.shapes), ("--config", data.config),
+                        ("--bearer-token-file", data.bearer_token_file),
+                        ("--username", data.username), ("--password-file", data.password_file),
+                        ("--header", data.headers), ("--ca-file", data.ca_file)):  # fmt: skip
         if value:
             raise PlanError(f"{flag} is about Prometheus; leave it out with --journal")
     with progress("reading") as _:

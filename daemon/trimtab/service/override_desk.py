@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from trimtab.core.effective_bounds import effective_bounds
+from trimtab.core.orders import asked_for
 from trimtab.core.overrides import OverrideKind
 from trimtab.core.policy import Mode
 from trimtab.errors import JournalError, OverrideError
@@ -16,11 +18,13 @@ from trimtab.service.override_requests import lift_from, override_from
 from trimtab.service.views.overrides import override_as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from random import Random
 
     from trimtab.clock import Clock
+    from trimtab.core.deployment import Deployment
     from trimtab.core.overrides import Override
+    from trimtab.core.policy import Policy
     from trimtab.service.fleet import Fleet
     from trimtab.service.journalled_engine import JournalledEngine
     from trimtab.service.overrides import Overrides
@@ -170,7 +174,28 @@ class OverrideDesk:
                     f"policy {policies[0].name} only advises, so this moves what trimtab would do, "
                     "not the deployment"
                 )
+            if len(policies) == 1 and override.replicas is not None:
+                notes += self._beyond(override.replicas, deployment, policies[0])
         return notes
+
+    def _beyond(self, pinned: int, deployment: Deployment, policy: Policy) -> Iterator[str]:
+        """Say which bound a pin goes beyond, and so how far it goes; quotas aside, which change."""
+        memory = self._journalled.engine.memory.deployments.get(deployment.name)
+        if memory is None:
+            return
+        now = self._clock.now()
+        allowed = effective_bounds(
+            deployment,
+            policy,
+            memory.user,
+            current=asked_for(deployment, policy, now),
+            now=now,
+            may_be_zero=pinned == 0,
+        )
+        if pinned > allowed.upper.replicas:
+            yield f"the bounds allow {allowed.upper.replicas} at most ({allowed.upper.set_by})"
+        elif pinned < allowed.lower.replicas:
+            yield f"the bounds allow {allowed.lower.replicas} at least ({allowed.lower.set_by})"
 
     async def _settled(self) -> list[str]:
         """Wait until the order is on disk; where that fails it is in force all the same."""

@@ -47,6 +47,16 @@ async def test_a_deployment_says_what_binds_it_and_what_would_change_that(tmp_pa
         assert seen["sharing"]["quotas"][0]["accelerators"] == 400
 
 
+async def test_a_reason_that_there_is_none_of_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    async with lived_in(tmp_path, seconds=60.0) as world:
+        status, problem = await world.get("/v1/decisions?reason=at_mx")
+        assert status == 400
+        assert problem["detail"].startswith("reason 'at_mx' is none of ")
+        assert problem["detail"].endswith("; did you mean `at_max`?")
+        status, _ = await world.get("/v1/decisions?reason=at_max")
+        assert status == 200
+
+
 async def test_a_deployment_without_a_policy_is_shown_and_not_decided_on(tmp_path: Path) -> None:
     async with lived_in(tmp_path, seconds=60.0) as world:
         status, seen = await world.get("/v1/deployments/nobody's")
@@ -139,6 +149,26 @@ async def test_a_what_if_asks_for_other_counts_and_says_what_it_cannot_know(tmp_
         assert chat["replicas_max"] == 6, "its own bounds hold"
         assert seen["is_complete"]
         assert any(one.startswith("fresh: nothing was recorded") for one in seen["caveats"])
+
+
+async def test_a_what_if_of_policies_for_nobody_says_so_and_not_that_signals_are_missing(
+    tmp_path: Path,
+) -> None:
+    async with lived_in(tmp_path, seconds=60.0) as world:
+        others = POLICY.replace('"chat*"', '"nothing-is-called-so"')
+        assert others != POLICY
+        body = {"text": others, "hours": 1.0, "deployment": "chat-0"}
+        status, seen = await world.ask("POST", "/v1/what-if", json=body)
+        assert (status, seen["deployments"]) == (200, [])
+        assert seen["caveats"][0].startswith("None of these policies matches accounts/")
+        assert not any("nothing was recorded" in one for one in seen["caveats"])
+
+
+async def test_a_name_that_is_like_none_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    async with lived_in(tmp_path, seconds=30.0) as world:
+        _, problem = await world.get("/v1/deployments/zzz")
+        assert problem["detail"].startswith("there is no deployment 'zzz'; there are ")
+        assert "chat-0" in problem["detail"]
 
 
 async def test_a_what_if_by_the_policy_in_force_comes_to_what_was(tmp_path: Path) -> None:

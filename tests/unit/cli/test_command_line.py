@@ -52,6 +52,19 @@ def test_a_flag_is_not_shown_as_if_it_took_a_value(name: str) -> None:
     assert "<bool>" not in call("--help")[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [
+        ("pin", "Usage: trimtab pin [OPTIONS] N [DEPLOYMENT]"),
+        ("journal", "Usage: trimtab journal [OPTIONS] WHAT JOURNAL"),
+        ("simulate", "Usage: trimtab simulate [OPTIONS] [POLICY]..."),
+    ],
+)
+def test_brackets_stand_around_what_need_not_be_there_and_once(name: str, usage: str) -> None:
+    lines = [line.strip() for line in call(name, "--help")[1].splitlines()]
+    assert usage in lines
+
+
 @pytest.mark.parametrize("words", [(), ("run",), ("pin",)])
 def test_the_short_way_to_ask_for_help_is_understood(words: tuple[str, ...]) -> None:
     code, text = call(*words, "-h")

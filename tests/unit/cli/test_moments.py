@@ -55,6 +55,18 @@ def test_a_moment_is_so_long_ago_the_last_clock_time_or_says_its_zone(
 
 
 @pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize(
+    ("since", "until"), [("2h", "3h"), ("11:30", "11:00"), ("10m", "2026-01-01T00:00Z")]
+)
+def test_an_end_before_the_beginning_is_refused(since: str, until: str) -> None:
+    asked = [past_moment(one, "--since") for one in (since, until)]
+    with pytest.raises(typer.BadParameter, match="lies before --since"):
+        moments.check_order(*asked)
+    moments.check_order(*reversed(asked))
+    moments.check_order(asked[0], None)
+
+
+@pytest.mark.usefixtures("in_berlin")
 @pytest.mark.parametrize("written", ["", "soon", "25:00", "2026-01-01T00:00", "2026-13-01T00:00Z"])
 def test_what_is_no_moment_is_refused_with_how_to_write_one(written: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"write so long ago \(20m, 3h\)"):

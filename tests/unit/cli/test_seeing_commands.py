@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EXPLAINED = ("because", "that means", "to change")
+EXPLAINED = ("because", "that means", "to do")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,13 @@ def test_status_puts_what_needs_somebody_first(seen: Any) -> None:
     assert "20 wanted, 6 asked for: at most 6 (policy chat)" in next(
         line for line in lines if "chat-full" in line
     )
+
+
+def test_lines_of_a_table_in_a_pipe_end_with_their_last_word(seen: Any) -> None:
+    for words in (("decisions",), ("status",)):
+        lines = seen(*words).splitlines()
+        assert len(lines) > 3
+        assert lines == [line.rstrip() for line in lines]
 
 
 def test_status_shows_only_what_is_asked_for_and_says_when_that_is_nothing(seen: Any) -> None:

@@ -100,6 +100,26 @@ async def test_an_order_is_in_force_before_the_answer_and_decided_on_at_once() -
         assert [order.to_replicas for order in scene.target.writes] == [5]
 
 
+@pytest.mark.parametrize(
+    ("replicas", "notes"),
+    [
+        (5, []),
+        (500, ["the bounds allow {most} at most ({by})"]),
+    ],
+)
+async def test_a_pin_beyond_the_bounds_is_told_how_far_it_will_go(
+    replicas: int, notes: list[str]
+) -> None:
+    scene = Scene()
+    async with scene.running():
+        bounds = scene.decision().bounds
+        assert bounds is not None
+        most, by = bounds.upper.replicas, bounds.upper.set_by
+        _, answer = await scene.give(deployment="chat", kind="pin", replicas=replicas)
+        told = [one for one in answer["notes"] if one.startswith("the bounds allow")]
+        assert told == [note.format(most=most, by=by) for note in notes]
+
+
 async def test_the_loop_wakes_when_an_order_ends_and_does_not_wait_for_a_tick() -> None:
     scene = Scene()
     async with scene.running():

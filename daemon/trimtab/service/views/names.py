@@ -56,6 +56,10 @@ class Names:
         hint = ""
         if len(deployments) <= GUESSED_MAX:
             hint = did_you_mean(text, [*deployments] if "/" in text else [*self._short()])
+            if not hint and deployments:
+                short = sorted(self._short())
+                more = ", …" if len(short) > NAMED_MAX else ""
+                hint = f"there are {', '.join(short[:NAMED_MAX])}{more}"
         if unread := self._fleet.unread:
             hint = f"{', '.join(unread)} has not been read yet"
         return f"there is no deployment {text!r}" + (f"; {hint}" if hint else "")

@@ -238,6 +238,10 @@ class WhatIfReplay:
     def _limits(self, *, is_complete: bool) -> Iterable[str]:
         if self._times is None:
             yield "There is nothing recorded in this time of deployments that these policies match."
+        elif not self._followed:
+            whom = self._only or "any deployment of this time"
+            yield f"None of these policies matches {whom}, so they would have decided nothing."
+            return
         if not is_complete:
             yield "There was no time for all of it: ask for fewer hours, or for one deployment."
         if self._is_cut:

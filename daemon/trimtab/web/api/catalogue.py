@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from trimtab.core.decision import Reason
 from trimtab.web.api.operations import Operation
 from trimtab.web.api.parameters import (
     LIMIT_MAX,
@@ -52,7 +53,7 @@ NAME = text(
 ID = text("id", "As a list has it.", place="path", is_required=True)
 DEPLOYMENT = text("deployment", "Only of this one: its full name, or the last part of it.")
 VERDICT = word("verdict", "Only those that came to this.", VERDICTS)
-REASON = text("reason", "Only those with this reason.")
+REASON = member("reason", "Only those with this reason.", Reason)
 POLICY = text("policy", "Only those of this policy.")
 LIMIT = whole("limit", "How many at most.", 1, LIMIT_MAX)
 CURSOR = text("cursor", "Where the last page ended: its `next_cursor`.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from enum import StrEnum
 
 TEXT_CHARACTERS_MAX = 512
@@ -57,7 +58,7 @@ def word(name: str, description: str, words: Iterable[str], **more: Any) -> Para
 
     def read(given: str, _: float) -> str:
         if given not in known:
-            raise ValueError(f"none of {', '.join(known)}")
+            raise ValueError(_none_of(given, known))
         return given
 
     schema = {"type": "string", "enum": list(known)}
@@ -72,10 +73,15 @@ def member(name: str, description: str, kind: type[StrEnum], **more: Any) -> Par
         try:
             return kind(given)
         except ValueError:
-            raise ValueError(f"none of {', '.join(words)}") from None
+            raise ValueError(_none_of(given, words)) from None
 
     schema = {"type": "string", "enum": words}
     return Parameter(name=name, description=description, schema=schema, read=read, **more)
+
+
+def _none_of(given: str, words: Sequence[str]) -> str:
+    near = get_close_matches(given, words, n=1)
+    return f"none of {', '.join(words)}" + (f"; did you mean `{near[0]}`?" if near else "")
 
 
 def whole(name: str, description: str, least: int, most: int, **more: Any) -> Parameter:
