@@ -125,8 +125,9 @@ class Interrupted:
         rounds = 0
         while True:
             self._news.clear()
-            for order in self.orders:
-                await self._look_at(order)
+            async with asyncio.TaskGroup() as group:  # an account that hangs keeps no other waiting
+                for order in self.orders:
+                    group.create_task(self._look_at(order))
             rounds += 1
             if self._orders:
                 pause_seconds = INTERRUPTED.wait_seconds(rounds, self._random)

@@ -76,7 +76,7 @@ class OverrideDesk:
         try:
             override = override_from(
                 body,
-                name=self._free_id(name),
+                name=name or self._new_id(),
                 now=self._clock.now(),
                 peer=peer,
                 known=self._known(),
@@ -141,10 +141,10 @@ class OverrideDesk:
         why = "" if status.mode is JournalMode.DURABLE else f": {status.sentence}"
         return f"the journal has not been opened yet, so orders cannot be taken in{why}"
 
-    def _free_id(self, name: str | None) -> str:
+    def _new_id(self) -> str:
         taken = {one.id for one in self._journalled.engine.overrides}
-        while name is None or name in taken:
-            name = f"{self._random.getrandbits(32):08x}"
+        while (name := f"{self._random.getrandbits(32):08x}") in taken:
+            pass
         return name
 
     def _notes(self, override: Override) -> list[str]:

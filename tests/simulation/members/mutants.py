@@ -227,6 +227,11 @@ MEMBERS_MUTANTS: tuple[Mutant, ...] = (
             "            lead.grows_at = self._clock.now() + GRANT_SECONDS * DRIFT\n",
             "            lead.grows_at = self._clock.now()\n",
         ),
+        (
+            "service.exchange",
+            "        return earliest if lead.has_seen else max(",
+            "        return earliest if True else max(",
+        ),
         **_short_of_accelerators("stop", "kill", "control plane: slow"),
     ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, JournalError, SettingsError
 from trimtab.journal.postgresql.faults import fault_of, is_of_the_world
-from trimtab.journal.postgresql.recollecting import recollect_all
+from trimtab.journal.postgresql.recollecting import ALIVE_SECONDS, recollect_all
 from trimtab.journal.postgresql.retention import size_bytes
 from trimtab.journal.postgresql.runs import span_of
 from trimtab.journal.postgresql.schema import found_format
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 READING_SECONDS_MAX = 60.0
 """What one question may take where nobody says less."""
-
-ALIVE_SECONDS = 120.0
-"""A run that was written to so lately, and did not say that it is over, goes on."""
 
 
 class DatabaseReading:

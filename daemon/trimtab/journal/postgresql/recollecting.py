@@ -46,20 +46,45 @@ def recollect_bucket(
     return _recollected(session, "bucket = ?", (bucket,), has_shared=has_shared)
 
 
-def put_into_buckets(session: Session, bucket_of: Callable[[str], int]) -> None:
-    """Let every row say the bucket that its deployment falls into by now."""
+ALIVE_SECONDS = 120.0
+"""A run that was written to so lately, and did not say that it is over, may go on."""
+
+
+def put_into_buckets(
+    session: Session, bucket_of: Callable[[str], int], *, now: float, own_run: int
+) -> None:
+    """Let every row say the bucket that its deployment falls into by now.
+
+    Raises ``ForeignFileError`` where others, who share by another number of buckets, may be at it.
+    """
     for table, key in (("memory", "deployment"), ("writes", "id")):
         unfinished = "" if table == "memory" else "WHERE ended_at IS NULL"
         rows = session.execute(
             f"SELECT {key}, deployment, bucket FROM {table} {unfinished} ORDER BY {key}"  # noqa: S608  names of ours
         ).fetchall()
-        wrong = []
+        wrong, is_of_others = [], False
         for row, text, bucket in rows:
             name = json.loads(text) if table == "memory" else text
             if bucket_of(name) != bucket:
                 wrong.append((bucket_of(name), row))
+                is_of_others = is_of_others or bucket is not None
+        if is_of_others:
+            _check_alone(session, now=now, own_run=own_run)
         if wrong:
             session.executemany(f"UPDATE {table} SET bucket = ? WHERE {key} = ?", wrong)  # noqa: S608  the same
+
+
+def _check_alone(session: Session, *, now: float, own_run: int) -> None:
+    row = session.execute(
+        "SELECT member FROM runs WHERE run <> ? AND ended_at IS NULL AND until >= ? ORDER BY run LIMIT 1",
+        (own_run, now - ALIVE_SECONDS),
+    ).fetchone()
+    if row is not None:
+        raise ForeignFileError(
+            f"those who share the journal {session.database.name} ({row[0]} among them) have another number of "
+            "buckets; set coordination.buckets to the number that they have, or stop all of them first and "
+            f"wait for {ALIVE_SECONDS:.0f} s"
+        )
 
 
 def _recollected(

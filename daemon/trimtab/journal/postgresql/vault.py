@@ -84,7 +84,7 @@ class DatabaseVault:
             recollection, overtaken = recollect_all(session, but_for=fences.run)
         else:
             shut_out_alone(session, fences)
-            put_into_buckets(session, fences.bucket_of)
+            put_into_buckets(session, fences.bucket_of, now=at, own_run=fences.run)
             recollection = recollect_common(session, but_for=fences.run)
         store = DatabaseStore(session, fences, self.ids)
         carried = Carried.of(recollection)
