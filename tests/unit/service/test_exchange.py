@@ -355,7 +355,7 @@ async def test_what_an_earlier_owner_asked_for_counts_until_it_was_seen(
         await scene.b.steward.give(*OF_B)
         await pass_time(scene.clock, 30.0, step=1.0)
         for one in (scene.a, third):  # their views are of before what B is about to write
-            one.target.during_list = listing.wait  # type: ignore[assignment]
+            one.target.during_list = listing.wait
         scene.b.source.load = 58.0
         await pass_time(scene.clock, 12.0, step=1.0)
         assert scene.asked_for == QUOTA
