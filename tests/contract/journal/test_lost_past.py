@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
-from tests.contract.journal.test_shared import BUCKETS, Members, bucket_of
+from tests.contract.journal.shared_homes import BUCKETS, Members, bucket_of, life_of, owning_all
 from tests.worlds.journal_world import Life, name_of
 
 from trimtab.clock import ManualClock
@@ -64,18 +64,16 @@ async def test_whoever_holds_buckets_keeps_their_memory_and_its_intentions_anew(
     members: Members, clock: ManualClock, what: str
 ) -> None:
     await members.member()
-    journal = await members.member()
-    for bucket in range(BUCKETS):
-        await journal.take_over(bucket, 5)
-    life = members.life(journal)
+    journal = await owning_all(await members.member(), 5)
+    life = life_of(members, journal)
     order = life.until_ordered()
     await journal.settle()
-    known = members.memory_rows(journal)
+    known = members.memory_rows()
     await lose(members.database, what)
     await noticed(journal, life, clock)
     await journal.intend(replace(life.intention(order), term=5))
     assert journal.status.mode is JournalMode.DURABLE
-    assert members.memory_rows(journal) == known
+    assert members.memory_rows() == known
     successor = await members.member()
     taken = await successor.take_over(bucket_of(order.deployment), 6)
     assert taken.unfinished == (order,)
@@ -86,7 +84,7 @@ async def test_whoever_shares_with_nobody_goes_on_on_an_empty_database(
     members: Members, clock: ManualClock
 ) -> None:
     journal = await members.member(bucket_of=None)
-    life = members.life(journal)
+    life = life_of(members, journal)
     order = life.until_ordered()
     await journal.settle()
     await lose(members.database, "everything")
@@ -99,10 +97,8 @@ async def test_whoever_shares_with_nobody_goes_on_on_an_empty_database(
 async def test_what_a_later_owner_took_over_is_not_taken_back(
     members: Members, clock: ManualClock
 ) -> None:
-    old, new = await members.member(), await members.member()
-    for bucket in range(BUCKETS):
-        await old.take_over(bucket, 5)
-    life = members.life(old)
+    old, new = await owning_all(await members.member(), 5), await members.member()
+    life = life_of(members, old)
     order = life.until_ordered()
     await old.settle()
     await new.take_over(bucket_of(order.deployment), 6)
