@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,9 @@ async def serving(
         try:
             listener = await loop.create_server(factory, host, port, backlog=128)
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
+            # Of a name that cannot be found the number is no errno; of an address its own words are long.
+            is_name = isinstance(error, socket.gaierror)
+            why = os.strerror(error.errno) if error.errno and not is_name else error.strerror
             raise AddressError(
                 f"cannot listen on {host}:{port}: {why}; set TRIMTAB_LISTEN"
             ) from error

@@ -31,6 +31,16 @@ def text(width: int, height: int, **changed: object) -> str:
     return "\n".join(line.plain for line in draw(build_snapshot(**changed), width, height))
 
 
+@pytest.mark.parametrize("width", [WIDTH_MIN, 80, 100, 119, 120])
+def test_no_bound_and_no_sum_is_cut(width: int) -> None:
+    shown = text(width, HEIGHT_MIN, deployments=(build_view(id="chat-with-a-long-name"),) * 3)
+    titles = [line for line in shown.splitlines() if "chat-with-a-long-name" in line]
+    assert len(titles) == 3
+    assert all(line.endswith("─") and "…" not in line for line in titles)
+    (sums,) = (line for line in shown.splitlines() if line.startswith("─ all "))
+    assert "…" not in sums
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_it_fits(width: int, height: int) -> None:
     lines = draw(build_snapshot(entries=ENTRIES), width, height)
@@ -45,7 +55,7 @@ def test_it_shows_load_replicas_attainment_cost_decisions_and_how_to_stop(
     shown = text(width, height, entries=ENTRIES)
     for part in (
         "Mon 07:42:15", "60x", "chat-8b", "chat-70b", "code-8b", "63 req/s", "ready", "99.8 %",
-        "98.1 %", "2.31 acc-h", "left at max", "left at min", "12 patches",
+        "98.1 %", "2.31 acc-h", "left at max", "at min", "12 patches",
         "0 invariant violations", "steady 250", "page http://127.0.0.1:40001", "emulator :40000",
         "Ctrl-C", "07:19 ▼", "enforce",
     ):  # fmt: skip

@@ -66,6 +66,14 @@ async def test_few_connections_are_left_alone(address: tuple[str, int]) -> None:
         assert not any(await asyncio.gather(*(is_closed(reader) for reader in readers)))
 
 
+async def test_a_host_that_nobody_knows_is_said_in_words() -> None:
+    with pytest.raises(AddressError) as refused:
+        async with serving(web.Application(), "nowhere.invalid", 0):
+            pass
+    assert "Unknown error" not in str(refused.value)
+    assert str(refused.value).startswith("cannot listen on nowhere.invalid:0: ")
+
+
 async def test_an_address_that_is_taken_is_said(address: tuple[str, int]) -> None:
     host, port = address
     with pytest.raises(

@@ -41,18 +41,21 @@ def panel(view: DeploymentView, at: float, width: int, *, is_roomy: bool) -> lis
 
 def _title(view: DeploymentView, at: float, width: int) -> Text:
     local = clock(at + view.hours_ahead * 3600.0)
-    left = f"{view.id}  {view.hardware}, users in {view.users} ({local})"
+    allowed = view.allowed
     policy = f"{view.policy}, {view.mode}" if view.policy else "no policy"
-    right = f"{policy}  {view.allowed.lower} to {view.allowed.upper}"
+    state = "" if view.state == "READY" else f"{view.state}  "
+    short = f"{state}{policy}  {allowed.lower} to {allowed.upper}"
+    long = (
+        f"{state}{view.slo}   {policy}   "
+        f"{allowed.lower} ({allowed.lower_set_by}) to {allowed.upper} ({allowed.upper_set_by})"
+    )
+    whole = f"{view.id}  {view.hardware}, users in {view.users} ({local})"
+    ends = [(whole, short), (f"{view.id}  {view.hardware}", short), (view.id, short)]
     if width >= WIDE:
-        allowed = view.allowed
-        right = (
-            f"{view.slo}   {policy}   "
-            f"{allowed.lower} ({allowed.lower_set_by}) to {allowed.upper} ({allowed.upper_set_by})"
-        )
-    if view.state != "READY":
-        right = f"{view.state}  {right}"
-    return rule(left, right, width)
+        ends = [(whole, long), *ends]
+    # What the bounds are is said whole, whatever else has no room.
+    drawn = (rule(left, right, width) for left, right in ends)
+    return next((line for line in drawn if line.cell_len <= width), rule(*ends[-1], width))
 
 
 def _tight(view: DeploymentView, width: int) -> list[Text]:

@@ -86,14 +86,21 @@ def _totals(snapshot: DemoSnapshot, width: int, *, is_roomy: bool) -> list[Text]
             _comparison("left at max", at_max, at_max),
             _comparison("left at min", at_min, at_max),
         ]
-    return [
+    lines = [
         Text.assemble(
             ("─ all ", QUIET),
             (f"{percent(account.attainment)} {money(account.usd)}", STRONG),
-            (f"   left at max {percent(at_max.attainment)} {money(at_max.usd)}", ""),
-            (f"   left at min {percent(at_min.attainment)} {money(at_min.usd)}", ""),
+            (f"{at} max {percent(at_max.attainment)} {money(at_max.usd)}", ""),
+            (f"{then} min {percent(at_min.attainment)} {money(at_min.usd)}", ""),
+        )
+        for at, then in (
+            ("   left at",) * 2,
+            ("  left at",) * 2,
+            ("  left at", "  at"),
+            ("  left at", ","),
         )
     ]
+    return [next((one for one in lines if one.cell_len <= width), lines[-1])]
 
 
 def _comparison(label: str, account: Account, at_max: Account, *, style: str = "") -> Text:
