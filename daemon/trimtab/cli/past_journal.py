@@ -84,6 +84,7 @@ def read_journal(
             lead_times=looked.in_force.lead_times if looked.in_force is not None else None,
             names=frozenset(chosen),
             is_followed=True,
+            counted_from=begin,
         ),
         real_orders=looked.orders,
         notes=tuple(looked.notes),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trimtab.cli.simulation_fleet import fleet_of
 from trimtab.cli.simulation_fleet_command import notes_on_members
 from trimtab.cli.simulation_plan import DAY_SECONDS, prepared
+from trimtab.simulation.fleet_findings import titles_of
 from trimtab.simulation.report.fleet import headline_of
 from trimtab.simulation.report.study import Study
 from trimtab.version import VERSION
@@ -59,8 +60,9 @@ def _scenario(job: FleetJob) -> dict[str, Figure]:
         told["quotas"] = ", ".join(f"{one.pool} {one.accelerators}" for one in fleet.quotas)
     if fleet.spend_limits:
         told["limits"] = ", ".join(f"${one.usd:,.0f} a {one.period}" for one in fleet.spend_limits)
+    titles = titles_of(one.name for one in job.members)
     for one in job.members:
-        told[one.title] = _member(job, one)
+        told[titles[one.name]] = _member(job, one)
     return told
 
 

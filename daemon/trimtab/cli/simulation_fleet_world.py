@@ -22,7 +22,7 @@ from trimtab.core.fleet_policy import NO_FLEET_POLICY, pools_around
 from trimtab.core.policy import Policy, Selector
 from trimtab.simulation.engine_scaler import EngineScaler
 from trimtab.simulation.fleet_books import Books, Watched
-from trimtab.simulation.fleet_findings import fleet_run, totals
+from trimtab.simulation.fleet_findings import fleet_run, titles_of, totals
 from trimtab.simulation.foresight import need_by_second
 from trimtab.simulation.measures import measure, terms_of
 from trimtab.simulation.peers import CATALOGUE
@@ -61,10 +61,12 @@ def fleet_results_of(job: FleetJob) -> tuple[Result, ...]:
     timelines = run(scenario, Watched(decider, books, deployments))
     prices = {one.placed.name: _price(one.placed, fleet) for one in places}
     found = fleet_run(deployments, timelines, books.ledger, fleet, prices)
+    titles = titles_of(deployments)
     results = tuple(
-        _result(job, scenario, place, timelines[place.placed.name], found, prices)
+        _result(job, scenario, place, titles[place.placed.name],
+                timelines[place.placed.name], found, prices)
         for place in places
-    )
+    )  # fmt: skip
     return (_total(job, results, list(timelines.values()), found), *results)
 
 
@@ -250,6 +252,7 @@ def _result(
     job: FleetJob,
     scenario: Scenario,
     place: _Place,
+    title: str,
     ran: Timeline,
     found: FleetRun,
     prices: Mapping[str, float | None],
@@ -275,12 +278,12 @@ def _result(
             key: None if any(word in key for word in AGAINST_ONE_LOAD) else value
             for key, value in figures.items()
         }
-    figures["short_replica_hours"] = found.short_of(placed.title)
+    figures["short_replica_hours"] = found.short_of(title)
     for one in found.short:
-        if one.deployment == placed.title:
+        if one.deployment == title:
             figures[f"short_{one.reason}_replica_hours"] = one.replica_hours
     return Result(
-        trace=placed.title,
+        trace=title,
         policy=job.contender.name,
         seed=job.seed,
         role=job.contender.role,

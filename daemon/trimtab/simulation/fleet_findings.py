@@ -20,7 +20,7 @@ from trimtab.core.spend import span_of
 from trimtab.simulation.measures import misses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,10 @@ QUOTA = "quota"
 
 
 class Hardware(NamedTuple):
-    """All deployments on one type: what was billed. ``usd_an_hour`` is one accelerator's; ``None``: unknown."""
+    """All deployments on one type: what was billed.
+
+    ``usd_an_hour`` is one accelerator's, the mean where presets differ; ``None``: unknown of any of them.
+    """
 
     accelerator_type: str
     usd_an_hour: float | None
@@ -79,7 +82,8 @@ class Held(NamedTuple):
 class Use:
     """Accelerators of one pool over time, a mean for each step. ``quota``: there are so many; ``None``: any number.
 
-    ``held`` by deployment is what counts against the quota. Names are short, in the order of the fleet.
+    ``held`` by deployment is what counts against the quota. Names are those of ``titles_of``, in the order of
+    the fleet.
     """
 
     pool: str
@@ -119,6 +123,16 @@ class FleetRun:
     def short_of(self, deployment: str) -> float:
         """Return the replica-hours that one deployment wanted and did not get."""
         return math.fsum(one.replica_hours for one in self.short if one.deployment == deployment)
+
+
+def titles_of(names: Iterable[str]) -> dict[str, str]:
+    """Return what each deployment is called in a report: the last part of its name where no other has it."""
+    names = tuple(names)
+    shorts = [name.rpartition("/")[2] for name in names]
+    return {
+        name: short if shorts.count(short) == 1 else name
+        for name, short in zip(names, shorts, strict=True)
+    }
 
 
 def fleet_run(
@@ -187,16 +201,20 @@ def _hardware(
     timelines: Mapping[str, Timeline],
     prices: Mapping[str, float | None],
 ) -> Iterator[Hardware]:
-    hours: dict[str, float] = defaultdict(float)
-    price_of: dict[str, float | None] = {}
+    billed: dict[str, list[tuple[float, float | None]]] = defaultdict(list)
     for name, one in timelines.items():
         kind = deployments[name].shape.accelerator_type or "unknown"
-        billed = float(one.billed.sum()) / HOUR_SECONDS
-        hours[kind] += billed * one.accelerators_per_replica
-        price_of[kind] = prices[name]
-    for kind, spent in hours.items():
-        usd = price_of[kind]
-        yield Hardware(kind, usd, spent, None if usd is None else usd * spent)
+        hours = float(one.billed.sum()) / HOUR_SECONDS * one.accelerators_per_replica
+        billed[kind].append((hours, prices[name]))
+    for kind, parts in billed.items():
+        spent = math.fsum(hours for hours, _ in parts)
+        known = [usd for _, usd in parts if usd is not None]
+        if len(known) < len(parts):
+            yield Hardware(kind, None, spent, None)
+            continue
+        cost = math.fsum(hours * usd for (hours, _), usd in zip(parts, known, strict=True))
+        is_one_price = len(set(known)) == 1 or spent <= 0.0
+        yield Hardware(kind, known[0] if is_one_price else cost / spent, spent, cost)
 
 
 def _uses(
@@ -207,9 +225,10 @@ def _uses(
     kinds = dict.fromkeys(one.shape.accelerator_type for one in deployments.values())
     pools = [*(Pool(kind) for kind in kinds if kind is not None)]
     pools += [pool for pool in quotas if pool not in pools]
+    titles = titles_of(deployments)
     for pool in pools:
         inside = {
-            deployments[name].name.rpartition("/")[2]: one
+            titles[name]: one
             for name, one in held.items()
             if pool in pools_around(deployments[name])
         }
@@ -225,8 +244,9 @@ def _short(
         sums = found.setdefault((key.deployment, reason.value), [0.0, 0.0])
         sums[0] += refused.refused_replica_hours
         sums[1] += refused.missed_replica_hours
+    titles = titles_of(deployments)
     for name in deployments:
-        title = name.rpartition("/")[2]
+        title = titles[name]
         starved, step = timelines[name].starved, timelines[name].step_seconds
         kept_back = 0.0 if starved is None else float(starved.sum()) * step / HOUR_SECONDS
         for (deployment, why), (wanted, missed) in found.items():

@@ -119,6 +119,22 @@ def test_who_goes_short_is_told_with_the_reason(
     assert found["fleet"]["was"]["short_replica_hours"] == 0.0
 
 
+def test_what_was_before_the_range_is_in_no_sum(
+    trimtab: Any, journal: Path, fleet_file: Path
+) -> None:
+    """A journal is read from the checkpoint before the range on: here minutes of shortage before it."""
+    files = ("--policy", fleet_file, "--journal", journal)
+    whole, end = told(trimtab, *files), told(trimtab, *files, "--range", "3m")
+    assert whole["fleet"]["would_have"]["short_replica_hours"] > 0.5
+    assert end["fleet"]["would_have"]["short_replica_hours"] < 0.01
+    for one in end["deployments"]:
+        for which in ("was", "would_have"):
+            (first, _), *later = one[which]["asked"]
+            assert first == end["started_at"]
+            assert all(first < at < end["ended_at"] for at, _ in later)
+            assert max(count for _, count in one[which]["asked"]) <= 6, "nine, before it"
+
+
 def test_cost_is_by_the_prices_of_the_fleet(trimtab: Any, journal: Path, fleet_file: Path) -> None:
     found = told(trimtab, "--policy", fleet_file, "--journal", journal)
     for one in found["deployments"]:

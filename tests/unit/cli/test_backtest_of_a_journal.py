@@ -20,6 +20,7 @@ from trimtab.cli.past_journal import read_journal
 from trimtab.cli.past_roles import Roles
 from trimtab.clock import ManualClock
 from trimtab.core.decision import WriteStatus
+from trimtab.journal.entries import Entry
 from trimtab.journal.sqlite import SqliteJournal
 from trimtab.journal.worker import InlineWorker
 from trimtab.policy import read_policy_texts
@@ -34,9 +35,15 @@ def journal_of(path: Path, happen: Callable[[Life], None], *, deployments: int =
     """Write a journal of a life in which ``happen`` happens."""
 
     async def live() -> None:
-        journal = SqliteJournal(path, ManualClock(START), worker=InlineWorker())
+        clock = ManualClock(START)
+        journal = SqliteJournal(path, clock, worker=InlineWorker())
         await journal.open()
-        life = Life(journal.note, deployments=deployments)
+
+        def note(entry: Entry) -> None:
+            clock.advance(life.now - clock.now())
+            journal.note(entry)
+
+        life = Life(note, deployments=deployments)
         life.put_in_force()
         life.turn(load=20.0)
         happen(life)

@@ -311,6 +311,44 @@ def test_the_fleet_is_the_sum_of_its_deployments(short: Ran) -> None:
     assert fleet.uses[0].total.tolist() == np.asarray(held).tolist()
 
 
+def test_deployments_of_two_accounts_that_are_called_alike_are_two(tmp_path: Path) -> None:
+    """Taken for one another they were a mean over seeds, and half of what counts against the quota."""
+    path = folder(tmp_path, fleet=FLEET)
+    names = ("accounts/a/deployments/chat", "accounts/b/deployments/chat")
+    loads = (f"{names[0]}=flat@2", f"{names[1]}=flat@5")
+    found = ran(path, loads, days=0.02, peers=("none",))
+    one, fleet = whole(found)
+    parts = [each for each in found.results if each.policy == TOGETHER and each.trace != ALL]
+    assert [each.trace for each in parts] == list(names)
+    (use,) = fleet.uses
+    assert list(use.held) == list(names)
+    hours = 0.02 * 24.0
+    assert use.total.mean() * hours == pytest.approx(one.number("accelerator_hours"), rel=0.05)
+
+
+def test_the_bill_of_a_type_is_the_sum_at_each_presets_own_price(
+    trimtab: Any, tmp_path: Path
+) -> None:
+    presets = tmp_path / "presets.yaml"
+    presets.write_text(
+        "apiVersion: trimtab.dev/v1\nkind: ServingPreset\nmetadata: {name: reserved}\n"
+        "spec: {from: 8b-h100, usdPerAcceleratorHour: 2}\n",
+        encoding="utf-8",
+    )
+    result = trimtab(
+        "simulate", "--load", "a=flat@2", "--load", "b=flat@4", "--presets", presets,
+        "--preset", "b=reserved", "--days", 0.02, "--peer", "none", "--json", "-",
+    )  # fmt: skip
+    assert result.exit_code == ExitCode.CLEAN, result.output
+    rows = json.loads(result.stdout)["results"]
+    (hardware,) = rows[0]["fleet"]["hardware"]
+    assert hardware["cost_usd"] == pytest.approx(rows[0]["cost_usd"])
+    assert hardware["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows[1:]))
+    mean = hardware["cost_usd"] / hardware["accelerator_hours"]
+    assert hardware["usd_an_hour"] == pytest.approx(mean)
+    assert 2.0 < mean < 7.0
+
+
 def test_requests_are_the_same_whoever_decides(short: Ran) -> None:
     for name in ("chat-eu", "batch"):
         offered = {one.number("offered") for one in short.results if one.trace == name}

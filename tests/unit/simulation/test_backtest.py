@@ -236,6 +236,19 @@ def test_steps_without_counts_cost_nothing_and_a_gap_makes_the_optimum_unknown()
     assert found["scale_ups"] == 0
 
 
+def test_what_is_not_known_at_the_beginning_is_neither_a_change_nor_no_need() -> None:
+    grid = Grid(started_at=0.0, step_seconds=15.0, steps=4)
+    count = np.array([NAN, NAN, 3.0, 3.0])
+    counted = np.isfinite(count)
+    assumed = Assumed(requests_per_second=10.0, lead_seconds=60.0)
+    rate = np.array([NAN, NAN, 20.0, 30.0])
+    ran = timeline(grid, Replicas(asked=count, ready=count), rate, counted, assumed)
+    found = figures(ran, assumed, counted)
+    assert found["scale_ups"] == 0, "three were there when somebody first looked"
+    assert found["mean_need"] == pytest.approx(2.5)
+    assert found["peak_need"] == pytest.approx(3.0)
+
+
 def test_counts_note_changes_only() -> None:
     counts = Counts()
     for at, asked in ((0.0, 2.0), (1.0, 2.0), (2.0, NAN), (3.0, NAN), (4.0, 3.0)):

@@ -118,9 +118,35 @@ def test_the_interval_holds_the_truth_and_is_honest_about_few_hours() -> None:
     assert found.requests_per_second == pytest.approx(20.0, rel=0.01)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_an_slo_that_breaks_whatever_the_load_tells_a_lower_bound(spread: float) -> None:
+    """An outage of something else, or chance: at no load was it broken more often than it held."""
+    random = np.random.default_rng(1)
+    steps = 4000
+    found = fit_capacity(
+        Observed(
+            step_seconds=15.0,
+            rate=20.0 + random.normal(0.0, spread, steps),
+            ready=np.full(steps, 2.0),
+            violated=(random.random(steps) < 0.03).astype(float),
+        )
+    )
+    assert found.is_at_least
+    assert found.high is None
+
+
 @pytest.mark.parametrize(
     ("seen", "sentence"),
     [
+        (
+            Observed(
+                step_seconds=15.0,
+                rate=np.linspace(30.0, 60.0, 900),
+                ready=np.ones(900),
+                violated=(np.arange(900) % 10 > 0).astype(float),
+            ),
+            "from 30.13 requests/s a replica on, and held in fewer than 20 steps with less",
+        ),
         (
             Observed(step_seconds=15.0, rate=np.ones(100), ready=np.ones(100)),
             "nothing tells how well replicas served; give --in-flight, or --slo",

@@ -34,8 +34,8 @@ class Counts:
 class Lived:
     """What a rerun came to, by deployment: the replicas that there would have been.
 
-    ``modelled_seconds`` is for how long a deployment had replicas of its own; ``departed_at`` when that
-    first began. ``because`` is the last sentence of the engine for each. ``books`` are those of the fleet, where
+    ``modelled_seconds`` is for how long of what counts a deployment had replicas of its own;
+    ``departed_at`` when that first began. ``because`` is the last sentence of the engine for each. ``books`` are those of the fleet, where
     there is a fleet policy, and ``shown`` the deployments as they were seen last.
     """
 
@@ -57,7 +57,8 @@ class Terms:
     remembers at the start, ``lead_times`` its start values, ``in_flight`` the orders that had not ended
     then. ``names`` are those decided on; ``None``: all that a policy selects. ``is_followed``: the
     recording tells of every order (a journal), so that the worlds may be one. ``fleet`` is what is tried for
-    all deployments together; those that no policy decides on hold what they held.
+    all deployments together; those that no policy decides on hold what they held. ``counted_from`` is when the
+    range begins (UTC seconds): what is lived through before it is in no sum. ``None``: everything counts.
     """
 
     lead_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Terms:
     names: frozenset[str] | None = None
     is_followed: bool = False
     fleet: FleetPolicy = NO_FLEET_POLICY
+    counted_from: float | None = None
 
 
 def _is_same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -250,6 +250,10 @@ def _missed_share(ran: Timeline) -> float | None:
 def _asked(counts: Counts, grid: Grid) -> tuple[tuple[float, int], ...]:
     found: list[tuple[float, int]] = []
     for at, asked, _ in counts.changes:
-        if at < grid.ended_at and not math.isnan(asked) and (not found or found[-1][1] != asked):
-            found.append((at, round(asked)))
+        if at >= grid.ended_at:
+            break
+        if at <= grid.started_at:  # a journal is read from before the range on
+            found = []
+        if not math.isnan(asked) and (not found or found[-1][1] != asked):
+            found.append((max(at, grid.started_at), round(asked)))
     return tuple(found)

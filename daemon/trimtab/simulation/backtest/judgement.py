@@ -148,13 +148,15 @@ OPTIMAL = ("optimum", "regret", "perfect_forecast", "wasted", "_against_")
 
 def figures(ran: Timeline, assumed: Assumed, counted: Booleans) -> Mapping[str, Value]:
     """Return the measures of a run by their keys; what the recording does not tell is ``None``."""
-    is_complete = bool(np.isfinite(ran.need).mean() >= COMPLETE)
+    is_needed = np.isfinite(ran.need)
+    is_complete = bool(is_needed.mean() >= COMPLETE)
     measured = measure(
         replace(
             ran,
             need=held(ran.need),
-            asked=held(ran.asked),
-            ready=held(ran.ready),
+            # Before the first count there is none to have changed from.
+            asked=held(ran.asked, start=_first_known(ran.asked)),
+            ready=held(ran.ready, start=_first_known(ran.ready)),
             booting=held(ran.booting),
             draining=held(ran.draining),
         ),
@@ -181,6 +183,10 @@ def figures(ran: Timeline, assumed: Assumed, counted: Booleans) -> Mapping[str, 
             "peak_need",
         ):
             found[key] = None
+    else:  # of what is known: what was held over a gap is nobody's need
+        known = ran.need[is_needed]
+        found["mean_need"] = float(known.mean()) if known.size else None
+        found["peak_need"] = float(known.max()) if known.size else None
     hours = float(counted.sum()) * ran.step_seconds / 3600.0
     found["span_hours"] = hours
     for key, count in (
@@ -190,3 +196,8 @@ def figures(ran: Timeline, assumed: Assumed, counted: Booleans) -> Mapping[str, 
         total = sum(float(measured[one] or 0.0) for one in count)
         found[key] = total / hours if hours > 0.0 else None
     return found
+
+
+def _first_known(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known[0]) if known.size else 0.0

@@ -97,6 +97,8 @@ class _Living:
         self._rose_at: dict[str, float] = {}
         self._is_chosen: dict[str, bool] = {}
         self._at = -math.inf
+        begin = terms.counted_from
+        self._counted_from = -math.inf if begin is None else begin
         self._is_all_new = True
         for order in terms.in_flight:
             self._pending[order.deployment] = order
@@ -174,7 +176,7 @@ class _Living:
         if self._terms.fleet == NO_FLEET_POLICY:
             return
         if self.lived.books is None:
-            self.lived.books = Books(self._terms.fleet, self._at)
+            self.lived.books = Books(self._terms.fleet, max(self._at, self._counted_from))
         ours = [one for name, one in self._shown.items() if self._is_decided_on(name)]
         self.lived.books.look(self._at, ((one, own_ready(one)) for one in ours))
         self.lived.shown.update((one.name, one) for one in ours)
@@ -327,9 +329,9 @@ class _Living:
 
     def _rejoin(self, name: str) -> None:
         del self._twins[name]
-        since = self._apart_since.pop(name)
+        since = max(self._apart_since.pop(name), self._counted_from)
         spent = self.lived.modelled_seconds
-        spent[name] = spent.get(name, 0.0) + self._at - since
+        spent[name] = spent.get(name, 0.0) + max(0.0, self._at - since)
 
     def _note_real(self, name: str, real: Deployment, moment: Moment) -> None:
         if name not in moment.uncounted:

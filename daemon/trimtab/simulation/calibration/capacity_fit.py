@@ -31,7 +31,8 @@ STEPS_MIN = 40
 """Steps that are told and settled: fewer than ten minutes' worth say nothing."""
 
 VIOLATIONS_MIN = 20
-"""Fewer steps with a broken SLO do not show where it breaks."""
+"""Fewer steps with a broken SLO from the capacity on, or with one that held up to it, do not show where it
+breaks: what broke below it broke for another reason than load."""
 
 RESAMPLES = 200
 BLOCK_SECONDS = 3600.0
@@ -161,7 +162,8 @@ def _by_slo(
             "give a range with less load, or check the limit of --slo"
         )
     most = float(np.quantile(each[~violated], QUANTILE_MOST))
-    if violated.sum() < VIOLATIONS_MIN:
+    found = _threshold(each, violated)
+    if np.count_nonzero(violated & (each > found)) < VIOLATIONS_MIN:
         return CapacityFit(
             requests_per_second=most,
             low=most,
@@ -172,7 +174,12 @@ def _by_slo(
             is_at_least=True,
             in_flight=_in_flight_at(each, in_flight, most),
         )
-    found = _threshold(each, violated)
+    if np.count_nonzero(~violated & (each < found)) < VIOLATIONS_MIN:
+        raise TooLittleDataError(
+            f"the SLO was broken more often than it held from {found:.4g} requests/s a replica on, and "
+            f"held in fewer than {VIOLATIONS_MIN} steps with less, so that nothing shows what a replica "
+            "carries within it; give a range with less load, or check the limit of --slo"
+        )
     drawn = []
     for _ in range(RESAMPLES):
         chosen = _resampled(blocks, rng)
@@ -194,12 +201,15 @@ def _threshold(each: Floats, violated: Booleans) -> float:
     """Return the load that parts kept from broken steps with the fewest on the wrong side.
 
     That is where a monotone regression of "broken" on load (isotonic, Ayer et al. 1955) crosses one half. Of
-    loads that part equally well, the middle: the SLO broke somewhere between them.
+    loads that part equally well, the middle: the SLO broke somewhere between them. The least load where it was
+    broken more often from there on, the largest where it never was.
     """
     order = np.argsort(each, kind="stable")
     loads, broken = each[order], violated[order]
     gain = np.concatenate([[0], np.cumsum(np.where(broken, -1, 1))])
-    best = int(np.argmax(gain))
+    # Equal loads stay together.
+    is_between = np.concatenate([[True], loads[1:] > loads[:-1], [True]])
+    best = int(np.argmax(np.where(is_between, gain, -1)))
     if best == 0:
         return float(loads[0])
     if best == loads.size:

@@ -54,9 +54,10 @@ FIGURES: tuple[Shown, ...] = (
           "replica-hours times the accelerators of a replica", is_main=False),
     Shown("cost_usd", "cost USD", Form.MONEY, "accelerator-hours at the price stated"),
     Shown("ratio_to_optimum", "vs optimum", Form.RATIO,
-          "replica-hours over those of the clairvoyant optimum: the cheapest schedule that always "
-          "has the replicas needed, by somebody who knows the future and pays for starts as "
-          "everybody does. 1 cannot be beaten without missing requests"),
+          "replica-hours over those of the clairvoyant optimum: the cheapest schedule that in every "
+          "step has the replicas that attain what was asked, by somebody who knows the future and "
+          "pays for starts as everybody does. Below 1 is cheaper, mostly by missing where that saves "
+          "most: it says little unless as much is attained"),
     Shown("ratio_to_perfect_forecast", "vs foresight", Form.RATIO,
           "replica-hours over those of a scaler that knows the load exactly as far ahead as a "
           "replica takes to start, and no farther"),
@@ -65,7 +66,8 @@ FIGURES: tuple[Shown, ...] = (
     Shown("regret_replica_hours", "regret h", Form.HOURS,
           "replica-hours more than the clairvoyant optimum", is_main=False),
     Shown("wasted_replica_hours", "wasted h", Form.HOURS,
-          "replica-hours of ready replicas beyond the need", is_main=False),
+          "replica-hours billed beyond the whole replicas that the load needed at the time: what was "
+          "idle, starting or draining", is_main=False),
     Shown("short_replica_hours", "short h", Form.HOURS,
           "replica-hours that rules asked for and that quotas, limits of spending or others did not "
           "leave to them"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,20 @@ def test_a_trace_is_the_workload_that_the_plant_reads_from_it(tmp_path: Path) ->
     assert ours.span_seconds == plants.span_seconds
     for at in (0.0, 59.9, 60.0, 130.0, 239.0, 240.0, 1000.0):
         assert ours.load(at) == plants.load(at)
+
+
+def test_a_long_file_takes_no_more_room_than_its_numbers(tmp_path: Path) -> None:
+    """Three columns and the line are 32 bytes, in order of arrival once more; as objects it was 190."""
+    rows = 50_000
+    text = "".join(f"{second / 10:.1f},1155,211\n" for second in range(rows))
+    path = written(tmp_path, "arrival_s,prompt_tokens,output_tokens\n" + text)
+    tracemalloc.start()
+    try:
+        read_csv(path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most / rows < 100.0
 
 
 def test_a_file_may_be_compressed_and_is_told_by_its_content(tmp_path: Path) -> None:
