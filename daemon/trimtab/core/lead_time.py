@@ -105,23 +105,13 @@ class LeadTimes:
     starts: tuple[StartValue, ...] = ()
     learned: Mapping[str, Learned] = field(default_factory=lambda: MappingProxyType({}))
 
-    _estimates: dict[str, LeadTime] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """What was made of ``learned``, by the same keys, as far as anybody has asked: it does not change."""
-
     def of(self, deployment: Deployment, stated_seconds: float | None = None) -> LeadTime:
         """Return the estimate for ``deployment``; ``stated_seconds`` is its policy's start value."""
         if not self.learned and not self.starts and stated_seconds is None:
             return _of_few(_NOTHING, self.default_seconds, Origin.SETTINGS)
-        key = key_of(deployment)
-        estimate = self._estimates.get(key)
-        if estimate is not None:
-            return estimate
-        learned = self.learned.get(key, _NOTHING)
+        learned = self.learned.get(key_of(deployment), _NOTHING)
         if len(learned.seconds) >= OBSERVATIONS_FEW:
-            estimate = self._estimates[key] = _estimated(learned)
-            return estimate
+            return _estimated(learned)
         if stated_seconds is not None:
             return _of_few(learned, stated_seconds, Origin.POLICY)
         for start in self.starts:
@@ -208,6 +198,9 @@ def _of_this_world(seconds: tuple[float, ...]) -> tuple[float, ...]:
     return newest if is_slower or is_faster else seconds
 
 
+# The same observations give the same estimate, and a decision has 100 µs in all. One for each key is
+# enough: what was estimated before the last start is asked for no more.
+@lru_cache(maxsize=KEYS_MAX)
 def _estimated(learned: Learned) -> LeadTime:
     seconds = learned.seconds
     fit = _fit(seconds)
@@ -224,7 +217,6 @@ def _estimated(learned: Learned) -> LeadTime:
     )
 
 
-# The same observations give the same estimate, and a decision has 100 µs in all.
 @lru_cache(maxsize=KEYS_MAX)
 def _of_few(learned: Learned, start_seconds: float, origin: Origin) -> LeadTime:
     """The start value, or the slowest of the few starts seen; twice that is late."""
