@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trimtab.cli.simulation_fleet import fleet_of
 from trimtab.cli.simulation_fleet_command import notes_on_members
 from trimtab.cli.simulation_plan import DAY_SECONDS, prepared
+from trimtab.core.fleet_policy import Period
 from trimtab.simulation.report.fleet import headline_of
 from trimtab.simulation.report.study import Study
 from trimtab.version import VERSION
@@ -58,7 +59,10 @@ def _scenario(job: FleetJob) -> dict[str, Figure]:
     if fleet.quotas:
         told["quotas"] = ", ".join(f"{one.pool} {one.accelerators}" for one in fleet.quotas)
     if fleet.spend_limits:
-        told["limits"] = ", ".join(f"${one.usd:,.0f} a {one.period}" for one in fleet.spend_limits)
+        told["limits"] = ", ".join(
+            f"${one.usd:,.0f} {'an' if one.period is Period.HOUR else 'a'} {one.period}"
+            for one in fleet.spend_limits
+        )
     for one in job.members:
         told[one.title] = _member(job, one)
     return told

@@ -297,6 +297,20 @@ def test_a_pipe_is_told_what_a_recording_does_not_tell(trimtab: Any, tmp_path: P
 
 
 @pytest.mark.usefixtures("pretend")
+def test_columns_of_other_names_can_be_told(trimtab: Any, tmp_path: Path) -> None:
+    load = tmp_path / "load.csv"
+    rows = [f"{minute * 60},600,690000,126000" for minute in range(30)]
+    load.write_text("\n".join(["ts,n,in,out", *rows]))
+    columns = "time=ts,requests=n,prompt=in,output=out"
+    result = trimtab("simulate", SMALL, "--peer", "none", "--trace", load, "--columns", columns)
+    assert result.exit_code == ExitCode.CLEAN, result.output
+    assert "load           load" in result.stdout.splitlines()
+    wrong = trimtab("simulate", SMALL, "--trace", load, "--columns", "time=when,requests=n")
+    assert wrong.exit_code == ExitCode.USAGE
+    assert "there is no column 'when'; there are ts, n, in, out" in wrong.stderr
+
+
+@pytest.mark.usefixtures("pretend")
 def test_rows_that_are_missing_are_told_of(trimtab: Any, tmp_path: Path) -> None:
     load = tmp_path / "load.csv"
     rows = [f"{minute * 60},600,690000,126000" for minute in range(30) if not 10 <= minute < 15]
