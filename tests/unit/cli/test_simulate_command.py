@@ -296,6 +296,29 @@ def test_a_pipe_is_told_what_a_recording_does_not_tell(trimtab: Any, tmp_path: P
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "sentence"),
+    [
+        ("arrival_s,prompt_tokens,output_tokens", "{},100,50", "which makes 1.67e+10 bins of 60 s"),
+        (
+            "t_s,requests,prompt_tokens,output_tokens",
+            "{},60,60000,6000",
+            "spans 1.16e+07 days, and a",
+        ),
+    ],
+)
+def test_a_time_far_away_is_refused_before_it_takes_all_memory(
+    trimtab: Any, pretend: list[Job], tmp_path: Path, header: str, row: str, sentence: str
+) -> None:
+    load = tmp_path / "load.csv"
+    load.write_text("\n".join([header, *(row.format(at) for at in ("0", "60", "120", "1e12"))]))
+    result = trimtab("simulate", SMALL, "--trace", load)
+    assert result.exit_code == ExitCode.USAGE, result.output
+    assert sentence in result.stderr
+    assert "load.csv" in result.stderr
+    assert pretend == []
+
+
 @pytest.mark.usefixtures("pretend")
 def test_columns_of_other_names_can_be_told(trimtab: Any, tmp_path: Path) -> None:
     load = tmp_path / "load.csv"
