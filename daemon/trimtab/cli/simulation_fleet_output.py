@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trimtab.cli.simulation_fleet import fleet_of
 from trimtab.cli.simulation_fleet_command import notes_on_members
 from trimtab.cli.simulation_plan import DAY_SECONDS, prepared
+from trimtab.core.fleet_policy import Period
 from trimtab.simulation.fleet_findings import titles_of
 from trimtab.simulation.report.fleet import headline_of
 from trimtab.simulation.report.study import Study
@@ -59,7 +60,10 @@ def _scenario(job: FleetJob) -> dict[str, Figure]:
     if fleet.quotas:
         told["quotas"] = ", ".join(f"{one.pool} {one.accelerators}" for one in fleet.quotas)
     if fleet.spend_limits:
-        told["limits"] = ", ".join(f"${one.usd:,.0f} a {one.period}" for one in fleet.spend_limits)
+        told["limits"] = ", ".join(
+            f"${one.usd:,.0f} {'an' if one.period is Period.HOUR else 'a'} {one.period}"
+            for one in fleet.spend_limits
+        )
     titles = titles_of(one.name for one in job.members)
     for one in job.members:
         told[titles[one.name]] = _member(job, one)

@@ -47,6 +47,9 @@ MEAN_NEED_DEFAULT = 8.0
 ROOM_MOST = 10_000
 """Replicas of one deployment: beyond it runs take hours, and a number was mistyped."""
 
+SPAN_MOST_SECONDS = 366.0 * 86_400.0
+"""A year second by second: beyond it no memory is enough, and a time was mistyped."""
+
 ROOM_ABOVE_PEAK = 2.0
 """Without bounds of a policy, replicas may go to so many times the peak need: far enough that the
 maximum decides nothing."""
@@ -150,6 +153,11 @@ def prepared(spec: LoadSpec, preset: Preset, seed: int) -> Load:
     if spec.span_seconds is not None and spec.span_seconds < span:
         span = spec.span_seconds
         workload = part(workload, 0.0, span)
+    if span > SPAN_MOST_SECONDS:
+        raise PlanError(
+            f"{spec.source} spans {span / DAY_SECONDS:.3g} days, and a simulation has room for "
+            f"{SPAN_MOST_SECONDS / DAY_SECONDS:.0f}; correct its times, or run a part of it: --days"
+        )
     if spec.scale_to_mean is not None:  # what is run has this mean, not what it was cut from
         workload = scaled_to_mean(workload, capacity, spec.scale_to_mean)
     seen = sampled(workload, span, step_seconds=max(1.0, math.ceil(span / LOOKS_MAX)))

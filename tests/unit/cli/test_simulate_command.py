@@ -296,6 +296,43 @@ def test_a_pipe_is_told_what_a_recording_does_not_tell(trimtab: Any, tmp_path: P
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "sentence"),
+    [
+        ("arrival_s,prompt_tokens,output_tokens", "{},100,50", "which makes 1.67e+10 bins of 60 s"),
+        (
+            "t_s,requests,prompt_tokens,output_tokens",
+            "{},60,60000,6000",
+            "spans 1.16e+07 days, and a",
+        ),
+    ],
+)
+def test_a_time_far_away_is_refused_before_it_takes_all_memory(
+    trimtab: Any, pretend: list[Job], tmp_path: Path, header: str, row: str, sentence: str
+) -> None:
+    load = tmp_path / "load.csv"
+    load.write_text("\n".join([header, *(row.format(at) for at in ("0", "60", "120", "1e12"))]))
+    result = trimtab("simulate", SMALL, "--trace", load)
+    assert result.exit_code == ExitCode.USAGE, result.output
+    assert sentence in result.stderr
+    assert "load.csv" in result.stderr
+    assert pretend == []
+
+
+@pytest.mark.usefixtures("pretend")
+def test_columns_of_other_names_can_be_told(trimtab: Any, tmp_path: Path) -> None:
+    load = tmp_path / "load.csv"
+    rows = [f"{minute * 60},600,690000,126000" for minute in range(30)]
+    load.write_text("\n".join(["ts,n,in,out", *rows]))
+    columns = "time=ts,requests=n,prompt=in,output=out"
+    result = trimtab("simulate", SMALL, "--peer", "none", "--trace", load, "--columns", columns)
+    assert result.exit_code == ExitCode.CLEAN, result.output
+    assert "load           load" in result.stdout.splitlines()
+    wrong = trimtab("simulate", SMALL, "--trace", load, "--columns", "time=when,requests=n")
+    assert wrong.exit_code == ExitCode.USAGE
+    assert "there is no column 'when'; there are ts, n, in, out" in wrong.stderr
+
+
 @pytest.mark.usefixtures("pretend")
 def test_rows_that_are_missing_are_told_of(trimtab: Any, tmp_path: Path) -> None:
     load = tmp_path / "load.csv"

@@ -69,6 +69,10 @@ class Columns:
                     "or name the tokens of a single request as prompt and output"
                 )
 
+    def __hash__(self) -> int:
+        """Return a hash: loads are remembered by how they are read, and a mapping has none of its own."""
+        return hash(frozenset(self.names.items()))
+
     @property
     def is_of_requests(self) -> bool:
         """Whether each row is one request."""

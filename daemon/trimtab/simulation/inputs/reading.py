@@ -89,8 +89,11 @@ def read_input(source: str | Path, options: Options | None = None) -> Input:
     raw = _raw(path, options)
     requests = None
     if isinstance(raw, RawRequests):
+        try:
+            notes = _borrowed(bins_of(raw), options.lengths)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         requests = requests_with_lengths(raw, options.lengths, seed=options.seed)
-        notes = _borrowed(bins_of(raw), options.lengths)
         bins = _bins(bins_of(requests), path, options)
     else:
         notes = _borrowed(raw, options.lengths)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trimtab.simulation.inputs.bins import RawBins
+from trimtab.simulation.inputs.edges import BINS_MAX
+from trimtab.simulation.inputs.input_error import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +68,17 @@ def bins_of(requests: RawRequests | Requests, bin_seconds: float | None = None) 
     """Count requests into bins; nothing arrived in a bin means 0, because a list is complete.
 
     The width is 5 s up to a day and 60 s beyond, unless given. Bins that borrow lengths have NaN
-    until they have borrowed.
+    until they have borrowed. Raises ``InputError`` for more bins than any recording has.
     """
     arrivals = requests.arrivals_seconds
     last = float(arrivals[-1])
     width = bin_seconds or (5.0 if last <= DAY_SECONDS else 60.0)
     count = int(last // width) + 1
+    if count > BINS_MAX:
+        raise InputError(
+            f"the last request arrives {last:.3g} s after the beginning, which makes {count:.3g} bins of "
+            f"{width:g} s; correct the time or cut the list in two"
+        )
     index = (arrivals // width).astype(np.intp)
     counts = np.bincount(index, minlength=count).astype(np.float64)
     lengths = []
