@@ -267,12 +267,19 @@ def sources(asked: Comparison) -> tuple[tuple[str, str], ...]:
             raise PlanError(
                 f"--traces {asked.traces} is no directory; name one with recorded loads"
             )
-        found = {
-            path.name.partition(".")[0]: str(path)
-            for path in sorted(asked.traces.iterdir())
-            if path.name.removesuffix(".gz").endswith(".csv")
-            and not {"requests", "extra"} & set(path.name.split("."))
-        }
+        files: dict[str, Path] = {}
+        for path in sorted(asked.traces.iterdir()):
+            is_load = path.name.removesuffix(".gz").endswith(".csv")
+            if not is_load or {"requests", "extra"} & set(path.name.split(".")):
+                continue
+            name = path.name.partition(".")[0]
+            if name in files:
+                raise PlanError(
+                    f"--traces {asked.traces}: {files[name].name} and {path.name} are both called "
+                    f"{name}; rename one"
+                )
+            files[name] = path
+        found = {name: str(path) for name, path in files.items()}
         if not found:
             raise PlanError(f"--traces {asked.traces} holds no CSV; name a directory with loads")
     for name in asked.names:

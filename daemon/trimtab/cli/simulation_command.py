@@ -25,6 +25,7 @@ from trimtab.cli.simulation_plan import (
     PlanError,
     PolicyMistakesError,
     bounds,
+    endings,
     jobs_of,
     meant,
     own_contenders,
@@ -265,7 +266,7 @@ def _check_heard(policies: Sequence[Policy], meanings: Mapping[str, Meaning]) ->
 
 
 def _loads(asked: Asked, replicas_max: int | None) -> list[tuple[str, LoadSpec]]:
-    names = tuple(asked.workloads or (() if asked.traces else ("day",)))
+    names = tuple(dict.fromkeys(asked.workloads or (() if asked.traces else ("day",))))
     span = None if asked.days is None else asked.days * DAY_SECONDS
     columns = None if asked.columns is None else parse_columns(asked.columns)
     size = asked.scale_to_mean
@@ -276,14 +277,15 @@ def _loads(asked: Asked, replicas_max: int | None) -> list[tuple[str, LoadSpec]]
         if name not in SYNTHETIC:
             raise unknown_name("made-up load", name, SYNTHETIC)
         loads.append((name, LoadSpec(source=name, scale_to_mean=size, span_seconds=span)))
-    for path in asked.traces or ():
+    called = _names(names, asked.traces or ())
+    for path in dict.fromkeys(asked.traces or ()):
         if not path.is_file():
             raise PlanError(
                 f"{path} is no file; name a recorded load, or a made-up one by --workload"
             )
         loads.append(
             (
-                _name(path),
+                called[path],
                 LoadSpec(
                     source=str(path),
                     options=Options(columns=columns),
@@ -295,8 +297,14 @@ def _loads(asked: Asked, replicas_max: int | None) -> list[tuple[str, LoadSpec]]
     return loads
 
 
-def _name(path: Path) -> str:
-    return path.name.split(".")[0] or path.name
+def _names(made_up: Sequence[str], paths: Sequence[Path]) -> dict[Path, str]:
+    """Return what each recording is called: by its file up to the first dot, where nothing else is."""
+    firsts = {path: path.name.split(".")[0] or path.name for path in paths}
+    taken = [*made_up, *firsts.values()]
+    ends = {path: path.name if end in made_up else end for path, end in endings(paths).items()}
+    return {
+        path: first if taken.count(first) == 1 else ends[path] for path, first in firsts.items()
+    }
 
 
 def seconds(flag: str, text: str) -> float:

@@ -187,19 +187,36 @@ def prepared(spec: LoadSpec, preset: Preset, seed: int) -> Load:
 def policy_contenders(paths: Sequence[Path]) -> tuple[Contender, ...]:
     """Return the policies of these files and directories, each under its own name.
 
-    Policies that are called the same are told apart by their files. Raises ``PlanError`` with every
-    mistake of the files, and for files that hold no policy.
+    Policies that are called the same, or as somebody they are compared with, are told apart by their
+    files. Raises ``PlanError`` with every mistake of the files, and for files that hold no policy.
     """
-    found: list[tuple[str, str]] = []
-    for path in paths:
-        found += [(policy.name, str(path)) for policy in _read(str(path))]
-    names = [name for name, _ in found]
+    found: list[tuple[str, Path]] = []
+    for path in dict.fromkeys(paths):
+        found += [(policy.name, path) for policy in _read(str(path))]
+    names = [*(name for name, _ in found), *CATALOGUE, FORESIGHT]
+    ends = endings([path for _, path in found])
     return tuple(
         Contender(
-            name if names.count(name) == 1 else f"{name} ({Path(source).stem})", Role.POLICY, source
+            name if names.count(name) == 1 else f"{name} ({ends[path]})", Role.POLICY, str(path)
         )
-        for name, source in found
+        for name, path in found
     )
+
+
+def endings(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return of each path as much of its end as no other has: ``new/chat`` beside ``old/chat``."""
+    wholes = {path: path.absolute().with_suffix("") for path in paths}
+    if len(set(wholes.values())) < len(wholes):
+        wholes = {path: path.absolute() for path in paths}
+    found: dict[Path, str] = {}
+    for path, whole in wholes.items():
+        parts = whole.parts
+        others = [one.parts for one in wholes.values() if one != whole]
+        count = 1
+        while count < len(parts) and any(one[-count:] == parts[-count:] for one in others):
+            count += 1
+        found[path] = "/".join(parts[-count:])
+    return found
 
 
 CAPACITY, LEARNING = "capacity", "capacity-learning"

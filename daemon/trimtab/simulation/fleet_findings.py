@@ -82,8 +82,8 @@ class Held(NamedTuple):
 class Use:
     """Accelerators of one pool over time, a mean for each step. ``quota``: there are so many; ``None``: any number.
 
-    ``held`` by deployment is what counts against the quota. Names are those of ``titles_of``, in the order of
-    the fleet.
+    ``held`` by deployment is what counts against the quota; NaN in steps in which nothing is known of
+    anybody, which are in no figure. Names are those of ``titles_of``, in the order of the fleet.
     """
 
     pool: str
@@ -96,16 +96,27 @@ class Use:
         return np.asarray(sum(self.held.values()))
 
     @property
+    def mean(self) -> float:
+        """What was held on average."""
+        return float(np.nanmean(self.total))
+
+    @property
+    def most(self) -> float:
+        """The most that was held at once."""
+        return float(np.nanmax(self.total))
+
+    @property
     def full_share(self) -> float | None:
         """For which share of the time all of the quota was held; ``None`` without one."""
         if self.quota is None:
             return None
-        return float(np.mean(self.total >= self.quota - ROUNDING))
+        known = self.total[np.isfinite(self.total)]
+        return float(np.mean(known >= self.quota - ROUNDING))
 
     @property
     def is_kept(self) -> bool:
         """Whether there were never more than the quota allows."""
-        return self.quota is None or float(self.total.max()) <= self.quota + ROUNDING
+        return self.quota is None or self.most <= self.quota + ROUNDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +159,7 @@ def fleet_run(
     """
     first = next(iter(timelines.values()))
     ledger.close(first.started_at + len(first.offered) * first.step_seconds)
-    held = {
-        name: _held(one) * (deployments[name].shape.accelerators_per_replica or 1)
-        for name, one in timelines.items()
-    }
+    held = _held(deployments, timelines)
     return FleetRun(
         started_at=first.started_at,
         step_seconds=first.step_seconds,
@@ -191,9 +199,25 @@ def _sum(values: Sequence[Value]) -> float | int | None:
     return sum(int(one) for one in numbers) if is_count else math.fsum(numbers)
 
 
-def _held(one: Timeline) -> Floats:
-    """Return the replicas that count against quotas; none while nobody knows."""
-    return np.nan_to_num(one.asked if one.starved is None else one.asked - one.starved)
+def _held(
+    deployments: Mapping[str, Deployment], timelines: Mapping[str, Timeline]
+) -> dict[str, Floats]:
+    """Return the accelerators of each deployment that count against quotas.
+
+    One that is not there while others are holds none. While nothing is known of anybody, nobody looked.
+    """
+    replicas = {
+        name: one.asked if one.starved is None else one.asked - one.starved
+        for name, one in timelines.items()
+    }
+    is_known = np.asarray(np.isfinite(np.stack(list(replicas.values()))).any(axis=0))
+    if not is_known.any():
+        is_known = ~is_known
+    return {
+        name: np.where(is_known, np.nan_to_num(one), np.nan)
+        * (deployments[name].shape.accelerators_per_replica or 1)
+        for name, one in replicas.items()
+    }
 
 
 def _hardware(
@@ -267,7 +291,9 @@ def _limits(
 ) -> Iterator[Held]:
     for limit in fleet.spend_limits:
         if limit.period is Period.HOUR:
-            rate = np.asarray(sum(one * (prices[name] or 0.0) for name, one in held.items()))
+            rate = np.nan_to_num(
+                np.asarray(sum(one * (prices[name] or 0.0) for name, one in held.items()))
+            )
             step = int(rate.argmax())
             at = first.started_at + step * first.step_seconds
             yield Held(limit.period, limit.usd, float(rate[step]), at)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.cli.test_backtest_of_a_journal import journal_of
-from tests.worlds.journal_world import FLEET, POLICY, Life, a_deployment, name_of
+from tests.worlds.journal_world import FLEET, POLICY, START, Life, a_deployment, name_of
 
 from trimtab.cli.exit_codes import ExitCode
 from trimtab.cli.past_journal import read_journal
@@ -133,6 +133,31 @@ def test_what_was_before_the_range_is_in_no_sum(
             assert first == end["started_at"]
             assert all(first < at < end["ended_at"] for at, _ in later)
             assert max(count for _, count in one[which]["asked"]) <= 6, "nine, before it"
+
+
+def test_while_no_daemon_ran_nothing_is_known_to_have_served_on_either_side(
+    trimtab: Any, tmp_path: Path
+) -> None:
+    """Seen: a day's budget with six hours that nobody looked at, on one side alone; $1,111 beside $159."""
+
+    def half_an_hour(life: Life) -> None:
+        for _ in range(120):
+            life.turn(load=40.0)
+            life.act()
+
+    path, fleet = tmp_path / "journal.db", tmp_path / "fleet.yaml"
+    journal_of(path, half_an_hour, deployments=2)
+    journal_of(path, half_an_hour, deployments=2, begins_at=START + 6.5 * 3600.0)
+    fleet.write_text(QUOTA.replace("hour: {usd: 150}", "day: {usd: 100000}"), encoding="utf-8")
+    found = told(trimtab, "--policy", fleet, "--journal", path)
+    for which in ("would_have", "was"):
+        one = found["fleet"][which]
+        (limit,) = one["fleet"]["limits"]
+        assert limit["most_usd"] == pytest.approx(one["cost_usd"], rel=0.1)
+        (use,) = one["fleet"]["accelerators"]
+        assert use["mean"] == pytest.approx(use["most"], rel=0.1), "while somebody looked"
+    for one in found["deployments"]:
+        assert one["unknown"]["compared_share"] == pytest.approx(1.0 / 7.0, abs=0.01)
 
 
 def test_cost_is_by_the_prices_of_the_fleet(trimtab: Any, journal: Path, fleet_file: Path) -> None:

@@ -31,11 +31,13 @@ from trimtab.simulation.backtest.rerun import rerun
 SAME = read_policy_texts([("chat.yaml", POLICY)]).policies
 
 
-def journal_of(path: Path, happen: Callable[[Life], None], *, deployments: int = 3) -> None:
-    """Write a journal of a life in which ``happen`` happens."""
+def journal_of(
+    path: Path, happen: Callable[[Life], None], *, deployments: int = 3, begins_at: float = START
+) -> None:
+    """Write a journal of a life in which ``happen`` happens, or go on with one that is there."""
 
     async def live() -> None:
-        clock = ManualClock(START)
+        clock = ManualClock(begins_at)
         journal = SqliteJournal(path, clock, worker=InlineWorker())
         await journal.open()
 
@@ -43,7 +45,7 @@ def journal_of(path: Path, happen: Callable[[Life], None], *, deployments: int =
             clock.advance(life.now - clock.now())
             journal.note(entry)
 
-        life = Life(note, deployments=deployments)
+        life = Life(note, deployments=deployments, now=begins_at)
         life.put_in_force()
         life.turn(load=20.0)
         happen(life)

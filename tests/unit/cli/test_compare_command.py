@@ -43,6 +43,14 @@ def test_loads_are_the_recordings_of_a_directory(recorded: Path) -> None:
     assert [name for name, _ in sources(asked)] == ["steady", "storm_x"]
 
 
+def test_no_recording_is_left_out_for_the_name_of_another(recorded: Path) -> None:
+    (recorded / "steady.2026.csv").write_text(LOAD, encoding="utf-8")
+    with pytest.raises(
+        PlanError, match=r"steady\.2026\.csv and steady\.csv are both called steady"
+    ):
+        sources(Comparison(traces=recorded, json_file=Path("x")))
+
+
 def test_everybody_meets_every_load_lead_need_and_seed(recorded: Path) -> None:
     asked = Comparison(
         traces=recorded,

@@ -171,6 +171,25 @@ def test_two_versions_of_a_policy_are_told_apart_by_their_files(tmp_path: Path) 
     assert names == ["chat-small (chat-small)", "chat-small (steeper)"]
 
 
+def test_policies_and_loads_that_are_called_alike_are_never_one_row(tmp_path: Path) -> None:
+    """Under one name they were a mean "over seeds", with the difference of old and new as its spread."""
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "chat.yaml").write_text(SMALL.read_text(encoding="utf-8"))
+    like_a_peer = tmp_path / "modal.yaml"
+    like_a_peer.write_text(SMALL.read_text(encoding="utf-8").replace("chat-small", "modal"))
+    text = "t_s,requests,prompt_tokens,output_tokens\n0,600,600000,120000\n60,600,600000,120000\n"
+    traces = [tmp_path / name for name in ("prod.01.csv", "prod.02.csv", "day.csv")]
+    for trace in traces:
+        trace.write_text(text)
+    policies = [tmp_path / "old" / "chat.yaml", tmp_path / "new" / "chat.yaml", like_a_peer]
+    jobs = plan(Asked(policies=policies, workloads=["day"], traces=traces, peers=["modal"]))
+    assert len({(job.trace, job.contender.name) for job in jobs}) == len(jobs) == 4 * 5
+    assert {job.trace for job in jobs} == {"day", "prod.01", "prod.02", "day.csv"}
+    ours = [job.contender.name for job in jobs if job.contender.role is Role.POLICY]
+    assert ours[:3] == ["chat-small (old/chat)", "chat-small (new/chat)", "modal (modal)"]
+
+
 def test_a_made_up_load_is_sized_by_the_policy_and_a_recorded_one_stays_as_it_is(
     tmp_path: Path,
 ) -> None:

@@ -14,7 +14,8 @@ from trimtab.core.deployment import Deployment, Pipeline
 from trimtab.core.policy import Actuation
 from trimtab.core.signals import Sample
 from trimtab.policy import read_policy_texts
-from trimtab.simulation.backtest.courses import Counts, Terms
+from trimtab.simulation.backtest.courses import Counts, Lived, Terms
+from trimtab.simulation.backtest.findings import Lead, Prices, judged
 from trimtab.simulation.backtest.judgement import (
     Assumed,
     Replicas,
@@ -23,6 +24,7 @@ from trimtab.simulation.backtest.judgement import (
     timeline,
 )
 from trimtab.simulation.backtest.moments import Heard, Measured, described, polled
+from trimtab.simulation.backtest.past import Past
 from trimtab.simulation.backtest.replicas import Twin
 from trimtab.simulation.backtest.rerun import rerun
 from trimtab.simulation.backtest.series import Grid, Series
@@ -247,6 +249,24 @@ def test_what_is_not_known_at_the_beginning_is_neither_a_change_nor_no_need() ->
     assert found["scale_ups"] == 0, "three were there when somebody first looked"
     assert found["mean_need"] == pytest.approx(2.5)
     assert found["peak_need"] == pytest.approx(3.0)
+
+
+def test_how_much_is_modelled_is_told_of_the_time_that_is_compared() -> None:
+    """Of an hour that is known between hours that are not, half was modelled: half, not a sixth."""
+    grid = Grid(started_at=0.0, step_seconds=60.0, steps=180)
+    counts = Counts([(0.0, NAN, NAN), (3600.0, 2.0, 2.0), (7200.0, NAN, NAN)])
+    lived = Lived(own={NAME: Counts([(0.0, 2.0, 2.0)])}, modelled={NAME: [(5400.0, 9000.0)]})
+    found = judged(
+        NAME,
+        Past(policy=None, counts=counts),
+        grid,
+        (lived, lived),
+        capacity=None,
+        lead=Lead(60.0, 90.0, "given"),
+        prices=Prices(),
+    )
+    assert found.compared == pytest.approx(1.0 / 3.0)
+    assert found.modelled == pytest.approx(0.5)
 
 
 def test_counts_note_changes_only() -> None:

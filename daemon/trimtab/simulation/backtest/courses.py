@@ -34,13 +34,13 @@ class Counts:
 class Lived:
     """What a rerun came to, by deployment: the replicas that there would have been.
 
-    ``modelled_seconds`` is for how long of what counts a deployment had replicas of its own;
+    ``modelled`` is from when until when (UTC seconds) a deployment had replicas of its own;
     ``departed_at`` when that first began. ``because`` is the last sentence of the engine for each. ``books`` are those of the fleet, where
     there is a fleet policy, and ``shown`` the deployments as they were seen last.
     """
 
     own: dict[str, Counts] = field(default_factory=dict)
-    modelled_seconds: dict[str, float] = field(default_factory=dict)
+    modelled: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     departed_at: dict[str, float] = field(default_factory=dict)
     because: dict[str, str] = field(default_factory=dict)
     policies: dict[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from trimtab.simulation.backtest.series import share
 from trimtab.simulation.measures import misses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from trimtab.simulation.backtest.courses import Counts, Lived
     from trimtab.simulation.backtest.past import Past
@@ -94,8 +94,8 @@ class Finding:
 
     ``was`` is ``None`` where the recording does not tell the replicas. ``slower`` is the same policy with
     starts as slow as one in ten. ``compared`` is the share of the time that is counted for both,
-    ``load_unknown`` the share without a known load, ``modelled`` the share for which the replicas are
-    modelled because other counts would have been asked for. ``difference_missed`` is in shares of the
+    ``load_unknown`` the share of that without a known load, ``modelled`` the share of it for which the
+    replicas are modelled because other counts would have been asked for. ``difference_missed`` is in shares of the
     requests, below 0 for fewer misses.
     """
 
@@ -162,11 +162,22 @@ def judged(
         lead=lead,
         compared=share(counted),
         load_unknown=judge.load_unknown,
-        modelled=min(1.0, usual.modelled_seconds.get(name, 0.0) / (grid.span_hours * 3600.0)),
+        modelled=_share_within(usual.modelled.get(name, ()), grid, counted),
         unknown=past.unknown,
         difference_missed=None if real is None else judge.difference(own, slower, real),
         because=usual.because.get(name, ""),
     )
+
+
+def _share_within(spans: Sequence[tuple[float, float]], grid: Grid, counted: Booleans) -> float:
+    """Return which share of the counted steps lies within ``spans`` of UTC seconds, parts of steps too."""
+    edges = grid.edges
+    inside = np.zeros(grid.steps)
+    for begin, end in spans:
+        inside += np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], begin), 0.0, None)
+    counts = int(counted.sum())
+    within = float(inside[counted].sum())
+    return min(1.0, within / (counts * grid.step_seconds)) if counts else 0.0
 
 
 class _Judge:

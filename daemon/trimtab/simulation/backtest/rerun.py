@@ -97,8 +97,6 @@ class _Living:
         self._rose_at: dict[str, float] = {}
         self._is_chosen: dict[str, bool] = {}
         self._at = -math.inf
-        begin = terms.counted_from
-        self._counted_from = -math.inf if begin is None else begin
         self._is_all_new = True
         for order in terms.in_flight:
             self._pending[order.deployment] = order
@@ -122,8 +120,10 @@ class _Living:
             self._engine.take_quotas(told)
         elif isinstance(what, Restarted):
             self._restarted(what)
+            self._lose_sight(self._at)
         elif isinstance(what, Lapse):
             self._is_all_new = True
+            self._lose_sight(what.at)
         else:
             assert_never(what)
 
@@ -176,10 +176,18 @@ class _Living:
         if self._terms.fleet == NO_FLEET_POLICY:
             return
         if self.lived.books is None:
-            self.lived.books = Books(self._terms.fleet, max(self._at, self._counted_from))
+            begin = self._terms.counted_from
+            begin = self._at if begin is None else max(begin, self._at)
+            self.lived.books = Books(self._terms.fleet, begin)
         ours = [one for name, one in self._shown.items() if self._is_decided_on(name)]
         self.lived.books.look(self._at, ((one, own_ready(one)) for one in ours))
         self.lived.shown.update((one.name, one) for one in ours)
+
+    def _lose_sight(self, at: float) -> None:
+        """From now on nobody looks: what served is not known to go on, on either side of a comparison."""
+        if self.lived.books is not None:
+            at = max(at, self._at)
+            self.lived.books.look(at, ((one, None) for one in self.lived.shown.values()))
 
     def _is_decided_on(self, name: str) -> bool:
         known = self._is_chosen.get(name)
@@ -329,9 +337,7 @@ class _Living:
 
     def _rejoin(self, name: str) -> None:
         del self._twins[name]
-        since = max(self._apart_since.pop(name), self._counted_from)
-        spent = self.lived.modelled_seconds
-        spent[name] = spent.get(name, 0.0) + max(0.0, self._at - since)
+        self.lived.modelled.setdefault(name, []).append((self._apart_since.pop(name), self._at))
 
     def _note_real(self, name: str, real: Deployment, moment: Moment) -> None:
         if name not in moment.uncounted:

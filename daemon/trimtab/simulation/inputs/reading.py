@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 WIDE_SHARE_MAX = 0.1
 """Of bins that are longer than others: if more of them are, that is how the load was recorded."""
 
+SILENCE_SECONDS = 3600.0
+SILENCE_SHARE_MAX = 0.1
+"""A list of requests with so much silence before the first one is worth a word."""
+
 _SUFFIXES = (".gz", ".csv", ".json", ".tsv", ".txt", ".requests")
 
 
@@ -90,7 +94,7 @@ def read_input(source: str | Path, options: Options | None = None) -> Input:
     requests = None
     if isinstance(raw, RawRequests):
         try:
-            notes = _borrowed(bins_of(raw), options.lengths)
+            notes = _borrowed(bins_of(raw), options.lengths) + _silent(raw)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         requests = requests_with_lengths(raw, options.lengths, seed=options.seed)
@@ -170,6 +174,18 @@ def _unknown(bins: Bins, filling: Filling) -> tuple[str, ...]:
     share = bins.unknown_seconds / bins.span_seconds
     told = f"{bins.unknown_seconds:g} s in {stretches} ({share:.1%} of it)"
     return (f"it tells nothing for {told}; there {how}",)
+
+
+def _silent(raw: RawRequests) -> tuple[str, ...]:
+    """Tell of a list that begins long before its first request, as one does that was cut out of another."""
+    first, last = float(raw.arrivals_seconds[0]), float(raw.arrivals_seconds[-1])
+    if first <= max(SILENCE_SECONDS, SILENCE_SHARE_MAX * last):
+        return ()
+    told = (
+        f"nobody comes in its first {first:,.0f} s of {last:,.0f} s; if it was cut out of a longer list, let "
+        "its times begin at 0"
+    )
+    return (told,)
 
 
 def _wide(bins: Bins) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from trimtab.simulation.report.study import Role
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trimtab.simulation.fleet_findings import FleetRun, Held, Short, Use
+    from trimtab.simulation.fleet_findings import FleetRun, Floats, Held, Short, Use
     from trimtab.simulation.report.study import Result, Study
 
 STRETCHES_MAX = 240
@@ -96,8 +97,7 @@ def worth_telling(run: FleetRun) -> tuple[Short, ...]:
 
 def use_words(use: Use) -> str:
     """Say how many accelerators of a pool were held."""
-    total = use.total
-    said = f"{use.pool}: {total.mean():.1f} held on average, {total.max():.0f} at most"
+    said = f"{use.pool}: {use.mean:.1f} held on average, {use.most:.0f} at most"
     if use.quota is None:
         return f"{said}, no quota"
     share = (use.full_share or 0.0) * 100.0
@@ -163,13 +163,18 @@ def _use_as_json(use: Use, step_seconds: float) -> dict[str, Any]:
     return {
         "pool": use.pool,
         "quota": use.quota,
-        "mean": float(use.total.mean()),
-        "most": float(use.total.max()),
+        "mean": use.mean,
+        "most": use.most,
         "full_share": use.full_share,
         "is_kept": use.is_kept,
         "over_time": {
             "begin_seconds": whole.edges[:-1].tolist(),
-            "most": whole.high.tolist(),
-            "most_by_deployment": {name: one.high.tolist() for name, one in stretches.items()},
+            "most": _known(whole.high),
+            "most_by_deployment": {name: _known(one.high) for name, one in stretches.items()},
         },
     }
+
+
+def _known(values: Floats) -> list[float | None]:
+    """Return values for JSON, which has no NaN."""
+    return [None if math.isnan(one) else one for one in values.tolist()]

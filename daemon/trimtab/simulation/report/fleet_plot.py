@@ -37,7 +37,7 @@ def shade(place: int) -> str:
 
 def stacked(use: Use, bins_max: int = BINS_MAX) -> tuple[Floats, list[Floats]]:
     """Return the edges of the stretches as steps, and each deployment's accelerators at the fullest of each."""
-    total = use.total
+    total = np.nan_to_num(use.total, nan=-1.0)  # a stretch is unknown where all of it is
     bins = min(len(total), bins_max)
     edges = np.append((np.arange(bins) * len(total)) // bins, len(total))
     fullest = np.array([begin + int(total[begin:end].argmax()) for begin, end in pairwise(edges)])
@@ -49,7 +49,7 @@ def fleet_plot(use: Use, *, step_seconds: float, title: str, description: str, k
     steps, parts = stacked(use)
     edges = (steps * step_seconds).tolist()
     tops = np.cumsum(np.array(parts), axis=0)
-    highest = max(float(tops[-1].max()), float(use.quota or 0))
+    highest = max(use.most, float(use.quota or 0))
     ticks = round_steps(highest, 5)
     x = Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     y = Axis(0.0, ticks[-1].value, _TOP + _HEIGHT, _TOP)
@@ -71,7 +71,7 @@ def fleet_plot(use: Use, *, step_seconds: float, title: str, description: str, k
 
 def _areas(edges: Sequence[float], tops: Floats, x: Axis, y: Axis) -> Iterator[str]:
     """Yield the stack from the lowest area on."""
-    below = np.zeros_like(tops[0])
+    below = tops[0] * 0.0
     for place, top in enumerate(tops):
         commands = svg.ribbon(edges, below.tolist(), top.tolist(), x, y)
         yield svg.path(commands, shade(place))

@@ -68,6 +68,15 @@ def test_a_list_of_requests_is_load_and_list(tmp_path: Path) -> None:
     assert found.workload.load(7.0).prompt_tokens == 20.0
 
 
+def test_a_list_that_was_cut_out_of_a_longer_one_is_told_of(tmp_path: Path) -> None:
+    """Eleven days in which nobody comes make every replica of them look wasted."""
+    late = REQUESTS.replace("\n0,", "\n1000000,").replace("\n7,", "\n1000007,")
+    (note,) = read_input(written(tmp_path, late, "late.csv")).notes
+    assert note.startswith("nobody comes in its first 1,000,000 s of 1,000,007 s; ")
+    slow = REQUESTS.replace("\n0,", "\n3500,").replace("\n7,", "\n3600,")
+    assert read_input(written(tmp_path, slow, "slow.csv")).notes == ()
+
+
 def test_a_csv_of_anybody_takes_names_of_columns(tmp_path: Path) -> None:
     path = written(tmp_path, "when,hits\n2026-01-05T00:00Z,60\n2026-01-05T00:01Z,120\n", "web.csv")
     found = read_input(str(path), Options(columns=parse_columns("time=when,requests=hits")))
