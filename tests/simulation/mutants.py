@@ -489,6 +489,11 @@ OF_ONE_DAEMON: tuple[Mutant, ...] = (
             "        if self.is_fleet_whole or not is_up",
             "        if True or not is_up",
         ),
+        (
+            "core.sharing",
+            "        unseen = unseen_in(self.expenses.unseen_held, known, quotas)\n",
+            "        unseen: dict[Pool, int] = {}\n",
+        ),
         accounts=2,
         owner_comes_last=True,
         **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0, "storms_per_hour": 6.0},

@@ -14,6 +14,7 @@ import structlog
 
 from trimtab.core.buckets import LEADING_BUCKET
 from trimtab.core.clearing import is_contended
+from trimtab.core.pipeline import asked_replicas
 from trimtab.core.succession import ClaimsHeard, ForeignClaim, GrantsHeard
 from trimtab.errors import CoordinationError
 from trimtab.service.controller import UNREAD_SECONDS_MAX
@@ -187,8 +188,14 @@ class Exchange:
         given = lead.given[-1]
         given.until = given.until_utc = None
         self._tell_claims(lead, heard)  # what is promised is held from now on
-        kept = [name for name, count in counts.items() if count <= heard.claims[name].held]
+        kept = [one for one, count in counts.items() if count <= self._believed(lead, heard, one)]
         await self._post(lead, given, grants, kept)
+
+    def _believed(self, lead: Lead, heard: Heard, name: str) -> int:
+        """Return how much of a deployment is believed to be held, apart from what was granted: maybe too much."""
+        seen = self._fleet.deployments.get(name)
+        left, _ = lead.left.get(name, (0, 0.0))
+        return max(heard.claims[name].held, left, 0 if seen is None else asked_replicas(seen))
 
     async def _post(
         self, lead: Lead, given: Given, grants: Mapping[str, Grant], kept: Iterable[str] = ()
