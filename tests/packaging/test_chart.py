@@ -33,6 +33,8 @@ from chart import (
 
 from trimtab.policy import PolicyStore
 from trimtab.settings import Settings, load_settings
+from trimtab.settings_journal import JournalSettings
+from trimtab.settings_values import size_bytes
 
 WARNING = 2
 """Helm's number for a finding that is more than advice."""
@@ -119,8 +121,8 @@ def test_a_claim_is_made_for_one_process_only_and_outlives_the_release() -> None
     [
         ("one account", {"persistentVolumeClaim": {"claimName": "trimtab"}}),
         ("a claim of one's own", {"persistentVolumeClaim": {"claimName": "kept"}}),
-        ("without a volume", {"emptyDir": {"sizeLimit": "1Gi"}}),
-        ("on Kubernetes", {"emptyDir": {"sizeLimit": "1Gi"}}),
+        ("without a volume", {"emptyDir": {"sizeLimit": "2Gi"}}),
+        ("on Kubernetes", {"emptyDir": {"sizeLimit": "2Gi"}}),
     ],
 )
 def test_the_state_is_where_the_values_say(which: str, volume: Mapping[str, Any]) -> None:
@@ -168,7 +170,11 @@ def test_policies_are_mounted_as_a_directory_so_that_changes_are_seen() -> None:
 
 
 def taken_by_the_daemon(
-    values: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    values: Mapping[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    pod_ip: str = "10.0.0.7",
 ) -> Settings:
     """The settings as the daemon reads them in the pod, its files below a folder of the test's."""
     release = render(values)
@@ -188,7 +194,7 @@ def taken_by_the_daemon(
     for name, value in image_variables().items():
         monkeypatch.setenv(name, value)
     for variable in release.container["env"]:
-        value = variable.get("value", "10.0.0.7").replace("$(POD_IP)", "10.0.0.7")
+        value = variable.get("value", pod_ip).replace("$(POD_IP)", pod_ip)
         monkeypatch.setenv(variable["name"], value)
     monkeypatch.setenv("TRIMTAB_CONFIG", str(file))
     return load_settings()
@@ -303,6 +309,39 @@ def test_policies_reach_the_daemon_as_they_were_written(tmp_path: Path) -> None:
     assert PolicyStore().load(tmp_path).is_valid
 
 
+@pytest.mark.parametrize("text", ["  a: 1\n  b: 2\n", "# é\na: '☃ \\ \"'\n", "a: |\n  x\n\n\n"])
+def test_policies_reach_the_daemon_as_they_are_indented(text: str) -> None:
+    data = render({"policies": {"a.yaml": text}}).one("ConfigMap", "trimtab-policies")["data"]
+    assert data == {"a.yaml": text}
+
+
+def test_in_a_cluster_of_ipv6_alone_it_listens_and_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = render({**ON_KUBERNETES, "ipv6": True})
+    variables = {one["name"]: one.get("value") for one in release.container["env"]}
+    assert variables["TRIMTAB_URL"] == "http://[::1]:9464"
+    assert variables["TRIMTAB_COORDINATION__ADDRESS"] == "http://[$(POD_IP)]:9464"
+    values = {**ON_KUBERNETES, "ipv6": True}
+    settings = taken_by_the_daemon(values, tmp_path, monkeypatch, pod_ip="fd00::7")
+    assert settings.listen_address == ("::", 9464)
+    assert settings.coordination.address == "http://[fd00::7]:9464"
+
+
+def test_a_cluster_of_the_settings_that_is_this_one_comes_with_a_token_for_it() -> None:
+    here = {"settings": {"clusters": {"prod": {"namespaces": ["llm"]}}}}
+    elsewhere = {"settings": {"clusters": {"prod": {"kubeconfig": "/run/secrets/k/config"}}}}
+    assert render(here).pod["automountServiceAccountToken"] is True
+    assert render(elsewhere).pod["automountServiceAccountToken"] is False
+    for values in (here, elsewhere):
+        assert "NO ACCOUNT" not in render(values).notes
+
+
+def test_a_chart_of_which_this_is_a_part_may_say_whether_it_is_wanted() -> None:
+    """`condition: trimtab.enabled` in a chart's dependencies is passed on as a value."""
+    assert render({**ACCOUNT, "enabled": True}).manifests == render(ACCOUNT).manifests
+
+
 def test_the_chart_installs_this_version() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
@@ -339,6 +378,46 @@ def test_a_stop_has_more_time_than_the_daemon_takes() -> None:
     assert render().pod["terminationGracePeriodSeconds"] > stop_seconds
 
 
+@pytest.mark.parametrize(
+    ("settings", "grace_seconds", "is_enough"),
+    [
+        ({"shutdown_timeout": "10s"}, 20, True),
+        ({"shutdown_timeout": "30s"}, 20, False),
+        ({"shutdown_timeout": "30s"}, 40, True),
+        ({"shutdown_timeout": "1m"}, 40, False),
+        ({"shutdown_timeout": "1m"}, 70, True),
+        ({"shutdown_timeout": "1500ms"}, 10, True),
+        ({"shutdown_timeout": "15.5s"}, 20, False),
+        ({"shutdown_timeout": "2m30s"}, 150, False),
+        ({"shutdown_timeout": "2m30s"}, 160, True),
+        ({}, 10, False),
+    ],
+)
+def test_a_stop_that_takes_longer_than_the_pod_has_is_refused(
+    settings: Mapping[str, Any], grace_seconds: int, is_enough: bool
+) -> None:
+    values = {**ACCOUNT, "settings": settings, "terminationGracePeriodSeconds": grace_seconds}
+    if is_enough:
+        assert render(values).pod["terminationGracePeriodSeconds"] == grace_seconds
+    else:
+        with pytest.raises(helm.HelmError, match="terminationGracePeriodSeconds is"):
+            render(values)
+
+
+def test_a_journal_of_full_size_does_not_have_the_pod_evicted() -> None:
+    limit_bytes = size_bytes(f"{loaded().values['persistence']['emptyDirSizeLimit']}B")
+    assert limit_bytes >= 1.5 * JournalSettings().retention_size
+
+
+def test_temporary_files_have_a_place_though_the_image_is_read_only() -> None:
+    for values in VALUES.values():
+        pod = render(values).pod
+        (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "tmp"]
+        assert mount == {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  inside a pod
+        (volume,) = [one for one in pod["volumes"] if one["name"] == "tmp"]
+        assert set(volume) == {"name", "emptyDir"}
+
+
 def test_the_services_and_probes_name_the_port_that_is_open() -> None:
     for values in (ACCOUNT, EVERYTHING):
         release = render(values)
@@ -364,6 +443,21 @@ def test_the_test_is_no_pod_of_the_service() -> None:
     assert selector.items() <= labels.items()
     assert not selector.items() <= of_the_test["metadata"]["labels"].items()
     compile(of_the_test["spec"]["containers"][0]["args"][0], "helm test", "exec")
+
+
+def test_the_test_comes_by_its_image_and_its_node_as_the_daemon_does() -> None:
+    release = render(EVERYTHING)
+    of_the_test = release.one("Pod", "trimtab-test-ready")["spec"]
+    for part in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity"):
+        assert of_the_test[part] == release.pod[part]
+
+
+def test_the_test_is_let_through_where_the_network_is_closed() -> None:
+    release = render(EVERYTHING)
+    (ingress,) = release.one("NetworkPolicy")["spec"]["ingress"]
+    peers = [one["podSelector"]["matchLabels"] for one in ingress["from"] if "podSelector" in one]
+    labels = release.one("Pod", "trimtab-test-ready")["metadata"]["labels"]
+    assert any(peer.items() <= labels.items() for peer in peers)
 
 
 # -- what it may in the cluster -----------------------------------------------------------------
@@ -473,12 +567,52 @@ def test_the_network_is_closed_but_for_what_is_needed() -> None:
     assert render(ACCOUNT).of("NetworkPolicy") == []
     spec = render(EVERYTHING).one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    *others, members = spec["ingress"][0]["from"]
+    *others, of_the_test, members = spec["ingress"][0]["from"]
+    assert set(of_the_test) == {"podSelector"}
     assert others == EVERYTHING["networkPolicy"]["from"]
     assert members == spec["egress"][1]["to"][0] == {"podSelector": spec["podSelector"]}
     ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
-    assert ports == [53, 53, "http", 443, 6443, 9090]
+    assert ports == [53, 53, "http", 443, 6443, 8600, 9090]
     assert all(rule["from"] for rule in spec["ingress"])
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        (ACCOUNT, {53, 443, 6443}),
+        (ON_POSTGRESQL, {53, "http", 443, 6443, 5432}),
+        (
+            ON_POSTGRESQL
+            | {
+                "coordination": {
+                    "mode": "postgresql",
+                    "database": {"secret": "database", "port": 6543},
+                }
+            },
+            {53, "http", 443, 6443, 6543},
+        ),
+        (
+            {"accounts": {"acme": {"secret": "s", "baseUrl": "https://proxy.example:8443/api"}}},
+            {53, 443, 6443, 8443},
+        ),
+        (
+            {"accounts": {"acme": {"secret": "s", "baseUrl": "http://proxy.example"}}},
+            {53, 80, 443, 6443},
+        ),
+    ],
+)
+def test_a_closed_network_lets_out_to_what_the_values_name(
+    values: Mapping[str, Any], ports: set[int | str]
+) -> None:
+    spec = render({**values, "networkPolicy": {"enabled": True}}).one("NetworkPolicy")["spec"]
+    out = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
+    assert set(out) == ports
+
+
+def test_the_target_label_of_the_operator_takes_no_label_of_a_metric() -> None:
+    """The Prometheus operator labels what it scrapes by `endpoint`, which is a label of ours."""
+    (endpoint,) = render(EVERYTHING).one("ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["relabelings"] == [{"action": "labeldrop", "regex": "endpoint"}]
 
 
 def test_a_packed_chart_has_everything(tmp_path: Path) -> None:
@@ -529,6 +663,7 @@ def test_a_packed_chart_has_everything(tmp_path: Path) -> None:
         ({"serviceMonitor": {"interval": "soon"}}, "at '/serviceMonitor/interval'"),
         ({"podLabels": {"a": 1}}, "at '/podLabels/a'"),
         ({"terminationGracePeriodSeconds": 0}, "at '/terminationGracePeriodSeconds'"),
+        ({"settings": {"shutdown_timeout": "soon"}}, "settings.shutdown_timeout is soon"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_named(
@@ -562,7 +697,7 @@ def test_every_value_is_in_the_schema_is_used_and_is_commented() -> None:
     text = (CHART / "values.yaml").read_text(encoding="utf-8")
     values = yaml.safe_load(text)
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))["properties"]
-    assert set(schema) == {*values, "global"}
+    assert set(schema) == {*values, "global", "enabled"}
     templates = "".join(one["data"] for one in loaded().templates)
     assert [name for name in values if f".Values.{name}" not in templates] == []
     lines = text.splitlines()
@@ -577,6 +712,15 @@ def test_every_value_is_in_the_schema_is_used_and_is_commented() -> None:
 
 
 # -- what is said -------------------------------------------------------------------------------
+
+
+def test_the_notes_say_what_else_has_to_be_let_out_and_what_is_read_at_the_start_only() -> None:
+    closed = {**ACCOUNT, "networkPolicy": {"enabled": True}}
+    assert "It may connect to TCP ports 443, 6443 and" in render(closed).notes
+    assert "It may connect" not in render(ACCOUNT).notes
+    assert "kubectl --namespace scaling rollout restart deploy/trimtab" in render(ACCOUNT).notes
+    assert "without a token" in render(ON_KUBERNETES).notes
+    assert "without a token" not in render(EVERYTHING).notes
 
 
 def test_the_notes_say_what_is_missing() -> None:
@@ -605,6 +749,14 @@ def test_the_sidecar_is_one_that_the_api_server_takes(
     sidecar: list[dict[str, Any]], version: str
 ) -> None:
     assert [fault for one in sidecar for fault in faults(one, version)] == []
+
+
+def test_the_sidecar_is_told_nothing_by_services_that_happen_to_have_its_name(
+    sidecar: list[dict[str, Any]],
+) -> None:
+    """A Service `trimtab` would give every pod beside it TRIMTAB_PORT, which is no setting."""
+    assert sidecar[0]["spec"]["template"]["spec"]["enableServiceLinks"] is False
+    assert render(ACCOUNT).pod["enableServiceLinks"] is False
 
 
 def test_the_sidecar_starts_before_what_it_serves_and_writes_alone(

@@ -92,6 +92,11 @@ def test_the_daemon_keeps_its_state_and_follows_the_policies_of_the_project() ->
     assert int(services()["trimtab"]["stop_grace_period"].removesuffix("s")) > stop_seconds
 
 
+def test_the_daemon_has_a_place_for_temporary_files_though_it_is_read_only() -> None:
+    assert services()["trimtab"]["read_only"] is True
+    assert services()["trimtab"]["tmpfs"] == ["/tmp"]  # noqa: S108  inside the container
+
+
 def test_the_health_of_the_emulator_is_asked_in_python_that_works() -> None:
     test = services()["emulator"]["healthcheck"]["test"]
     assert test[:3] == ["CMD", "/opt/trimtab/bin/python", "-c"]

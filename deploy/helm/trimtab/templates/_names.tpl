@@ -20,6 +20,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: autoscaler
 {{- end -}}
 
+{{/* What tells the pod of `helm test` from all others. */}}
+{{- define "trimtab.testLabels" -}}
+app.kubernetes.io/name: {{ include "trimtab.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: test
+{{- end -}}
+
 {{- define "trimtab.releaseLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: trimtab
@@ -52,7 +59,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- default (printf "%s-policies" (include "trimtab.fullname" .)) .Values.policiesConfigMap -}}
 {{- end -}}
 
-{{/* Whether it asks the cluster for anything. */}}
+{{/* "true" where it asks the cluster for anything, also if only `settings` say so. */}}
 {{- define "trimtab.asksTheCluster" -}}
-{{- if or (eq .Values.coordination.mode "kubernetes") .Values.workloads.enabled -}}true{{- end -}}
+{{- $asks := or (eq .Values.coordination.mode "kubernetes") .Values.workloads.enabled -}}
+{{- range $name, $cluster := .Values.settings.clusters -}}
+{{- if not (get ($cluster | default dict) "kubeconfig") -}}
+{{- $asks = true -}}
+{{- end -}}
+{{- end -}}
+{{- if $asks -}}true{{- end -}}
 {{- end -}}

@@ -32,7 +32,7 @@
 {{- fail "coordination.mode is postgresql and no database is named; set coordination.database.secret to a Secret with its address" -}}
 {{- end -}}
 {{- $dsn := printf "/run/secrets/%s/%s" $database.secret $database.key -}}
-{{- $settings := dict "policies" "/etc/trimtab/policies" "listen" (printf "0.0.0.0:%d" (int .Values.service.port)) "log" (dict "format" "json") -}}
+{{- $settings := dict "policies" "/etc/trimtab/policies" "listen" (printf "%s:%d" (ternary "[::]" "0.0.0.0" .Values.ipv6) (int .Values.service.port)) "log" (dict "format" "json") -}}
 {{- if .Values.accounts -}}
 {{- $accounts := dict -}}
 {{- range $id, $account := .Values.accounts -}}
@@ -82,4 +82,43 @@
 {{- $names = append $names .Values.coordination.database.secret -}}
 {{- end -}}
 {{- toJson ($names | uniq | sortAlpha) -}}
+{{- end -}}
+
+{{/* How long the pod may take to end; refused where a clean stop takes longer. */}}
+{{- define "trimtab.graceSeconds" -}}
+{{- $grace := int .Values.terminationGracePeriodSeconds -}}
+{{- $timeout := default "10s" .Values.settings.shutdown_timeout | toString -}}
+{{- if not (regexMatch "^([0-9]+([.][0-9]+)?(ms|s|m))+$" $timeout) -}}
+{{- fail (printf "settings.shutdown_timeout is %s, which is no duration of at most 5m; write it as in 10s or 1m30s" $timeout) -}}
+{{- end -}}
+{{- $seconds := 0.0 -}}
+{{- range regexFindAll "[0-9.]+[ms]+" $timeout -1 -}}
+{{- $unit := get (dict "ms" 0.001 "s" 1.0 "m" 60.0) (regexFind "[ms]+$" .) -}}
+{{- $seconds = addf $seconds (mulf (regexFind "^[0-9.]+" . | float64) $unit) -}}
+{{- end -}}
+{{- /* The journal limits its own time, which comes on top. */}}
+{{- $needed := add 5 (ceil $seconds | int) -}}
+{{- if lt $grace (int $needed) -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d, and a clean stop takes up to %d s (settings.shutdown_timeout %s and 5 s for the journal): it would be killed in a write; set %d or more" $grace $needed $timeout $needed) -}}
+{{- end -}}
+{{- $grace -}}
+{{- end -}}
+
+{{/* The TCP ports that a closed network lets out to: those of the values, and what other values name. */}}
+{{- define "trimtab.egressPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.egressPorts -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
+{{- if eq .Values.coordination.mode "postgresql" -}}
+{{- $ports = append $ports (int .Values.coordination.database.port) -}}
+{{- end -}}
+{{- range $id, $account := .Values.accounts -}}
+{{- with $account.baseUrl -}}
+{{- $url := urlParse . -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+{{- $ports = append $ports (default (ternary 443 80 (eq $url.scheme "https")) (int $port)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson (uniq $ports) -}}
 {{- end -}}
