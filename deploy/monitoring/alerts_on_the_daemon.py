@@ -34,6 +34,19 @@ DAEMON = Group(
             f"{at.NOT_EVALUATING_SECONDS} s, or never since its start.",
         ),
         Alert(
+            name="TrimtabBucketsUnserved",
+            severity="critical",
+            expr="""
+            max by (job) (trimtab_coordination_buckets_all)
+              - sum by (job) (trimtab_coordination_buckets{stage="serving"})
+              > 0
+            """,
+            lasting=at.UNSERVED_FOR,
+            summary="Daemons that share a fleet leave a part of it to nobody: replicas there stay where they are.",
+            description="Nobody decides for what is in {{ $value }} of the buckets of job {{ $labels.job }}. "
+            "Their deployments are not scaled, up or down.",
+        ),
+        Alert(
             name="TrimtabDecidedTwice",
             severity="critical",
             expr="""

@@ -36,10 +36,10 @@ _NOW = Row(
         ),
         number(
             "Evaluated",
-            "How long ago an evaluation last succeeded.",
+            "How long ago an evaluation last succeeded, in the process where that is longest.",
             "s",
             Query(
-                f"time() - max(trimtab_last_successful_evaluation_timestamp_seconds{{{JOB}}})",
+                f"time() - min(trimtab_last_successful_evaluation_timestamp_seconds{{{JOB}}})",
                 "ago",
             ),
             limits=((None, GREEN), (at.NOT_EVALUATING_SECONDS, RED)),
@@ -226,7 +226,7 @@ _PEOPLE = Row(
                 f"sum by (result) (increase(trimtab_policy_reloads_total{{{JOB}}}[1h]))",
                 "{{result}}",
             ),
-            Query(f"sum(trimtab_policy_bad_files{{{JOB}}})", "bad files now"),
+            Query(f"max(trimtab_policy_bad_files{{{JOB}}})", "bad files now"),
             alert="TrimtabPolicyReloadFailed",
             width=THIRD,
         ),

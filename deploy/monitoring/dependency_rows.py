@@ -36,14 +36,14 @@ TARGETS = Row(
         ),
         lines(
             "Age of what is known",
-            "Since all deployments, and the account's quotas, were last read.",
+            "Since all deployments, and the account's quotas, were last read, by the process that did so least lately.",
             "s",
             Query(
-                f"time() - max by (target) (trimtab_target_last_read_timestamp_seconds{{{JOB}}})",
+                f"time() - min by (target) (trimtab_target_last_read_timestamp_seconds{{{JOB}}})",
                 "deployments of {{target}}",
             ),
             Query(
-                f"time() - max by (target) (trimtab_account_quotas_last_read_timestamp_seconds{{{JOB}}})",
+                f"time() - min by (target) (trimtab_account_quotas_last_read_timestamp_seconds{{{JOB}}})",
                 "quotas of {{target}}",
             ),
             alert="TrimtabControlPlaneUnreadable",

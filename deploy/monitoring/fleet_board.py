@@ -25,6 +25,10 @@ BLOCKED = (
 )
 """Reasons to hold that keep something from happening that somebody wants."""
 
+POOL = "job, accelerator_type, region, account"
+"""A pool of accelerators. What every member tells of the whole fleet is never added up over members, nor a pool
+to one that it is a part of."""
+
 _NOW = Row(
     "Now",
     (
@@ -51,7 +55,7 @@ _NOW = Row(
             "Running rate",
             "What all that serves and has a price costs an hour. Without a fleet file nothing has a price.",
             "currencyUSD",
-            Query(f"sum(trimtab_spend_rate_usd_per_hour{{{JOB}}})", "an hour"),
+            Query(f"sum(max by (job) (trimtab_spend_rate_usd_per_hour{{{JOB}}}))", "an hour"),
         ),
         number(
             "Blocked",
@@ -133,7 +137,7 @@ _MONEY = Row(
             "Running rate, the dearest deployments",
             "What the replicas that serve cost an hour: all together, and the ten deployments that cost most.",
             "currencyUSD",
-            Query(f"sum(trimtab_spend_rate_usd_per_hour{{{JOB}}})", "all"),
+            Query(f"sum(max by (job) (trimtab_spend_rate_usd_per_hour{{{JOB}}}))", "all"),
             Query(
                 f"topk(10, sum by (deployment) (trimtab_deployment_spend_rate_usd_per_hour{{{JOB}}}))",
                 "{{deployment}}",
@@ -181,13 +185,13 @@ _QUOTA = Row(
             Query(
                 f"""
                 (
-                  sum by (accelerator_type, region) (trimtab_fleet_held_accelerators{{{JOB}}})
-                    + sum by (accelerator_type, region) (trimtab_fleet_elsewhere_accelerators{{{JOB}}})
+                  max by ({POOL}) (trimtab_fleet_held_accelerators{{{JOB}}})
+                    + max by ({POOL}) (trimtab_fleet_elsewhere_accelerators{{{JOB}}})
                 )
-                  / on (accelerator_type, region)
-                sum by (accelerator_type, region) (trimtab_fleet_quota_accelerators{{{JOB}}})
+                  /
+                max by ({POOL}) (trimtab_fleet_quota_accelerators{{{JOB}}})
                 """,
-                "{{accelerator_type}} {{region}}",
+                "{{accelerator_type}} {{region}} {{account}}",
             ),
             limits=((None, GREEN), (at.QUOTA_USED_RATIO, YELLOW), (1, RED)),
             alert="TrimtabBlockedByQuota",
@@ -198,12 +202,12 @@ _QUOTA = Row(
             "What deployments hold of each type, and the quota with who says it: a file, the account, a refusal.",
             "short",
             Query(
-                f"sum by (accelerator_type, region) (trimtab_fleet_held_accelerators{{{JOB}}})",
-                "held {{accelerator_type}} {{region}}",
+                f"max by ({POOL}) (trimtab_fleet_held_accelerators{{{JOB}}})",
+                "held {{accelerator_type}} {{region}} {{account}}",
             ),
             Query(
-                f"max by (accelerator_type, region, source) (trimtab_fleet_quota_accelerators{{{JOB}}})",
-                "quota {{accelerator_type}} {{region}} ({{source}})",
+                f"max by ({POOL}, source) (trimtab_fleet_quota_accelerators{{{JOB}}})",
+                "quota {{accelerator_type}} {{region}} {{account}} ({{source}})",
             ),
             is_stepped=True,
             width=THIRD,

@@ -44,16 +44,17 @@ RECORDING = (
             ),
             # resets() counts how often a value fell: from up to down.
             Record(name=REVERSALS, expr=f"resets({DIRECTION}[{at.REVERSALS_RANGE}])"),
+            # By job and no `without`: operators label by pod as well, and members of one fleet belong together.
             # Of the writes that were tried, those refused or without an answer; quotas have an alert of their own.
             Record(
                 name=REFUSED,
                 expr=f"""
-                sum without (instance, verb, outcome) (
+                sum by (job, target) (
                   rate(trimtab_target_requests_total{{verb="write", outcome!~"ok|quota_exceeded"}}[{at.REFUSED_RANGE}])
                 )
                   /
                 (
-                  sum without (instance, verb, outcome) (
+                  sum by (job, target) (
                     rate(trimtab_target_requests_total{{verb="write"}}[{at.REFUSED_RANGE}])
                   ) > 0
                 )
@@ -63,16 +64,20 @@ RECORDING = (
                 name=LAG,
                 expr="""
                 histogram_quantile(
-                  0.99, sum without (instance) (rate(trimtab_evaluation_lag_seconds_bucket[5m]))
+                  0.99, sum by (job, le) (rate(trimtab_evaluation_lag_seconds_bucket[5m]))
                 )
                 """,
             ),
             Record(
                 name=QUOTA_USED,
+                # Every member of a fleet tells the same.
                 expr="""
-                (trimtab_fleet_held_accelerators + trimtab_fleet_elsewhere_accelerators)
+                (
+                  max by (job, accelerator_type, region, account) (trimtab_fleet_held_accelerators)
+                    + max by (job, accelerator_type, region, account) (trimtab_fleet_elsewhere_accelerators)
+                )
                   / ignoring (source) group_right ()
-                (trimtab_fleet_quota_accelerators > 0)
+                (max by (job, accelerator_type, region, account, source) (trimtab_fleet_quota_accelerators) > 0)
                 """,
             ),
             Record(name=ATTAINED, expr="1 - max without (rule) (trimtab_strategy_missed_ratio)"),

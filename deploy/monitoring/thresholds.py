@@ -7,13 +7,17 @@ Durations are in Prometheus' words where they are a range or a wait, in seconds 
 from __future__ import annotations
 
 NOT_EVALUATING_SECONDS = 120
-"""Eight ticks of 15 s: the loop decides at least once a tick, even if nothing is due."""
+"""Eight ticks of 15 s: the loop decides at least once a tick, even if nothing is due. A `tick_interval` of a
+minute or more wants more."""
 
 LAG_SECONDS = 5
 """A pushed sample is answered within 10 ms, a tick within a second; at 5 s the daemon does not keep up."""
 
 NO_LEADER_FOR = "5m"
 """Longer than a restart, with its wait for the journal of the process before, takes."""
+
+UNSERVED_FOR = "5m"
+"""A bucket has a new owner after one and a half leases of 15 s at most; with leases of minutes it takes longer."""
 
 DECIDED_TWICE_FOR = "10m"
 """Longer than the series of a process that was replaced are still looked back at."""

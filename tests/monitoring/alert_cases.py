@@ -97,6 +97,32 @@ CASES = (
         description="a:9464 has evaluated no deployment for more than 120 s, or never since its start.",
     ),
     Case(
+        alert="TrimtabBucketsUnserved",
+        name="service away",
+        severity="critical",
+        series={
+            # Both members lose the coordination service: their leases run out, and they lead nothing any more.
+            f"trimtab_coordination_buckets_all{{{IT}}}": there(64, 40),
+            f"trimtab_coordination_buckets_all{{{OTHER}}}": there(64, 40),
+            f'trimtab_coordination_buckets{{stage="serving",{IT}}}': f"{there(32, 6)} {there(0, 14)} {there(32, 20)}",
+            f'trimtab_coordination_buckets{{stage="serving",{OTHER}}}': (
+                f"{there(32, 6)} {there(0, 14)} {there(32, 20)}"
+            ),
+            # Elsewhere a member ends, and the other takes its buckets over within a minute.
+            'trimtab_coordination_buckets_all{job="batch",instance="c:9464"}': f"{there(64, 6)} stale",
+            'trimtab_coordination_buckets_all{job="batch",instance="d:9464"}': there(64, 40),
+            'trimtab_coordination_buckets{stage="serving",job="batch",instance="c:9464"}': f"{there(30, 6)} stale",
+            'trimtab_coordination_buckets{stage="serving",job="batch",instance="d:9464"}': (
+                f"{there(34, 7)} {there(64, 33)}"
+            ),
+        },
+        quiet_at=("5m", "9m", "21m"),
+        fires_at="12m",
+        labels={"job": "trimtab"},
+        description="Nobody decides for what is in 64 of the buckets of job trimtab. Their deployments are not "
+        "scaled, up or down.",
+    ),
+    Case(
         alert="TrimtabDecidedTwice",
         severity="critical",
         series={
@@ -112,6 +138,24 @@ CASES = (
         labels={"deployment": NAME},
         description=f"2 processes write replica counts of {NAME}, each by its own memory. "
         "They will undo each other's work.",
+    ),
+    Case(
+        alert="TrimtabFallingBehind",
+        name="late, as one of several pods",
+        series={
+            f'trimtab_evaluation_lag_seconds_bucket{{le="{le}",pod="{pod}",{on}}}': values
+            for pod, on in (("x", IT), ("y", OTHER))
+            for le, values in (
+                ("5", "0+60x14 840+0x20 840+60x20"),
+                ("10", "0+60x14 840+60x20 2040+60x20"),
+                ("+Inf", "0+60x14 840+60x20 2040+60x20"),
+            )
+        },
+        quiet_at=("14m", "24m", "50m"),
+        fires_at="32m",
+        labels={"job": "trimtab"},
+        description="Evaluations of job trimtab begin seconds late or samples are dropped (9.95): "
+        "it answers load late.",
     ),
     Case(
         alert="TrimtabFallingBehind",

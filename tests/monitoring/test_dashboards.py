@@ -9,7 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.monitoring.bundle import DEPLOY, RUNBOOKS, Board, boards, reference
+from tests.servers.process import binary
 
 UIDS = {
     "trimtab-daemon.json": "trimtab-daemon",
@@ -101,6 +103,69 @@ def test_every_metric_that_is_asked_for_is_one_that_the_daemon_has() -> None:
         if name not in known
     ]
     assert unknown == []
+
+
+POOL = 'accelerator_type="H100",region="EU",account="acme"'
+WHOLE = 'accelerator_type="H100",region="",account=""'
+OF_THE_WHOLE_FLEET = {
+    "trimtab_spend_rate_usd_per_hour{{{member}}}": 12,
+    f"trimtab_fleet_held_accelerators{{{{{POOL},{{member}}}}}}": 6,
+    f"trimtab_fleet_held_accelerators{{{{{WHOLE},{{member}}}}}}": 8,
+    f"trimtab_fleet_elsewhere_accelerators{{{{{POOL},{{member}}}}}}": 2,
+    f'trimtab_fleet_quota_accelerators{{{{source="account",{POOL},{{member}}}}}}': 16,
+    "trimtab_policy_bad_files{{{member}}}": 1,
+}
+"""What each of several members tells, and means the whole fleet by."""
+
+AS_ONE_MEMBER_TELLS_IT = (
+    ("Running rate", 0, {"": 12}),
+    ("Running rate, the dearest deployments", 0, {"": 12}),
+    ("Accelerators used of the quota", 0, {f'job="trimtab",{POOL}': 0.5}),
+    (
+        "Accelerators held",
+        0,
+        {f'job="trimtab",{POOL}': 6, 'job="trimtab",accelerator_type="H100"': 8},
+    ),
+    ("Readings of policy files", 1, {"": 1}),
+)
+
+
+@pytest.mark.parametrize(("title", "number", "values"), AS_ONE_MEMBER_TELLS_IT)
+def test_what_every_member_tells_of_the_whole_fleet_is_counted_once(
+    title: str, number: int, values: dict[str, float], tmp_path: Path
+) -> None:
+    (panel,) = [one for board in boards() for one in board.panels if one["title"] == title]
+    expr = panel["targets"][number]["expr"].replace("$job", "trimtab")
+    members = ('job="trimtab",instance="a:9464",pod="a"', 'job="trimtab",instance="b:9464",pod="b"')
+    content = {
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": series.format(member=member), "values": f"{value}+0x5"}
+                    for series, value in OF_THE_WHOLE_FLEET.items()
+                    for member in members
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": expr,
+                        "eval_time": "5m",
+                        "exp_samples": [
+                            {"labels": f"{{{labels}}}", "value": value}
+                            for labels, value in values.items()
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    judged = subprocess.run(  # noqa: S603  our own command
+        [binary("promtool"), "test", "rules", file], capture_output=True, text=True, check=False
+    )
+    assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
 def test_what_is_shipped_reads_as_the_documents_say(tmp_path: Path) -> None:
