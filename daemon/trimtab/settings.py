@@ -66,7 +66,8 @@ class AccountSettings(BaseModel):
     """The key itself; a file is safer, as environments are shown."""
 
     api_key_file: Path | None = None
-    """A file that holds the key and nothing else, as secrets are mounted."""
+    """A file that holds the key and nothing else, as secrets are mounted. It is read again when the key is
+    taken no more."""
 
     base_url: str = "https://api.fireworks.ai"
     """Of the API; the emulator, or a proxy, for another."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
@@ -10,6 +11,9 @@ from trimtab.errors import SettingsError
 from trimtab.targets.fireworks.errors import FireworksError
 from trimtab.targets.fireworks.limits import CONTROL_PER_MINUTE, METRICS_PER_MINUTE
 from trimtab.targets.fireworks.names import checked_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BASE_URL = "https://api.fireworks.ai"
 TOTAL_TIMEOUT_SECONDS = 30.0
@@ -20,12 +24,14 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 class FireworksAccount:
     """An account, how to reach it, and what it allows. The key is in no ``repr`` and no message.
 
-    ``base_url`` keeps its path prefix and gets ``/v1`` added. Limits are requests a minute. Raises
-    ``SettingsError`` for what cannot be meant.
+    ``base_url`` keeps its path prefix and gets ``/v1`` added. Limits are requests a minute. ``api_key_file`` is
+    where another key is looked for when ``api_key`` is taken no more. Raises ``SettingsError`` for what cannot
+    be meant.
     """
 
     account_id: str
     api_key: str = field(repr=False)
+    api_key_file: Path | None = None
     base_url: str = BASE_URL
     control_per_minute: int = CONTROL_PER_MINUTE
     metrics_per_minute: int = METRICS_PER_MINUTE
@@ -42,7 +48,7 @@ class FireworksAccount:
                 f"write it as in accounts/<id>"
             ) from error
         key = self.api_key.strip()  # a secret file ends in a newline more often than not
-        if not key or not key.isascii() or not key.isprintable() or " " in key:
+        if not is_key(key):
             raise SettingsError(
                 f"the API key of account {self.account_id} is empty or has characters that no key "
                 f"has; check the file or variable that it comes from"
@@ -55,6 +61,11 @@ class FireworksAccount:
             if value < 2:
                 raise SettingsError(f"{name} is {value}; it has to be 2 or more")
         checked_url(self.base_url)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be an API key: characters that a header may carry, and no space."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def checked_url(text: str) -> URL:

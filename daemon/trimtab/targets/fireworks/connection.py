@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
 from trimtab.errors import ErrorKind
-from trimtab.targets.fireworks.account import checked_url
+from trimtab.targets.fireworks.account import checked_url, is_key
 from trimtab.targets.fireworks.answers import Answer, no_answer, unreadable
 from trimtab.targets.fireworks.errors import check_permit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aiohttp.connector import Connection as HttpLine
     from yarl import URL
 
@@ -47,11 +51,13 @@ class HttpConnection:
     """HTTP. One session, opened at the first call.
 
     Times out after 30 s in all and 5 s for connecting. Redirects are not followed: they would carry
-    the key elsewhere.
+    the key elsewhere. A key that is refused is looked for in its file again, as files of secrets change
+    while the daemon runs; with another one the call is made once more.
     """
 
     def __init__(self, account: FireworksAccount) -> None:
         self.account = account
+        self._key = account.api_key
         self._base = checked_url(account.base_url)
         self._session: aiohttp.ClientSession | None = None
 
@@ -62,13 +68,27 @@ class HttpConnection:
             await session.close()
 
     async def exchange(self, call: Call) -> Answer:
-        """Send once; turn every way in which a connection can fail into ``FireworksError``."""
+        """Send; turn every way in which a connection can fail into ``FireworksError``."""
+        key = self._key
+        answer = await self._answer(call, key)
+        if answer.status == HTTPStatus.UNAUTHORIZED and await self._has_another_key(key):
+            # Who was not let in has changed nothing, so a write may be sent again as well.
+            return await self._answer(call, self._key)
+        return answer
+
+    async def _has_another_key(self, refused: str) -> bool:
+        if self._key == refused and self.account.api_key_file is not None:
+            found = await asyncio.to_thread(_key_in, self.account.api_key_file)
+            self._key = self._key if found is None else found
+        return self._key != refused
+
+    async def _answer(self, call: Call, key: str) -> Answer:
         try:
             async with self._opened().request(
                 call.method,
                 self._url(call),
                 json=call.body,
-                headers={"Authorization": f"Bearer {self.account.api_key}"},
+                headers={"Authorization": f"Bearer {key}"},
                 allow_redirects=False,
                 middlewares=(_without_resending,) if call.is_write else (),
             ) as response:
@@ -107,13 +127,15 @@ class HttpConnection:
                 answer = Answer(status=response.status, headers={}, text="")
                 raise unreadable(call, answer, f"more than {BODY_BYTES_MAX} bytes")
         text = body.decode("utf-8", "replace")
-        if response.ok and len(self.account.api_key) < KEY_CHARACTERS_MIN:
+        if response.ok and len(self._key) < KEY_CHARACTERS_MIN:
             return text
         return self._redacted(text)
 
     def _redacted(self, text: str) -> str:
         # Some servers quote the key that they did not like.
-        return text.replace(self.account.api_key, "[API key]")
+        for key in {self._key, self.account.api_key}:
+            text = text.replace(key, "[API key]")
+        return text
 
     def _url(self, call: Call) -> URL:
         # Encoded by us: yarl would leave the colon of ":scale" alone but not every id.
@@ -165,6 +187,15 @@ async def _without_resending(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _LostError(str(error)) from error
+
+
+def _key_in(file: Path) -> str | None:
+    """Return the key in a file; ``None`` while it holds none. Blocking."""
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return key if is_key(key) else None
 
 
 def _user_agent() -> str:
