@@ -22,7 +22,7 @@ from trimtab.service.actuator import WRITES_IN_FLIGHT_MAX
 from trimtab.service.audience import Audience, Callbacks
 from trimtab.service.beginning import begin
 from trimtab.service.deciding import Deciding
-from trimtab.service.ending import end
+from trimtab.service.ending import DRAIN_SHARE, end
 from trimtab.service.gate import Gate
 from trimtab.service.instruments import Instruments
 from trimtab.service.journalled_engine import JournalledEngine
@@ -96,6 +96,7 @@ class Daemon(LookingIn):
         self.clock, self.timing = clock, timing or Timing()
         self._stop = asyncio.Event()
         self._background: asyncio.Task[None] | None = None
+        self._ending_since: float | None = None
         self._policy_files = policy_files
         self._random = random = random or Random()  # noqa: S311  jitter, not a secret
         self.engine = Engine(policies, memory, lead_times=lead_times, fleet=fleet_policy)
@@ -198,8 +199,11 @@ class Daemon(LookingIn):
                     for name, run in self._eternal_tasks()
                 ]
                 await self._stop.wait()
+                self._ending_since = asyncio.get_running_loop().time()
                 if self.tenancy is not None:
-                    await self.tenancy.steward.leave(self.timing.shutdown_timeout_seconds)
+                    # Writes in flight end before their bucket is handed over: it is their time that this takes.
+                    limit_seconds = self.timing.shutdown_timeout_seconds * DRAIN_SHARE
+                    await self.tenancy.steward.leave(limit_seconds)
                 for task in tasks:
                     task.cancel()
         finally:
@@ -287,10 +291,18 @@ class Daemon(LookingIn):
         ``run`` does so itself.
         """
         await end(
-            self.timing.shutdown_timeout_seconds,
+            self._seconds_to_end(),
             actuator=self._deciding.actuator,
             controller=self._deciding.controller,
             journalled=self._journalled,
             connections=[*self._outside.sources, *self.fleet.targets],
             on_not_handed_back=self._audience.not_handed_back,
         )
+
+    def _seconds_to_end(self) -> float:
+        """Return what is left of a stop's time, and always enough to close connections."""
+        whole = self.timing.shutdown_timeout_seconds
+        if self._ending_since is None:
+            return whole
+        taken = asyncio.get_running_loop().time() - self._ending_since
+        return max(whole - taken, whole * (1 - DRAIN_SHARE))

@@ -428,3 +428,30 @@ async def test_what_a_member_was_told_is_replayed_exactly(scene: Scene, tmp_path
     assert replayed.difference is None
     assert replayed.decisions > len(NAMES)
     assert replayed.turns_unchecked == 0
+
+
+async def test_handing_over_and_ending_take_no_longer_together_than_a_stop_may(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor kills what takes longer, in the middle of a write."""
+    timeout_seconds = 0.2
+    limits: list[float] = []
+
+    async def leave_at_the_last_moment(limit_seconds: float) -> None:
+        limits.append(limit_seconds)
+        await asyncio.sleep(limit_seconds)
+
+    async def end(seconds: float, **_: object) -> None:
+        limits.append(seconds)
+
+    monkeypatch.setattr("trimtab.service.daemon.end", end)
+    daemon = scene.a.daemon
+    daemon.timing = replace(daemon.timing, shutdown_timeout_seconds=timeout_seconds)
+    running = asyncio.create_task(daemon.run())
+    await settle()
+    monkeypatch.setattr(scene.a.steward, "leave", leave_at_the_last_moment)
+    daemon.stop()
+    await running
+    assert len(limits) == 2
+    assert min(limits) > 0
+    assert sum(limits) == pytest.approx(timeout_seconds)
