@@ -153,10 +153,7 @@ def sentences(
                 )
             continue
         if path == ("fireworks", "account_id"):
-            yield (
-                "the account's id is not set: set TRIMTAB_FIREWORKS__ACCOUNT_ID "
-                "(or FIREWORKS_ACCOUNT_ID)"
-            )
+            yield _no_account_id(file, environ)
             continue
         where = _where(path, file, environ)
         if one["type"] == "extra_forbidden":
@@ -206,6 +203,19 @@ def _where(path: KeyPath, file: FileValues, environ: Mapping[str, str]) -> str:
 
 def _dotted(path: KeyPath) -> str:
     return ".".join(excerpt(str(part), KEY_CHARACTERS_MAX) for part in path)
+
+
+def _no_account_id(file: FileValues, environ: Mapping[str, str]) -> str:
+    """The short form lacks its id; where the file says what is scaled, it may not be meant at all."""
+    sentence = (
+        "the account's id is not set: set TRIMTAB_FIREWORKS__ACCOUNT_ID (or FIREWORKS_ACCOUNT_ID)"
+    )
+    stated = sorted(one for one in environ if one.startswith(f"{PREFIX}FIREWORKS__"))
+    if not stated or not ({"accounts", "clusters"} & file.values.keys()):
+        return sentence
+    return (
+        f"{sentence}, or leave {' and '.join(stated)} out, as the settings file says what is scaled"
+    )
 
 
 def _unknown(where: str, word: str, section: KeyPath, known: Collection[str]) -> str:

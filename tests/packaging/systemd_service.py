@@ -23,14 +23,21 @@ class _EveryValue(dict):  # type: ignore[type-arg]  # what configparser asks for
             super().__setitem__(name, value)
 
 
-def settings(section: str = "Service") -> dict[str, list[str]]:
-    """Every assignment of a section of the unit, by its name."""
+def settings(section: str = "Service", changed_by: str = "") -> dict[str, list[str]]:
+    """Every assignment of a section of the unit, by its name; ``changed_by`` is the text of a drop-in."""
     parser = configparser.RawConfigParser(
         strict=False, delimiters=("=",), dict_type=_EveryValue, empty_lines_in_values=False
     )
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd minds the case
-    parser.read(UNIT, encoding="utf-8")
-    return {name: value.split("\n") for name, value in parser[section].items()}
+    parser.read_string(f"{UNIT.read_text(encoding='utf-8')}\n{changed_by}")
+    return {name: _in_force(value.split("\n")) for name, value in parser[section].items()}
+
+
+def _in_force(lines: list[str]) -> list[str]:
+    """Without what an empty assignment takes back, where something stands before or after it."""
+    if "" not in lines or len(lines) == 1:
+        return lines
+    return lines[len(lines) - lines[::-1].index("") :]
 
 
 @dataclass
@@ -54,12 +61,21 @@ class Machine:
             text = (self.root / source.lstrip("/")).read_text(encoding="utf-8")
             (self.credentials / name).write_text(text, encoding="utf-8")
 
-    def environment(self, notify: Path | None = None) -> dict[str, str]:
-        """What the process gets; ``notify`` is where it reports. Little else than the unit says is in it."""
+    def environment(self, notify: Path | None = None, *, changed_by: str = "") -> dict[str, str]:
+        """What the process gets; ``notify`` is where it reports. Little else than the unit says is in it.
+
+        ``changed_by`` is the text of a drop-in.
+        """
         found = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-        for line in settings()["Environment"]:
+        service = settings(changed_by=changed_by)
+        for line in service["LoadCredential"]:
+            name = line.partition(":")[0]
+            (self.credentials / name).write_text(f"{self.key}\n", encoding="utf-8")
+        for line in service["Environment"]:
             name, _, value = line.partition("=")
             found[name] = self._resolved(value)
+        for name in service.get("UnsetEnvironment", ()):
+            del found[name]
         found |= {
             "STATE_DIRECTORY": str(self.state),
             "CONFIGURATION_DIRECTORY": str(self.root / "etc/trimtab"),

@@ -754,7 +754,7 @@ def test_the_sidecar_is_one_that_the_api_server_takes(
 def test_the_sidecar_is_told_nothing_by_services_that_happen_to_have_its_name(
     sidecar: list[dict[str, Any]],
 ) -> None:
-    """A Service `trimtab` would give every pod beside it TRIMTAB_PORT, which is no setting."""
+    """A Service `trimtab` would give every pod beside it TRIMTAB_PORT, which looks like a setting."""
     assert sidecar[0]["spec"]["template"]["spec"]["enableServiceLinks"] is False
     assert render(ACCOUNT).pod["enableServiceLinks"] is False
 

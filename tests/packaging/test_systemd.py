@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,9 @@ from control_plane import ACCOUNT, KEY, ControlPlane
 from running import POLICY
 from systemd_service import UNIT, Machine, NotifyListener, command, reload_signal, settings
 
+from trimtab.errors import SettingsError
 from trimtab.service.notify import START_EXTENSION_SECONDS
-from trimtab.settings import Settings
+from trimtab.settings import Settings, load_settings
 
 START_SECONDS_DEFAULT = 90.0
 """DefaultTimeoutStartSec= of systemd."""
@@ -79,6 +81,65 @@ def test_everything_that_the_unit_sets_is_where_the_daemon_looks(tmp_path: Path)
     assert set_by_the_unit == {"TRIMTAB_POLICIES", "TRIMTAB_FIREWORKS__API_KEY_FILE"}
     assert {"policies", "fireworks"} <= set(Settings.model_fields)
     assert Path(environment["TRIMTAB_FIREWORKS__API_KEY_FILE"]).read_text().strip() == KEY
+
+
+def drop_ins() -> list[str]:
+    """What the documentation says to write with `systemctl edit`."""
+    text = (UNIT.parents[1] / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"^```ini\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_documented_changes_of_the_unit_are_taken_by_systemd_and_by_the_daemon(
+    tmp_path: Path, unit_here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several, clusters_alone = drop_ins()
+    (tmp_path / "kubeconfig").touch()
+    folder = unit_here.with_name("trimtab.service.d")
+    folder.mkdir()
+    for text, file, names in (
+        (several, "", {"ACME", "BETA"}),
+        (clusters_alone, f"clusters: {{prod: {{kubeconfig: {tmp_path}/kubeconfig}}}}\n", set()),
+    ):
+        (folder / "override.conf").write_text(text, encoding="utf-8")
+        assert analyze("verify", str(unit_here)).stderr == ""
+        machine = Machine(tmp_path / "root", KEY, {"TRIMTAB_CONFIG": str(tmp_path / "settings")})
+        (tmp_path / "settings").write_text(file, encoding="utf-8")
+        with monkeypatch.context() as patch:
+            for name, value in machine.environment(changed_by=text).items():
+                patch.setenv(name, value)
+            assert {name.upper() for name in load_settings().accounts} == names
+
+
+def test_a_file_with_accounts_and_the_key_of_the_unit_beside_it_are_told_apart_from_a_missing_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings").write_text("clusters: {prod: {}}\n", encoding="utf-8")
+    machine = Machine(tmp_path / "root", KEY, {"TRIMTAB_CONFIG": str(tmp_path / "settings")})
+    for name, value in machine.environment().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match="leave TRIMTAB_FIREWORKS__API_KEY_FILE out"):
+        load_settings()
+
+
+def test_arithmetic_brings_no_threads_that_a_unit_or_a_container_has_no_room_for() -> None:
+    """OpenBLAS takes one for each core of the machine, and interrupts the process where it may not."""
+    code = (
+        "import contextlib, os\n"
+        "from pathlib import Path\n"
+        "from trimtab.cli.run import run\n"
+        "with contextlib.suppress(BaseException):\n"
+        "    run(policies=Path('/nowhere'))\n"
+        "import numpy\n"
+        "print(len(os.listdir('/proc/self/task')))\n"
+    )
+    judged = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(UNIT.parents[2] / "daemon"), "PATH": "/usr/bin:/bin"},
+    )
+    assert judged.stdout == "1\n"
 
 
 async def test_the_process_tells_systemd_of_its_life_from_start_to_stop(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
 from random import Random
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,10 @@ def run(
     change, and read again at SIGHUP; a bad one keeps its last good version. SIGTERM and SIGINT stop it
     cleanly: a write in flight is finished first; a second signal ends it at once.
     """
+    # Before numpy is imported: what it calculates here is small, and its threads are one for each core of the
+    # machine. Where a unit or a container has no room for so many, OpenBLAS interrupts the process (SIGINT).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     from trimtab.errors import SettingsError
     from trimtab.policy.plugins import allow_plugins
     from trimtab.settings import load_settings
