@@ -60,8 +60,9 @@ EXPOSE 9464
 # Liveness asks only whether the daemon's own loop turns, never whether its dependencies answer.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 CMD ["/opt/trimtab/bin/python", "-c", "\
 import http.client, os; \
-port = int(os.environ['TRIMTAB_LISTEN'].rpartition(':')[2]); \
-connection = http.client.HTTPConnection('127.0.0.1', port, timeout=2); \
+host, _, port = os.environ['TRIMTAB_LISTEN'].rpartition(':'); \
+host = {'0.0.0.0': '127.0.0.1', '[::]': '::1'}.get(host, host.strip('[]')); \
+connection = http.client.HTTPConnection(host, int(port), timeout=2); \
 connection.request('GET', '/livez'); \
 raise SystemExit(connection.getresponse().status != 200)"]
 # No shell and no init in between: trimtab is process 1, handles SIGTERM itself, within 10 s, and buries

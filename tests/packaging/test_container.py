@@ -57,12 +57,12 @@ def policies(tmp_path: Path) -> Path:
     return write_policy(tmp_path / "policies")
 
 
-async def ask_for_health(port: int) -> int:
+async def ask_for_health(port: int, host: str = "0.0.0.0") -> int:  # noqa: S104  the image's own
     """What the engine would see: the exit code of the image's own question."""
     command = health_command()
     asking = await asyncio.create_subprocess_exec(
         *(sys.executable, *command[1:]),
-        env={"TRIMTAB_LISTEN": f"0.0.0.0:{port}"},
+        env={"TRIMTAB_LISTEN": f"{host}:{port}"},
         stderr=asyncio.subprocess.DEVNULL,
     )
     return await asyncio.wait_for(asking.wait(), 30)
@@ -84,6 +84,24 @@ async def test_the_health_check_tells_a_daemon_that_lives_from_one_that_does_not
             assert await ask_for_health(port) == 0
             process.signal(signal.SIGTERM)
             assert await process.ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("listens_at", "listen"),
+    [("127.0.0.1", "0.0.0.0"), ("127.0.0.2", "127.0.0.2"), ("::1", "[::]"), ("::1", "[::1]")],  # noqa: S104  inside a container
+)
+async def test_the_health_check_asks_where_the_daemon_listens(listens_at: str, listen: str) -> None:
+    async def live(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(live, listens_at, 0)
+    except OSError:
+        pytest.skip(f"this machine has no address {listens_at}")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask_for_health(port, listen) == 0
 
 
 # -- process 1 ----------------------------------------------------------------------------------
