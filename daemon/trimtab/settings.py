@@ -72,6 +72,10 @@ class AccountSettings(BaseModel):
     base_url: str = "https://api.fireworks.ai"
     """Of the API; the emulator, or a proxy, for another."""
 
+    proxy: str | None = None
+    """The URL of a proxy to reach it through, as in ``http://proxy:3128``; variables of the environment are not
+    asked."""
+
     control_requests_per_minute: Annotated[int, Field(ge=100, le=6000)] = 6000
     """The most that is asked of the control plane, reads and writes together."""
 
@@ -87,6 +91,13 @@ class AccountSettings(BaseModel):
         if not value.startswith(("https://", "http://")) or len(value.split("//", 1)[1]) == 0:
             raise ValueError("is not an http(s) URL; write it as in https://api.fireworks.ai")
         return value.rstrip("/")
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: str | None) -> str | None:
+        if value is not None and ("@" in value or not value.startswith(("https://", "http://"))):
+            raise ValueError("is no proxy without a password; write it as in http://proxy:3128")
+        return value
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:

@@ -44,6 +44,18 @@ def test_the_first_page_lists_all_with_how_bad_they_are() -> None:
     assert {name: set(words.split(", ")) for name, words in listed.items()} == severities
 
 
+def test_every_alert_that_a_document_names_is_one() -> None:
+    alerts = {rule["alert"] for rule in rules()}
+    named = {
+        (str(page.relative_to(ROOT)), name)
+        for folder in ("docs", "deploy")
+        for page in (ROOT / folder).rglob("*.md")
+        for name in re.findall(r"\bTrimtab(?:[A-Z][a-z]+){2,}\b", page.read_text("utf-8"))
+    }
+    assert len(named) > len(alerts)
+    assert [(page, name) for page, name in named if name not in alerts] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_has_the_four_headings_and_begins_with_what_to_do_first(page: Path) -> None:
     text = page.read_text(encoding="utf-8")

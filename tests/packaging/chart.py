@@ -37,7 +37,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "imagePullSecrets": [{"name": "registry"}],
     "accounts": {
-        "acme": {"secret": "fireworks", "key": "acme"},
+        "acme": {"secret": "fireworks", "key": "acme", "proxy": "http://proxy:3128"},
         "beta": {"secret": "fireworks", "key": "beta", "baseUrl": "http://emulator:8600"},
     },
     "policies": {"chat.yaml": (ROOT / "policies" / "chat-small.yaml").read_text(encoding="utf-8")},
@@ -84,7 +84,7 @@ EVERYTHING: dict[str, Any] = {
             }
         }
     },
-    "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+    "extraEnv": [{"name": "TZ", "value": "UTC"}],
     "extraVolumes": [{"name": "tls", "secret": {"secretName": "tls"}}],
     "extraVolumeMounts": [{"name": "tls", "mountPath": "/etc/tls", "readOnly": True}],
 }

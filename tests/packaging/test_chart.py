@@ -220,6 +220,7 @@ def test_the_daemon_takes_the_settings_whatever_the_image_sets(
     settings = taken_by_the_daemon(values, tmp_path, monkeypatch)
     assert set(settings.accounts) == {"acme", "beta"}
     assert settings.accounts["beta"].base_url == "http://emulator:8600"
+    assert settings.accounts["acme"].proxy == "http://proxy:3128"
     assert settings.listen_address == ("0.0.0.0", 9000)  # noqa: S104  inside a pod
     assert settings.journal.path == "/var/lib/trimtab/journal.db"
     assert str(settings.policies) == "/etc/trimtab/policies"
@@ -572,7 +573,7 @@ def test_the_network_is_closed_but_for_what_is_needed() -> None:
     assert others == EVERYTHING["networkPolicy"]["from"]
     assert members == spec["egress"][1]["to"][0] == {"podSelector": spec["podSelector"]}
     ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
-    assert ports == [53, 53, "http", 443, 6443, 8600, 9090]
+    assert ports == [53, 53, "http", 443, 6443, 3128, 8600, 9090]
     assert all(rule["from"] for rule in spec["ingress"])
 
 
@@ -598,6 +599,10 @@ def test_the_network_is_closed_but_for_what_is_needed() -> None:
         (
             {"accounts": {"acme": {"secret": "s", "baseUrl": "http://proxy.example"}}},
             {53, 80, 443, 6443},
+        ),
+        (
+            {"accounts": {"acme": {"secret": "s", "proxy": "http://proxy.example:3128"}}},
+            {53, 443, 6443, 3128},
         ),
     ],
 )

@@ -121,6 +121,7 @@ def _account(account_id: str, one: AccountSettings) -> FireworksAccount:
         api_key="" if one.api_key is None else one.api_key.get_secret_value(),
         api_key_file=one.api_key_file,
         base_url=one.base_url,
+        proxy=one.proxy,
         control_per_minute=one.control_requests_per_minute,
         metrics_per_minute=one.metrics_requests_per_minute,
     )

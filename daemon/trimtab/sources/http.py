@@ -93,6 +93,7 @@ class HttpReader:
         self._answer_bytes_max = answer_bytes_max
         self._session: aiohttp.ClientSession | None = None
         self._opened_with: tuple[float, ...] = ()
+        self._sent: str | None = None
 
     @property
     def endpoint(self) -> str:
@@ -191,11 +192,13 @@ class HttpReader:
     def _credentials(self) -> dict[str, str]:
         access = self._access
         token = access.bearer if access.bearer_file is None else _secret(access.bearer_file)
+        self._sent = token
         if token is not None:
             return {"Authorization": f"Bearer {token}"}
         password = (
             access.password if access.password_file is None else _secret(access.password_file)
         )
+        self._sent = password
         if access.username is not None:
             pair = f"{access.username}:{password or ''}".encode()
             return {"Authorization": f"Basic {b64encode(pair).decode()}"}
@@ -203,7 +206,7 @@ class HttpReader:
 
     def _redacted(self, text: str) -> str:
         access = self._access
-        for secret in (access.bearer, access.password, *access.headers.values()):
+        for secret in (self._sent, *access.headers.values()):
             if secret and len(secret) > 3:
                 text = text.replace(secret, "[secret]")
         return text

@@ -234,6 +234,22 @@ async def test_a_token_in_a_file_is_read_again(
     assert sent == ["Bearer first", "Bearer second"]
 
 
+@pytest.mark.parametrize("kind", ["bearer", "password"])
+@pytest.mark.parametrize("is_in_a_file", [True, False])
+async def test_a_server_that_quotes_a_secret_does_not_bring_it_into_the_log(
+    source: Make, answering: Answering, kind: str, *, is_in_a_file: bool, tmp_path: Any
+) -> None:
+    answering.text, answering.status = "who is whispered-secret?", 401
+    (tmp_path / "file").write_text("whispered-secret\n")
+    given: dict[str, Any] = (
+        {f"{kind}_file": tmp_path / "file"} if is_in_a_file else {kind: "whispered-secret"}
+    )
+    prom = source(answering.url, access=Access(username="me", **given))
+    with pytest.raises(SourceError, match=r"who is \[secret\]") as caught:
+        await prom.poll({CHAT: [spec("x")]})
+    assert "whispered-secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("status", "text", "kind", "words"),
     [

@@ -230,6 +230,10 @@ def test_all_problems_of_file_and_environment_are_told_at_once_in_a_sentence_eac
         ("listen: 127.0.0.1:99999\n", "is not an address"),
         ("accounts: {a/b: {api_key: k}}\n", "no account id"),
         ("accounts: {acme: {api_key: k, base_url: ftp://x}}\n", "is not an http(s) URL"),
+        (
+            "accounts: {acme: {api_key: k, proxy: 'proxy:3128'}}\n",
+            "write it as in http://proxy:3128",
+        ),
         ("accounts: {acme: {api_key: k, api_key_file: f}}\n", "keep one"),
         ("accounts: {acme: {}}\n", "has no API key"),
         ("accounts: {acme: {api_key: 'two words'}}\n", "characters that no key has"),

@@ -25,8 +25,8 @@ class FireworksAccount:
     """An account, how to reach it, and what it allows. The key is in no ``repr`` and no message.
 
     ``base_url`` keeps its path prefix and gets ``/v1`` added. Limits are requests a minute. ``api_key_file`` is
-    where another key is looked for when ``api_key`` is taken no more. Raises ``SettingsError`` for what cannot
-    be meant.
+    where another key is looked for when ``api_key`` is taken no more. ``proxy`` is the URL of one to go through.
+    Raises ``SettingsError`` for what cannot be meant.
     """
 
     account_id: str
@@ -37,7 +37,7 @@ class FireworksAccount:
     metrics_per_minute: int = METRICS_PER_MINUTE
     total_timeout_seconds: float = TOTAL_TIMEOUT_SECONDS
     connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS
-    trust_proxy_environment: bool = False
+    proxy: str | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -61,6 +61,13 @@ class FireworksAccount:
             if value < 2:
                 raise SettingsError(f"{name} is {value}; it has to be 2 or more")
         checked_url(self.base_url)
+        if self.proxy is not None:
+            check_proxy(self.proxy)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be an API key: characters that a header may carry, and no space."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def is_key(text: str) -> bool:
@@ -85,3 +92,19 @@ def checked_url(text: str) -> URL:
     if url.path.rstrip("/").endswith("/v1"):
         raise SettingsError(f"base URL {text!r} ends in /v1, which trimtab adds; leave it off")
     return url
+
+
+def check_proxy(text: str) -> None:
+    """Raise ``SettingsError`` for what is no proxy that can be gone through."""
+    try:
+        url = URL(text)
+        is_sound = url.scheme in {"http", "https"} and bool(url.host) and url.port is not None
+        has_secrets = url.user is not None or url.password is not None
+    except ValueError:
+        is_sound = has_secrets = False
+    if has_secrets:
+        raise SettingsError("the proxy's URL holds a user or password; name one that asks for none")
+    if not is_sound:
+        raise SettingsError(
+            f"the proxy {text!r} is not an http(s) URL; write it as in http://proxy:3128"
+        )

@@ -90,6 +90,7 @@ class HttpConnection:
                 json=call.body,
                 headers={"Authorization": f"Bearer {key}"},
                 allow_redirects=False,
+                proxy=self.account.proxy,
                 middlewares=(_without_resending,) if call.is_write else (),
             ) as response:
                 return Answer(
@@ -109,6 +110,9 @@ class HttpConnection:
         except TimeoutError as error:
             why = f"no whole answer within {self.account.total_timeout_seconds:g} s"
             raise no_answer(call, why, kind=ErrorKind.TIMEOUT, was_sent=True) from error
+        except aiohttp.ClientHttpProxyError as error:
+            why = f"the proxy {self.account.proxy} answered {error.status} {error.message}"
+            raise no_answer(call, why, kind=ErrorKind.UNAVAILABLE, was_sent=False) from None
         except aiohttp.ClientResponseError as error:
             # Not chained: the exception holds the request's headers, and with them the key.
             what = f"something that is not HTTP ({self._redacted(error.message)})"
@@ -155,7 +159,6 @@ class HttpConnection:
                 headers={"User-Agent": _user_agent(), "Accept": "application/json"},
                 request_class=_PermittedRequest,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self.account.trust_proxy_environment,
             )
         return self._session
 

@@ -40,6 +40,9 @@
 {{- if $account.baseUrl -}}
 {{- $_ := set $one "base_url" $account.baseUrl -}}
 {{- end -}}
+{{- if $account.proxy -}}
+{{- $_ := set $one "proxy" $account.proxy -}}
+{{- end -}}
 {{- $_ := set $accounts $id $one -}}
 {{- end -}}
 {{- $_ := set $settings "accounts" $accounts -}}
@@ -114,7 +117,7 @@
 {{- $ports = append $ports (int .Values.coordination.database.port) -}}
 {{- end -}}
 {{- range $id, $account := .Values.accounts -}}
-{{- with $account.baseUrl -}}
+{{- with coalesce $account.proxy $account.baseUrl -}}
 {{- $url := urlParse . -}}
 {{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
 {{- $ports = append $ports (default (ternary 443 80 (eq $url.scheme "https")) (int $port)) -}}
