@@ -70,11 +70,6 @@ def is_key(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
-def is_key(text: str) -> bool:
-    """Whether a text can be an API key: characters that a header may carry, and no space."""
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
-
-
 def checked_url(text: str) -> URL:
     """Return the address of a control plane. Raises ``SettingsError`` for what cannot be one."""
     try:
