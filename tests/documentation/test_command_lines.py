@@ -21,7 +21,8 @@ PAGES = sorted(
 )
 
 _INLINE = re.compile(r"`((?:\.venv/bin/)?trimtab [^`]+)`")
-_PROMPT = re.compile(r"(?:^|[;&|(]\s*|\s)(?:\.venv/bin/)?trimtab (.*)")
+_PROMPT = re.compile(r"(?:^|[;&|(]\s*|\s)(?:\.venv/bin/)?trimtab (?!trimtab )(.*)")
+"""Not a container of that name: ``docker exec trimtab trimtab status``."""
 
 
 @cache

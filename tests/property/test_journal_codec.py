@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from trimtab.core.decision import Decision, Event, Order, Outcome
 from trimtab.core.deployment import Deployment
 from trimtab.core.lead_time import LeadTimes
+from trimtab.core.maximum import FORMER_NO_MAXIMUM
 from trimtab.core.memory import DeploymentMemory, Memory
 from trimtab.core.overrides import Override
 from trimtab.core.signals import Sample
-from trimtab.journal.codec import UnknownWordError, decode, encode, hints_of
+from trimtab.journal.codec import UnknownWordError, decode, encode, hints_of, reads_maximum
 from trimtab.journal.packing import DEFLATED_ROW, FORMAT, PLAIN_ROW, pack, pack_row, unpack
 
 KINDS: list[Any] = [
@@ -51,11 +52,16 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     elif arguments:
         found = st.one_of(*map(values, arguments))
     elif hasattr(kind, "__dataclass_fields__") or hasattr(kind, "_fields"):
-        fields = {name: values(one) for name, one in hints_of(kind).items()}
-        found = st.builds(kind, **fields)
+        found = st.builds(kind, **{name: _field(name, one) for name, one in hints_of(kind).items()})
     else:
         found = st.from_type(kind)
     return found
+
+
+def _field(name: str, hint: Any) -> st.SearchStrategy[Any]:
+    found = values(hint)
+    # The number that earlier versions wrote for "none" is read as that.
+    return found.filter(lambda one: one != FORMER_NO_MAXIMUM) if reads_maximum(name, hint) else found
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
