@@ -61,7 +61,9 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 def _field(name: str, hint: Any) -> st.SearchStrategy[Any]:
     found = values(hint)
     # The number that earlier versions wrote for "none" is read as that.
-    return found.filter(lambda one: one != FORMER_NO_MAXIMUM) if reads_maximum(name, hint) else found
+    return (
+        found.filter(lambda one: one != FORMER_NO_MAXIMUM) if reads_maximum(name, hint) else found
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
