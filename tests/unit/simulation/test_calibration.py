@@ -118,6 +118,23 @@ def test_the_interval_holds_the_truth_and_is_honest_about_few_hours() -> None:
     assert found.requests_per_second == pytest.approx(20.0, rel=0.01)
 
 
+@pytest.mark.parametrize("swing", [0.0, 0.9], ids=["one load", "any load"])
+def test_requests_that_take_as_long_at_any_load_tell_a_lower_bound(swing: float) -> None:
+    """Half empty replicas: seen as a capacity of what came, with an interval of 0.2 %."""
+    random = np.random.default_rng(1)
+    rate = 20.0 * (1.0 + random.uniform(-swing, 0.0, 2000))
+    found = fit_capacity(
+        Observed(
+            step_seconds=15.0,
+            rate=rate,
+            ready=np.full(2000, 2.0),
+            in_flight=2.0 * rate * random.normal(1.0, 0.02, 2000),
+        )
+    )
+    assert found.is_at_least
+    assert found.high is None
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.3])
 def test_an_slo_that_breaks_whatever_the_load_tells_a_lower_bound(spread: float) -> None:
     """An outage of something else, or chance: at no load was it broken more often than it held."""

@@ -260,7 +260,8 @@ def _by_line(seen: Observed, places: NDArray[np.intp], rng: np.random.Generator)
         if capacity is not None:
             drawn.append(capacity)
     low, high = (float(one) for one in np.quantile(drawn, (0.05, 0.95)))
-    is_at_least = found > BEYOND * line.most
+    # Where loads hardly differ, or no line falls with them, the most that was carried is all there is.
+    is_at_least = found > BEYOND * line.most or found == line.most
     told = min(found, line.most) if is_at_least else found
     near = _in_flight_at(each, 1.0 / speed * each, told)
     return CapacityFit(
