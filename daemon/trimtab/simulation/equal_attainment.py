@@ -53,10 +53,11 @@ def front(points: Iterable[Point]) -> tuple[Point, ...]:
 
 
 def at_attainment(points: Iterable[Point], attainment: float) -> AtAttainment:
-    """Return the least cost at exactly ``attainment``, in favour of whom the points belong to.
+    """Return the least cost at exactly ``attainment``, as far as these points tell.
 
-    Straight between the two points of its front around it, as if settings could be mixed; below the
-    lowest of them what that one costs. Raises ``ValueError`` without any point.
+    Straight between the two points of its front around it, as if settings could be mixed: a setting between
+    theirs may cost less (targets 10 % apart: up to 3 %). Below the lowest of them what that one costs. Raises
+    ``ValueError`` without any point.
     """
     line = front(points)
     if not line:
