@@ -183,7 +183,7 @@ async def test_a_shape_that_no_deployment_has_any_more_is_no_trouble(
 async def test_shapes_that_do_not_come_do_not_hide_the_fleet(
     target: Any, server: Any, reply: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shapes, "LEARN_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(shapes, "LEARN_SECONDS_MAX", 2.0)
     rows = {"deployments": [row(deploymentShape=V1), row(D2, deploymentShape=V2)]}
     server.on("GET", LIST, rows, rows, rows)
     server.on("GET", f"/v1/{V1}", reply(fault="hang"))
