@@ -21,7 +21,6 @@ from trimtab.core.forecast.terms import LEAD_TICKS_MAX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trimtab.core.forecast.price import Voters
     from trimtab.core.proposals import JsonValue
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -121,6 +120,14 @@ class Curves:
         numbers.setflags(write=False)
         self.numbers = numbers
         self.day, self.day_seen, self.week, self.week_seen = curve_parts(numbers)
+
+
+class Voters(NamedTuple):
+    """The settings that have a say, by their places, with how much of one each has, and all together."""
+
+    places: Array
+    weights: list[float]
+    total: float
 
 
 class Arrays:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from math import ceil, exp, fsum, log
 from operator import mul
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from trimtab.core.forecast.experience import Voters
 
 if TYPE_CHECKING:
     from trimtab.core.forecast.experience import Arrays, Tally
@@ -147,14 +149,6 @@ def weigh(arrays: Arrays, price: float) -> int:
     np.multiply(bill, bill, out=arrays.weights)
     arrays.voters = None
     return first
-
-
-class Voters(NamedTuple):
-    """The settings that have a say, by their places, with how much of one each has, and all together."""
-
-    places: np.ndarray
-    weights: list[float]
-    total: float
 
 
 def voters(arrays: Arrays) -> Voters:
