@@ -40,7 +40,7 @@ from trimtab.core.quota_ends import after_refused, ceiling_of
 from trimtab.core.set_back import set_shared_back
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
-from trimtab.core.succession import changed_claims
+from trimtab.core.succession import changed_claims, said
 from trimtab.errors import ErrorKind
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Sharing:
         if (foreign := self._claims.get(name)) is not None:
             flight = max(flight or 0, foreign.held)
             if not self._decides_for(name):
-                asked = foreign.claimed
+                asked = said(foreign)
         self.book.put(claim_of(deployment, asked, policy, self.policy, flight))
         is_bound = policy is not None and policy.mode is Mode.ENFORCE
         is_resting = is_bound and claimed is not None and claimed.is_binding

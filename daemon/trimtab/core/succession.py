@@ -184,6 +184,15 @@ def leave(
     return left
 
 
+def said(claim: ForeignClaim) -> Claimed | None:
+    """Return what another engine claims, without what it asked for last, and when by its clock.
+
+    ``held`` counts that until the other has seen it. Held against our own looks, by another clock, it might
+    count for ever.
+    """
+    return None if claim.claimed is None else claim.claimed._replace(asked=None)
+
+
 def changed_claims(before: Membership | None, after: Membership) -> tuple[str, ...]:
     """Return for which deployments something else is claimed by others, by name."""
     old = {} if before is None or before.claims is None else before.claims.claims
