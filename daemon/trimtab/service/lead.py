@@ -59,8 +59,9 @@ class Heard:
 class Lead:
     """How far this member has got since it leads in ``term``, which is since ``began_at``. Times are UTC seconds.
 
-    ``has_seen``: all accounts were read since. ``fresh_at``: when what each member posted was fresh last. ``said``: how much of each deployment is held, as its
-    owner says in a term; ``left``: how much earlier owners said, and when they last did.
+    ``has_seen``: all accounts were read since. ``fresh_at``: when what each member posted was fresh last.
+    ``said``: how much of each deployment is held, as its owner says in a term; ``left``: how much earlier
+    owners said, and when they last did.
     """
 
     term: int
