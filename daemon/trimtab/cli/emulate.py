@@ -23,6 +23,7 @@ REPLICAS_EACH_MAX = 100
 
 SHAPE_OF_MANY = "llama-8b-minimal"
 UNLIMITED_PER_MINUTE = 1e9
+WEEK_SECONDS = 7 * 86400.0
 
 
 def emulate(
@@ -49,6 +50,15 @@ def emulate(
             metavar="demo|none|NUMBER",
         ),
     ] = "demo",
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DURATION",
+            help="Where in the demo's week its traffic begins: 4h, 31h30m. Second 0 is Monday "
+            "midnight UTC. Default: where the week is now.",
+        ),
+    ] = None,
     switch: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,6 +80,7 @@ def emulate(
     except SettingsError as error:
         raise typer.BadParameter(str(error), param_hint="--switch") from None
     count = _count(deployments)
+    from_seconds = None if begin is None else _from_seconds(begin, count)
     emulation = Emulation(
         ScaledClock(speed=speed),
         seed=seed,
@@ -79,7 +90,7 @@ def emulate(
         accelerator_quota=_accelerators(count),
     )
     if count is None:
-        _add_demo(emulation, seed)
+        _add_demo(emulation, seed, from_seconds)
     else:
         _add_many(emulation, count)
     raise typer.Exit(asyncio.run(_serve(emulation, host, port)))
@@ -129,6 +140,23 @@ def _count(deployments: str) -> int | None:
     )
 
 
+def _from_seconds(begin: str, count: int | None) -> float:
+    """Return the second of the demo's week at which its traffic begins."""
+    from trimtab.policy.durations import duration_hint, parse_duration
+
+    if count is not None:
+        raise typer.BadParameter(
+            "only the demo's deployments have a week; leave it out, or --deployments",
+            param_hint="--from",
+        )
+    seconds = parse_duration(begin)
+    if seconds is None:
+        raise typer.BadParameter(
+            f"{begin!r} is not a duration; {duration_hint(begin)}", param_hint="--from"
+        )
+    return seconds % WEEK_SECONDS
+
+
 def _accelerators(count: int | None) -> int:
     """Return how many accelerators of each type the account has."""
     from trimtab.emulator.emulation import ACCELERATOR_QUOTA_DEFAULT
@@ -158,12 +186,13 @@ def _add_many(emulation: Emulation, count: int) -> None:
     emulation.advance()
 
 
-def _add_demo(emulation: Emulation, seed: int) -> None:
-    """Put the demo's three deployments there, at the hour of the day it is now."""
+def _add_demo(emulation: Emulation, seed: int, from_seconds: float | None) -> None:
+    """Put the demo's three deployments there, ``from_seconds`` into the week or where it is now."""
     from trimtab.cli.demo.world import DEPLOYMENTS, MONDAY, MadeUpDay, replicas_for
 
-    week = 7 * 86400.0
-    day = MadeUpDay(seed=seed, from_seconds=(emulation.started_at - MONDAY) % week)
+    if from_seconds is None:
+        from_seconds = (emulation.started_at - MONDAY) % WEEK_SECONDS
+    day = MadeUpDay(seed=seed, from_seconds=from_seconds)
     account = emulation.account
     for one in DEPLOYMENTS:
         made = emulation.add_deployment(

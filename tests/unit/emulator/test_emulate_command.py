@@ -30,7 +30,15 @@ def test_the_help_names_every_flag_and_every_switch() -> None:
     code, text = run("--help")
 
     assert code == 0
-    for flag in ("--listen", "--seed", "--speed", "--api-key", "--account", "--deployments"):
+    for flag in (
+        "--listen",
+        "--seed",
+        "--speed",
+        "--api-key",
+        "--account",
+        "--deployments",
+        "--from",
+    ):
         assert flag in text
     for line in describe():
         assert line.split("=")[0] in text
@@ -47,6 +55,8 @@ def test_the_help_names_every_flag_and_every_switch() -> None:
         (["--account", "fireworks"], "cannot be an account"),
         (["--deployments", "many"], "is not demo, none or a number"),
         (["--deployments", "100001"], "is not demo, none or a number"),
+        (["--from", "monday"], "is not a duration"),
+        (["--from", "4h", "--deployments", "5"], "only the demo's deployments have a week"),
         (["--switch", "scale_mode=perhaps"], "choose one of clamp, reject, rebound"),
         (["--switch", "nonsense=1"], "unknown switch"),
         (["--switch", "nonsense"], "name=value"),
@@ -90,6 +100,26 @@ def test_it_starts_with_as_many_deployments_as_are_wanted() -> None:
     assert listed["totalSize"] == 450
     assert [one["displayName"] for one in listed["deployments"][:2]] == ["d00000", "d00001"]
     assert {one["replicaStats"]["readyReplicaCount"] for one in listed["deployments"]} == {1}
+
+
+@pytest.mark.parametrize(("begin", "is_quiet"), [("4h", True), ("9h30m", False), ("172h", True)])
+def test_its_traffic_begins_where_in_the_week_it_is_told_to(begin: str, is_quiet: bool) -> None:
+    with subprocess.Popen(  # noqa: S603  our own command
+        [*COMMAND, "--listen", "127.0.0.1:0", "--from", begin],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip(",")
+        path = "/_emu/accounts/demo/deployments/chat-8b"
+        with urllib.request.urlopen(base + path, timeout=10) as response:  # noqa: S310  our own
+            chat = json.load(response)
+        process.send_signal(signal.SIGTERM)
+
+    # The top of an ordinary weekday is 165 requests a second.
+    assert (chat["load"]["requestsPerSecond"] < 60.0) == is_quiet
+    assert (chat["replicas"]["ready"] <= 4) == is_quiet
 
 
 def test_it_serves_the_demo_until_it_is_told_to_stop() -> None:
