@@ -26,46 +26,56 @@ UNLIMITED_PER_MINUTE = 1e9
 WEEK_SECONDS = 7 * 86400.0
 
 
+_Listen = Annotated[
+    str, typer.Option(help="HOST:PORT; port 0 picks a free one.", metavar="HOST:PORT")
+]
+_Seed = Annotated[int, typer.Option(help="Decides ids, start times and arrivals.")]
+_Speed = Annotated[
+    float, typer.Option(help="How many times faster than real time it lives.", min=0.001)
+]
+_ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        help="The only key that is accepted. Without it every key is, but there must be one.",
+        envvar="TRIMTAB_EMULATE_API_KEY",
+    ),
+]
+_Account = Annotated[str, typer.Option(help="Id of the account that owns it all.")]
+_Deployments = Annotated[
+    str,
+    typer.Option(
+        help="Three deployments with a day's traffic, none, or so many that nobody asks: d00000, "
+        "d00001, …, with one replica, as many accelerators as they can want, no limit on requests.",
+        metavar="demo|none|NUMBER",
+    ),
+]
+_Begin = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DURATION",
+        help="Where in the demo's week its traffic begins: 4h, 31h30m. Second 0 is Monday "
+        "midnight UTC. Default: where the week is now.",
+    ),
+]
+_Switch = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Set one undocumented behaviour; repeatable. The list is above.",
+        metavar="NAME=VALUE",
+    ),
+]
+
+
 def emulate(
-    listen: Annotated[
-        str, typer.Option(help="HOST:PORT; port 0 picks a free one.", metavar="HOST:PORT")
-    ] = "127.0.0.1:8600",
-    seed: Annotated[int, typer.Option(help="Decides ids, start times and arrivals.")] = 0,
-    speed: Annotated[
-        float, typer.Option(help="How many times faster than real time it lives.", min=0.001)
-    ] = 1.0,
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            help="The only key that is accepted. Without it every key is, but there must be one.",
-            envvar="TRIMTAB_EMULATE_API_KEY",
-        ),
-    ] = None,
-    account: Annotated[str, typer.Option(help="Id of the account that owns it all.")] = "demo",
-    deployments: Annotated[
-        str,
-        typer.Option(
-            help="Three deployments with a day's traffic, none, or so many that nobody asks: d00000, "
-            "d00001, …, with one replica, as many accelerators as they can want, no limit on requests.",
-            metavar="demo|none|NUMBER",
-        ),
-    ] = "demo",
-    begin: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="DURATION",
-            help="Where in the demo's week its traffic begins: 4h, 31h30m. Second 0 is Monday "
-            "midnight UTC. Default: where the week is now.",
-        ),
-    ] = None,
-    switch: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Set one undocumented behaviour; repeatable. The list is above.",
-            metavar="NAME=VALUE",
-        ),
-    ] = None,
+    listen: _Listen = "127.0.0.1:8600",
+    seed: _Seed = 0,
+    speed: _Speed = 1.0,
+    api_key: _ApiKey = None,
+    account: _Account = "demo",
+    deployments: _Deployments = "demo",
+    begin: _Begin = None,
+    switch: _Switch = None,
 ) -> None:
     """Serve the control plane, the metrics endpoint and inference of emulated deployments."""
     from trimtab.clock import ScaledClock
