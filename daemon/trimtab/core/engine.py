@@ -277,9 +277,7 @@ class Engine:
             absent = [name for name in memories.by_name if name not in fleet]
         # By name, whatever order a caller's set has: starts are learned from in the order looked at.
         looked = fleet if due is None or changed is None else {*changed, *due}
-        if self._is_recalled:  # the clock may have been set back since what is remembered was
-            self._is_recalled = False
-            set_all_back(memories, now)
+        self._set_back(now)
         events += [ended(one, now) for one in self._overrides.expire(now)]
         look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
         self._look(look, sorted(looked), absent, fleet)
@@ -369,6 +367,8 @@ class Engine:
         self._in_flight.pop(name, None)
         is_timed = name not in self._resumed
         self._resumed.discard(name)
+        if not is_timed:
+            self._set_back(outcome.at)
         memory = self._memories.get(name)
         if memory is not None:
             is_shared = self._sharing.refuses_for_all(outcome)
@@ -379,6 +379,15 @@ class Engine:
             self._memories.keep(name, memory)
         if self._sharing.is_active:
             self._see_again(name)
+
+    def _set_back(self, now: float) -> None:
+        """Tell the times remembered by the clock of this run, which may have been set back since the last.
+
+        Before anything of this run is remembered beside them: that is told by its clock already.
+        """
+        if self._is_recalled:
+            self._is_recalled = False
+            set_all_back(self._memories, now)
 
     def _fly(self, order: Order) -> None:
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)

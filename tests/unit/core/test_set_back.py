@@ -33,6 +33,18 @@ def test_a_cooldown_lasts_as_long_as_it_was_meant_to() -> None:
     assert isinstance(w.step(after=61.0, load=90.0).verdict, ScaleUp)
 
 
+def test_a_move_that_is_found_out_before_the_first_decision_is_of_this_clock_already() -> None:
+    w = world(2, up=MoveRules(stabilization_seconds=0.0, cooldown_seconds=60.0))
+    w.step(load=40.0)
+    [order] = w.orders
+    w.restart()
+    w.engine.resume(order)
+    w.now -= HOUR
+    w.apply(order)
+    assert w.step(after=45.0, load=90.0).verdict == Hold(Reason.COOLDOWN)
+    assert isinstance(w.step(after=16.0, load=90.0).verdict, ScaleUp)
+
+
 def test_what_was_wished_for_just_before_keeps_its_window() -> None:
     w = world(4)
     w.act(load=40.0)
