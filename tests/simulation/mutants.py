@@ -407,7 +407,8 @@ OF_ONE_DAEMON: tuple[Mutant, ...] = (
             "    for quota in (*policy.quotas, *taught):\n",
         ),
         has_quota_endpoint=True,
-        **SHORT_OF_ACCELERATORS,
+        only_accounts_tell=True,
+        **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0},
     ),
     mutant_of(
         "lowest-priority-first",

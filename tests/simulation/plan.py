@@ -77,6 +77,8 @@ class Plan:
     """Of two teams the one with a guarantee has the lower priority, and the other one may borrow it all."""
     only_refusals_tell: bool = False
     """The file says nothing of how much there is, and accounts refuse at the write what is beyond their quota."""
+    only_accounts_tell: bool = False
+    """The file says nothing of how much there is; the accounts' endpoints do, and it is little."""
 
     @property
     def ticks_to_heal(self) -> int:

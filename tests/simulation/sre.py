@@ -39,17 +39,27 @@ class Sres:
         )
         if self.world.plan.only_refusals_tell or self.world.plan.owner_comes_last:
             deeds = (self._rush,)
+        if self.world.plan.only_accounts_tell:
+            deeds = (self._rush, self._rush, self._move_quota)
         rate = self.world.plan.fleet_deeds_per_hour
         if self.world.fleet_book is not None and not self.world.plan.has_quota_endpoint:
             self._close_endpoint()
+        if self.world.plan.only_accounts_tell:
+            self._leave_little()
         while rate:
             await asyncio.sleep(self._rng.expovariate(rate / 3600.0))
             await self._rng.choice(deeds)()
 
     def _close_endpoint(self) -> None:
         """Begin with accounts that are short and do not say so: refusals must teach it."""
+        fault = Fault(FaultKind.ERROR, "ListQuotas", "*", None, status=403)
+        self.world.emulation.faults.add(fault)
+        self._leave_little()
+        self._note("the keys may not see quotas")
+
+    def _leave_little(self) -> None:
+        """Let each account have hardly more than its deployments hold."""
         world = self.world
-        world.emulation.faults.add(Fault(FaultKind.ERROR, "ListQuotas", "*", None, status=403))
         for account in world.account_ids:
             for kind in (H100, A100):
                 held = sum(
@@ -58,7 +68,7 @@ class Sres:
                     if one.accelerator_type == kind
                 )
                 world.weather.give_quota(account, kind, held + self._rng.randint(0, 6))
-        self._note("the keys may not see quotas, and there are few accelerators")
+        self._note("there are few accelerators")
 
     async def _edit(self) -> None:
         book = self.world.fleet_book

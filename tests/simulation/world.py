@@ -126,7 +126,7 @@ class World:
         plan = self.plan
         if plan.day_usd is not None:
             fleet = replace(fleet, hour_usd=None, day_usd=plan.day_usd, month_usd=None)
-        if plan.only_refusals_tell:
+        if plan.only_refusals_tell or plan.only_accounts_tell:
             fleet = replace(fleet, quotas=(), hour_usd=None, day_usd=None, month_usd=None)
         return with_owner_last(fleet, plan.deployments) if plan.owner_comes_last else fleet
 
