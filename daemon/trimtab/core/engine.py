@@ -381,10 +381,7 @@ class Engine:
             self._see_again(name)
 
     def _set_back(self, now: float) -> None:
-        """Tell the times remembered by the clock of this run, which may have been set back since the last.
-
-        Before anything of this run is remembered beside them: that is told by its clock already.
-        """
+        """Tell the times remembered by this run's clock, before anything of this run is remembered beside them."""
         if self._is_recalled:
             self._is_recalled = False
             set_all_back(self._memories, now)
