@@ -88,7 +88,6 @@ class Engine:
         self._overrides = OverrideBook(memory.overrides)
         self._lead_times = self._lead_times.recalling(memory.lead_times)
         self._sharing.recall(memory.shared)
-        self._is_recalled = True
         self._is_appeal_known = False
 
     @property
@@ -277,7 +276,7 @@ class Engine:
             absent = [name for name in memories.by_name if name not in fleet]
         # By name, whatever order a caller's set has: starts are learned from in the order looked at.
         looked = fleet if due is None or changed is None else {*changed, *due}
-        self._set_back(now)
+        set_all_back(memories, now)
         events += [ended(one, now) for one in self._overrides.expire(now)]
         look = Look(now=now, policy_of=self._policy_of, lead_times=self._lead_times, events=events)
         self._look(look, sorted(looked), absent, fleet)
@@ -368,7 +367,7 @@ class Engine:
         is_timed = name not in self._resumed
         self._resumed.discard(name)
         if not is_timed:
-            self._set_back(outcome.at)
+            set_all_back(self._memories, outcome.at)
         memory = self._memories.get(name)
         if memory is not None:
             is_shared = self._sharing.refuses_for_all(outcome)
@@ -379,12 +378,6 @@ class Engine:
             self._memories.keep(name, memory)
         if self._sharing.is_active:
             self._see_again(name)
-
-    def _set_back(self, now: float) -> None:
-        """Tell the times remembered by this run's clock, before anything of this run is remembered beside them."""
-        if self._is_recalled:
-            self._is_recalled = False
-            set_all_back(self._memories, now)
 
     def _fly(self, order: Order) -> None:
         self._in_flight[order.deployment] = Pair(order.min_replicas, order.max_replicas)

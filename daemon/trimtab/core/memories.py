@@ -22,11 +22,15 @@ GONE_SECONDS = 3600.0
 
 
 class Memories:
-    """Memories by full name. Nothing here walks them all, except to begin."""
+    """Memories by full name. Nothing here walks them all, except to begin.
 
-    __slots__ = ("_by_name", "_stuck", "_touched", "_vanished")
+    ``is_by_this_clock`` as soon as their times are told by the clock of this run (``core/set_back.py``).
+    """
+
+    __slots__ = ("_by_name", "_stuck", "_touched", "_vanished", "is_by_this_clock")
 
     def __init__(self, memories: Mapping[str, DeploymentMemory]) -> None:
+        self.is_by_this_clock = False
         self._by_name = dict(memories)
         self._touched: dict[str, None] = {}
         self._stuck = {name for name, one in memories.items() if one.watched.stuck_at is not None}

@@ -26,7 +26,13 @@ TOLERANCE_SECONDS = 1.0
 
 
 def set_all_back(memories: Memories, now: float) -> None:
-    """Set every memory back by as much as the latest of their times lies ahead of ``now``, if it does."""
+    """Set every memory back by as much as the latest of their times lies ahead of ``now``, if it does.
+
+    Once, and before anything of this run is remembered beside them, which its clock tells already.
+    """
+    if memories.is_by_this_clock:
+        return
+    memories.is_by_this_clock = True
     known = memories.by_name
     seconds = set_back_seconds(known.values(), now)
     if seconds > 0:
