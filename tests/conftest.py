@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seeds",
         metavar="A-B",
-        default="21-27",
+        default="21-24",
         help="run tests/simulation on the worlds of these seeds instead of a few small ones",
     )
     parser.addoption(

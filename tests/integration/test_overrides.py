@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from control_plane import ControlPlane
 from running import (
     PATIENCE_SECONDS,
@@ -38,6 +39,7 @@ async def command(url: str, *words: str) -> tuple[int | None, str]:
     return process.returncode, said.decode()
 
 
+@pytest.mark.slow
 async def test_a_pin_is_carried_out_survives_a_kill_and_ends_when_it_is_lifted(
     tmp_path: Path,
 ) -> None:

@@ -40,6 +40,7 @@ def digest_in_a_process_of_its_own(seed: int, hash_seed: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_run_byte_for_byte_in_any_process() -> None:
     first, second = (digest_in_a_process_of_its_own(24, hash_seed) for hash_seed in ("1", "2"))
     assert first == second

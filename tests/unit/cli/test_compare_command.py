@@ -190,6 +190,7 @@ def asked_of(folder: Path, recorded: Path, **more: Any) -> Comparison:
     return Comparison(traces=recorded, json_file=folder / "c.json", **(given | more))
 
 
+@pytest.mark.slow
 def test_what_is_known_is_not_run_again_and_more_can_be_asked_for_later(
     ran: list[Job], recorded: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_what_another_code_said_is_left_alone(
     assert len(ran) == 2 * first
 
 
+@pytest.mark.slow
 def test_what_peers_and_references_came_to_stands_while_our_strategy_changes(
     ran: list[Job], recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -403,6 +403,7 @@ def test_a_group_meets_its_demand_on_what_is_cheapest(tmp_path: Path) -> None:
             assert one.figures["ratio_to_optimum"] is None, "there is no optimum of its own"
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_figures_over_processes(
     trimtab: Any, tmp_path: Path
 ) -> None:

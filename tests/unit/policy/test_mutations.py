@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,12 +108,14 @@ def mutated_texts(draw: st.DrawFn) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(mutated_documents())
 def test_a_mutated_document_gives_policies_or_diagnostics_with_a_place(text: str) -> None:
     check(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(mutated_texts())
 def test_a_mutated_text_gives_policies_or_diagnostics_with_a_place(text: str) -> None:

@@ -275,6 +275,7 @@ def test_one_signal_cannot_use_up_the_room_of_all() -> None:
     assert scene.book.series == SERIES_PER_SIGNAL_MAX
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["load", "other"])
 def test_however_many_label_sets_come_memory_is_bounded(name: str) -> None:
     scene = Scene("load", series_max=5_000)

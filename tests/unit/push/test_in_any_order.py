@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from senders import (
@@ -105,6 +106,7 @@ batches = st.lists(st.tuples(st.lists(pushed, min_size=1, max_size=12), st.boole
 
 # Seen to fail when an older time counts, when the usual way in forgets that it changed a signal, and when a desk
 # without room enters first and refuses then.
+@pytest.mark.slow
 @given(batches, st.sampled_from(sorted(HEADERS)))
 def test_the_newest_time_wins_and_what_is_acknowledged_is_in_the_inbox(
     sent: list[tuple[list[Pushed], bool]], kind: str

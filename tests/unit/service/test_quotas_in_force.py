@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from scripted_world import (
     ACCOUNT,
     CHAT,
@@ -211,6 +212,7 @@ async def test_an_account_that_cannot_be_read_holds_nobody_up_for_ever() -> None
         assert scene.target.deployments[CHAT].desired_replicas == 4
 
 
+@pytest.mark.slow
 async def test_a_fleet_that_the_engine_is_shown_by_portions_keeps_its_quota_from_the_first_one_on() -> (
     None
 ):
