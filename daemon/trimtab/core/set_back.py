@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.known_quotas import KnownQuotas
+from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -95,7 +96,8 @@ def set_shared_back(shared: FleetMemory, now: float) -> FleetMemory:
 
 def _newest(memory: DeploymentMemory) -> float:
     times = [memory.adopted_at, memory.user.since]
-    times += [sample.time for sample in memory.latest.values()]
+    # A sender's clock may be ahead of ours, and as far as that is allowed it says nothing of ours.
+    times += [sample.time - FUTURE_TOLERANCE_SECONDS for sample in memory.latest.values()]
     times += [window[-1].time for window in (memory.lows, memory.highs, memory.moves) if window]
     times += [] if memory.written is None else [memory.written.at]
     return max(times)

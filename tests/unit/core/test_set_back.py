@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.worlds.engine_world import world
+from tests.worlds.engine_world import NAME, world
 
 from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.claimed import Asked, Claimed
@@ -13,6 +13,7 @@ from trimtab.core.known_quotas import AccountQuota, KnownQuotas, QuotaRefusal, a
 from trimtab.core.need import Need
 from trimtab.core.policy import MoveRules
 from trimtab.core.set_back import set_back, set_shared_back
+from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Sample
 
 HOUR = 3600.0
 
@@ -86,6 +87,18 @@ def test_quotas_that_were_read_by_a_clock_that_was_ahead_are_read_anew() -> None
     )
     same = FleetMemory(quotas=known)
     assert set_shared_back(same, now) is same
+
+
+def test_a_sender_whose_clock_is_ahead_does_not_set_ours_back() -> None:
+    w = world(4)
+    w.step(load=40.0)
+    ahead = Sample(NAME, "load", w.now + FUTURE_TOLERANCE_SECONDS, 44.0)
+    w.engine.step(w.now, {NAME: w.deployment}, [ahead])
+    before = w.engine.memory
+    assert before.deployments[NAME].latest["load"].value == 44.0
+    w.restart()
+    w.engine.step(w.now, {}, absent=())
+    assert w.engine.memory == before
 
 
 def test_a_restart_without_a_step_of_the_clock_changes_nothing() -> None:
