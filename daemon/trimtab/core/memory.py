@@ -115,7 +115,8 @@ class DeploymentMemory(NamedTuple):
     ``counted`` is the count found at the last decision. ``demand_unknown_since`` and ``idle_since`` are
     when every demand was last known, and above 0. ``shadow`` is the count that a policy which only
     advises would have. ``claimed`` is what it claims of what the fleet shares,
-    ``grouped`` its part of the demand of its group.
+    ``grouped`` its part of the demand of its group. ``rules_ahead_seconds``: by how much the times in ``rules``
+    are still those of a clock that was ahead of ours (``core/set_back.py``).
     """
 
     adopted_at: float
@@ -141,6 +142,7 @@ class DeploymentMemory(NamedTuple):
     superseded: tuple[Pair, ...] = ()
     claimed: Claimed | None = None
     grouped: Grouped | None = None
+    rules_ahead_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,10 @@ class Memory:
 
 def _dump(one: DeploymentMemory) -> JsonObject:
     written = one.written
-    return {
+    # Hardly ever there, and then for one step: it is left out where it says nothing.
+    ahead = one.rules_ahead_seconds
+    rare: JsonObject = {"rules_ahead_seconds": ahead} if ahead else {}
+    return rare | {
         "adopted_at": one.adopted_at,
         "user": [
             one.user.min_replicas,
@@ -294,6 +299,7 @@ def _load(one: JsonObject) -> DeploymentMemory:
         watched=watched_from_json(cast("JsonObject", one["watched"])),
         claimed=claimed_from_json(one.get("claimed")),
         grouped=grouped_from_json(one.get("grouped")),
+        rules_ahead_seconds=cast("float", one.get("rules_ahead_seconds", 0.0)),
     )
 
 

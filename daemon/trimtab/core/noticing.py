@@ -10,6 +10,7 @@ from trimtab.core.decision import EventKind
 from trimtab.core.maximum import range_words
 from trimtab.core.memory import At
 from trimtab.core.orders import asked_for
+from trimtab.core.set_back import set_rules_back
 from trimtab.core.watching import Look, first_look, watch
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def look_at(
         if policies:
             _begin(look, deployment, memories, policies[0], is_known=memory is not None)
         return
+    if memory.rules_ahead_seconds and (policy := look.policy_of(deployment)) is not None:
+        memory = set_rules_back(memory, policy.rules)
     memories.keep(deployment.name, watch(look, memory, deployment, in_flight=in_flight))
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.core.known_quotas import KnownQuotas
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS
+from trimtab.core.stages.propose import kept, recalled
+from trimtab.core.strategies.interface import Redatable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from trimtab.core.fleet_memory import FleetMemory
     from trimtab.core.memories import Memories
     from trimtab.core.memory import At, DeploymentMemory, RuleMemory, Shadow
+    from trimtab.core.policy import Rule
     from trimtab.core.watched import Watched
 
 TOLERANCE_SECONDS = 1.0
@@ -50,7 +53,8 @@ def set_back_seconds(memories: Iterable[DeploymentMemory], now: float) -> float:
 def set_back(memory: DeploymentMemory, seconds: float) -> DeploymentMemory:
     """Return ``memory`` as a clock that is ``seconds`` behind would have told its times.
 
-    Samples are forgotten, because their age is not known, and so is what strategies remember of theirs.
+    Samples are forgotten, because their age is not known. What strategies remember is as before until
+    ``set_rules_back``.
     """
     back = _Back(seconds)
     user, written, shadow = memory.user, memory.written, memory.shadow
@@ -59,7 +63,7 @@ def set_back(memory: DeploymentMemory, seconds: float) -> DeploymentMemory:
         user=replace(user, since=back.time(user.since)),
         written=None if written is None else replace(written, at=back.time(written.at)),
         latest={},
-        rules={},
+        rules_ahead_seconds=memory.rules_ahead_seconds + seconds,
         lows=back.counts(memory.lows),
         highs=back.counts(memory.highs),
         moves=back.counts(memory.moves),
@@ -73,6 +77,19 @@ def set_back(memory: DeploymentMemory, seconds: float) -> DeploymentMemory:
         shadow=None if shadow is None else back.shadow(shadow),
         claimed=None if memory.claimed is None else back.claimed(memory.claimed),
     )
+
+
+def set_rules_back(memory: DeploymentMemory, rules: Iterable[Rule]) -> DeploymentMemory:
+    """Let the strategies of ``rules`` tell the times that they remember by this clock.
+
+    A strategy that cannot begins anew.
+    """
+    seconds, told = memory.rules_ahead_seconds, {}
+    for rule in rules:
+        remembered, strategy = recalled(rule, memory), rule.strategy
+        if remembered is not None and isinstance(strategy, Redatable):
+            told[rule.name] = kept(strategy, strategy.set_back(remembered, seconds))
+    return memory._replace(rules=told, rules_ahead_seconds=0.0)
 
 
 def set_shared_back(shared: FleetMemory, now: float) -> FleetMemory:

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from tests.worlds.engine_world import NAME, world
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.worlds.engine_world import DEMAND, NAME, World, world
 
 from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.claimed import Asked, Claimed
 from trimtab.core.decision import Hold, Reason, ScaleUp
 from trimtab.core.fleet_memory import FleetMemory
 from trimtab.core.fleet_policy import Pool, Quota, QuotaSource
+from trimtab.core.forecast.known import Known
 from trimtab.core.known_quotas import AccountQuota, KnownQuotas, QuotaRefusal, after_readings
 from trimtab.core.need import Need
 from trimtab.core.policy import MoveRules
+from trimtab.core.proposals import Wish
 from trimtab.core.set_back import set_back, set_shared_back
 from trimtab.core.signals import FUTURE_TOLERANCE_SECONDS, Sample
+from trimtab.core.stages.propose import recalled
+from trimtab.core.strategies.capacity import Capacity
+
+if TYPE_CHECKING:
+    from trimtab.core.proposals import JsonValue, View
 
 HOUR = 3600.0
+LEARNING = replace(DEMAND, strategy=Capacity(requests="load", requests_per_second=10.0))
+
+
+class Remembering:
+    """Remembers how often it was asked, and nothing of clocks."""
+
+    signals = ("load",)
+
+    def propose(self, view: View, memory: JsonValue) -> Wish:
+        assert memory is None or isinstance(memory, int)
+        return Wish(view.current, "as it is", (memory or 0) + 1)
 
 
 def test_a_sample_of_the_future_is_not_taken_for_a_fresh_one() -> None:
@@ -53,6 +75,60 @@ def test_what_was_wished_for_just_before_keeps_its_window() -> None:
     assert w.step(after=-HOUR, load=10.0).verdict == Hold(Reason.STABILIZING)
     assert w.step(after=290.0, load=10.0).desired == 4
     assert w.step(after=15.0, load=10.0).desired < 4
+
+
+def learned_by(w: World) -> Known:
+    [memory] = w.engine.memory.deployments.values()
+    known = Known.recalled(recalled(LEARNING, memory))
+    assert known is not None
+    return known
+
+
+@pytest.mark.parametrize("seconds", [3.0, 20.0, HOUR, 400 * 24 * HOUR])
+def test_what_capacity_has_learned_outlives_it_and_is_added_to_at_once(seconds: float) -> None:
+    w = world(4, rules=(LEARNING,))
+    for number in range(400):
+        w.step(after=15.0, load=20.0 + number % 20)
+    before = learned_by(w).experience
+    assert before is not None
+    w.restart()
+    w.step(after=-seconds)
+    w.restart()  # again, before anything was heard
+    for _ in range(4):
+        w.step(after=15.0, load=30.0)
+    after = learned_by(w).experience
+    assert after is not None
+    assert before.tally.ticks < after.tally.ticks <= before.tally.ticks + 4
+    assert w.now - 30.0 < after.tally.at <= w.now
+    assert (after.arrays.curves.day_seen >= before.arrays.curves.day_seen).all()
+
+
+def test_what_is_not_asked_yet_is_remembered_until_it_is() -> None:
+    w = world(4, rules=(LEARNING,))
+    for number in range(40):
+        w.step(after=15.0, load=20.0 + number % 20)
+    ticks = learned_by(w).experience
+    assert ticks is not None
+    w.restart()
+    w.now -= HOUR
+    w.engine.step(w.now, {}, absent=())  # its account cannot be read yet
+    w.restart()
+    assert w.engine.memory.deployments[NAME].rules_ahead_seconds == pytest.approx(HOUR)
+    w.step(after=15.0, load=30.0)
+    assert w.engine.memory.deployments[NAME].rules_ahead_seconds == 0.0
+    after = learned_by(w).experience
+    assert after is not None
+    assert w.now - 30.0 < after.tally.at <= w.now
+
+
+def test_a_strategy_that_cannot_tell_its_times_anew_begins_anew() -> None:
+    w = world(4, rules=(replace(DEMAND, strategy=Remembering()),))
+    w.step(load=40.0)
+    w.step(after=15.0, load=40.0)
+    assert w.engine.memory.deployments[NAME].rules["busy-day"] == ["Remembering", 2]
+    w.restart()
+    w.step(after=-HOUR, load=40.0)
+    assert w.engine.memory.deployments[NAME].rules["busy-day"] == ["Remembering", 1]
 
 
 def test_what_was_asked_for_counts_no_longer_than_until_it_is_looked_at_again() -> None:

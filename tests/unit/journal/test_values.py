@@ -37,7 +37,7 @@ FIELDS = {
     "other_scaler",
     "DeploymentMemory": "adopted_at user state created_at written doubtful latest lows highs moves "
     "counted rules damped demand_unknown_since idle_since wish gone_at shadow watched doubtful_moves "
-    "superseded claimed grouped",
+    "superseded claimed grouped rules_ahead_seconds",
     "Facts": "load_replicas forecast_replicas spare_replicas forecast_error_replicas horizon_seconds "
     "miss_price_ratio missed_ratio missed_ratio_max capacity_requests_per_second capacity_factor_ratio",
     "Grouped": "replicas load lower upper requests_per_second usd_an_hour spare_ratio "

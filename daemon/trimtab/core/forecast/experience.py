@@ -210,6 +210,18 @@ class Experience(Encoded):
         numbers, counts = self._numbers.copy(), self._counts.copy()
         return Arrays(numbers, counts, self.lead_ticks, self._curves, self._older, self._voters)
 
+    def set_back(self, seconds: float) -> Experience:
+        """Return the same as a clock that is ``seconds`` behind would have told its times.
+
+        The running bin of the curves began at another time of day, and is left out.
+        """
+        tally = self.tally
+        before = tally._replace(at=tally.at - seconds, bin=-1, bin_total=0.0, bin_ticks=0)
+        arrays = Arrays(
+            self._numbers, self._counts, self.lead_ticks, self._curves, self._older, self._voters
+        )
+        return Experience(before, arrays)
+
     def is_followed(self, asked: int) -> bool:
         """Whether ``asked`` replicas are what was wanted, to a replica or a tenth of them."""
         wanted = self.tally.wanted

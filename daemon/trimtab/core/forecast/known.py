@@ -55,6 +55,19 @@ class Known(Encoded):
         """Return what is known after a sample; what is not given stays."""
         return Known(self.at_first, heard, experience, line, trim, mix or self.mix, self.kept_until)
 
+    def set_back(self, seconds: float) -> Known:
+        """Return the same as a clock that is ``seconds`` behind would have told its times."""
+        heard, kept_until = self.heard, self.kept_until
+        return Known(
+            self.at_first,
+            None if heard is None else heard._replace(until=heard.until - seconds),
+            None if self.experience is None else self.experience.set_back(seconds),
+            self.line,
+            self.trim,
+            self.mix,
+            None if kept_until is None else kept_until - seconds,
+        )
+
     def _encode(self) -> JsonValue:
         kept: dict[str, JsonValue] = {}
         if self.kept_until is not None:

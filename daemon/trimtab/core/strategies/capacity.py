@@ -120,6 +120,11 @@ class Capacity:
             return Wish(None, "", known)
         return Wish(self._count(view, known, known.experience, work), "", known)
 
+    def set_back(self, memory: JsonValue, seconds: float) -> JsonValue:
+        """Go on with what was learned on a clock that is ``seconds`` behind."""
+        known = numeric().known.recalled(memory)
+        return None if known is None else known.set_back(seconds)
+
     def _lived(self, view: View, memory: JsonValue) -> tuple[Known, Work | str]:
         """Return what is known with the newest sample, and the load that it tells of, or why it does not."""
         known_type = numeric().known

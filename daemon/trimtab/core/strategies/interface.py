@@ -90,6 +90,15 @@ class Steady(Protocol):
 
 
 @runtime_checkable
+class Redatable(Protocol):
+    """A strategy whose memory outlives a clock that is set back; any other begins anew then."""
+
+    def set_back(self, memory: JsonValue, seconds: float) -> JsonValue:
+        """Return ``memory`` as a clock that is ``seconds`` behind would have told its times."""
+        ...
+
+
+@runtime_checkable
 class Primeable(Protocol):
     """A strategy that can begin with what others recorded before it was there (``core/priming.py``)."""
 
