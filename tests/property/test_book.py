@@ -10,6 +10,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.worlds.short_fleets import (
@@ -175,6 +176,8 @@ def test_the_plain_case_grants_what_one_walk_over_all_that_is_asked_for_does(see
     for name, claim in claims.items():
         assert book.grant(name).replicas == expected[name]
         assert allocation.count(claim) == expected[name]
+    usd = sum(expected[name] * (one.usd_an_hour or 0.0) for name, one in claims.items())
+    assert allocation.usd_an_hour == pytest.approx(usd)
 
 
 def test_a_shortage_is_the_plain_case_unless_somebody_has_to_give_way() -> None:

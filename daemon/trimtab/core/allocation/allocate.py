@@ -129,14 +129,15 @@ class _Allocating:
         return self._granted()
 
     def _grow_by_whole_levels(self) -> Iterable[Level]:
-        """Let everybody grow for whom there is enough whoever comes first; return the levels that are left."""
+        """Let everybody grow for whom there is enough whoever comes first; return the levels that are left.
+
+        Of those who had to give way to a quota that shrank nobody grows: more is held than it allows, so nothing is free now.
+        """
         standing, money = self.ground.standing, self.rooms.money
-        is_counted_one_by_one = (
-            money.is_limited or self.reclaim.taken or self._is_anything_guaranteed
-        )
-        if is_counted_one_by_one or len(self.rooms_by_place) < len(standing.places):
-            return standing.levels
         sizes = tuple(standing.sizes)
+        is_all_known = all(size.place in self.rooms_by_place for size in sizes)
+        if money.is_limited or self._is_anything_guaranteed or not is_all_known:
+            return standing.levels
         left = give_whole_levels(standing.levels, sizes, self.rooms_by_place, self.moved)
         self.at_once.update(self.moved)
         for name, replicas in self.moved.items():
