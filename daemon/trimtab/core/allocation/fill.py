@@ -1,8 +1,8 @@
 """The plain case of an allocation: there is too little, and it only has to be handed out.
 
 No money, no team below its guarantee, no pool above its quota, and nobody who comes first goes without while others
-might give way. Then it is enough to walk the standing order of what is asked for until no pool has room left. The grants are those of ``allocate``, which a property holds;
-they are made when somebody asks for one.
+might give way. Then it is enough to walk the levels of what is asked for until no pool has room left: as long as there is enough for all
+who stand on one, in no order. The grants are those of ``allocate``, which a property holds; they are made when somebody asks for one.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def fill(
     terms: Terms,
     may_take: Callable[[str], bool],
 ) -> Filled | None:
-    """Hand out what is free over ``kept``, in the standing order; ``None``: this is no plain case.
+    """Hand out what is free over ``kept``, level by level; ``None``: this is no plain case.
 
     ``may_take`` says whether a deployment that comes short might be given what others hold.
     ``kept`` and ``held`` are accelerators by place: what everybody holds who does not want fewer, and what is held now.
