@@ -22,8 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.worlds.random_fleets import excess
-
 from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.values import Claim, SpendRoom, Terms
@@ -118,7 +116,8 @@ def of_priorities(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     return tuple(one._replace(priority=random.choice([50, 100, 200])) for one in claims)
 
 
-def _book(claims: tuple[Claim, ...], terms: Terms) -> Book:
+def a_book(claims: tuple[Claim, ...], terms: Terms) -> Book:
+    """Return a book in which all of it stands, everybody decided on with what is held, and nothing is shared out yet."""
     book = Book()
     book.open(terms)
     for claim in claims:
@@ -129,12 +128,12 @@ def _book(claims: tuple[Claim, ...], terms: Terms) -> Book:
 
 def _first(claims: tuple[Claim, ...], terms: Terms) -> float:
     """What a book takes to share everything out for the first time, and to say whom it concerns."""
-    return milliseconds(Book.stirred, made=lambda: _book(claims, terms))
+    return milliseconds(Book.stirred, made=lambda: a_book(claims, terms))
 
 
 def _again(claims: tuple[Claim, ...], terms: Terms) -> float:
     """What a book takes to share everything out once one claim on each type has changed, and to say whom it concerns."""
-    book = _book(claims, terms)
+    book = a_book(claims, terms)
     book.stirred()
     ones = [next(one for one in claims if one.accelerator_type == kind) for kind in TYPES]
 
@@ -174,6 +173,8 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--fleets", type=int, default=1_000, help="random fleets to compare")
     arguments = parser.parse_args()
+    from tests.worlds.random_fleets import excess  # and with it numpy, which starts threads
+
     with old_objects_left_alone():
         sizes = [measure(size) for size in arguments.sizes]
     with_fractions = excess(range(arguments.fleets))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many machine instructions a decision and a pushed sample take: a number that no neighbour changes.
+"""How many machine instructions a decision, a pushed sample and a claim that is first shared out take: a number that no neighbour changes.
 
 Counted by ``valgrind --tool=cachegrind`` in a process of its own for each workload, once with few rounds and
 once with more: the difference, divided by what the further rounds did, leaves start-up out. It is the same
@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 ROUNDS = (2, 8)
 DEPLOYMENTS = 40
+CLAIMS = 1_000
 START = 1_767_225_600.0
 COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
 
@@ -108,7 +109,24 @@ def remote_write_samples() -> tuple[int, Callable[[int], None]]:
     return BATCH, step
 
 
-WORKLOADS = {"decision": decisions, "remote_write_sample": remote_write_samples}
+def first_allocations() -> tuple[int, Callable[[int], None]]:
+    """Share out for the first time among claims that all ask for more, of which half is there."""
+    from tests.bench.allocation import a_book, a_fleet
+
+    claims, terms = a_fleet(CLAIMS, 1.0)
+    books = [a_book(claims, terms) for _ in range(ROUNDS[-1])]
+
+    def step(number: int) -> None:
+        books[number].stirred()
+
+    return CLAIMS, step
+
+
+WORKLOADS = {
+    "decision": decisions,
+    "remote_write_sample": remote_write_samples,
+    "first_allocation_claim": first_allocations,
+}
 
 
 def done(work: Coroutine[Any, Any, Any]) -> Any:

@@ -10,19 +10,28 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.worlds.short_fleets import NOW, ShortFleet, a_short_fleet, short_fleets
+from tests.worlds.short_fleets import (
+    NOW,
+    ShortFleet,
+    a_short_fleet,
+    growths,
+    pools_of,
+    short_fleets,
+)
 
 from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.fill import Filled
 from trimtab.core.allocation.shelf import Shelf
-from trimtab.core.fleet_policy import Preemption, Quota
+from trimtab.core.allocation.values import Terms
+from trimtab.core.fleet_policy import Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
 
 if TYPE_CHECKING:
-    from trimtab.core.allocation.values import Claim, Terms
+    from trimtab.core.allocation.values import Claim
 
 EXAMPLES = 300
 
@@ -111,6 +120,64 @@ def test_whose_count_is_another_than_it_was_decided_with_is_stirred_once_and_nob
         moved = {one for one in claims if book.grant(one).replicas != before[one]}
         assert moved == set(stirred)
         assert book.stirred() == ()
+
+
+def a_crowd(seed: int) -> ShortFleet:
+    """Some fifty claims on pools that have room for a part of what they ask for; nothing is guaranteed."""
+    random = Random(seed)
+    claims = tuple(
+        one._replace(
+            deployment=f"{number}-{one.deployment}",
+            team=Team(
+                name=f"of-{one.team.weight}", selector=TeamSelector(), weight=one.team.weight
+            ),
+            wanted=max(one.wanted, one.held),
+        )
+        for number in range(12)
+        for one in a_short_fleet(20 * seed + number, is_limited=False).claims
+    )
+    every = sorted({pool for one in claims for pool in pools_of(one)}, key=str)
+    quotas = {}
+    for pool in random.sample(every, min(4, len(every))):
+        ones = [one for one in claims if pool in pools_of(one)]
+        held = sum(one.held * (one.accelerators or 0) for one in ones)
+        asked = sum(one.wanted * (one.accelerators or 0) for one in ones) - held
+        quotas[pool] = Quota(pool, held + random.randint(0, asked))
+    return ShortFleet(claims, Terms(now=NOW, quotas=quotas))
+
+
+def walked(fleet: ShortFleet) -> dict[str, int]:
+    """What each gets if all that is asked for is worked out, sorted into one list and handed out one by one."""
+    claims = {one.deployment: one for one in fleet.claims}
+    counts = {one.deployment: one.held for one in fleet.claims}
+    free = {pool: quota.accelerators for pool, quota in fleet.terms.quotas.items()}
+    for one in fleet.claims:
+        for pool in free.keys() & set(pools_of(one)):
+            free[pool] -= one.held * (one.accelerators or 0)
+    wishes = sorted(one for claim in fleet.claims for one in growths(0, claim, fleet.terms, 100))
+    for (_, _, name), _, count in wishes:
+        pools = free.keys() & set(pools_of(claims[name]))
+        each = claims[name].accelerators or 0
+        for _ in range(count):
+            if all(free[pool] >= each for pool in pools):
+                counts[name] += 1
+                for pool in pools:
+                    free[pool] -= each
+    return counts
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_the_plain_case_grants_what_one_walk_over_all_that_is_asked_for_does(seed: int) -> None:
+    fleet = a_crowd(seed)
+    expected = walked(fleet)
+    book, claims = opened(fleet)
+    allocation = allocate(fleet.claims, fleet.terms)
+    for name, claim in claims.items():
+        assert book.grant(name).replicas == expected[name]
+        assert allocation.count(claim) == expected[name]
+    usd = sum(expected[name] * (one.usd_an_hour or 0.0) for name, one in claims.items())
+    assert allocation.usd_an_hour == pytest.approx(usd)
 
 
 def test_a_shortage_is_the_plain_case_unless_somebody_has_to_give_way() -> None:

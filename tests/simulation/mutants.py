@@ -415,8 +415,13 @@ OF_ONE_DAEMON: tuple[Mutant, ...] = (
         "who comes last is served first",
         (
             "core.allocation.precedence",
-            "    rank = -2 * claim.priority\n",
-            "    rank = 2 * claim.priority\n",
+            "    rank = -2 * priority if is_below_bound else 1 - 2 * priority\n",
+            "    rank = 2 * priority if is_below_bound else 1 + 2 * priority\n",
+        ),
+        (
+            "core.allocation.precedence",
+            "    rank = -2 * priority\n",
+            "    rank = 2 * priority\n",
         ),
         (
             "core.allocation.precedence",
@@ -466,8 +471,8 @@ OF_ONE_DAEMON: tuple[Mutant, ...] = (
         "a team below its guarantee waits like everybody else",
         (
             "core.allocation.allocate",
-            "        wishes = self._grow_into_guarantees(self.ground.standing.order)\n",
-            "        wishes = self.ground.standing.order\n",
+            "        wishes = self._grow_into_guarantees(in_order(self._grow_by_whole_levels()))\n",
+            "        wishes = in_order(self._grow_by_whole_levels())\n",
         ),
         owner_comes_last=True,
         **{**SHORT_OF_ACCELERATORS, "fleet_deeds_per_hour": 8.0},

@@ -61,7 +61,7 @@ class Need(NamedTuple):
                 density = exp(-0.5 * z * z) / _SQRT_2_PI
                 after = spread * (density - z * 0.5 * (1.0 - erf(z / _SQRT_2)))
             share = before - after
-            found.append(1.0 if share >= 1.0 else max(USED_MIN, share))
+            found.append(1.0 if share >= 1.0 else share if share > USED_MIN else USED_MIN)  # noqa: FURB136  a call of max takes as long as the rest
             before = after
         return found
 

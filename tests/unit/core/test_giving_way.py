@@ -59,6 +59,14 @@ def test_what_is_over_of_a_large_replica_goes_to_who_was_passed_over_before_it_w
     assert found.of(last).short is Reason.PREEMPTED
 
 
+def test_who_gave_way_to_a_quota_that_shrank_gets_nothing_back_of_what_is_over() -> None:
+    """It comes before the large one, which nobody needs either; of that there is some over."""
+    small = a_claim("small", 2, 3, needed=0, need=Need(0.01))
+    large = a_claim("large", 2, 2, each=8, needed=0)
+    found = shared(15, small, large)
+    assert entitled(found, small, large) == [0, 1]
+
+
 @pytest.mark.parametrize("weight", [1.0, 0.01])
 def test_weight_says_nothing_between_priorities(weight: float) -> None:
     light = Team(name="light", selector=TeamSelector(), weight=weight)

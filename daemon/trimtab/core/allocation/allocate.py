@@ -13,9 +13,12 @@ Operations Research 5, 1957), and off it by less than one replica for each limit
 
 from __future__ import annotations
 
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from trimtab.core.allocation.fill import give_whole_levels
+from trimtab.core.allocation.levels import in_order
 from trimtab.core.allocation.reclaim import Reclaim
 from trimtab.core.allocation.room import COUNT_MAX, Rooms
 from trimtab.core.allocation.standing import Standing
@@ -25,8 +28,9 @@ from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import Preemption
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from trimtab.core.allocation.levels import Level
     from trimtab.core.allocation.precedence import Wish
     from trimtab.core.allocation.room import Room, Where
     from trimtab.core.allocation.values import Claim, Terms
@@ -89,7 +93,10 @@ def _ground(claims: Sequence[Claim], terms: Terms) -> Ground:
 
 
 class _Allocating:
-    """One run. ``moved`` is by how many replicas each claim ends up off what it keeps at first."""
+    """One run. ``moved`` is by how many replicas each claim ends up off what it keeps at first.
+
+    ``given`` is what was handed out one by one, in its order; ``at_once`` what was handed out before and may be asked for now.
+    """
 
     def __init__(self, ground: Ground, terms: Terms) -> None:
         self.ground = ground
@@ -98,8 +105,13 @@ class _Allocating:
         self.rooms = Rooms(terms)
         self.room_at = self.rooms.fill(ground.kept, ground.held, ground.teams)
         self.rooms.money.rate, self.rooms.money.rate_now = ground.kept_usd, ground.held_usd
-        self.rooms_by_place = [self.room_at.get(where) for where in ground.standing.places]
+        self.rooms_by_place = {
+            place: self.room_at[where]
+            for where, place in ground.standing.places.items()
+            if where in self.room_at
+        }
         self.moved: dict[str, int] = {}
+        self.at_once: dict[str, int] = {}
         self.given: list[tuple[Claim, int, Room | None]] = []
         self.reclaim = Reclaim(
             self.claims, self.moved, ground.victims, self.rooms, self.room_at, terms
@@ -109,22 +121,42 @@ class _Allocating:
         """Allocate in the order that the head of this module gives."""
         self.reclaim.for_money()
         self.reclaim.for_quotas()
-        wishes = self._grow_into_guarantees(self.ground.standing.order)
+        wishes = self._grow_into_guarantees(in_order(self._grow_by_whole_levels()))
         if self.terms.preemption is not Preemption.NEVER:
-            wishes = self._grow_at_their_cost(wishes)
+            wishes = self._grow_at_their_cost(iter(wishes))
         if self.terms.preemption is Preemption.NEVER or self.reclaim.taken:
             self._fill(wishes)  # also what was taken in whole replicas and is over
         return self._granted()
 
-    def _grow_into_guarantees(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+    def _grow_by_whole_levels(self) -> Iterable[Level]:
+        """Let everybody grow for whom there is enough whoever comes first; return the levels that are left.
+
+        Of those who had to give way to a quota that shrank nobody grows: more is held than it allows, so nothing is free now.
+        """
+        standing, money = self.ground.standing, self.rooms.money
+        sizes = tuple(standing.sizes)
+        is_all_known = all(size.place in self.rooms_by_place for size in sizes)
+        if money.is_limited or self._is_anything_guaranteed or not is_all_known:
+            return standing.levels
+        left = give_whole_levels(standing.levels, sizes, self.rooms_by_place, self.moved)
+        self.at_once.update(self.moved)
+        for name, replicas in self.moved.items():
+            money.rate += replicas * (self.claims[name].usd_an_hour or 0.0)
+        return left
+
+    @property
+    def _is_anything_guaranteed(self) -> bool:
+        return any(team.guaranteed for team in self.terms.teams)
+
+    def _grow_into_guarantees(self, wishes: Iterable[Wish]) -> Iterable[Wish]:
         """Let teams grow up to what they are guaranteed, the first in precedence first; return what is left of the wishes."""
-        if not any(team.guaranteed for team in self.terms.teams):
+        if not self._is_anything_guaranteed:
             return wishes
         full: set[str] = set()
         left: list[Wish] = []
         for wish in wishes:
             step, since, name, replicas, each, place = wish
-            room = self.rooms_by_place[place] if each else None
+            room = self.rooms_by_place.get(place) if each else None
             due = 0 if room is None else (room.team.guaranteed - room.team.used) // each
             if due <= 0 or name in full or name in self.reclaim.taken:
                 left.append(wish)
@@ -144,21 +176,25 @@ class _Allocating:
                 left.append((step, since, name, replicas - count, each, place))
         return left
 
-    def _grow_at_their_cost(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+    def _grow_at_their_cost(self, wishes: Iterator[Wish]) -> Iterable[Wish]:
         """Let everybody grow, the first in precedence first, if need be at the cost of lower priorities.
 
-        Return the wishes that are left.
+        Return the wishes that are left, but for those of the lowest priority, which come last and at nobody's cost.
         """
+        lowest = min((claim.priority for claim in self.claims.values()), default=0)
         full: set[str] = set()
         left: list[Wish] = []
         taken = self.reclaim.taken
         for wish in wishes:
             step, since, name, replicas, each, place = wish
+            claim, wanted = self.claims[name], replicas
+            if claim.priority == lowest:
+                self._fill(chain([wish], wishes))
+                break
             if name in full or name in taken:
                 left.append(wish)
                 continue
-            claim, wanted = self.claims[name], replicas
-            room = self.rooms_by_place[place] if each else None
+            room = self.rooms_by_place.get(place) if each else None
             while wanted:
                 fits = min(wanted, self._fitting(claim, room))
                 if fits == 0 and self.reclaim.for_priority(claim):
@@ -171,15 +207,15 @@ class _Allocating:
                 wanted -= fits
         return left
 
-    def _fill(self, wishes: Sequence[Wish]) -> None:
+    def _fill(self, wishes: Iterable[Wish]) -> None:
         """Let everybody grow into what is free, the first in precedence first; pass over what does not fit.
 
         From here on rooms and money only shrink: who finds none left in one speaks for all that take as much of it.
         """
         taken, claims, money = self.reclaim.taken, self.claims, self.rooms.money
-        usd_full_for = inf
+        usd_full_for, usd_least = inf, self._usd_least() if money.is_limited else 0.0
         for _, _, name, replicas, each, place in wishes:
-            room = self.rooms_by_place[place] if each else None
+            room = self.rooms_by_place.get(place) if each else None
             if (room is not None and each >= room.full_for) or name in taken:
                 continue
             claim = claims[name]
@@ -197,6 +233,21 @@ class _Allocating:
                 if fits:
                     self._give(claim, fits, room)
                     left -= fits
+            if left and (usd_full_for <= usd_least or not self._is_room_left()):
+                return
+
+    def _usd_least(self) -> float:
+        """Return the least price of a replica that is asked for, in US dollars an hour."""
+        asking = self.ground.standing.asking
+        prices = (claim.usd_an_hour for claim in asking if claim.usd_an_hour is not None)
+        return min(prices, default=0.0)
+
+    def _is_room_left(self) -> bool:
+        """Whether anything that is asked for would find accelerators, whatever it costs."""
+        found = (
+            (self.rooms_by_place.get(one.place), one.each) for one in self.ground.standing.sizes
+        )
+        return any(room is None or room.most(each) for room, each in found)
 
     def _fitting(self, claim: Claim, room: Room | None) -> int:
         most = COUNT_MAX
@@ -253,7 +304,7 @@ class _Allocating:
         )
         if is_all_free:  # nobody has to give back first
             return self.moved
-        now = {name: self.moved[name] for name in self.reclaim.taken}
+        now = self.at_once | {name: self.moved[name] for name in self.reclaim.taken}
         for claim, replicas, room in self.given:
             usd, count = claim.usd_an_hour, replicas
             if money.is_limited:

@@ -108,10 +108,10 @@ class Book:
         """Bring all grants up to date, and return whose count is not the one they were decided with."""
         found: set[str] = set()
         for key, shelf in self._shelves.items():
-            shares = self._shares_on(key)
+            count, claims = self._shares_on(key).count, shelf.claims
             for name in shelf.news():
-                granted, claim = self._granted.get(name), shelf.claims.get(name)
-                if granted is not None and claim is not None and shares.count(claim) != granted:
+                granted, claim = self._granted.get(name), claims.get(name)
+                if granted is not None and claim is not None and count(claim) != granted:
                     found.add(name)
         return tuple(sorted(found))
 

@@ -1,12 +1,13 @@
 """The plain case of an allocation: there is too little, and it only has to be handed out.
 
 No money, no team below its guarantee, no pool above its quota, and nobody who comes first goes without while others
-might give way. Then it is enough to walk the standing order of what is asked for until no pool has room left. The grants are those of ``allocate``, which a property holds;
-they are made when somebody asks for one.
+might give way. Then it is enough to walk the levels of what is asked for until no pool has room left: as long as there is enough for all
+who stand on one, in no order. The grants are those of ``allocate``, which a property holds; they are made when somebody asks for one.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from trimtab.core.allocation.room import Rooms
@@ -14,10 +15,11 @@ from trimtab.core.allocation.values import Grant
 from trimtab.core.decision import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from trimtab.core.allocation.levels import Level, Levels
     from trimtab.core.allocation.room import Room, Where
-    from trimtab.core.allocation.standing import Standing
+    from trimtab.core.allocation.standing import Size, Standing
     from trimtab.core.allocation.values import Claim, Terms
     from trimtab.core.fleet_policy import Team
 
@@ -68,7 +70,7 @@ def fill(
     terms: Terms,
     may_take: Callable[[str], bool],
 ) -> Filled | None:
-    """Hand out what is free over ``kept``, in the standing order; ``None``: this is no plain case.
+    """Hand out what is free over ``kept``, level by level; ``None``: this is no plain case.
 
     ``may_take`` says whether a deployment that comes short might be given what others hold.
     ``kept`` and ``held`` are accelerators by place: what everybody holds who does not want fewer, and what is held now.
@@ -84,64 +86,95 @@ def fill(
     }
     if _is_below_guarantee(standing, places):
         return None
-    handed = _hand_out(standing, places, may_take)
+    is_all_free = all(kept[where] == held[where] for where in kept)  # nobody has to give back first
+    given: dict[str, int] = {}
+    sizes = tuple(standing.sizes)
+    left = give_whole_levels(standing.levels, sizes, places, given)
+    now = given if is_all_free else given.copy()
+    handed = _hand_out(left, sizes, places, given, may_take)
     if handed is None:
         return None
-    given, ordered, is_any_short = handed
-    is_all_free = all(kept[where] == held[where] for where in kept)  # nobody has to give back first
-    now = given if is_all_free else _at_once(ordered)
+    ordered, is_any_short = handed
+    if not is_all_free:
+        _at_once(ordered, now)
     is_short = is_any_short or bool(standing.clipped) or now != given
     return Filled(given, now, by_place, is_short=is_short)
 
 
+def give_whole_levels(
+    levels: Levels, sizes: Iterable[Size], places: Mapping[int, Room], given: dict[str, int]
+) -> Iterator[Level]:
+    """Hand out to whole levels while there is enough for them, add it to ``given``, and return the levels that are left.
+
+    What is handed out takes no more than as much from any room, however they share pools and what is set aside. So as
+    long as the smallest has room for all of a level, nobody on it is short, whoever of them comes first.
+    """
+    rooms = [places[place] for place in {size.place for size in sizes}]
+    least = min((min(room.most(1), room.most_now(1)) for room in rooms), default=0)
+    taken: dict[int, int] = {}
+    left = iter(levels)
+    for level in left:
+        least -= level.accelerators
+        if least < 0:
+            left = chain([level], left)
+            break
+        for _, _, name, replicas, each, place in level.wishes:
+            given[name] = given.get(name, 0) + replicas
+            taken[place] = taken.get(place, 0) + replicas * each
+    for place, accelerators in taken.items():
+        places[place].keep(accelerators)
+        places[place].hold(accelerators)
+    return left
+
+
 def _is_below_guarantee(standing: Standing, places: Mapping[int, Room]) -> bool:
     """Whether a team asks for a replica that its guarantee covers: for these others may have to give way."""
-    return any(
-        places[place].team.guaranteed - places[place].team.used >= each
-        for place, each in standing.sizes
-    )
+    for size in standing.sizes:
+        team = places[size.place].team
+        if team.guaranteed - team.used >= size.each:
+            return True
+    return False
 
 
 def _hand_out(
-    standing: Standing, places: Mapping[int, Room], may_take: Callable[[str], bool]
-) -> tuple[dict[str, int], list[tuple[str, int, int, Room]], bool] | None:
-    """Walk the order until nothing that is asked for fits anywhere. ``None``: the first who is short may take."""
-    least: dict[int, int] = {}
-    for place, each in standing.sizes:
-        least[place] = min(each, least.get(place, each))
-    given: dict[str, int] = {}
+    levels: Iterable[Level],
+    sizes: Sequence[Size],
+    places: Mapping[int, Room],
+    given: dict[str, int],
+    may_take: Callable[[str], bool],
+) -> tuple[list[tuple[str, int, int, Room]], bool] | None:
+    """Walk the ``levels`` until nothing that is asked for fits anywhere, and add what is handed out to ``given``.
+
+    Return that in its order and whether anybody is short; ``None``: the first who is may take.
+    """
     ordered: list[tuple[str, int, int, Room]] = []
     is_short = False
-    open_places = len(least)
-    for _, _, name, replicas, each, place in standing.order:
-        room = places[place]
-        if each >= room.full_for:
-            continue  # and somebody before was short
-        most = room.most(each)
-        if most < replicas:
-            if not is_short and may_take(name):
-                return None
-            is_short = True
-            if most == 0:
-                room.full_for = each  # rooms only shrink
-                if each <= least[place]:
-                    open_places -= 1
-                    if open_places == 0:
-                        break
-                continue
-            replicas = most  # noqa: PLW2901  as many as fit
-        given[name] = given.get(name, 0) + replicas
-        room.keep(replicas * each)
-        ordered.append((name, replicas, each, room))
-    return given, ordered, is_short
+    for level in levels:
+        if is_short and not any(places[size.place].most(size.each) for size in sizes):
+            break
+        for _, _, name, replicas, each, place in level.in_order():
+            room = places[place]
+            if each >= room.full_for:
+                continue  # and somebody before was short
+            most = room.most(each)
+            if most < replicas:
+                if not is_short and may_take(name):
+                    return None
+                is_short = True
+                if most == 0:
+                    room.full_for = each  # rooms only shrink
+                    continue
+                replicas = most  # noqa: PLW2901  as many as fit
+            given[name] = given.get(name, 0) + replicas
+            room.keep(replicas * each)
+            ordered.append((name, replicas, each, room))
+    return ordered, is_short
 
 
-def _at_once(ordered: list[tuple[str, int, int, Room]]) -> dict[str, int]:
-    """Return how much of what was given is free at this moment."""
-    now: dict[str, int] = {}
+def _at_once(ordered: list[tuple[str, int, int, Room]], now: dict[str, int]) -> None:
+    """Add to ``now`` how much of what was given is free at this moment."""
     for name, replicas, each, room in ordered:
         count = min(replicas, room.most_now(each))
         if count:
             room.hold(count * each)
             now[name] = now.get(name, 0) + count
-    return now

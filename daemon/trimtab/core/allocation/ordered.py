@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 FEW = 64
 """So many changes are made one by one; more of them are sorted in."""
 
-_Entry = TypeVar("_Entry", bound="tuple[object, ...]")
+_Entry = TypeVar("_Entry", int, "tuple[Any, ...]")
 
 
 def changed(order: list[_Entry], gone: Collection[_Entry], new: Collection[_Entry]) -> list[_Entry]:

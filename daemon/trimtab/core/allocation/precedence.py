@@ -43,6 +43,15 @@ def worth(claim: Claim, replicas: int) -> float:
     return claim.team.weight * claim.need.used(replicas)
 
 
+def first_step(
+    priority: int, weight: float, is_below_bound: bool, since: float, patience_seconds: float
+) -> int:
+    """Return where the first wish of a claim stands at best: if all of its first replica is needed."""
+    rank = -2 * priority if is_below_bound else 1 - 2 * priority
+    base = log2(weight) - since / patience_seconds
+    return rank * STEPS_MAX - round(base * STEPS_A_DOUBLING)
+
+
 def wishes_of(
     claim: Claim, place: int, since: float, patience_seconds: float, most: int
 ) -> list[Wish]:
@@ -50,12 +59,12 @@ def wishes_of(
 
     ``since`` is when its waiting began, UTC seconds; it doubles its worth with each ``patience_seconds``.
     """
-    held, floor, need, name = claim.held, claim.floor, claim.need, claim.deployment
-    each = claim.accelerators or 0
-    first, last = held + 1, min(held + most, claim.wanted)
+    name, _, _, accelerators, held, wanted, _, _, floor, need, _, _, _, _, priority, team, _ = claim
+    each = accelerators or 0
+    first, last = held + 1, wanted if wanted - held <= most else held + most
     mean, spread = need
-    base = log2(claim.team.weight) - since / patience_seconds
-    rank = -2 * claim.priority
+    base = log2(team.weight) - since / patience_seconds
+    rank = -2 * priority
     if spread < CERTAIN_SPREAD and floor < first and mean >= last:  # a plain shortfall
         step = (rank + 1) * STEPS_MAX - round(base * STEPS_A_DOUBLING)
         return [(step, since, name, last - held, each, place)]
@@ -65,10 +74,11 @@ def wishes_of(
             for step, replicas in _in_parts(claim, base, last)
         ]
     rank = (rank + 1) * STEPS_MAX
-    return [
-        (rank - round((base + log2(used)) * STEPS_A_DOUBLING), since, name, 1, each, place)
-        for used in need.shares(first, last)
-    ]
+    wishes = []
+    for used in need.shares(first, last):
+        step = rank - round((base + log2(used)) * STEPS_A_DOUBLING)
+        wishes.append((step, since, name, 1, each, place))
+    return wishes
 
 
 def _in_parts(claim: Claim, base: float, last: int) -> Iterator[tuple[int, int]]:

@@ -81,11 +81,10 @@ class Reclaim:
             queue = self.victims_of(pool.pool.accelerator_type)
             spared = []
             while pool.free < 0 and queue:
+                if queue.rank[0] and self.terms.preemption is Preemption.NEVER:
+                    break  # only what is needed is left
                 entry = queue.pop()
                 is_needed, _, _, name, count = entry
-                if is_needed and self.terms.preemption is Preemption.NEVER:
-                    spared.append(entry)
-                    break
                 claim = self.claims[name]
                 if count != self.kept(claim):
                     continue  # it was taken for money
@@ -150,11 +149,11 @@ class Reclaim:
         given: list[Claim] = []
         before: list[tuple[str, Taken | None]] = []
         while room.most(each) == 0 and queue:
-            entry = queue.pop()
-            is_needed, priority, _, name, count = entry
+            is_needed, priority = queue.rank
             if is_needed and (needs_end or priority >= priority_end):
-                spared.append(entry)
                 break  # and so are all who come after
+            entry = queue.pop()
+            _, _, _, name, count = entry
             victim = self.claims[name]
             if count != self.kept(victim):
                 continue  # it grew into a guarantee since, or is asked a second time

@@ -1,7 +1,7 @@
 """One shelf of the book: claims that compete with each other, what they add up to, and the grants on them.
 
-Sums are kept up with each claim. While they fit, nobody is looked at. Where they do not, what is free is handed out by the
-standing order (``fill.py``), and where that is not enough ``allocate`` is run over all claims.
+Sums are kept up with each claim. While they fit, nobody is looked at. Where they do not, what is free is handed out level
+by level of what it is worth (``fill.py``), and where that is not enough ``allocate`` is run over all claims.
 """
 
 from __future__ import annotations

@@ -1,22 +1,21 @@
-"""What is asked for on one shelf in the order of precedence, kept up from one allocation to the next.
+"""What is asked for on one shelf by levels of worth, kept up from one allocation to the next.
 
-Working out what each replica is worth and sorting that is most of an allocation, and almost all of it is the same
-as the last time: the order is told by numbers that stand still (``precedence.py``). So only what has changed is taken out
-of the order and put in anew.
+Working out what each replica is worth is most of an allocation, and almost all of it is the same as the last
+time: the order is told by numbers that stand still (``precedence.py``). So only what has changed is taken off its
+level and put on another one.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from trimtab.core.allocation.ordered import changed
-from trimtab.core.allocation.precedence import wishes_of
+from trimtab.core.allocation.levels import Levels
+from trimtab.core.allocation.precedence import first_step, wishes_of
 from trimtab.core.allocation.room import COUNT_MAX
 from trimtab.core.fleet_policy import pools_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from trimtab.core.allocation.precedence import Wish
     from trimtab.core.allocation.room import Where
@@ -24,37 +23,46 @@ if TYPE_CHECKING:
     from trimtab.core.fleet_policy import Pool, Quota
 
 
-class _Asking(NamedTuple):
-    """What one claim asks for. ``most`` is how many replicas of it a quota allows at all."""
+class Size:
+    """Replicas of so many accelerators ``each`` (0: unknown) at one place.
 
-    claim: Claim
-    place: int
-    most: int
-    wishes: list[Wish]
+    ``most`` is how many of them a quota allows at all, ``asking`` how many claims ask for some that it does.
+    """
+
+    __slots__ = ("asking", "each", "most", "place")
+
+    def __init__(self, place: int, each: int, most: int) -> None:
+        self.place = place
+        self.each = each
+        self.most = most
+        self.asking = 0
+
+
+_Asking = tuple["Claim", Size, int, float, int]
+"""Who asks: the claim, its size, how many of that a quota allows, since when it waits, before which level nothing of it stands."""
 
 
 class Standing:
-    """The wishes of one shelf, sorted in ``order`` as of the last ``bring``.
+    """What is asked for on one shelf, by ``levels`` as of the last ``bring``.
 
-    ``places`` are numbers for where the wishes are to be met; ``sizes`` how many claims ask for replicas of so many
-    accelerators at each. ``undated``: who does not wait yet, and stands in the order by what the time is.
-    ``clipped``: who wants more than a quota allows at all, of which no wish tells.
+    ``places`` are numbers for where the wishes are to be met. ``undated``: who does not wait yet, and stands in the
+    order by what the time is. ``clipped``: who wants more than a quota allows at all, of which no wish tells.
     """
 
     __slots__ = (
-        "_asking", "_changed", "_largest", "_patience_seconds", "_quotas", "clipped", "order", "places",
-        "sizes", "undated",
+        "_asking", "_changed", "_patience_seconds", "_quotas", "_sizes", "_wishes", "clipped", "levels", "places",
+        "undated",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.order: list[Wish] = []
+        self.levels = Levels(self._read)
         self.places: dict[Where, int] = {}
-        self.sizes: Counter[tuple[int, int]] = Counter()
         self.undated: set[str] = set()
         self.clipped: set[str] = set()
         self._asking: dict[str, _Asking] = {}
+        self._wishes: dict[str, list[Wish]] = {}
         self._changed: dict[str, None] = {}
-        self._largest: dict[int, int] = {}
+        self._sizes: dict[tuple[Where, int], Size] = {}
         self._quotas: Mapping[Pool, Quota] = {}
         self._patience_seconds = 0.0
 
@@ -65,78 +73,88 @@ class Standing:
     @property
     def asking(self) -> Iterator[Claim]:
         """The claims of all who want more than they hold."""
-        return (one.claim for one in self._asking.values())
+        return (claim for claim, *_ in self._asking.values())
+
+    @property
+    def sizes(self) -> Iterable[Size]:
+        """The sizes of which somebody asks for some."""
+        return (size for size in self._sizes.values() if size.asking)
 
     def bring(self, claims: Mapping[str, Claim], terms: Terms) -> None:
-        """Bring the order up to date with ``claims``, of which all that have changed were touched."""
+        """Bring the levels up to date with ``claims``, of which all that have changed were touched."""
         if terms.patience_seconds != self._patience_seconds:
             self._patience_seconds = terms.patience_seconds
             self._changed.update(dict.fromkeys(self._asking))
-            for each in (self._asking, self.order, self.sizes, self.undated, self.clipped):
+            self.levels = Levels(self._read)
+            for each in (self._asking, self._wishes, self._sizes, self.undated, self.clipped):
                 each.clear()
         if terms.quotas != self._quotas:
             self._quotas = dict(terms.quotas)
-            self._largest.clear()
+            for (where, _), size in self._sizes.items():
+                size.most = self._most(where, size.each)
             self._changed.update(dict.fromkeys(self._asking))
         self._changed.update(dict.fromkeys(self.undated))
         gone: list[Wish] = []
-        new: list[Wish] = []
         for name in self._changed:
-            self._renew(name, claims.get(name), terms.now, gone, new)
-        self._changed = {}
-        if gone or new:
-            self.order = changed(self.order, gone, new)
-
-    def _renew(
-        self, name: str, claim: Claim | None, now: float, gone: list[Wish], new: list[Wish]
-    ) -> None:
-        before = self._asking.get(name)
-        if claim is None or claim.wanted <= claim.held:
+            claim, before = claims.get(name), self._asking.get(name)
             if before is not None:
-                del self._asking[name]
+                if claim is before[0] and before[1].most == before[2] and name not in self.undated:
+                    continue
                 self._forget(name, before, gone)
-            return
-        kind, each, since = claim.accelerator_type or "", claim.accelerators or 0, claim.short_since
-        where = kind, claim.region, claim.account, claim.team.name
-        place = self.places.get(where)
-        if place is None:
-            place = self.places[where] = len(self.places)
-        most = self._most(place, where, each)
-        if before is not None:
-            if before.claim is claim and before.most == most and since is not None:
-                return
-            self._forget(name, before, gone)
+            if claim is not None and claim.wanted > claim.held:
+                self._ask(claim, terms.now)
+        self._changed = {}
+        self.levels.take(gone)
+
+    def _ask(self, claim: Claim, now: float) -> None:
+        """Take in that ``claim`` asks for more."""
+        name, kind, region, each, held, wanted, _, _, floor, _, _, _, _, since, priority, team, account = claim  # fmt: skip
+        where = kind or "", region, account, team.name
+        size = self._sizes.get((where, each or 0)) or self._new_size(where, each or 0)
         if since is None:
             self.undated.add(name)
             since = now
-        if claim.held + most < claim.wanted:
+        most = size.most
+        if wanted - held > most:
             self.clipped.add(name)
-        wishes: list[Wish] = []
+        step = first_step(priority, team.weight, floor > held, since, self._patience_seconds)
         if most:
-            wishes = wishes_of(claim, place, since, self._patience_seconds, most)
-            self.sizes[place, each] += 1
-            new += wishes
-        self._asking[name] = _Asking(claim, place, most, wishes)
+            size.asking += 1
+            self.levels.wait(name, step)
+        self._asking[name] = claim, size, most, since, step
+
+    def _read(self, name: str) -> list[Wish]:
+        """Work out the wishes of ``name``."""
+        claim, size, most, since, _ = self._asking[name]
+        wishes = wishes_of(claim, size.place, since, self._patience_seconds, most)
+        self._wishes[name] = wishes
+        return wishes
 
     def _forget(self, name: str, before: _Asking, gone: list[Wish]) -> None:
+        """Leave out what ``name`` asked for, and add those of its wishes that were worked out to ``gone``."""
+        _, size, most, _, step = before
+        del self._asking[name]
         self.undated.discard(name)
         self.clipped.discard(name)
-        if before.wishes:
-            gone += before.wishes
-            size = before.place, before.claim.accelerators or 0
-            self.sizes[size] -= 1
-            if not self.sizes[size]:
-                del self.sizes[size]
+        if not most:
+            return
+        size.asking -= 1
+        wishes = self._wishes.pop(name, None)
+        if wishes is None:
+            self.levels.leave(name, step)
+        else:
+            gone += wishes
 
-    def _most(self, place: int, where: Where, each: int) -> int:
+    def _new_size(self, where: Where, each: int) -> Size:
+        place = self.places.setdefault(where, len(self.places))
+        size = self._sizes[where, each] = Size(place, each, self._most(where, each))
+        return size
+
+    def _most(self, where: Where, each: int) -> int:
         """Return how many replicas more a quota could allow at all; 0 where nobody knows what one takes."""
         kind, region, account, _ = where
         if not each or not kind:
             return 0 if self._quotas else COUNT_MAX
-        largest = self._largest.get(place)
-        if largest is None:
-            found = (self._quotas.get(pool) for pool in pools_of(kind, region, account))
-            largest = self._largest[place] = min(
-                (one.accelerators for one in found if one is not None), default=COUNT_MAX
-            )
+        found = (self._quotas.get(pool) for pool in pools_of(kind, region, account))
+        largest = min((one.accelerators for one in found if one is not None), default=COUNT_MAX)
         return largest // each
