@@ -150,7 +150,7 @@ def test_money_is_taken_from_the_lowest_priority_down_to_what_is_protected_and_f
     unpriced = a_claim("unpriced", 2, 2, priority=10, usd_an_hour=None)
     first = a_claim("first", 2, 2)
     for keep, counts in ((21.0, [1, 2, 2]), (7.0, [1, 2, 0]), (0.0, [1, 2, 0])):
-        room = SpendRoom(keep, keep, "the limit")
+        room = SpendRoom(keep, keep, "the limit", "the limit")
         found = shared(99, protected, unpriced, first, spend=room)
         assert entitled(found, protected, unpriced, first) == counts
         assert found.of(protected).short is Reason.SPEND_LIMIT

@@ -43,7 +43,7 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
             limit = "the spend limit" if terms.spend is None else terms.spend.limit
             said = f"{limit} allows no more than ${_kept(terms):,.2f} an hour for all"
         case Reason.SPEND_LIMIT:
-            limit = "the spend limit" if terms.spend is None else terms.spend.limit
+            limit = "the spend limit" if terms.spend is None else terms.spend.grow_limit
             said = f"{limit} allows no more replicas of ${claim.usd_an_hour or 0.0:,.2f} an hour"
         case Reason.NO_PRICE:
             said = (
