@@ -7,6 +7,7 @@ import pytest
 from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.values import Allocation, Claim, SpendRoom, Terms
+from trimtab.core.allocation.words import grant_words
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import NO_TEAM, Pool, Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
@@ -286,3 +287,18 @@ def test_a_team_borrows_no_more_than_it_may_however_much_is_free() -> None:
     book = a_book(terms, *ones)
     assert [book.grant(one.deployment) for one in ones] == [found.of(one) for one in ones]
     assert {found.of(one).short for one in ones} == {None, Reason.BORROWING}
+
+
+def said(allocation: Allocation, claim: Claim, terms: Terms) -> str:
+    return grant_words(claim, allocation.of(claim), terms, ())
+
+
+def test_what_somebody_gives_back_of_itself_is_not_said_to_go_to_another() -> None:
+    """Seen to catch: three said to go to the one who takes one of them, and two that the rules let go."""
+    terms = Terms(NOW, {Pool(H100): Quota(Pool(H100), 5)}, preemption=Preemption.LOWER_PRIORITY)
+    first = a_claim("first", 0, 3, priority=200)
+    for needed, words in ((1, "1 not needed goes to first"), (3, "1 goes to first, which comes first")):
+        last = a_claim("last", 5, 3, needed=needed)
+        found = allocate([first, last], terms)
+        assert entitled(found, first, last) == [3, 2]
+        assert said(found, last, terms) == f"{words}: 2 of 3"

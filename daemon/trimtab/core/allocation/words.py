@@ -52,10 +52,10 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
         case Reason.NO_SHAPE:
             said = "its accelerators are unknown, and quotas are set"
         case Reason.RECLAIMED:
-            count = claim.held - grant.entitled
+            count = min(claim.held, claim.wanted) - grant.entitled
             said = f"{count} not needed {_go(count)} to {_taker(grant)}"
         case Reason.PREEMPTED:
-            count = claim.held - grant.entitled
+            count = min(claim.held, claim.wanted) - grant.entitled
             comes = "which comes first" if grant.ceded_to else "although it is needed"
             said = f"{count} {_go(count)} to {_taker(grant)}, {comes}"
         case Reason.AWAITING_GRANT:
