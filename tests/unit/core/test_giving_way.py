@@ -297,8 +297,22 @@ def test_what_somebody_gives_back_of_itself_is_not_said_to_go_to_another() -> No
     """Seen to catch: three said to go to the one who takes one of them, and two that the rules let go."""
     terms = Terms(NOW, {Pool(H100): Quota(Pool(H100), 5)}, preemption=Preemption.LOWER_PRIORITY)
     first = a_claim("first", 0, 3, priority=200)
-    for needed, words in ((1, "1 not needed goes to first"), (3, "1 goes to first, which comes first")):
+    for needed, words in (
+        (1, "1 not needed goes to first"),
+        (3, "1 goes to first, which comes first"),
+    ):
         last = a_claim("last", 5, 3, needed=needed)
         found = allocate([first, last], terms)
         assert entitled(found, first, last) == [3, 2]
         assert said(found, last, terms) == f"{words}: 2 of 3"
+
+
+def test_who_takes_nobody_knows_what_is_not_said_to_have_no_price() -> None:
+    """Seen to catch: a price that is in the fleet's file, and a sentence that there is none."""
+    terms = Terms(NOW, spend=SpendRoom(99.0, 99.0, "the limit", "the limit"))
+    unknown = a_claim("unknown", 1, 3, accelerators=None, usd_an_hour=None)
+    found = allocate([unknown], terms)
+    assert found.of(unknown).short is Reason.NO_SHAPE
+    assert said(found, unknown, terms) == (
+        "its accelerators are unknown, and spend is limited: 1 of 3"
+    )

@@ -50,7 +50,8 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
                 f"no price for {claim.accelerator_type or 'its accelerators'}, and spend is limited"
             )
         case Reason.NO_SHAPE:
-            said = "its accelerators are unknown, and quotas are set"
+            limited = "quotas are set" if terms.quotas else "spend is limited"
+            said = f"its accelerators are unknown, and {limited}"
         case Reason.RECLAIMED:
             count = min(claim.held, claim.wanted) - grant.entitled
             said = f"{count} not needed {_go(count)} to {_taker(grant)}"
