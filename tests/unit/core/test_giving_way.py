@@ -316,3 +316,14 @@ def test_who_takes_nobody_knows_what_is_not_said_to_have_no_price() -> None:
     assert said(found, unknown, terms) == (
         "its accelerators are unknown, and spend is limited: 1 of 3"
     )
+
+
+@pytest.mark.parametrize("needed", [0, 2])
+def test_for_money_alone_nobody_gives_way_whoever_comes_first(needed: int) -> None:
+    safe = Team(name="safe", selector=TeamSelector(), guaranteed={H100: 4}, is_protected=True)
+    first = a_claim("first", 0, 1, team=safe, priority=200)
+    last = a_claim("last", 2, 2, needed=needed)
+    room = SpendRoom(14.0, 14.0, "the limit", "the limit")
+    found = strictly(99, first, last, spend=room)
+    assert entitled(found, first, last) == [0, 2]
+    assert found.of(first).short is Reason.SPEND_LIMIT
