@@ -12,6 +12,8 @@ from trimtab.core.decision import Reason
 from trimtab.core.deployment import Shape, State
 from trimtab.core.engine import Engine
 from trimtab.core.memory import Memory
+from trimtab.core.overrides import Override, OverrideKind
+from trimtab.core.roles import Blocks
 from trimtab.core.stages.combine import combine
 from trimtab.core.stages.draft import Case, Draft
 from trimtab.core.stages.freshness import freshness
@@ -245,3 +247,30 @@ def test_noise_of_one_that_may_not_move_wakes_nobody() -> None:
         town.load = load
         town.tick()
         assert not town.stirred
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "blocks"),
+    [
+        pytest.param(OverrideKind.PAUSE, None, None, id="paused"),
+        pytest.param(OverrideKind.PIN, 1, None, id="pinned"),
+        pytest.param(OverrideKind.BLOCK, None, Blocks.UP, id="kept from growing"),
+    ],
+)
+def test_the_load_of_one_that_a_person_keeps_where_it_is_goes_to_the_others(
+    kind: OverrideKind, replicas: int | None, blocks: Blocks | None
+) -> None:
+    """Seen to catch: a paused member that is taken to have as much load as it can carry, whatever comes to it."""
+    town = Town(load=40.0)
+    town.serve(CHEAP, 1)
+    town.live(30)
+    town.engine.give(
+        Override(
+            id="o1", kind=kind, deployment=CHEAP, author="ana", reason="migration", since=town.now,
+            until=town.now + 3600.0, replicas=replicas, blocks=blocks,
+        )
+    )  # fmt: skip
+    town.load = 120.0
+    town.live(60)
+    assert town.counts() == (1, 8)
+    assert town.missed == 0.0

@@ -132,11 +132,7 @@ def _grouped(case: Case, draft: Draft, mates: Mates) -> Grouped | str:
         return "it is not known what one replica carries"
     if mates.usd_an_hour is None:
         return "it is not known what one replica costs"
-    if (
-        draft.wanted is None
-        or draft.reason in (Reason.MISSING_DATA, Reason.UNKNOWN_DEMAND)
-        or case.standing.pause is not None
-    ):
+    if draft.wanted is None or draft.reason in (Reason.MISSING_DATA, Reason.UNKNOWN_DEMAND):
         current = case.current  # moves for nobody
         return Grouped(current, float(current), current, current, each, mates.usd_an_hour)
     demands = [
@@ -170,6 +166,8 @@ def _helped(case: Case, mates: Mates) -> int:
 def _range(case: Case, draft: Draft) -> tuple[int, int]:
     """Return how few and how many there may be, whatever the group would have."""
     current, bounds = case.current, draft.bounds
+    if case.standing.pause is not None:
+        return current, current
     if case.standing.pin is not None and case.standing.pin.replicas is not None:
         pinned = case.standing.pin.replicas
         return pinned, pinned
