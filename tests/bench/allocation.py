@@ -92,7 +92,9 @@ def measure(count: int) -> dict[str, Any]:
     every, their_terms = a_fleet(count, 1.0)
     strict = their_terms._replace(preemption=Preemption.LOWER_PRIORITY)
     spent = sum(one.held * (one.usd_an_hour or 0.0) for one in every)
-    limited = their_terms._replace(spend=SpendRoom(1.2 * spent, 1.2 * spent, "the limit"))
+    limited = their_terms._replace(
+        spend=SpendRoom(1.2 * spent, 1.2 * spent, "the limit", "the limit")
+    )
     return {
         "deployments": count,
         "allocate_milliseconds": milliseconds(lambda _: allocate(claims, terms)),

@@ -71,6 +71,7 @@ class SharedFleet:
     loads: dict[str, float] = field(default_factory=dict)
     refusals: int = 0
     tells_of_quota: bool = True
+    refused_for: Pool = POOL
     last: dict[str, Decision] = field(default_factory=dict)
     told: dict[str, Deployment] = field(default_factory=dict)
 
@@ -187,7 +188,7 @@ class SharedFleet:
     def end(self, order: Order, status: WriteStatus, kind: ErrorKind | None = None) -> None:
         told = None
         if kind is not None and self.tells_of_quota and self.quota is not None:
-            taught = Quota(POOL, self.quota, QuotaSource.REFUSAL)
+            taught = Quota(self.refused_for, self.quota, QuotaSource.REFUSAL)
             told = QuotaReading(taught, self.in_use() + self.elsewhere, self.now)
         self.engine.record(
             Outcome(

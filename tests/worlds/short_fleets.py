@@ -164,7 +164,7 @@ def _short_fleet(
     spend = None
     if is_limited and random.random() < 0.5:
         keep = random.uniform(0.0, 600.0)
-        spend = SpendRoom(keep, keep * random.choice([1.0, 0.9]), "the limit")
+        spend = SpendRoom(keep, keep * random.choice([1.0, 0.9]), "the limit", "the limit")
     terms = Terms(
         now=NOW,
         quotas=quotas,

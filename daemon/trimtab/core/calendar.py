@@ -126,7 +126,10 @@ def utc_seconds(local: datetime, timezone: str, *, is_later_of_two: bool = False
     A time that clocks skip is moved on by what they skip. Of a time that happens twice, the first is
     meant, or with ``is_later_of_two`` the second.
     """
-    return local.replace(tzinfo=ZoneInfo(timezone), fold=int(is_later_of_two)).timestamp()
+    zone = ZoneInfo(timezone)
+    first, second = (local.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
+    # Of a skipped time the second reading lies before the first one (PEP 495).
+    return max(first, second) if is_later_of_two else first
 
 
 def check_cron(cron: str) -> None:

@@ -13,7 +13,7 @@ from trimtab.core.stages.bounds import bounds
 from trimtab.core.stages.combine import combine
 from trimtab.core.stages.draft import Draft
 from trimtab.core.stages.freshness import freshness
-from trimtab.core.stages.group import group
+from trimtab.core.stages.group import group, tell_mates
 from trimtab.core.stages.lifecycle import lifecycle
 from trimtab.core.stages.override import override
 from trimtab.core.stages.propose import propose
@@ -50,6 +50,7 @@ def drafted(case: Case, memory: DeploymentMemory) -> Draft | Decided:
     try:
         for stage in STAGES:
             stage(case, draft)
+        tell_mates(case, draft, memory.grouped)
     except Exception as bug:  # noqa: BLE001  one deployment is isolated; the fleet goes on
         return Decided(isolated(case, draft, bug))
     return draft

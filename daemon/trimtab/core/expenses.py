@@ -98,14 +98,13 @@ class Expenses:
         if room is None or unseen_usd <= 0.0:
             return
         accounts = ", ".join(sorted({account for account, _ in self._unseen.held}))
+        less = f"less ${unseen_usd:,.2f} an hour of {accounts} as known last (not read since the start),"
         self.outlook = outlook._replace(
             room=room._replace(
                 keep_usd_an_hour=max(0.0, room.keep_usd_an_hour - unseen_usd),
                 grow_usd_an_hour=max(0.0, room.grow_usd_an_hour - unseen_usd),
-                limit=(
-                    f"{room.limit}, less ${unseen_usd:,.2f} an hour of {accounts} "
-                    "as known last (not read since the start),"
-                ),
+                limit=f"{room.limit}, {less}",
+                grow_limit=f"{room.grow_limit}, {less}",
             )
         )
 

@@ -158,7 +158,7 @@ def without_the_past(known: KnownQuotas, now: float) -> KnownQuotas:
 
 
 def quotas_in_force(policy: FleetPolicy, known: KnownQuotas, now: float) -> dict[Pool, Quota]:
-    """Return the quota of each pool that has one: the smallest of what is ordered, told and taught."""
+    """Return the quota of each pool that has one: of what is ordered, told and taught that of which the least is left."""
     found: dict[Pool, Quota] = {}
     told = (Quota(one.pool, one.accelerators, QuotaSource.ACCOUNT) for one in known.account)
     taught = (
@@ -169,23 +169,34 @@ def quotas_in_force(policy: FleetPolicy, known: KnownQuotas, now: float) -> dict
         )
         for one in known.refusals
     )
+    elsewhere = _elsewhere(known)
+
+    def left(quota: Quota) -> int:
+        is_taught = quota.source is QuotaSource.REFUSAL
+        return quota.accelerators - (0 if is_taught else elsewhere[quota.pool])
+
     for quota in (*policy.quotas, *told, *taught):
         before = found.get(quota.pool)
-        if before is None or quota.accelerators < before.accelerators:
+        if before is None or left(quota) < left(before):
             found[quota.pool] = quota
     return found
 
 
 def elsewhere_in(known: KnownQuotas, quotas: Mapping[Pool, Quota]) -> dict[Pool, int]:
-    """Return how many accelerators of each pool are taken off. A refusal has taken them off already.
+    """Return how many accelerators of each pool are taken off. A refusal has taken them off already."""
+    return {
+        pool: accelerators
+        for pool, accelerators in _elsewhere(known).items()
+        if pool in quotas and quotas[pool].source is not QuotaSource.REFUSAL
+    }
 
-    Of a pool that is over all accounts, what is in use in each of them.
-    """
-    found: dict[Pool, int] = {}
+
+def _elsewhere(known: KnownQuotas) -> Counter[Pool]:
+    """Return what is in use outside of all deployments; of a pool that is over all accounts, in each of them."""
+    found: Counter[Pool] = Counter()
     for one in known.account:
         for pool in {one.pool, one.pool._replace(account=None)} if one.elsewhere else ():
-            if pool in quotas and quotas[pool].source is not QuotaSource.REFUSAL:
-                found[pool] = found.get(pool, 0) + one.elsewhere
+            found[pool] += one.elsewhere
     return found
 
 

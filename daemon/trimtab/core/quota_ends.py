@@ -33,17 +33,30 @@ def ceiling_of(deployment: Deployment, quotas: Mapping[Pool, Quota]) -> tuple[in
     return min(ends, default=None)
 
 
+def refused_pool(outcome: Outcome, claim: Claim) -> Pool | None:
+    """Return the pool for whose quota a write for ``claim`` was refused; ``None``: nobody knows what it takes."""
+    if claim.accelerators is None or claim.accelerator_type is None:
+        return None
+    pool = Pool(claim.accelerator_type) if outcome.quota is None else outcome.quota.quota.pool
+    return pool._replace(account=claim.account or None)  # an account refuses for itself alone
+
+
+def is_limited_by(claim: Claim, pool: Pool) -> bool:
+    """Whether what is known of ``pool`` keeps ``claim`` from asking.
+
+    Not so where the platform has placed a replica that may run anywhere, and refuses for the quota of that place.
+    """
+    return pool in pools_of(claim.accelerator_type, claim.region, claim.account)
+
+
 def after_refused(
     known: KnownQuotas, outcome: Outcome, claim: Claim, held: Mapping[Pool, int]
 ) -> KnownQuotas:
     """Return what is known of quotas after a write for ``claim`` was refused for one of them."""
-    if claim.accelerators is None or claim.accelerator_type is None:
+    pool, each, order = refused_pool(outcome, claim), claim.accelerators, outcome.order
+    if pool is None or each is None:
         return known
-    order, each = outcome.order, claim.accelerators
-    told = outcome.quota
-    pool = Pool(claim.accelerator_type) if told is None else told.quota.pool
-    pool = pool._replace(account=claim.account or None)  # an account refuses for itself alone
-    flown = max(0, claim.held - order.from_replicas) * each
+    flown = max(0, claim.held - order.from_replicas) * each if is_limited_by(claim, pool) else 0
     return after_refusal(
         known,
         pool,
@@ -51,5 +64,5 @@ def after_refused(
         held=held.get(pool, 0) - flown,
         asked=(order.to_replicas - order.from_replicas) * each,
         each=each,
-        reading=told,
+        reading=outcome.quota,
     )

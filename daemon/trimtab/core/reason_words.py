@@ -209,7 +209,7 @@ FLEET: Mapping[Reason, Entry] = {
         "Enter the type under `prices` of the fleet file.",
     ),
     Reason.NO_SHAPE: Entry(
-        "Quotas are set, and it is not known which or how many accelerators a replica takes.",
+        "Quotas are set or spending is limited, and it is not known which or how many accelerators a replica takes.",
         "Look at the deployment's shape; if the control plane does not tell, set `accelerators` there.",
     ),
     Reason.RECLAIMED: Entry(

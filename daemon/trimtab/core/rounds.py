@@ -18,7 +18,7 @@ from trimtab.core.footing import Footing
 from trimtab.core.orders import asked_for
 from trimtab.core.policy import Mode
 from trimtab.core.shadow import life_of
-from trimtab.core.stages.draft import Case
+from trimtab.core.stages.draft import Case, Draft
 from trimtab.core.upheld import is_wish_told
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from trimtab.core.overrides import OverrideBook
     from trimtab.core.policy import Policy
     from trimtab.core.sharing import Sharing
-    from trimtab.core.stages.draft import Draft
     from trimtab.core.stages.group import Mates
     from trimtab.core.stages.relief import Relief
     from trimtab.core.ties import Ties
@@ -128,12 +127,25 @@ class Round:
         mixing = self.sharing.mixing
         if not mixing.groups:
             return {}
+        known = self.memories.by_name
+        concerned = dict.fromkeys(mate for name in due for mate in (name, *mixing.mates_of(name)))
+        found = self._mates_by(concerned, known)
+        fresh = {
+            name: self._as_seen_now(known[name], mates)
+            for name, mates in found.items()
+            if name in known
+        }
+        return self._mates_by([name for name in due if name in found], fresh)
+
+    def _mates_by(
+        self, due: Iterable[str], memories: Mapping[str, DeploymentMemory]
+    ) -> dict[str, Mates]:
         found = {
-            name: mixing.mates(
+            name: self.sharing.mixing.mates(
                 name,
                 self.now,
                 fleet=self.fleet,
-                memories=self.memories.by_name,
+                memories=memories,
                 in_flight=self.in_flight,
                 prices=self.sharing.policy,
                 lead_times=self.lead_times,
@@ -142,6 +154,30 @@ class Round:
             for name in due
         }
         return {name: one for name, one in found.items() if one is not None}
+
+    def _as_seen_now(self, memory: DeploymentMemory, mates: Mates) -> DeploymentMemory:
+        """Return ``memory`` of a member with what its rules ask for at this moment. Nothing is decided.
+
+        Traffic that has gone from one to another is to be seen at both: the load of one now does not add up with that
+        of another when it was decided on. Where rules hold what they asked for, the band of the demand sees to that.
+        """
+        before = memory.grouped
+        if before is None or before.spare_ratio is not None:
+            return memory
+        name = mates.member.deployment
+        alone = {name: mates._replace(others=())}
+        footing = self.footings.get(name)
+        for case, own in self._cases([name], {}, alone):
+            if footing is not None:  # the last decision stands as long as no other one is made
+                self.footings[name] = footing
+            draft = None if isinstance(case, Decision) else drafted(case, own)
+            grouped = draft.memory.grouped if isinstance(draft, Draft) else None
+            if grouped is not None and grouped.spare_ratio is None:
+                covered = before.covered_requests_per_second
+                return memory._replace(
+                    grouped=grouped._replace(covered_requests_per_second=covered)
+                )
+        return memory
 
     def _decide(self, case: Case | Decision, memory: DeploymentMemory) -> Decided:
         """Decide at once: nothing is shared."""

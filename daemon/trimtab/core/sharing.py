@@ -36,7 +36,7 @@ from trimtab.core.known_quotas import (
 )
 from trimtab.core.mixing import Mixing
 from trimtab.core.policy import Mode
-from trimtab.core.quota_ends import after_refused, ceiling_of
+from trimtab.core.quota_ends import after_refused, ceiling_of, is_limited_by, refused_pool
 from trimtab.core.set_back import set_shared_back
 from trimtab.core.spend_edges import spend_edges
 from trimtab.core.stages.allocate import Share
@@ -277,7 +277,8 @@ class Sharing:
     def refuses_for_all(self, outcome: Outcome) -> bool:
         """Whether a refusal for the quota is the pool's matter, and not that of the deployment alone."""
         claim = self.book.claim(outcome.order.deployment) if self.is_active else None
-        return claim is not None and claim.accelerators is not None
+        pool = None if claim is None else refused_pool(outcome, claim)
+        return claim is not None and pool is not None and is_limited_by(claim, pool)
 
     # -- deciding -------------------------------------------------------------------------------
 

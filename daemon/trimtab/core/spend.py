@@ -216,9 +216,13 @@ def spend_outlook(
         is_trimming = rate_usd_an_hour > keep
         if max(ratio, ahead) >= limit.warn_ratio or is_trimming:
             warned.append(Warned(limit, ratio, ahead, is_trimming))
-        if room is None or keep < room.keep_usd_an_hour:
-            room = SpendRoom(keep, grow, in_words(limit, spending))
-        room = room._replace(grow_usd_an_hour=min(room.grow_usd_an_hour, grow))
+        words = in_words(limit, spending)
+        if room is None:
+            room = SpendRoom(keep, grow, words, words)
+        if keep < room.keep_usd_an_hour:
+            room = room._replace(keep_usd_an_hour=keep, limit=words)
+        if grow < room.grow_usd_an_hour:
+            room = room._replace(grow_usd_an_hour=grow, grow_limit=words)
     return SpendOutlook(room, tuple(warned))
 
 

@@ -170,6 +170,13 @@ def test_a_local_time_that_is_skipped_is_moved_on_by_what_is_skipped() -> None:
     assert utc_seconds(local, "Europe/Berlin") == utc("2026-03-29T01:30")  # 03:30 summer time
 
 
+def test_an_end_in_a_skipped_hour_is_moved_on_like_a_begin() -> None:
+    """Seen to catch: a period within the skipped hour that ends before it begins, and is never open."""
+    begin, end = datetime(2026, 3, 29, 2, 15), datetime(2026, 3, 29, 2, 45)  # noqa: DTZ001  local, as above
+    assert utc_seconds(begin, "Europe/Berlin") == utc("2026-03-29T01:15")
+    assert utc_seconds(end, "Europe/Berlin", is_later_of_two=True) == utc("2026-03-29T01:45")
+
+
 def test_of_a_local_time_that_happens_twice_either_can_be_meant() -> None:
     local = datetime(2026, 10, 25, 2, 30)  # noqa: DTZ001  local, the zone is beside it
     assert utc_seconds(local, "Europe/Berlin") == utc("2026-10-25T00:30")

@@ -7,6 +7,7 @@ import pytest
 from trimtab.core.allocation.allocate import allocate
 from trimtab.core.allocation.book import Book
 from trimtab.core.allocation.values import Allocation, Claim, SpendRoom, Terms
+from trimtab.core.allocation.words import grant_words
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import NO_TEAM, Pool, Preemption, Quota, Team, TeamSelector
 from trimtab.core.need import Need
@@ -158,7 +159,7 @@ def test_money_is_taken_from_the_lowest_priority_down_to_what_is_protected_and_f
     unpriced = a_claim("unpriced", 2, 2, priority=10, usd_an_hour=None)
     first = a_claim("first", 2, 2)
     for keep, counts in ((21.0, [1, 2, 2]), (7.0, [1, 2, 0]), (0.0, [1, 2, 0])):
-        room = SpendRoom(keep, keep, "the limit")
+        room = SpendRoom(keep, keep, "the limit", "the limit")
         found = shared(99, protected, unpriced, first, spend=room)
         assert entitled(found, protected, unpriced, first) == counts
         assert found.of(protected).short is Reason.SPEND_LIMIT
@@ -294,3 +295,43 @@ def test_a_team_borrows_no_more_than_it_may_however_much_is_free() -> None:
     book = a_book(terms, *ones)
     assert [book.grant(one.deployment) for one in ones] == [found.of(one) for one in ones]
     assert {found.of(one).short for one in ones} == {None, Reason.BORROWING}
+
+
+def said(allocation: Allocation, claim: Claim, terms: Terms) -> str:
+    return grant_words(claim, allocation.of(claim), terms, ())
+
+
+def test_what_somebody_gives_back_of_itself_is_not_said_to_go_to_another() -> None:
+    """Seen to catch: three said to go to the one who takes one of them, and two that the rules let go."""
+    terms = Terms(NOW, {Pool(H100): Quota(Pool(H100), 5)}, preemption=Preemption.LOWER_PRIORITY)
+    first = a_claim("first", 0, 3, priority=200)
+    for needed, words in (
+        (1, "1 not needed goes to first"),
+        (3, "1 goes to first, which comes first"),
+    ):
+        last = a_claim("last", 5, 3, needed=needed)
+        found = allocate([first, last], terms)
+        assert entitled(found, first, last) == [3, 2]
+        assert said(found, last, terms) == f"{words}: 2 of 3"
+
+
+def test_who_takes_nobody_knows_what_is_not_said_to_have_no_price() -> None:
+    """Seen to catch: a price that is in the fleet's file, and a sentence that there is none."""
+    terms = Terms(NOW, spend=SpendRoom(99.0, 99.0, "the limit", "the limit"))
+    unknown = a_claim("unknown", 1, 3, accelerators=None, usd_an_hour=None)
+    found = allocate([unknown], terms)
+    assert found.of(unknown).short is Reason.NO_SHAPE
+    assert said(found, unknown, terms) == (
+        "its accelerators are unknown, and spend is limited: 1 of 3"
+    )
+
+
+@pytest.mark.parametrize("needed", [0, 2])
+def test_for_money_alone_nobody_gives_way_whoever_comes_first(needed: int) -> None:
+    safe = Team(name="safe", selector=TeamSelector(), guaranteed={H100: 4}, is_protected=True)
+    first = a_claim("first", 0, 1, team=safe, priority=200)
+    last = a_claim("last", 2, 2, needed=needed)
+    room = SpendRoom(14.0, 14.0, "the limit", "the limit")
+    found = strictly(99, first, last, spend=room)
+    assert entitled(found, first, last) == [0, 2]
+    assert found.of(first).short is Reason.SPEND_LIMIT

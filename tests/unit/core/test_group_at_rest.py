@@ -102,3 +102,17 @@ def test_a_load_of_all_that_grows_is_met_at_once_and_what_nobody_asks_for_is_let
 def test_what_was_rounded_up_for_certain_is_still_rounded_once_for_all() -> None:
     members = [a_member(2, 1.3, None), a_member(3, 2.4, None)]
     assert band(members) == (pytest.approx(37.0), pytest.approx(37.0))
+
+
+@pytest.mark.parametrize("is_waking", [False, True])
+@pytest.mark.parametrize("load", [95.0, 155.0, 157.0])
+def test_under_a_load_that_stands_still_nobody_moves_for_ever(load: float, is_waking: bool) -> None:
+    """Seen to catch: one that looks at its load of now and at the others' of before its own replicas took some of it.
+
+    Then a replica was begun and stopped again every minute, and each brought about the next.
+    """
+    town = Town(load=load, lead_seconds=60.0)
+    for _ in range(100):
+        town.tick()
+    town.is_waking = is_waking
+    assert not [order for _ in range(100) for order in town.tick().orders]

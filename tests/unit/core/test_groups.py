@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from tests.worlds.grouped_town import CHEAP, DEAR, TEXT, Town, a_deployment
+from tests.worlds.grouped_town import CHEAP, DEAR, START, TEXT, Town, a_deployment
 
 from trimtab.core.decision import Reason
-from trimtab.core.deployment import Shape
+from trimtab.core.deployment import Shape, State
 from trimtab.core.engine import Engine
 from trimtab.core.memory import Memory
+from trimtab.core.overrides import Override, OverrideKind
+from trimtab.core.roles import Blocks
 from trimtab.core.stages.combine import combine
 from trimtab.core.stages.draft import Case, Draft
 from trimtab.core.stages.freshness import freshness
@@ -181,3 +184,93 @@ def test_who_is_stuck_elsewhere_is_helped_by_the_group_and_a_stuck_mate_by_the_m
         group(case._replace(mates=mates), draft)
         assert draft.memory.grouped is not None
         assert draft.memory.grouped.replicas == cheap
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param({"expires_at": START + 1800.0}, id="whose time is over"),
+        pytest.param({"expires_at": START + 2400.0}, id="that expires too soon"),
+        pytest.param({"state": State.UPDATING}, id="that is being rolled out"),
+        pytest.param({"state": State.FAILED}, id="that failed"),
+        pytest.param({"other_scaler": "HorizontalPodAutoscaler chat"}, id="that another scales"),
+        pytest.param({"deleted_at": START + 7200.0}, id="that is to be deleted"),
+    ],
+)
+def test_what_one_may_not_ask_for_the_others_do_not_count_on(kept: dict[str, Any]) -> None:
+    """Seen to catch: load that nobody serves, because the cheapest mix has it on a member that may not grow."""
+    town = Town(load=40.0, now=START + 1200.0)
+    town.serve(CHEAP, 1)
+    town.live(30)
+    town.is_waking = True
+    town.fleet[CHEAP] = replace(town.fleet[CHEAP], **kept)
+    town.live(3)
+    town.load = 120.0
+    town.live(60)
+    assert town.counts() == (1, 8)
+    assert town.missed == 0.0
+
+
+def test_when_it_may_be_asked_for_again_the_mix_rests_on_it_again() -> None:
+    town = Town(load=40.0)
+    town.serve(CHEAP, 1)
+    town.live(30)
+    town.fleet[CHEAP] = replace(town.fleet[CHEAP], state=State.UPDATING)
+    town.load = 120.0
+    town.live(60)
+    assert town.counts() == (1, 8)
+    town.fleet[CHEAP] = replace(town.fleet[CHEAP], state=State.READY)
+    town.live(60)
+    assert town.counts()[0] == 3
+    assert town.missed == 0.0
+
+
+def test_one_that_drains_at_its_end_leaves_all_of_its_load_to_the_others() -> None:
+    drained = TEXT.replace("bounds: {min", "expiry: {atExpiry: drain}\n  bounds: {min", 1)
+    town = Town(load=120.0, text=drained)
+    town.serve(CHEAP, 3)
+    town.live(30)
+    town.fleet[CHEAP] = replace(town.fleet[CHEAP], expires_at=town.now + 60.0)
+    town.live(60)
+    assert town.counts() == (0, 12)
+    assert town.missed == 0.0
+
+
+def test_noise_of_one_that_may_not_move_wakes_nobody() -> None:
+    town = Town(load=55.0)
+    town.serve(CHEAP, 1)
+    town.serve(DEAR, 2)
+    town.live(10)
+    town.fleet[CHEAP] = replace(town.fleet[CHEAP], state=State.UPDATING)
+    town.live(20)
+    for load in (55.1, 55.0) * 5:
+        town.load = load
+        town.tick()
+        assert not town.stirred
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "blocks"),
+    [
+        pytest.param(OverrideKind.PAUSE, None, None, id="paused"),
+        pytest.param(OverrideKind.PIN, 1, None, id="pinned"),
+        pytest.param(OverrideKind.BLOCK, None, Blocks.UP, id="kept from growing"),
+    ],
+)
+def test_the_load_of_one_that_a_person_keeps_where_it_is_goes_to_the_others(
+    kind: OverrideKind, replicas: int | None, blocks: Blocks | None
+) -> None:
+    """Seen to catch: a paused member that is taken to have as much load as it can carry, whatever comes to it."""
+    town = Town(load=40.0)
+    town.serve(CHEAP, 1)
+    town.live(30)
+    town.engine.give(
+        Override(
+            id="o1", kind=kind, deployment=CHEAP, author="ana", reason="migration", since=town.now,
+            until=town.now + 3600.0, replicas=replicas, blocks=blocks,
+        )
+    )  # fmt: skip
+    town.load = 120.0
+    town.live(60)
+    assert town.counts() == (1, 8)
+    assert town.missed == 0.0

@@ -11,7 +11,22 @@ from tests.worlds.shared_fleet import H100, POOL, SharedFleet, full, one_of, pol
 from trimtab.core.account_quotas import QuotaReading
 from trimtab.core.decision import Reason
 from trimtab.core.fleet_memory import fleet_memory_from_json, fleet_memory_to_json
-from trimtab.core.fleet_policy import FleetPolicy, Pool, Quota, QuotaSource, account_of, pools_of
+from trimtab.core.fleet_policy import (
+    NO_FLEET_POLICY,
+    FleetPolicy,
+    Pool,
+    Quota,
+    QuotaSource,
+    account_of,
+    pools_of,
+)
+from trimtab.core.known_quotas import (
+    AccountQuota,
+    KnownQuotas,
+    QuotaRefusal,
+    elsewhere_in,
+    quotas_in_force,
+)
 from trimtab.core.policy import Selector
 from trimtab.journal.codec import decode, encode
 
@@ -123,3 +138,15 @@ def test_a_reading_that_an_earlier_version_journalled_has_no_account_and_is_read
     assert reading == QuotaReading(Quota(POOL, 16, QuotaSource.ACCOUNT), 4.0, 5.0)
     again = json.loads(json.dumps(encode(tuple[QuotaReading, ...], (reading,))))
     assert decode(tuple[QuotaReading, ...], again) == (reading,)
+
+
+def test_the_smallest_quota_is_the_one_of_which_the_least_is_left() -> None:
+    """Seen to catch: a refusal, of which what is in use elsewhere is taken off, beside a quota of which it is not yet."""
+    pool = Pool(H100, None, "acme")
+    known = KnownQuotas(
+        (AccountQuota(pool, 16, at=60.0, beyond=12, elsewhere=12),),
+        (QuotaRefusal(pool, 8, since=0.0, until=100.0, probe=4),),
+    )
+    for now in (90.0, 110.0):
+        quotas = quotas_in_force(NO_FLEET_POLICY, known, now)
+        assert quotas[pool].accelerators - elsewhere_in(known, quotas)[pool] == 4

@@ -308,6 +308,7 @@ def test_a_limit_that_is_lowered_below_what_is_spent_leaves_only_what_is_protect
         keep_usd_an_hour=pytest.approx((90_000 - 33_600) / 48),
         grow_usd_an_hour=raised.grow_usd_an_hour if raised else 0.0,
         limit="the limit of $90,000 a month, of which $33,600.00 are spent",
+        grow_limit="the limit of $90,000 a month, of which $33,600.00 are spent",
     )
 
 
@@ -327,6 +328,20 @@ def test_the_tightest_of_several_limits_wins_and_is_named() -> None:
     assert seen.room.keep_usd_an_hour == pytest.approx(100.0 / 3)
     assert seen.room.limit == in_words(day, spending)
     assert seen.room.limit == "the limit of $2,100 a day, of which $2,000.00 are spent"
+
+
+def test_who_may_not_grow_is_told_of_the_limit_that_says_so_and_not_of_a_tighter_one_for_what_runs() -> (
+    None
+):
+    """Seen to catch: an hour's limit that is named for what a day's budget forbids."""
+    hour = SpendLimit(period=Period.HOUR, usd=160.0)
+    day = SpendLimit(period=Period.DAY, usd=2_500.0)
+    spending = spent_until(running(100.0, moment("2026-03-02")), moment("2026-03-02T20:00"), "UTC")
+    room = outlook(spending, hour, day, rate=100.0).room
+    assert room is not None
+    assert (room.keep_usd_an_hour, room.limit) == (160.0, in_words(hour, spending))
+    assert room.grow_usd_an_hour < 160.0
+    assert room.grow_limit == in_words(day, spending)
 
 
 def lived(

@@ -321,8 +321,7 @@ class _Allocating:
         """Say what keeps ``claim`` from one replica more. Rooms only shrink: it still does at the end."""
         room, each = self.reclaim.room_of(claim), claim.accelerators
         if room is None or each is None:
-            if self.terms.quotas:
-                return Reason.NO_SHAPE, None
-        elif room.most(each) == 0:
+            return Reason.NO_SHAPE, None
+        if room.most(each) == 0:
             return room.too_small(each)
         return (Reason.NO_PRICE if claim.usd_an_hour is None else Reason.SPEND_LIMIT), None

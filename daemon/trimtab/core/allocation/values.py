@@ -54,12 +54,13 @@ class SpendRoom(NamedTuple):
     """How high the running rate may be, in US dollars an hour (``core/spend.py``).
 
     What runs is lowered down to ``keep_usd_an_hour``; nothing grows beyond ``grow_usd_an_hour``. ``limit`` says
-    in words which limit that is.
+    in words which limit the former is, ``grow_limit`` which the latter.
     """
 
     keep_usd_an_hour: float
     grow_usd_an_hour: float
     limit: str
+    grow_limit: str
 
 
 class Terms(NamedTuple):

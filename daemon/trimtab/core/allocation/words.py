@@ -43,19 +43,20 @@ def grant_words(claim: Claim, grant: Grant, terms: Terms, others: Iterable[Claim
             limit = "the spend limit" if terms.spend is None else terms.spend.limit
             said = f"{limit} allows no more than ${_kept(terms):,.2f} an hour for all"
         case Reason.SPEND_LIMIT:
-            limit = "the spend limit" if terms.spend is None else terms.spend.limit
+            limit = "the spend limit" if terms.spend is None else terms.spend.grow_limit
             said = f"{limit} allows no more replicas of ${claim.usd_an_hour or 0.0:,.2f} an hour"
         case Reason.NO_PRICE:
             said = (
                 f"no price for {claim.accelerator_type or 'its accelerators'}, and spend is limited"
             )
         case Reason.NO_SHAPE:
-            said = "its accelerators are unknown, and quotas are set"
+            limited = "quotas are set" if terms.quotas else "spend is limited"
+            said = f"its accelerators are unknown, and {limited}"
         case Reason.RECLAIMED:
-            count = claim.held - grant.entitled
+            count = min(claim.held, claim.wanted) - grant.entitled
             said = f"{count} not needed {_go(count)} to {_taker(grant)}"
         case Reason.PREEMPTED:
-            count = claim.held - grant.entitled
+            count = min(claim.held, claim.wanted) - grant.entitled
             comes = "which comes first" if grant.ceded_to else "although it is needed"
             said = f"{count} {_go(count)} to {_taker(grant)}, {comes}"
         case Reason.AWAITING_GRANT:

@@ -6,7 +6,8 @@ what is remembered of the others. A member asks as if it could have all that it 
 more of the others than they have: so one that is refused goes on asking, and the next one makes up for it. What
 others have asked for already is no load that it would miss, so beside strangers it claims what they leave alone.
 
-Floors, ceilings, holds, bounds, people's orders and missing data of the member itself hold for the mix, too.
+Floors, ceilings, holds, bounds, people's orders and missing data of the member itself hold for the mix, too; and for
+what the others count on, whatever the later stages keep it from (``tell_mates``).
 """
 
 from __future__ import annotations
@@ -92,6 +93,31 @@ def group(case: Case, draft: Draft) -> None:
     draft.need = _need(members, own)
 
 
+def tell_mates(case: Case, draft: Draft, before: Grouped | None) -> None:
+    """Let the others count on no move of this one that stages 4 to 7 rule out; ``before`` is what they were told last.
+
+    The mix may not rest on replicas that a rollout, an expiry or a person keeps from being asked for. Its own part of the mix
+    stays what it asks for, so that it is seen to be short.
+    """
+    grouped = draft.memory.grouped
+    if grouped is None or case.has_write_in_flight:
+        return
+    told = grouped
+    if draft.is_drain:
+        told = grouped._replace(lower=draft.replicas, upper=draft.replicas)
+    elif draft.halt is not None:
+        told = grouped._replace(lower=case.current, upper=case.current)
+    else:
+        if draft.up_block is not None:
+            told = told._replace(upper=min(told.upper, max(told.lower, case.current)))
+        if draft.down_block is not None:
+            told = told._replace(lower=max(told.lower, min(told.upper, case.current)))
+    if before is not None and told.is_like(before):
+        told = before
+    if told is not grouped:
+        draft.memory = draft.memory._replace(grouped=told)
+
+
 def _leave(draft: Draft) -> None:
     if draft.memory.grouped is not None:
         draft.memory = draft.memory._replace(grouped=None)
@@ -106,11 +132,7 @@ def _grouped(case: Case, draft: Draft, mates: Mates) -> Grouped | str:
         return "it is not known what one replica carries"
     if mates.usd_an_hour is None:
         return "it is not known what one replica costs"
-    if (
-        draft.wanted is None
-        or draft.reason in (Reason.MISSING_DATA, Reason.UNKNOWN_DEMAND)
-        or case.standing.pause is not None
-    ):
+    if draft.wanted is None or draft.reason in (Reason.MISSING_DATA, Reason.UNKNOWN_DEMAND):
         current = case.current  # moves for nobody
         return Grouped(current, float(current), current, current, each, mates.usd_an_hour)
     demands = [
@@ -144,6 +166,8 @@ def _helped(case: Case, mates: Mates) -> int:
 def _range(case: Case, draft: Draft) -> tuple[int, int]:
     """Return how few and how many there may be, whatever the group would have."""
     current, bounds = case.current, draft.bounds
+    if case.standing.pause is not None:
+        return current, current
     if case.standing.pin is not None and case.standing.pin.replicas is not None:
         pinned = case.standing.pin.replicas
         return pinned, pinned
