@@ -115,7 +115,8 @@ def _of_today(text: str, local_now: datetime) -> datetime:
     naive = datetime.fromisoformat(f"{local_now.date()}T{padded(text)}")
     found, again = naive.astimezone(), naive.replace(fold=1).astimezone()
     if found.replace(tzinfo=None) != naive:
-        message = f"clocks go forward over {text} today, so it does not come; write {found:%H:%M}"
+        later = max(found, again)
+        message = f"clocks go forward over {text} today, so it does not come; write {later:%H:%M}"
         raise typer.BadParameter(message, param_hint="--until")
     return again if found <= local_now < again else found
 
