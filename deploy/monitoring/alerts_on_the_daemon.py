@@ -23,7 +23,8 @@ DAEMON = Group(
             name="TrimtabNotEvaluating",
             severity="critical",
             expr=f"""
-            time() - trimtab_last_successful_evaluation_timestamp_seconds > {at.NOT_EVALUATING_SECONDS}
+            time() - trimtab_last_successful_evaluation_timestamp_seconds
+              > clamp_min({at.NOT_EVALUATING_TICKS} * trimtab_tick_interval_seconds, {at.NOT_EVALUATING_SECONDS})
               or
             (trimtab_leader == 1)
               unless on (job, instance) trimtab_last_successful_evaluation_timestamp_seconds
@@ -31,7 +32,7 @@ DAEMON = Group(
             lasting="2m",
             summary="trimtab runs and evaluates nothing: replicas stay where they are.",
             description="{{ $labels.instance }} has evaluated no deployment for more than "
-            f"{at.NOT_EVALUATING_SECONDS} s, or never since its start.",
+            f"{at.NOT_EVALUATING_SECONDS} s and {at.NOT_EVALUATING_TICKS} ticks, or never since its start.",
         ),
         Alert(
             name="TrimtabBucketsUnserved",

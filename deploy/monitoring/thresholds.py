@@ -7,8 +7,9 @@ Durations are in Prometheus' words where they are a range or a wait, in seconds 
 from __future__ import annotations
 
 NOT_EVALUATING_SECONDS = 120
-"""Eight ticks of 15 s: the loop decides at least once a tick, even if nothing is due. A `tick_interval` of a
-minute or more wants more."""
+NOT_EVALUATING_TICKS = 8
+"""The loop decides at least once a tick, even if nothing is due; eight ticks of the usual 15 s are two minutes. Where
+`tick_interval` is longer, so many ticks are waited for; where it is shorter, the seconds."""
 
 LAG_SECONDS = 5
 """A pushed sample is answered within 10 ms, a tick within a second; at 5 s the daemon does not keep up."""

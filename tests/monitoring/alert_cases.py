@@ -72,6 +72,7 @@ CASES = (
         severity="critical",
         series={
             f"trimtab_leader{{{IT}}}": there(1, 30),
+            f"trimtab_tick_interval_seconds{{{IT}}}": there(15, 30),
             # Its clock stands still from the fifth minute to the fifteenth.
             f"trimtab_last_successful_evaluation_timestamp_seconds{{{IT}}}": (
                 f"0+60x4 {there(240, 10)} 900+60x10"
@@ -80,7 +81,24 @@ CASES = (
         quiet_at=("4m", "7m", "15m"),
         fires_at="10m",
         labels=LABELS,
-        description="a:9464 has evaluated no deployment for more than 120 s, or never since its start.",
+        description="a:9464 has evaluated no deployment for more than 120 s and 8 ticks, or never since its start.",
+    ),
+    Case(
+        alert="TrimtabNotEvaluating",
+        name="long ticks",
+        severity="critical",
+        series={
+            f"trimtab_leader{{{IT}}}": there(1, 90),
+            f"trimtab_tick_interval_seconds{{{IT}}}": there(300, 90),
+            # It evaluates every five minutes, not from the tenth minute to the sixtieth, and then again.
+            f"trimtab_last_successful_evaluation_timestamp_seconds{{{IT}}}": (
+                f"{there(0, 5)} {there(300, 5)} {there(600, 50)} {there(3600, 5)} {there(3900, 20)}"
+            ),
+        },
+        quiet_at=("4m", "9m", "14m", "50m", "62m"),
+        fires_at="55m",
+        labels=LABELS,
+        description="a:9464 has evaluated no deployment for more than 120 s and 8 ticks, or never since its start.",
     ),
     Case(
         alert="TrimtabNotEvaluating",
@@ -94,7 +112,7 @@ CASES = (
         quiet_at=("1m", "12m"),
         fires_at="5m",
         labels=LABELS,
-        description="a:9464 has evaluated no deployment for more than 120 s, or never since its start.",
+        description="a:9464 has evaluated no deployment for more than 120 s and 8 ticks, or never since its start.",
     ),
     Case(
         alert="TrimtabBucketsUnserved",

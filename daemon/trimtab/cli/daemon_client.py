@@ -9,7 +9,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import typer
 
@@ -61,9 +61,18 @@ class DaemonError(Exception):
 
 def path_to(path: str, name: str | None = None, **parameters: object) -> str:
     """Return a path with ``name`` as its last part and the parameters that are not ``None``."""
-    named = path if name is None else f"{path}/{quote(name, safe='/')}"
+    # A word of the command line need not be text; the daemon says that it knows nothing of that name.
+    escapes = "surrogateescape"
+    named = path if name is None else f"{path}/{quote(name, safe='/', errors=escapes)}"
     given = {key: value for key, value in parameters.items() if value is not None}
-    return f"{named}?{urlencode(given)}" if given else named
+    return f"{named}?{urlencode(given, errors=escapes)}" if given else named
+
+
+class _Stays(HTTPRedirectHandler):
+    """Goes nowhere else: an order would become a question on the way, and a token go to strangers."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Let the answer stand as it is, an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,7 @@ class DaemonClient:
             sent["Content-Type"] = "application/json"
         request = Request(self._base() + path, data, sent, method=method)  # noqa: S310  the scheme is checked
         is_local = urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
-        opener = build_opener(ProxyHandler({})) if is_local else build_opener()
+        opener = build_opener(_Stays, *((ProxyHandler({}),) if is_local else ()))
         try:
             with opener.open(request, timeout=timeout_seconds) as response:
                 yield response
@@ -157,6 +166,8 @@ class DaemonClient:
     def _refused(self, error: HTTPError) -> DaemonError:
         with error:
             text = error.read(ANSWER_BYTES_MAX)
+        if 300 <= error.code < 400:
+            return self._sent_on(str(error.headers.get("Location", "")), error.code)
         try:
             said = str(json.loads(text)["detail"])
         except (ValueError, KeyError, TypeError):
@@ -165,6 +176,20 @@ class DaemonClient:
         if error.code == 401:
             said = "the daemon asks for a token it knows; name the file that holds it: --token-file"
         return DaemonError(said[:ERROR_CHARACTERS_MAX], status=error.code)
+
+    def _sent_on(self, location: str, status: int) -> DaemonError:
+        from trimtab.policy.diagnostics import printable
+
+        try:
+            to = urlsplit(location)
+            where = f"{to.scheme}://{to.netloc}" if to.netloc else "another path"
+        except ValueError:
+            where = "nowhere that can be read"
+        return DaemonError(
+            f"what listens at {self.url} sends requests on to {printable(where)}; if that is the "
+            "daemon, name it with --url",
+            status=status,
+        )
 
     def _no_daemon(self) -> DaemonError:
         return DaemonError(f"what listens at {self.url} is no trimtab daemon; check --url")

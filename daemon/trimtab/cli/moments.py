@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 CLOCK_TIME = re.compile(r"\d?\d:\d\d(:\d\d)?", re.ASCII)
 """As people write it: 8:00 is 08:00."""
 
+BACK_SECONDS_MAX = 3_650 * 86_400.0
+"""As the daemon takes it."""
+
 MOMENT_HELP = (
     "so long ago (20m, 3h), a clock time (18:30: the last one), or a time with its zone "
     "(2026-03-02T18:30+01:00)"
@@ -42,6 +45,9 @@ def past_moment(text: str | None, option: str, zone: ZoneInfo | None = None) -> 
         return None
     back_seconds = parse_duration(text)
     if back_seconds is not None:
+        if back_seconds > BACK_SECONDS_MAX:
+            message = f"{text!r} is longer ago than ten years; write {MOMENT_HELP}"
+            raise typer.BadParameter(message, param_hint=option)
         return f"{back_seconds:.0f}s"
     found = _read(text, zone)
     if found is None:

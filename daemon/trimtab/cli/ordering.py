@@ -89,12 +89,7 @@ def _moment(text: str) -> str:
     local_now = datetime.fromtimestamp(SystemClock().now(), tz=UTC).astimezone()
     is_clock_time = CLOCK_TIME.fullmatch(text) is not None
     try:
-        found = datetime.fromisoformat(
-            f"{local_now.date()}T{padded(text)}" if is_clock_time else text
-        )
-        if is_clock_time:
-            # By the local zone's own rules: its offset at that hour may not be that of now.
-            found = found.astimezone()
+        found = _of_today(text, local_now) if is_clock_time else datetime.fromisoformat(text)
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
@@ -106,10 +101,24 @@ def _moment(text: str) -> str:
     if found <= local_now:
         message = f"{text} has passed already"
         if is_clock_time:
-            tomorrow = found + timedelta(days=1)
+            tomorrow = (found.replace(tzinfo=None) + timedelta(days=1)).astimezone()
             message += f"; for tomorrow write {tomorrow.isoformat(timespec='minutes')}"
         raise typer.BadParameter(message, param_hint="--until")
     return found.isoformat()
+
+
+def _of_today(text: str, local_now: datetime) -> datetime:
+    """Return a clock time of today by the local zone's own rules: its offset then may not be that of now.
+
+    One that comes twice, as clocks go back, is the one to come. Raises ``BadParameter`` for one that does not come.
+    """
+    naive = datetime.fromisoformat(f"{local_now.date()}T{padded(text)}")
+    found, again = naive.astimezone(), naive.replace(fold=1).astimezone()
+    if found.replace(tzinfo=None) != naive:
+        later = max(found, again)
+        message = f"clocks go forward over {text} today, so it does not come; write {later:%H:%M}"
+        raise typer.BadParameter(message, param_hint="--until")
+    return again if found <= local_now < again else found
 
 
 def author_of(stated: str | None) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from trimtab.cli.simulation_fleet import FleetJob
@@ -77,8 +79,9 @@ def _ended(
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=_begin, initargs=(tuple(plugins),)
     ) as pool:
-        futures = {pool.submit(outcome_of, job): job for job in jobs}
         try:
+            with _interrupts_waiting():  # the first submission starts the processes
+                futures = {pool.submit(outcome_of, job): job for job in jobs}
             for future in as_completed(futures):
                 told(futures[future], _result(futures[future], future))
         finally:
@@ -97,8 +100,29 @@ def _named(job: Job | FleetJob) -> str:
     return f"{job.contender.name} on {job.trace}, seed {job.seed}"
 
 
+@contextlib.contextmanager
+def _interrupts_waiting() -> Iterator[None]:
+    """Let a Ctrl-C wait, here and in the processes that are started meanwhile, until they let it in.
+
+    A process that imports what it needs would say with a traceback where it was when Ctrl-C came.
+    """
+    resource_tracker.ensure_running()  # its start would let the signal in again
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is started has it too
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if heard:
+        raise KeyboardInterrupt
+
+
 def _begin(plugins: tuple[str, ...]) -> None:
-    """Make a worker process know the strategies that its parent knows."""
+    """Make a worker process end at Ctrl-C without a word, and know the strategies that its parent knows."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     from trimtab.policy.plugins import allow_plugins
 
     allow_plugins(plugins)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.errors import ErrorKind, excerpt
+from trimtab.journal.ownership import why_not_ours
 from trimtab.journal.port import JournalMode
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class LostFileError(Exception):
 def fault_of(error: Exception, path: Path) -> Fault:
     """Say what ``error`` means for the journal at ``path``."""
     if isinstance(error, ForeignFileError):
-        return Fault(mode=JournalMode.BROKEN, kind=ErrorKind.REJECTED, sentence=str(error))
+        return _foreign(str(error))
     if isinstance(error, DamagedFileError):
         return _damaged(path, str(error))
     if isinstance(error, LostFileError):
@@ -70,7 +71,8 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> Fault:
         return code in codes or (not code and any(word in text for word in words))
 
     if is_any(sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, words=("malformed", "not a database")):
-        return _damaged(path, str(error))
+        foreign = why_not_ours(path)
+        return _damaged(path, str(error)) if foreign is None else _foreign(foreign)
     if is_any(sqlite3.SQLITE_FULL, words=("is full",)):
         return _full(path)
     if is_any(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, words=("is locked",)):
@@ -104,6 +106,10 @@ def _of_system(error: OSError, path: Path) -> Fault:
         kind=ErrorKind.UNAVAILABLE,
         sentence=f"the journal {path} cannot be used ({excerpt(why)}); look at the disk",
     )
+
+
+def _foreign(sentence: str) -> Fault:
+    return Fault(mode=JournalMode.BROKEN, kind=ErrorKind.REJECTED, sentence=sentence)
 
 
 def _damaged(path: Path, why: str) -> Fault:

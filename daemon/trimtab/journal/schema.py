@@ -12,13 +12,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from trimtab.journal.faults import ForeignFileError
+from trimtab.journal.ownership import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-APPLICATION_ID = 0x7472_696D  # "trim"; file(1) and we tell our files by it
-"""https://www.sqlite.org/pragma.html#pragma_application_id."""
 
 _FORMAT_1 = """
 CREATE TABLE entries (

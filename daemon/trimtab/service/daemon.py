@@ -126,8 +126,9 @@ class Daemon(LookingIn):
 
     def _listen(self, callbacks: Callbacks) -> None:
         """Gather who hears of what is done: logs, metrics, who watches, and whoever embeds the daemon."""
-        self.instruments, self.watch, self._polls = Instruments(), Watch(), Polls()
         timing = self.timing
+        self.instruments = Instruments(timing.tick_interval_seconds)
+        self.watch, self._polls = Watch(), Polls()
         narrator = Narrator(timing.tick_interval_seconds, timing.slow_evaluation_seconds)
         self._audience = Audience(narrator, self.instruments, self._polls, self.watch, callbacks)
 

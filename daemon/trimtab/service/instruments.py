@@ -56,13 +56,14 @@ class Instruments(Listener):
     ``registry`` has everything, for whoever embeds the daemon; collecting it is not done in pieces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick_interval_seconds: float) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped upstream
         self._few = CollectorRegistry()
         self.registry = CollectorRegistry()
         self.registry.register(_CollectedBy(self._few))
         build = Gauge(*names.BUILD_INFO, registry=self._few)
         build.labels(VERSION, platform.python_version()).set(1)
+        Gauge(*names.TICK_INTERVAL, registry=self._few).set(tick_interval_seconds)
         self._duration = self._histogram(names.TICK_DURATION)
         self._lag = self._histogram(names.EVALUATION_LAG)
         self._decisions = self._counter(names.DECISIONS)

@@ -55,7 +55,10 @@ def configure_logs(
 
 
 class Lines:
-    """Writes finished lines. When nobody reads them any more, scaling is not what should stop."""
+    """Writes finished lines. When they cannot be written, scaling is not what should stop.
+
+    What the output's encoding has no letters for is escaped, and a line that a full disk does not take is lost.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -63,9 +66,15 @@ class Lines:
     def msg(self, line: str) -> None:
         """Write one line and see that it leaves the process."""
         try:
-            print(line, file=self._out, flush=True)
+            print(self._writable(line), file=self._out, flush=True)
         except BrokenPipeError:
             # Nothing written later can fail again, not even the flush when the process ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+        except OSError:
+            return
+
+    def _writable(self, line: str) -> str:
+        encoding = self._out.encoding or "utf-8"
+        return line.encode(encoding, "backslashreplace").decode(encoding)
 
     debug = info = warning = error = critical = msg

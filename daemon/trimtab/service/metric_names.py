@@ -52,6 +52,10 @@ LEADER = Metric(
     "trimtab_leader",
     "Whether this process decides; 0 while it waits for a journal that another one holds.",
 )
+TICK_INTERVAL = Metric(
+    "trimtab_tick_interval_seconds",
+    "How often there is an evaluation at least, even if nothing is due (setting `tick_interval`).",
+)
 LAST_EVALUATION = Metric(
     "trimtab_last_successful_evaluation_timestamp_seconds",
     "When an evaluation last succeeded; absent before the first.",

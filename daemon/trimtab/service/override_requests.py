@@ -89,9 +89,13 @@ def lift_from(body: Mapping[str, object], *, peer: str, known: Collection[str]) 
         return LiftRequest(None, _subject(body, known), by, reason)
     if "deployment" in body or "all" in body:
         raise OverrideError("lift by `ids`, by `deployment` or with `all`: give one of the three")
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids) or not ids:
+    if not isinstance(ids, list) or not all(_is_word(one) for one in ids) or not ids:
         raise OverrideError('`ids` is no list of ids; write it as in ["3f9a2c41"]')
     return LiftRequest(tuple(ids), None, by, reason)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and value != ""
 
 
 def resolve(text: str, known: Collection[str]) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.fleet_policy import NO_FLEET_POLICY, FleetPolicy
 from trimtab.core.lead_time import LeadTimes, StartValue
+from trimtab.errors import SettingsError
+from trimtab.journal.ownership import why_not_ours
 from trimtab.journal.port import VolatileJournal
 from trimtab.journal.postgresql.journal import PostgresqlJournal
 from trimtab.journal.retention import Retention
@@ -112,6 +114,9 @@ def _journal(settings: Settings, clock: Clock) -> Journal:
     file = said.file
     if file is None:
         return VolatileJournal(since=clock.now())
+    foreign = why_not_ours(file)
+    if foreign is not None:
+        raise SettingsError(foreign)
     return SqliteJournal(file, clock, retention=retention)
 
 

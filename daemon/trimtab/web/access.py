@@ -234,10 +234,24 @@ def as_sent(header: str) -> bytes:
 
 
 def is_local(request: web.Request) -> bool:
-    """Whether a program on this machine sent the request, and no proxy passed it on."""
+    """Whether a program on this machine sent the request to this machine, and no proxy passed it on.
+
+    A page in a browser here, whose name was made to lead to loopback (DNS rebinding), names its own host.
+    """
     if any(name in request.headers for name in PROXY_HEADERS):  # in whichever case it was sent
+        return False
+    if not _is_loopback_name(request.host):
         return False
     try:
         return ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _is_loopback_name(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine by a name that no DNS server is asked for."""
+    name = urlsplit(f"//{host}").hostname if host.isascii() else None
+    try:
+        return name == "localhost" or ip_address(name or "").is_loopback
     except ValueError:
         return False

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,37 @@ def test_ctrl_c_while_a_command_is_loaded_is_no_traceback() -> None:
     )
     assert ended.returncode == 128 + signal.SIGINT
     assert ended.stderr == ""
+
+
+def test_ctrl_c_while_processes_begin_is_no_traceback_of_theirs(tmp_path: Path) -> None:
+    words = ["compare", "--quick", "--trace", "step", "--jobs", "2", "--json", str(tmp_path / "c")]
+    with subprocess.Popen(  # noqa: S603  our own words
+        [sys.executable, "-m", "trimtab", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        while process.poll() is None and not _have_begun(process.pid, 2):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: everybody hears it
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in errors
+
+
+def _have_begun(parent: int, count: int) -> bool:
+    """Whether so many processes for the runs are so far that Python makes a traceback of Ctrl-C."""
+    ids = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    begun = [
+        one
+        for one in ids
+        if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()
+        and _catches_interrupts(Path(f"/proc/{one}/status").read_text(encoding="ascii"))
+    ]
+    return len(begun) == count
+
+
+def _catches_interrupts(status: str) -> bool:
+    (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) >> (signal.SIGINT - 1) & 1)
 
 
 def test_a_file_that_cannot_be_written_is_named_with_a_remedy() -> None:

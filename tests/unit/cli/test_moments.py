@@ -67,7 +67,9 @@ def test_an_end_before_the_beginning_is_refused(since: str, until: str) -> None:
 
 
 @pytest.mark.usefixtures("in_berlin")
-@pytest.mark.parametrize("written", ["", "soon", "25:00", "2026-01-01T00:00", "2026-13-01T00:00Z"])
+@pytest.mark.parametrize(
+    "written", ["", "soon", "25:00", "10000d", "2026-01-01T00:00", "2026-13-01T00:00Z"]
+)
 def test_what_is_no_moment_is_refused_with_how_to_write_one(written: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"write so long ago \(20m, 3h\)"):
         past_moment(written, "--at")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from trimtab.cli import ordering
 from trimtab.cli.exit_codes import ExitCode
+from trimtab.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +53,7 @@ class StandIn:
     answer: Any = field(default_factory=dict)
     raw: bytes | None = None
     heard: list[Heard] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
     @contextmanager
@@ -63,6 +68,8 @@ class StandIn:
                 text = stand_in.raw or json.dumps(stand_in.answer).encode()
                 self.send_response(stand_in.status)
                 self.send_header("Content-Length", str(len(text)))
+                for name, value in stand_in.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text)
 
@@ -147,6 +154,76 @@ def test_the_hour_of_a_clock_time_may_have_one_digit(trimtab: Any, daemon: Stand
     # Whether that has passed already or not, it is the same moment; a box is as wide as its words.
     assert found[0].output.replace(" 8:59:59", " 08:59:59").split() == found[1].output.split()
     assert "is no moment" not in found[0].output
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManualClock]:
+    clock = ManualClock(0.0)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    monkeypatch.setattr(ordering, "SystemClock", lambda: clock)
+    time.tzset()
+    yield clock
+    monkeypatch.undo()
+    time.tzset()
+
+
+def at(clock: ManualClock, moment: str) -> None:
+    clock.advance(datetime.fromisoformat(moment).timestamp() - clock.now())
+
+
+def test_a_clock_time_that_comes_twice_tonight_is_the_one_to_come(
+    trimtab: Any, daemon: StandIn, in_berlin: ManualClock
+) -> None:
+    at(in_berlin, "2026-10-25T02:45+02:00")  # in a quarter of an hour it is two o'clock again
+    trimtab("pause", "chat", "--until", "2:30", "--reason", "x", "--url", daemon.url)
+    assert daemon.heard[0].body["until"] == "2026-10-25T02:30:00+01:00"
+
+
+def test_a_clock_time_that_does_not_come_tonight_is_refused(
+    trimtab: Any, daemon: StandIn, in_berlin: ManualClock
+) -> None:
+    at(in_berlin, "2026-03-29T00:30+01:00")
+    words = ("pause", "chat", "--reason", "x", "--url", daemon.url)
+    result = trimtab(*words, "--until", "2:30")
+    assert result.exit_code == ExitCode.USAGE
+    said = " ".join(result.output.replace("│", " ").split())
+    assert "clocks go forward over 2:30 today, so it does not come; write 03:30" in said
+    assert daemon.heard == []
+    trimtab(*words, "--until", "3:30")
+    assert daemon.heard[0].body["until"] == "2026-03-29T03:30:00+02:00"
+
+
+def test_what_to_write_for_tomorrow_is_that_clock_time_of_tomorrow(
+    trimtab: Any, daemon: StandIn, in_berlin: ManualClock
+) -> None:
+    at(in_berlin, "2026-03-28T20:00+01:00")
+    words = ("pause", "chat", "--until", "18:30", "--reason", "x", "--url", daemon.url)
+    said = " ".join(trimtab(*words).output.replace("│", " ").split())
+    assert "for tomorrow write 2026-03-29T18:30+02:00" in said
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_an_order_that_is_sent_elsewhere_is_said_not_to_be_given(
+    trimtab: Any, daemon: StandIn, status: int
+) -> None:
+    daemon.status, daemon.headers = status, {"Location": "https://trimtab.example/v1/overrides"}
+    result = trimtab("pause", "chat", *ORDER, "--url", daemon.url)
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr == (
+        f"what listens at {daemon.url} sends requests on to https://trimtab.example; if that is the "
+        "daemon, name it with --url\n"
+    )
+    assert len(daemon.heard) == 1, "and no token goes to where nobody sent it"
+
+
+@pytest.mark.parametrize("words", [("status", "\udcff"), ("decisions", "--deployment", "\udcff")])
+def test_a_name_that_is_no_text_is_asked_for_and_not_found(
+    trimtab: Any, daemon: StandIn, words: tuple[str, ...]
+) -> None:
+    daemon.status, daemon.answer = 404, {"detail": "there is no deployment '%ff'"}
+    result = trimtab(*words, "--url", daemon.url)
+    assert (result.exit_code, result.stderr) == (1, "there is no deployment '%ff'\n")
+    assert "%FF" in daemon.heard[0].path
 
 
 @pytest.mark.parametrize(

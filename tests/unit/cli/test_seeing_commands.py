@@ -233,6 +233,17 @@ def test_what_if_names_the_file_and_the_line_of_a_mistake(
     assert "did you mean `target`?" in result.stderr
 
 
+@pytest.mark.parametrize("text", ["", "---\n# later\n"])
+def test_what_if_of_a_file_without_a_policy_has_not_done_what_it_was_asked(
+    trimtab: Any, url: str, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text(text, encoding="utf-8")
+    result = trimtab("what-if", "--policy", path, "--url", url)
+    assert result.exit_code == ExitCode.FAILED
+    assert f"{path}:1:1: error POL002: there is no policy here" in result.stderr
+
+
 # -- all of them ---------------------------------------------------------------------------------
 
 

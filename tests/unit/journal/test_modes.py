@@ -313,6 +313,8 @@ async def test_orders_of_people_outlive_damage_elsewhere_in_the_file(
 async def test_of_files_put_aside_only_the_newest_are_kept(
     make: MakeJournal, clock: ManualClock, path: Path
 ) -> None:
+    first, _ = await begun(make)
+    await first.close()
     for _ in range(DAMAGED_FILES_KEPT + 3):
         ruin(path)
         clock.advance(1.0)

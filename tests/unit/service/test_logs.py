@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +27,7 @@ from trimtab.service.line_budget import (
     SUMMARY_SECONDS,
     LineBudget,
 )
-from trimtab.service.logs import configure_logs
+from trimtab.service.logs import Lines, configure_logs
 from trimtab.service.narrator import NAMES_TOLD_MAX, Narrator, some_of
 from trimtab.service.observer import Poll
 from trimtab.service.withholding import Withheld, Withholding
@@ -308,3 +310,27 @@ def test_a_line_names_a_few_and_counts_the_rest() -> None:
     assert some_of(names[:2]) == ["p0", "p1"]
     assert some_of(names[:NAMES_TOLD_MAX]) == names[:NAMES_TOLD_MAX]
     assert some_of(names) == [*names[:NAMES_TOLD_MAX], "and 5 more"]
+
+
+def test_a_full_disk_under_the_log_stops_nobody_from_scaling() -> None:
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115  closing it fails as well
+    lines = Lines(full)
+    lines.msg("lost")
+    lines.msg("lost as well")
+    with suppress(OSError):
+        full.close()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [
+        ("latin-1", b"caf\xe9 \\u65e5 \\udcff\n"),
+        ("ascii", b"caf\\xe9 \\u65e5 \\udcff\n"),
+        ("utf-8", "caf\u00e9 \u65e5 \\udcff\n".encode()),
+    ],
+)
+def test_what_the_output_has_no_letters_for_is_escaped(encoding: str, written: bytes) -> None:
+    file = BytesIO()
+    out = TextIOWrapper(file, encoding=encoding, newline="\n")
+    Lines(out).msg("caf\u00e9 \u65e5 \udcff")
+    assert file.getvalue() == written

@@ -232,6 +232,7 @@ async def test_what_the_daemon_does_is_counted() -> None:
         assert scene.value(metric_names.SOURCE_SAMPLES, source="gateway") == 2
         assert scene.value(metric_names.TARGET_REQUESTS, verb="write", outcome="ok") == 2
         assert scene.value(metric_names.LAST_EVALUATION) == scene.daemon.status().ticked_at
+        assert scene.value(metric_names.TICK_INTERVAL) == scene.daemon.timing.tick_interval_seconds
         assert scene.value(metric_names.POLICY_DEPLOYMENTS, policy="chat-prod") == 2
 
 

@@ -394,7 +394,10 @@ def test_a_full_name_is_never_ambiguous() -> None:
     assert resolve(CHAT, KNOWN) == CHAT
 
 
-@pytest.mark.parametrize("body", [{"ids": []}, {"ids": "x"}, {"ids": ["x"], "all": True}, {}])
+@pytest.mark.parametrize(
+    "body",
+    [{"ids": []}, {"ids": "x"}, {"ids": [1]}, {"ids": ["\ud800"]}, {"ids": ["x"], "all": True}, {}],
+)
 def test_what_to_lift_must_be_said_one_way(body: dict[str, Any]) -> None:
     with pytest.raises(OverrideError):
         lift_from(body, peer=PEER, known=KNOWN)

@@ -13,7 +13,7 @@ from trimtab.clock import ManualClock
 from trimtab.web.access import Gate
 from trimtab.web.api.operations import Call, Operation
 from trimtab.web.api.routes import add_api
-from trimtab.web.app import build_app
+from trimtab.web.app import allowed_hosts_for, build_app
 from trimtab.web.tokens import CLOSED, Access, Scope, Token
 
 READER, OPERATOR = "reads-battery-staple-1", "operates-battery-staple"
@@ -196,3 +196,34 @@ async def test_remarks_are_for_who_asks_and_leave_it_ready() -> None:
         )
         as_json = await client.get("/readyz", headers={"Accept": "application/json"})
         assert (await as_json.json())["remarks"] == ["policy file a.yaml is bad"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("rebound.example.org", 403),
+        ("rebound.example.org:9464", 403),
+        ("localhost.example.org", 403),
+        ("[::1", 403),
+        ("", 403),
+        ("localhost:9464", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:9464", 200),
+    ],
+)
+async def test_a_rebound_name_opens_nothing_where_every_name_is_served_either(
+    host: str, status: int
+) -> None:
+    async def reload() -> tuple[int, Mapping[str, object]]:
+        return 200, {"result": "ok"}
+
+    app = build_app(
+        health=Well(),
+        beat_age_seconds_max=60.0,
+        allowed_hosts=allowed_hosts_for("0.0.0.0"),  # noqa: S104  what is shown
+        gate=Gate(LOOPBACK),
+        reload=reload,
+    )
+    async with TestClient(TestServer(app)) as client:
+        sent = {"Host": host, "Origin": f"http://{host}"}  # of one site, as the browser sees it
+        assert (await client.post("/-/reload", headers=sent)).status == status

@@ -144,3 +144,26 @@ async def test_a_body_that_is_no_order_is_refused_in_one_sentence(
         assert (problem["type"], problem["status"]) == ("about:blank", status)
         assert problem["detail"]
         assert desk.heard == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            '{"deployment": "chat", "for": "1h", "deployment": "code"}',
+            "'deployment' more than once",
+        ),
+        ('{"a": {"b": 1, "b": 2}}', "'b' more than once"),
+        ('{"replicas": NaN}', "not JSON"),
+        ('{"replicas": -Infinity}', "not JSON"),
+    ],
+)
+async def test_what_readers_of_json_take_for_different_things_is_refused(
+    body: str, words: str
+) -> None:
+    async with serving() as (client, desk):
+        sent = {"Content-Type": "application/json"}
+        answer = await client.post(URL, data=body.encode(), headers=sent)
+        assert answer.status == 400
+        assert words in (await answer.json())["detail"]
+        assert desk.heard == []

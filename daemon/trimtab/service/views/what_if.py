@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from trimtab.journal.places import as_document
-from trimtab.policy import read_policy_texts
+from trimtab.policy import Diagnostic, codes, read_policy_texts
 from trimtab.service.views.policies import diagnostic_views
 from trimtab.web.problem import ProblemError
 from trimtab.web.views.what_if import WhatIfView
@@ -97,13 +97,20 @@ def why_unusable(text: str) -> WhatIfView | None:
     report = read_policy_texts([(FILE_NAME, text)])
     if report.is_valid and report.policies:
         return None
-    why = "has no policy" if report.is_valid else "has errors"
+    found, why = report.diagnostics, "has errors"
+    if report.is_valid:
+        hint = "hand over a text with a document of kind ScalingPolicy"
+        nothing = Diagnostic(
+            file=FILE_NAME, line=1, column=1, length=1, code=codes.NO_POLICIES,
+            message="there is no policy here", hint=hint,
+        )  # fmt: skip
+        found, why = (*found, nothing), "has no policy"
     return WhatIfView(
         since=None,
         until=None,
         turns=0,
         deployments=(),
-        diagnostics=diagnostic_views(report.diagnostics),
+        diagnostics=diagnostic_views(found),
         is_complete=False,
         caveats=(f"The text {why}, so nothing was decided by it.",),
     )

@@ -172,12 +172,26 @@ async def _read_body(wanted: Body, request: web.Request) -> dict[str, object]:
         why = f"the body has more than {wanted.bytes_max} bytes, which is the most here"
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, why)
     try:
-        body = json.loads(text)
+        body = json.loads(text, object_pairs_hook=_each_key_once, parse_constant=_no_json)
     except (ValueError, RecursionError):
         raise _bad("the body is not JSON") from None
     if not isinstance(body, dict):
         raise _bad("the body is not a JSON object")
     return body
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object of which one reader takes the first and another the last."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _bad(f"the body has {_shown(key)} more than once; give it once")
+        found[key] = value
+    return found
+
+
+def _no_json(constant: str) -> object:
+    raise ValueError(constant)  # NaN and Infinity are Python's, not JSON's
 
 
 def _bad(sentence: str) -> ProblemError:
