@@ -250,8 +250,8 @@ def is_local(request: web.Request) -> bool:
 
 def _is_loopback_name(host: str) -> bool:
     """Whether a host, with or without a port, is this machine by a name that no DNS server is asked for."""
-    name = urlsplit(f"//{host}").hostname if host.isascii() else None
     try:
+        name = urlsplit(f"//{host}").hostname if host.isascii() else None
         return name == "localhost" or ip_address(name or "").is_loopback
     except ValueError:
         return False
