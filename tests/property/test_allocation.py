@@ -194,7 +194,37 @@ def test_a_higher_priority_is_short_only_where_lower_ones_have_nothing_left_that
                 assert kept <= max(fewest(other), min(other.held, other.least)), (claim, other)
 
 
-@given(fleet=short_fleets(preemptions=[Preemption.LOWER_PRIORITY], is_limited=False))
+@given(fleet=short_fleets(preemptions=[Preemption.LOWER_PRIORITY], size=2))
+@settings(max_examples=EXAMPLES)
+def test_a_higher_priority_is_short_of_money_only_where_what_lower_ones_may_give_is_too_little(
+    fleet: ShortFleet,
+) -> None:
+    free = tuple(
+        one._replace(team=replace(one.team, guaranteed={}, borrow_max={})) for one in fleet.claims
+    )
+    fleet = ShortFleet(free, fleet.terms._replace(teams=()))
+    allocation, terms = allocate(fleet.claims, fleet.terms), fleet.terms
+    spend = terms.spend
+    for claim in fleet.claims:
+        grant = allocation.of(claim)
+        used_seconds = claim.need.used(grant.entitled + 1) * terms.hold_seconds
+        if grant.short is not Reason.SPEND_LIMIT or used_seconds <= claim.lead_time_seconds:
+            continue
+        if grant.entitled < min(claim.held, claim.wanted):
+            continue  # it gave way itself
+        assert spend is not None
+        assert claim.usd_an_hour is not None
+        left = spend.grow_usd_an_hour - allocation.usd_an_hour
+        for other in fleet.claims:
+            if other.priority < claim.priority and is_settled(other, terms.now, terms.hold_seconds):
+                kept = allocation.of(other).entitled
+                may_give = kept - max(fewest(other), min(other.held, other.least))
+                if kept <= other.held:
+                    left += max(0, may_give) * (other.usd_an_hour or 0.0)
+        assert left < claim.usd_an_hour + 1e-6, (claim, allocation)
+
+
+@given(fleet=short_fleets(preemptions=[Preemption.LOWER_PRIORITY]))
 @settings(max_examples=EXAMPLES)
 def test_while_wishes_stand_still_preemption_comes_to_rest_and_nothing_is_taken_within_the_hold(
     fleet: ShortFleet,
@@ -222,8 +252,8 @@ def carried_out(fleet: ShortFleet, after: float) -> ShortFleet:
         grant = allocation.of(claim)
         held = min(grant.replicas, claim.wanted)
         if held < min(claim.held, claim.needed, claim.wanted):
-            assert grant.short is Reason.PREEMPTED
-            is_for_somebody = bool(grant.ceded_to)  # else a quota shrank
+            assert grant.short in {Reason.PREEMPTED, Reason.SPEND_LIMIT}
+            is_for_somebody = bool(grant.ceded_to)  # else a quota or a limit shrank
             assert is_settled(claim, terms.now, terms.hold_seconds) or not is_for_somebody
         since = terms.now if held > claim.held else claim.held_since
         short_since = None if held >= claim.wanted else claim.short_since or terms.now

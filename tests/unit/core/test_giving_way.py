@@ -326,12 +326,60 @@ def test_who_takes_nobody_knows_what_is_not_said_to_have_no_price() -> None:
     )
 
 
-@pytest.mark.parametrize("needed", [0, 2])
-def test_for_money_alone_nobody_gives_way_whoever_comes_first(needed: int) -> None:
-    safe = Team(name="safe", selector=TeamSelector(), guaranteed={H100: 4}, is_protected=True)
-    first = a_claim("first", 0, 1, team=safe, priority=200)
+SAFE = Team(name="safe", selector=TeamSelector(), guaranteed={H100: 4}, is_protected=True)
+A100 = "A100"
+
+
+@pytest.mark.parametrize(("needed", "short"), [(0, Reason.RECLAIMED), (2, Reason.PREEMPTED)])
+@pytest.mark.parametrize("team", [SAFE, NO_TEAM])
+def test_for_money_who_comes_last_gives_way_too(needed: int, short: Reason, team: Team) -> None:
+    first = a_claim("first", 0, 1, team=team, priority=200)
     last = a_claim("last", 2, 2, needed=needed)
     room = SpendRoom(14.0, 14.0, "the limit", "the limit")
     found = strictly(99, first, last, spend=room)
-    assert entitled(found, first, last) == [0, 2]
+    assert entitled(found, first, last) == [1, 1]
+    assert (found.of(last).short, found.of(last).ceded_to) == (short, "first")
+    assert found.of(first).replicas == 0, "what still runs is not spent twice"
+    assert found.of(first).short is Reason.NOT_FREE_YET
+
+
+def test_for_money_enough_is_taken_of_whatever_type_and_no_more() -> None:
+    first = a_claim("first", 0, 1, priority=200)  # 7 dollars
+    dear = a_claim("dear", 1, 1, accelerator_type=A100, usd_an_hour=8.0, need=Need(0.9))
+    cheap = a_claim("cheap", 4, 4, accelerator_type=A100, usd_an_hour=4.0, need=Need(0.5))
+    room = SpendRoom(24.0, 24.0, "the limit", "the limit")
+    found = strictly(99, first, dear, cheap, spend=room)
+    assert entitled(found, first, dear, cheap) == [1, 1, 2]
+    assert found.usd_an_hour == 23.0
+
+
+def test_for_money_nobody_gives_way_in_vain() -> None:
+    first = a_claim("first", 0, 1, each=8, priority=200)  # 56 dollars
+    last = a_claim("last", 2, 2)
+    own = a_claim("own", 5, 5, team=SAFE)
+    room = SpendRoom(60.0, 60.0, "the limit", "the limit")
+    found = strictly(99, first, last, own, spend=room)
+    assert entitled(found, first, last, own) == [0, 2, 5]
     assert found.of(first).short is Reason.SPEND_LIMIT
+
+
+def test_for_money_and_accelerators_at_once_both_are_found() -> None:
+    first = a_claim("first", 0, 1, priority=200)
+    other = a_claim("other", 1, 1, accelerator_type=A100, need=Need(0.1))
+    same = a_claim("same", 1, 1)
+    room = SpendRoom(14.0, 14.0, "the limit", "the limit")
+    found = strictly(1, first, other, same, spend=room)
+    # Room is to be made in the quota, and that pays for it as well.
+    assert entitled(found, first, same) == [1, 0]
+    assert entitled(found, other) == [1]
+
+
+def test_without_preemption_nobody_gives_what_is_needed_for_money() -> None:
+    first = a_claim("first", 0, 1, priority=200, team=SAFE)
+    last = a_claim("last", 2, 2)
+    idle = a_claim("idle", 1, 1, needed=0, accelerator_type=A100)
+    room = SpendRoom(21.0, 21.0, "the limit", "the limit")
+    assert entitled(
+        shared(99, first, last, spend=room._replace(grow_usd_an_hour=14.0)), first, last
+    ) == [0, 2]
+    assert entitled(shared(99, first, last, idle, spend=room), first, last, idle) == [1, 2, 0]

@@ -3,6 +3,7 @@
 First those that nobody needs (a window keeps them), then, where the fleet's policy allows preemption, those of
 the lowest priority that are worth least. Never below ``Claim.least``, never what a team's guarantee
 covers; what is needed never below the lower bound. Enough is found before anything is taken: nobody gives way in vain.
+For accelerators those give way who hold what is missing, for money whoever costs some.
 
 Between priorities worth says nothing: the higher one's unmet demand comes first, whatever its weight (so preempts
 Kubernetes' scheduler, by ``PriorityClass`` alone). Two things keep counts from moving to and fro. What rose less than the
@@ -12,7 +13,7 @@ start takes: ``share used x H > lead time``; for spare capacity that hardly any 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trimtab.core.allocation.room import COUNT_MAX
 from trimtab.core.allocation.victims import entry_of
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from trimtab.core.allocation.room import PoolRoom, Room, Rooms, Where
     from trimtab.core.allocation.values import Claim, Terms
     from trimtab.core.allocation.victims import Entry, Queue, Victims
+
+
+Attempt: TypeAlias = "tuple[int, int, int, float | None, bool | None]"
+"""Room, accelerators and price of a replica, the priority it is for, and whether it pays: who tries the same fails the same."""
 
 
 class Taken(NamedTuple):
@@ -54,7 +59,7 @@ class Reclaim:
         self.terms = terms
         self.taken: dict[str, Taken] = {}
         self._queues: dict[str | None, Queue] = {}
-        self._hopeless: set[tuple[int, int, int, bool | None]] = set()
+        self._hopeless: set[Attempt] = set()
 
     # -- what no longer fits --------------------------------------------------------------------
 
@@ -63,7 +68,7 @@ class Reclaim:
         money = self.rooms.money
         if not money.is_over:
             return
-        queue = self.victims_of(None)
+        queue = self._queue_of(None)
         while queue and money.is_over:
             _, _, _, name, count = queue.pop()
             claim = self.claims[name]
@@ -71,7 +76,8 @@ class Reclaim:
             is_covered = claim.team.is_protected and _is_guaranteed(claim, room)
             if claim.usd_an_hour and not is_covered:
                 self._take(claim, count, room, Taken("", count <= claim.needed, is_for_money=True))
-                _push(queue, claim, count - 1)
+                if (entry := entry_of(claim, count - 1)) is not None:
+                    queue.push(entry)
 
     def for_quotas(self) -> None:
         """Lower what holds more than there is, since a quota shrank, without taking what is needed."""
@@ -93,7 +99,7 @@ class Reclaim:
                     spared.append(entry)
                     continue
                 self._take(claim, count, room, Taken("", is_needed))
-                _push(queue, claim, count - 1)
+                self._push(claim, count - 1)
             for entry in spared:
                 queue.push(entry)
 
@@ -112,8 +118,7 @@ class Reclaim:
 
     def for_priority(self, claim: Claim) -> bool:
         """Make room for one replica at the cost of lower priorities. ``False``: in vain, nothing changed."""
-        attempt = id(self.room_of(claim)), claim.accelerators or 0, claim.priority, True
-        if attempt in self._hopeless:
+        if self._attempt(claim, pays=True) in self._hopeless:
             return False
         used_seconds = claim.need.used(self.kept(claim) + 1) * self.terms.hold_seconds
         pays = used_seconds > claim.lead_time_seconds
@@ -133,22 +138,23 @@ class Reclaim:
         *,
         pays: bool | None,
     ) -> bool:
-        """Take from the first in the order who may give way, until there is room; ``pays``: ``None`` for an owner.
+        """Take from the first in the order who may give way, until there is room and money; ``pays``: ``None`` for an owner.
 
-        ``end``: whether what is needed ends the search, and else from which priority on it does.
+        Where money is short, whatever costs some is of use, of all types. ``end``: whether what is needed ends the search, and else from which priority on it does.
         """
         needs_end, priority_end = end
         room, each = self.room_of(claim), claim.accelerators
         if room is None or each is None:
             return False
-        attempt = id(room), each, claim.priority, pays
-        if attempt in self._hopeless or self.rooms.money.most(claim.usd_an_hour) == 0:
+        money, usd = self.rooms.money, claim.usd_an_hour
+        attempt = self._attempt(claim, pays=pays)
+        if attempt in self._hopeless or (money.is_limited and usd is None):
             return False
-        queue = self.victims_of(claim.accelerator_type)
+        queue = self.victims_of(claim.accelerator_type if money.most(usd) else None)
         spared: list[Entry] = []
         given: list[Claim] = []
         before: list[tuple[str, Taken | None]] = []
-        while room.most(each) == 0 and queue:
+        while queue and not self._has_room(claim, room):
             is_needed, priority = queue.rank
             if is_needed and (needs_end or priority >= priority_end):
                 break  # and so are all who come after
@@ -162,7 +168,7 @@ class Reclaim:
                 victim is claim
                 or other is None
                 or _is_guaranteed(victim, other)
-                or not self._is_of_use(room, other, each)
+                or not self._is_of_use(claim, room, victim, other)
                 or not may_give_way(victim, is_needed=is_needed)
             ):
                 spared.append(entry)
@@ -170,9 +176,9 @@ class Reclaim:
             before.append((name, self.taken.get(name)))
             self._take(victim, count, other, Taken(claim.deployment, is_needed))
             given.append(victim)
-            _push(queue, victim, count - 1)
-        is_enough = room.most(each) > 0
-        self._give_back(given if not is_enough else self._too_many(given, room, each), queue)
+            self._push(victim, count - 1)
+        is_enough = self._has_room(claim, room)
+        self._give_back(given if not is_enough else self._too_many(given, claim, room))
         for entry in spared:
             queue.push(entry)
         if not is_enough:
@@ -187,7 +193,16 @@ class Reclaim:
             else:
                 self.taken[name] = taken
 
-    def _too_many(self, given: Sequence[Claim], room: Room, accelerators: int) -> list[Claim]:
+    def _attempt(self, claim: Claim, *, pays: bool | None) -> Attempt:
+        usd = claim.usd_an_hour if self.rooms.money.is_limited else None
+        return id(self.room_of(claim)), claim.accelerators or 0, claim.priority, usd, pays
+
+    def _has_room(self, claim: Claim, room: Room) -> bool:
+        """Whether one replica more finds accelerators, and money."""
+        each = claim.accelerators or 0
+        return room.most(each) > 0 and self.rooms.money.most(claim.usd_an_hour) > 0
+
+    def _too_many(self, given: Sequence[Claim], claim: Claim, room: Room) -> list[Claim]:
         """Return the one whose replica turns out not to be necessary, the most valuable first; one is enough.
 
         Replicas come in few sizes, and what is over is shared out later.
@@ -196,27 +211,34 @@ class Reclaim:
             other, each = self.room_of(victim), victim.accelerators
             if other is None or each is None:
                 continue
+            usd = victim.usd_an_hour or 0.0
             other.keep(each)
-            is_enough = room.most(accelerators) > 0
+            self.rooms.money.rate += usd
+            is_enough = self._has_room(claim, room)
             other.keep(-each)
+            self.rooms.money.rate -= usd
             if is_enough:
                 return [victim]
         return []
 
-    def _give_back(self, victims: Iterable[Claim], queue: Queue) -> None:
+    def _give_back(self, victims: Iterable[Claim]) -> None:
         for victim in victims:
             count = self.kept(victim) + 1
             self._move(victim, count, 1, self.room_of(victim))
             if count >= min(victim.held, victim.wanted):
                 self.taken.pop(victim.deployment, None)
-            _push(queue, victim, count)
+            self._push(victim, count)
 
-    @staticmethod
-    def _is_of_use(room: Room, other: Room, accelerators: int) -> bool:
-        """Whether what ``other`` gives up is missing in ``room``."""
+    def _is_of_use(self, claim: Claim, room: Room, victim: Claim, other: Room) -> bool:
+        """Whether what ``victim`` gives up in ``other`` is missing for ``claim`` in ``room``."""
+        if victim.usd_an_hour and self.rooms.money.most(claim.usd_an_hour) == 0:
+            return True
+        each = claim.accelerators or 0
+        if room.most(each) > 0:
+            return False
         if room is other:
             return bool(room.pools)
-        short: list[PoolRoom] = [one for one in room.pools if one.free < accelerators]
+        short: list[PoolRoom] = [one for one in room.pools if one.free < each]
         return any(one in other.pools for one in (short or room.pools))
 
     # -- the order ------------------------------------------------------------------------------
@@ -226,18 +248,30 @@ class Reclaim:
         return min(claim.held, claim.wanted) + self.moved.get(claim.deployment, 0)
 
     def victims_of(self, accelerator_type: str | None) -> Queue:
-        """Return who may give way, of one type or (``None``) of all."""
+        """Return who may give way, of one type or (``None``) of all, as it stands now."""
         queue = self._queues.get(accelerator_type)
         if queue is None:
-            self.victims.bring(self.claims)
-            queue = self.victims.queue(accelerator_type)
-            for name, replicas in self.moved.items():
-                claim = self.claims[name]
-                if replicas < 0 and accelerator_type in (None, claim.accelerator_type):
-                    _push(queue, claim, self.kept(claim))
-            if accelerator_type is not None:  # money is looked at once, before all else
-                self._queues[accelerator_type] = queue
+            queue = self._queues[accelerator_type] = self._queue_of(accelerator_type)
         return queue
+
+    def _queue_of(self, accelerator_type: str | None) -> Queue:
+        self.victims.bring(self.claims)
+        queue = self.victims.queue(accelerator_type)
+        for name, replicas in self.moved.items():
+            claim = self.claims[name]
+            if replicas < 0 and accelerator_type in (None, claim.accelerator_type):
+                entry = entry_of(claim, self.kept(claim))
+                if entry is not None:
+                    queue.push(entry)
+        return queue
+
+    def _push(self, claim: Claim, count: int) -> None:
+        """Let the last of ``count`` replicas be what ``claim`` would give next; where another stood, that counts no more."""
+        entry = entry_of(claim, count)
+        for accelerator_type in (claim.accelerator_type, None):
+            queue = self._queues.get(accelerator_type)
+            if entry is not None and queue is not None:
+                queue.push(entry)
 
     def _take(self, claim: Claim, count: int, room: Room | None, taken: Taken) -> None:
         """Take the last of the ``count`` replicas that ``claim`` keeps."""
@@ -262,12 +296,6 @@ class Reclaim:
     def _is_settled(self, victim: Claim) -> bool:
         since = victim.held_since
         return since is None or self.terms.now - since >= self.terms.hold_seconds
-
-
-def _push(queue: Queue, claim: Claim, count: int) -> None:
-    entry = entry_of(claim, count)
-    if entry is not None:
-        queue.push(entry)
 
 
 def _is_guaranteed(claim: Claim, room: Room | None) -> bool:
