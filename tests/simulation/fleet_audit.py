@@ -107,7 +107,7 @@ class FleetAuditor:
     # -- what the daemon is told ------------------------------------------------------------------
 
     def saw(self, name: str, look: Look) -> None:
-        """A process was shown the deployment."""
+        """A process was shown the deployment, by a look or by the answer to its write."""
         if self.book is None:
             return
         now = self.world.now()

@@ -10,9 +10,13 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from tests.simulation.auditor import Look
+import pytest
+from tests.simulation.auditor import Auditor, Look, Watch
 from tests.simulation.fleet_audit import KNOWN_SECONDS, FleetAuditor
 from tests.simulation.fleet_files import H100, FleetBook, draw_fleet
+from tests.simulation.trail import Trail
+
+from trimtab.targets.fireworks.answers import Answer, Call
 
 READING_SECONDS = 60.0
 
@@ -96,3 +100,63 @@ def test_an_account_has_no_use_for_what_is_left_of_another(tmp_path: Path) -> No
     watching.sending("accounts/globex/deployments/d1", shown(8), (9, 9), is_repeated=False)
 
     assert world.broken == {"never more accelerators than the account tells": 1}
+
+
+def end_write(watching: FleetAuditor, world: Told, answer: Answer | None, name: str) -> None:
+    """Let process 1 be told how its write to ``name`` ended, and nothing else of it."""
+    wire: Any = SimpleNamespace(now=world.now, fleet_auditor=watching, process=None)
+    no_policies: Any = SimpleNamespace()
+    auditor = Auditor(1, Trail(world.now), no_policies, wire)
+    auditor.watches[name] = Watch("p0", [(0.0, (1, 9))], sender=1)
+    call = Call(doing="writing", operation="update_deployment", method="PATCH", path=name)
+    auditor.answered(1, call, answer, was_sent=True)
+
+
+def told_to_hold(asked: int, name: str, *, share: float = 1.0) -> Answer:
+    """Answer 200 to a write, of which only a ``share`` of the body arrives."""
+    body = json.dumps(
+        {
+            "name": name,
+            "state": "READY",
+            "minReplicaCount": asked,
+            "maxReplicaCount": asked,
+            "desiredReplicaCount": asked,
+            "acceleratorCount": 1,
+            "acceleratorType": H100,
+        }
+    )
+    return Answer(status=200, headers={}, text=body[: round(share * len(body))])
+
+
+def test_what_the_answer_to_a_write_gave_up_is_there_for_others(tmp_path: Path) -> None:
+    world, (one, other) = Told(), ("accounts/acme/deployments/d0", "accounts/acme/deployments/d1")
+    watching = auditor_of(world, tmp_path, (H100, 12))
+    watching.saw(one, shown(8))
+    watching.saw(other, shown(4))
+    world.at = 1000.0
+    watching.sending(one, shown(8), (7, 7), is_repeated=False)
+    end_write(watching, world, told_to_hold(7, one), one)
+
+    watching.sending(other, shown(4), (5, 5), is_repeated=False)
+    assert not world.broken
+    watching.sending(other, shown(4), (6, 6), is_repeated=False)
+    assert world.broken == {"never more accelerators than the file allows": 1}
+
+
+@pytest.mark.parametrize(
+    "answer", [None, told_to_hold(7, "accounts/acme/deployments/d0", share=0.9)]
+)
+def test_what_a_write_was_to_give_up_is_not_there_before_anything_says_so(
+    answer: Answer | None, tmp_path: Path
+) -> None:
+    world, (one, other) = Told(), ("accounts/acme/deployments/d0", "accounts/acme/deployments/d1")
+    watching = auditor_of(world, tmp_path, (H100, 12))
+    watching.saw(one, shown(8))
+    watching.saw(other, shown(4))
+    world.at = 1000.0
+    watching.sending(one, shown(8), (7, 7), is_repeated=False)
+    end_write(watching, world, answer, one)
+
+    watching.sending(other, shown(4), (5, 5), is_repeated=False)
+
+    assert world.broken == {"never more accelerators than the file allows": 1}
