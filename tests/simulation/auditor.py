@@ -252,6 +252,7 @@ class Auditor:
             if watch is not None and watch.sender == process:
                 status, said = (None, "") if answer is None else (answer.status, answer.text)
                 self.world.fleet_auditor.ended(_name(call), watch.look, status, said)
+                self._see_answer(process, _name(call), answer)
                 watch.is_open = False
                 if watch.sent is not None:
                     watch.sent.is_answered = answer is not None and answer.status < 300
@@ -283,6 +284,16 @@ class Auditor:
                 f"process {process} sees {look.state} {look.minimum}-{look.maximum} "
                 f"desired {look.desired}",
             )
+
+    def _see_answer(self, process: int, name: str, answer: Answer | None) -> None:
+        """Let a whole answer to a write say what the deployment holds, as a look does.
+
+        Where it cannot be read back afterwards nothing else does, and others may take at once what it gave
+        up. The next write of its own still needs a look.
+        """
+        message = None if answer is None or answer.status != 200 else _json(answer.text)
+        if message is not None and message.get("name") == name:
+            self.world.fleet_auditor.saw(name, self._look(process, message))
 
     def _see_list(self, process: int, text: str) -> None:
         message = _json(text)

@@ -107,7 +107,7 @@ class FleetAuditor:
     # -- what the daemon is told ------------------------------------------------------------------
 
     def saw(self, name: str, look: Look) -> None:
-        """A process was shown the deployment."""
+        """A process was shown the deployment, by a look or by the answer to its write."""
         if self.book is None:
             return
         now = self.world.now()
@@ -245,11 +245,14 @@ class FleetAuditor:
         assert self.book is not None
         return self.book.possible(self.world.now(), GRACE_SECONDS)
 
-    def _total(self, name: str, one: Holding, count: int, now: float) -> int:
+    def _total(
+        self, name: str, one: Holding, count: int, now: float, *, account: str | None = None
+    ) -> int:
+        """Return how many of its type are asked for with it, in ``account`` or (``None``) in all of them."""
         return count * one.each + sum(
             x.least(one.kind, now)
             for other, x in self._held.items()
-            if other != name and self._counts(x, now)
+            if other != name and account in (None, account_of(other)) and self._counts(x, now)
         )
 
     def _counts(self, one: Holding, now: float) -> bool:
@@ -268,19 +271,25 @@ class FleetAuditor:
             self._violated("never more accelerators than the file allows", name, text)
 
     def _check_account(self, name: str, one: Holding, count: int, now: float) -> None:
-        most = 0
-        for account in self.world.account_ids:
-            told = self._told.get(account, [])
-            settled = [index for index, (at, _) in enumerate(told) if now - at > KNOWN_SECONDS]
-            if not settled or now - told[-1][0] > ENDPOINT_SECONDS / 2:
-                return
-            values = [values.get(one.kind) for _, values in told[settled[-1] :]]
-            if None in values:
-                return
-            most += max(value for value in values if value is not None)
-        total = self._total(name, one, count, now)
+        """Check the quota of its own account alone.
+
+        Not the sum of several: an account whose quota was lowered may hold more than that, and what it holds
+        too many takes nothing from another.
+        """
+        account = account_of(name)
+        told = self._told.get(account, [])
+        settled = [index for index, (at, _) in enumerate(told) if now - at > KNOWN_SECONDS]
+        if not settled or now - told[-1][0] > ENDPOINT_SECONDS / 2:
+            return
+        values = [values.get(one.kind) for _, values in told[settled[-1] :]]
+        if None in values:
+            return
+        most = max(value for value in values if value is not None)
+        total = self._total(name, one, count, now, account=account)
         if total > most:
-            text = f"with {count} of {one.each} {one.kind} {total} are asked for, the account has {most}"
+            text = (
+                f"with {count} of {one.each} {one.kind} {total} are asked for, {account} has {most}"
+            )
             self._violated("never more accelerators than the account tells", name, text)
 
     # -- money ------------------------------------------------------------------------------------
@@ -358,7 +367,7 @@ class FleetAuditor:
             return None
         spec, kind, each = self.book.spec, one.accelerator_type, one.accelerators
         held = self._really_held(kind)
-        for name, quota in self._really_there(one.name.split("/")[1], kind, spec):
+        for name, quota in self._really_there(account_of(one.name), kind, spec):
             used = (
                 held if name == "file" else self._really_held(kind, None if name == "all" else name)
             )
@@ -397,7 +406,7 @@ class FleetAuditor:
             for one in self.world.emulation.deployments.values()
             if one.accelerator_type == kind
             and one.state != "DELETED"
-            and account in (None, one.name.split("/")[1])
+            and account in (None, account_of(one.name))
         )
 
     def _held_by(self, team: TeamSpec) -> int:
@@ -436,6 +445,11 @@ def span_of(period: str, zone: str, now: float) -> tuple[float, float]:
         first, after = today, today + timedelta(days=1)
     begin, end = (datetime.combine(one, time(), tzinfo=place).timestamp() for one in (first, after))
     return begin, end
+
+
+def account_of(name: str) -> str:
+    """Return the id of the account in which the deployment of that resource name is."""
+    return name.split("/")[1]
 
 
 def asked_of(one: Deployment) -> int:
