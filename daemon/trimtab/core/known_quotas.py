@@ -69,28 +69,32 @@ def after_readings(
 ) -> KnownQuotas:
     """Take in all that the account's endpoint says now; of a pool that it leaves out nothing is known.
 
-    ``held`` is how many accelerators of each pool deployments hold, ``None``: nobody knows; then all that are
-    in use count as theirs. A quota that is another than before, read
+    ``held`` is how many accelerators of each pool deployments hold, ``None``: nobody knows; then no more are in
+    use elsewhere than were before, and than are in use at all. A quota that is another than before, read
     after a refusal, is believed more than the refusal.
     """
     found = tuple(readings)
     named = {one.quota.pool for one in found}
     known = known._replace(account=tuple(one for one in known.account if one.pool in named))
     for reading in found:
-        used = max(0, ceil(reading.used))
         known = _after_reading(
-            known, reading, used if held is None else held.get(reading.quota.pool, 0)
+            known, reading, None if held is None else held.get(reading.quota.pool, 0)
         )
     return known
 
 
-def _after_reading(known: KnownQuotas, reading: QuotaReading, held: int) -> KnownQuotas:
+def _after_reading(known: KnownQuotas, reading: QuotaReading, held: int | None) -> KnownQuotas:
     pool, accelerators = reading.quota.pool, reading.quota.accelerators
     before = next((one for one in known.account if one.pool == pool), None)
     if before is not None and reading.at <= before.at:
         return known
-    beyond = max(0, ceil(reading.used) - held)
-    elsewhere = beyond if before is None else min(before.beyond, beyond)
+    used = max(0, ceil(reading.used))
+    if held is None:
+        beyond = 0 if before is None else min(before.beyond, used)
+        elsewhere = 0 if before is None else min(before.elsewhere, used)
+    else:
+        beyond = max(0, used - held)
+        elsewhere = beyond if before is None else min(before.beyond, beyond)
     now = AccountQuota(pool, accelerators, reading.at, beyond, elsewhere)
     is_news = before is None or before.accelerators != accelerators
     return KnownQuotas(

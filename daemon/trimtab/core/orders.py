@@ -126,7 +126,7 @@ def why_void(order: Order, fresh: Deployment | None, now: float) -> str | None:
     if found != expected:
         return f"its bounds went from {range_words(*expected)} to {range_words(*found)} meanwhile"
     if order.reason is Reason.EXPIRY_DRAIN:
-        return None
+        return None if is_expired(fresh, now) else "its expiry was put off or called off meanwhile"
     return _why_moved(order, fresh) or _why_too_late(order, fresh, now)
 
 

@@ -224,9 +224,10 @@ class Sharing:
     def take_quotas(self, readings: Iterable[QuotaReading]) -> None:
         """Take in all that the account's endpoint says now.
 
-        Before anything was seen, all that is in use counts as held by deployments.
+        While no deployment is seen, it teaches nothing of what is in use elsewhere: whether none is there or none was
+        looked at yet is not kept, and a replay that begins here is to learn the same.
         """
-        held = self.book.held() if self._is_known else None
+        held = self.book.held() if self.book.claims else None
         self._learn(after_readings(self.memory.quotas, readings, held))
 
     def _learn(self, known: KnownQuotas) -> None:

@@ -8,6 +8,7 @@ from tests.worlds.engine_world import START, world
 from trimtab.core.decision import EventKind, Hold, Reason, ScaleDown, ScaleUp
 from trimtab.core.deployment import Pipeline, State
 from trimtab.core.lead_time import LeadTimes, StartValue
+from trimtab.core.orders import why_void
 from trimtab.core.policy import Actuation, AtExpiry, WhileUpdating
 
 
@@ -90,6 +91,18 @@ def test_expired_and_told_to_drain_goes_to_zero_at_once() -> None:
     (order,) = w.orders
     assert (order.min_replicas, order.max_replicas) == (0, 0)
     assert w.step(after=15.0, load=90.0).verdict == Hold(Reason.EXPIRED)
+
+
+@pytest.mark.parametrize("expires_at", [START + 0.5, START + 2_700.0, None])
+def test_a_drain_is_void_when_somebody_gave_it_more_time_since_the_decision(
+    expires_at: float | None,
+) -> None:
+    w = world(4, deployment={"expires_at": START - 1}, at_expiry=AtExpiry.DRAIN)
+    w.step(load=90.0)
+    (order,) = w.orders
+    assert why_void(order, w.deployment, w.now) is None
+    prolonged = replace(w.deployment, expires_at=expires_at)
+    assert why_void(order, prolonged, w.now) == "its expiry was put off or called off meanwhile"
 
 
 def test_a_drain_of_a_floor_closes_both_ends() -> None:

@@ -19,6 +19,7 @@ from tests.worlds.shared_fleet import (
 
 from trimtab.core.decision import Reason, WriteStatus
 from trimtab.core.deployment import Shape
+from trimtab.core.engine import Engine
 from trimtab.core.fleet_policy import (
     NO_FLEET_POLICY,
     FleetPolicy,
@@ -205,6 +206,27 @@ def test_accelerators_in_use_outside_of_all_deployments_are_taken_off() -> None:
     assert world.counts() == {"chat": 2}
     assert "8 accelerators in use outside of all deployments" in world.sentence("chat")
     assert world.refusals == 0
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize(("used", "expected"), [(12, 8), (8, 8), (4, 4), (0, 0)])
+def test_no_more_is_believed_to_be_in_use_elsewhere_while_no_deployment_is_seen(
+    used: int, expected: int, *, is_restarted: bool
+) -> None:
+    world = SharedFleet.of(quota(16), one_of("chat", 1, 4), quota=16, elsewhere=8)
+    world.step()
+    world.read_quota()
+    if is_restarted:
+        memory = world.engine.memory
+        world.engine = Engine(world.policies.values(), memory, fleet=world.fleet)
+    else:
+        world.engine.step(world.now + 1.0, {}, due=(), changed=(), absent=[full("chat")])
+    world.deployments, world.now, world.elsewhere = {}, world.now + 60.0, used
+    for _ in range(2):
+        world.read_quota()
+        world.now += 60.0
+    (known,) = world.engine.shared.quotas.account
+    assert known.elsewhere == expected
 
 
 def test_who_only_advises_takes_part_in_the_sums_and_in_nothing_else() -> None:

@@ -182,6 +182,28 @@ async def test_a_fleet_that_shares_is_replayed_exactly_from_each_checkpoint(
     assert life.engine.shared.quotas.account
 
 
+async def test_quotas_that_are_read_while_there_are_no_deployments_are_replayed_exactly(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to catch: what is in use counted as in use elsewhere by who saw the last one go, and not by who
+    begins at a checkpoint of a fleet without deployments.
+    """
+    monkeypatch.setattr(recorder, "CHECKPOINT_TURNS", 2)
+    journal = SqliteJournal(path, clock, worker=InlineWorker())
+    await journal.open()
+    life = Life(journal.note, policy=POLICY + FLEET)
+    life.put_in_force()
+    life.read_quota(40, used=30)
+    for fleet in (life.fleet, {}, life.fleet):
+        life.fleet = fleet
+        for used in (30, 40, 36, 20, 38):
+            life.turn()
+            life.read_quota(40, used)
+    life.turn()
+    await journal.close()
+    await it_is_replayed_from_every_checkpoint(path, clock, life)
+
+
 async def test_what_a_rule_learned_from_its_past_is_told_again(
     path: Path, clock: ManualClock
 ) -> None:
