@@ -391,9 +391,9 @@ OF_ONE_DAEMON: tuple[Mutant, ...] = (
             "    for quota in (*told, *taught):\n",
         ),
         (
-            "core.sharing",
-            "            for quota in self.policy.quotas\n            if quota.pool in pools_of",
-            "            for quota in ()\n            if quota.pool in pools_of",
+            "core.clearing",
+            "        for one in quotas\n        if one.pool in pools\n",
+            "        for one in ()\n        if one.pool in pools\n",
         ),
         seeds=20,
         **AS_A_FLEET,

@@ -14,8 +14,11 @@ from trimtab.core.decision import Reason
 from trimtab.core.fleet_policy import pools_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from trimtab.core.allocation.values import Claim, Terms
     from trimtab.core.decision import Order
+    from trimtab.core.fleet_policy import Pool, Quota
     from trimtab.core.succession import Membership
 
 
@@ -35,7 +38,8 @@ def cleared(
     if membership is None or not is_contended(claim, terms):
         return grant
     if membership.claims is not None:
-        return grant if now >= membership.claims.grows_at else as_held(claim)
+        ours = grant if now >= membership.claims.grows_at else as_held(claim)
+        return ours if most is None else _at_most(ours, most)
     heard = membership.grants
     theirs = None
     if heard is not None and now < heard.until:
@@ -51,6 +55,34 @@ def cleared(
     entitled = min(max(theirs.entitled, replicas), claim.wanted)
     short = theirs.short or Reason.AWAITING_GRANT
     return Grant(claim.deployment, replicas, entitled, short, theirs.pool, theirs.ceded_to)
+
+
+def most_beside(
+    claim: Claim, ours: int, quotas: Iterable[Quota], held: Mapping[Pool, int], terms: Terms
+) -> int | None:
+    """Return how many replicas ``quotas`` allow for ``claim`` beside all that others hold; ``None``: any number.
+
+    ``ours`` is how many it holds by all that we saw and asked for; that many it may keep. ``claim.held`` may be
+    more, where others say or were promised more: that keeps the room for it, but is no leave to use it. Such words
+    are of different moments, and may add up to more than there is.
+    """
+    each = claim.accelerators
+    pools = pools_of(claim.accelerator_type, claim.region, claim.account)
+    room = [
+        one.accelerators - held.get(one.pool, 0) - terms.unseen.get(one.pool, 0)
+        for one in quotas
+        if one.pool in pools
+    ]
+    if each is None or not room:
+        return None
+    return max(ours, claim.held + min(room) // each)
+
+
+def _at_most(grant: Grant, most: int) -> Grant:
+    if grant.replicas <= most:
+        return grant
+    short = grant.short or Reason.NOT_FREE_YET
+    return grant._replace(replicas=most, entitled=max(most, grant.entitled), short=short)
 
 
 def as_held(claim: Claim) -> Grant:

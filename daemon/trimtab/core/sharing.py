@@ -13,8 +13,8 @@ from trimtab.core.allocation.values import Terms
 from trimtab.core.allocation.words import grant_words
 from trimtab.core.capacity import FORGET_SECONDS
 from trimtab.core.claimed import Asked
-from trimtab.core.claiming import claim_of, claimed_by
-from trimtab.core.clearing import cleared
+from trimtab.core.claiming import claim_of, claimed_by, held_by
+from trimtab.core.clearing import cleared, most_beside
 from trimtab.core.decision import WriteStatus
 from trimtab.core.expenses import Expenses
 from trimtab.core.fleet_memory import NO_FLEET_MEMORY, FleetMemory, joined_fleet_memory
@@ -310,7 +310,8 @@ class Sharing:
             return None
         claim = self.book.claim(name)
         assert claim is not None  # noqa: S101  it has been made a moment ago
-        most = self._most_now(claim)
+        ours = held_by(case.deployment, self._flights.get(name), claimed.asked)
+        most = most_beside(claim, ours, self.policy.quotas, self.book.held(), self.book.terms)
         grant = self._cleared(claim, self._grants[name], most)
         settled = claimed._replace(granted=grant.replicas, entitled=grant.entitled)
         draft.memory = draft.memory._replace(claimed=settled)
@@ -319,21 +320,6 @@ class Sharing:
             return Share(grant, "", most)
         others = () if grant.pool is None else self.book.holders(claim, grant.pool)
         return Share(grant, grant_words(claim, grant, self.book.terms, others), most)
-
-    def _most_now(self, claim: Claim) -> int | None:
-        """Return how many replicas the quotas of the files allow beside all that others hold at this moment.
-
-        Counted from what is held alone, after the orders that were made already in this step.
-        """
-        each, held, unseen = claim.accelerators, self.book.held(), self.book.terms.unseen
-        frees = [
-            quota.accelerators - held[quota.pool] - unseen.get(quota.pool, 0)
-            for quota in self.policy.quotas
-            if quota.pool in pools_of(claim.accelerator_type, claim.region, claim.account)
-        ]
-        if each is None or not frees:
-            return None
-        return claim.held + max(0, min(frees)) // each
 
     def allocate(self, due: Collection[str]) -> None:
         """Make the grants, and note who is not due and may have more, or has to give something back."""
@@ -348,7 +334,6 @@ class Sharing:
         members = self.membership
         if members is None:
             return grant
-        most = None if members.grants is None else most
         return cleared(claim, grant, self.book.terms, members, now=self._now, most=most)
 
     def take_stirred(self) -> tuple[str, ...]:

@@ -26,11 +26,16 @@ def _befallen_by(*troubles: str) -> dict[str, Any]:
 
 
 def _amid_slow_writes(trouble: str) -> dict[str, Any]:
-    """Worlds in which leases run out while writes are on their way for seconds."""
+    """Worlds in which leases run out while writes are on their way for seconds.
+
+    Nothing is shared: a quota that was drawn for other deployments may be less than the last replica of each of
+    these, which no pin takes away. Nobody would write anything, nor could, to get below it.
+    """
     return {
         **_befallen_by(trouble, "control plane: slow", "control plane: slow"),
         "rates": (1.0, 1.0),
         "ranges": ((0, 12),) * 12,
+        "quota": None,
         "down_stabilization_seconds": 0.0,
         "seconds_between_troubles": 3.0,
         "seconds_between_load_changes": 0.25,

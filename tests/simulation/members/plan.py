@@ -61,6 +61,14 @@ class MembersPlan:
     quota: int | None = None
     """Accelerators that a fleet file gives all of them, one a replica; ``None``: nothing is shared."""
 
+    def __post_init__(self) -> None:
+        least = sum(max(low, 1) for low, _ in self.ranges)
+        if self.quota is not None and self.quota < least:
+            raise ValueError(
+                f"a quota of {self.quota} is less than the {least} replicas that these deployments keep at least, "
+                "so no world of it converges; give it more or None"
+            )
+
     @property
     def keeps_memory(self) -> bool:
         """Whether whoever takes a bucket over must know all that its last owner knew a moment before."""

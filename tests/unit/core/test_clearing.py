@@ -53,6 +53,13 @@ def test_whoever_leads_has_what_its_own_book_gives_once_older_grants_have_run_ou
     assert (early.replicas, early.short) == (2, Reason.AWAITING_GRANT)
 
 
+def test_whoever_leads_takes_no_more_of_that_than_there_is_beside_what_others_hold() -> None:
+    leads = Membership(HOLDING, claims=ClaimsHeard(grows_at=100.0))
+    assert may_have(leads, most=6) == OURS
+    found = may_have(leads, most=4)
+    assert found == Grant(NAME, 4, 6, Reason.NOT_FREE_YET)
+
+
 @pytest.mark.parametrize(
     ("members", "replicas", "short"),
     [
